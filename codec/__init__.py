@@ -1,0 +1,87 @@
+"""mvz: a readable video codec.
+
+::
+
+    import codec
+
+    codec.encode("frames/", "clip.mvz", codec.Settings(residual="int8", step=8))
+    with codec.open("clip.mvz") as video:
+        first = video[0]                    # numpy uint8, (H, W) or (H, W, 3)
+    pictures = codec.decode("clip.mvz")     # (T, H, W[, 3])
+
+Names are loaded when they are first used: ``import codec`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BitstreamError",
+    "ChecksumError",
+    "CodecError",
+    "ConfigError",
+    "Inventory",
+    "LimitError",
+    "Limits",
+    "MediaError",
+    "Picture",
+    "PictureFormat",
+    "Progress",
+    "Settings",
+    "Summary",
+    "TruncatedError",
+    "UnsupportedError",
+    "Video",
+    "Writer",
+    "__version__",
+    "decode",
+    "encode",
+    "open",
+]
+
+if TYPE_CHECKING:
+    from codec.bitstream.inventory import Inventory
+    from codec.bitstream.limits import Limits
+    from codec.decoder import Video, decode
+    from codec.decoder import open_video as open
+    from codec.encoder import Progress, Summary, Writer, encode
+    from codec.errors import (
+        BitstreamError,
+        ChecksumError,
+        CodecError,
+        ConfigError,
+        LimitError,
+        MediaError,
+        TruncatedError,
+        UnsupportedError,
+    )
+    from codec.picture.planes import Picture, PictureFormat
+    from codec.settings import Settings
+
+_HOMES = {
+    "codec.bitstream.inventory": ("Inventory",),
+    "codec.bitstream.limits": ("Limits",),
+    "codec.decoder": ("Video", "decode", "open"),
+    "codec.encoder": ("Progress", "Summary", "Writer", "encode"),
+    "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "codec.picture.planes": ("Picture", "PictureFormat"),
+    "codec.settings": ("Settings",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that defines it (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'codec' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOME_OF[name]), "open_video" if name == "open" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""From coded pictures to bytes and back: schema, symbol streams, container."""

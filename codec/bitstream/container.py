@@ -1,0 +1,287 @@
+"""Packets, checksums and the index: what makes a file out of runs of coded pictures (spec 5)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, BinaryIO, TypeVar
+
+from codec.bitstream import schema
+from codec.bitstream.limits import DEFAULT_LIMITS, Limits
+from codec.bitstream.payloads import (
+    pack_header,
+    pack_metadata,
+    parse,
+    parse_run,
+    unpack_header,
+    unpack_metadata,
+    unpack_run,
+)
+from codec.coded import Run, SequenceHeader
+from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
+from codec.models import PictureType
+
+__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry"]
+
+_T = TypeVar("_T")
+
+PACKET_OVERHEAD = 12  # kind, length, CRC-32
+END_BYTES = PACKET_OVERHEAD + 12
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet that was found whole: ``offset`` and ``length`` of its payload are in bytes."""
+
+    kind: bytes
+    offset: int
+    payload: bytes
+
+    @property
+    def payload_offset(self) -> int:
+        """Where the payload starts in the file."""
+        return self.offset + 8
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """Where a run of pictures lies: a line of the index."""
+
+    offset: int
+    first_picture: int
+    picture_count: int
+    starts_gop: bool
+
+
+def packet_bytes(kind: bytes, payload: bytes) -> bytes:
+    """A whole packet (spec 5.1); its CRC-32 covers kind, length and payload."""
+    head: bytes = schema.PACKET_HEADER.build({"kind": kind, "length": len(payload)})
+    checksum = zlib.crc32(payload, zlib.crc32(head))
+    return head + payload + bytes(schema.CRC.build(checksum))
+
+
+class ContainerWriter:
+    """Writes a file front to back: signature and header at once, runs in order, index and end last."""
+
+    def __init__(self, file: BinaryIO, header: SequenceHeader, metadata: dict[str, str]) -> None:
+        self._file = file
+        self._position = 0
+        self._entries: list[RunEntry] = []
+        self._write(schema.SIGNATURE)
+        self._write(packet_bytes(schema.KIND_SEQUENCE, pack_header(header)))
+        if metadata:
+            self._write(packet_bytes(schema.KIND_METADATA, pack_metadata(metadata)))
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._position += len(data)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes so far."""
+        return self._position
+
+    @property
+    def picture_count(self) -> int:
+        """Pictures so far."""
+        return self._entries[-1].first_picture + self._entries[-1].picture_count if self._entries else 0
+
+    def write_run(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
+        """Append the payload of `pack_run`, which must start with picture ``self.picture_count``."""
+        self._entries.append(RunEntry(self._position, self.picture_count, picture_count, starts_gop))
+        self._write(packet_bytes(schema.KIND_PICTURES, payload))
+
+    def finish(self) -> None:
+        """Write index and end."""
+        index_offset = self._position
+        index = schema.INDEX.build({"entries": [vars(entry) for entry in self._entries]})
+        self._write(packet_bytes(schema.KIND_INDEX, index))
+        end = schema.END.build({"picture_count": self.picture_count, "index_offset": index_offset})
+        self._write(packet_bytes(schema.KIND_END, end))
+
+
+class ContainerReader:
+    """Reads a seekable file: header and metadata at once, packets when asked for.
+
+    The index is used where it is whole and fits the file; otherwise the packets are found by a scan.
+
+    Raises:
+        BitstreamError: the file is not an ``.mvz`` file, or its structure is damaged.
+    """
+
+    def __init__(self, file: BinaryIO, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._file = file
+        self.path = path
+        self.limits = limits
+        self.size = file.seek(0, 2)
+        file.seek(0)
+        signature = file.read(len(schema.SIGNATURE))
+        if signature != schema.SIGNATURE[: len(signature)] or not signature:
+            raise BitstreamError("not an .mvz file: the signature is missing", path=path, offset=0)
+        if len(signature) < len(schema.SIGNATURE):
+            raise TruncatedError("the file ends inside the signature", path=path, offset=len(signature))
+        first = self.read_packet(len(schema.SIGNATURE))
+        if first.kind != schema.KIND_SEQUENCE:
+            raise BitstreamError("the first packet is not the sequence header", path=path, offset=first.offset)
+        self.header = self.checked(first, lambda: unpack_header(first.payload, limits))
+        self._after_header = first.offset + len(first.payload) + PACKET_OVERHEAD
+        self.metadata = self._read_metadata()
+        self.runs = self._from_index() or self._scan()
+        self._check_runs()
+
+    @property
+    def picture_count(self) -> int:
+        """Pictures in the file."""
+        return self.runs[-1].first_picture + self.runs[-1].picture_count if self.runs else 0
+
+    def read_packet(self, offset: int) -> Packet:
+        """The packet at ``offset``, its CRC-32 checked.
+
+        Raises:
+            TruncatedError: the file ends before the packet does.
+            ChecksumError: the packet is damaged.
+        """
+        kind, length = self._packet_header(offset)
+        body = self._file.read(length + 4)
+        payload, stored = body[:length], int.from_bytes(body[length:], "little")
+        head = kind + length.to_bytes(4, "little")
+        if zlib.crc32(payload, zlib.crc32(head)) != stored:
+            raise ChecksumError("the packet does not have its CRC-32", path=self.path, offset=offset)
+        return Packet(kind, offset, payload)
+
+    def _packet_header(self, offset: int) -> tuple[bytes, int]:
+        """Kind and payload length of the packet at ``offset``, which the file is long enough for."""
+        self._file.seek(offset)
+        head = self._file.read(8)
+        if len(head) < 8:
+            raise TruncatedError("the file ends where a packet should start", path=self.path, offset=offset)
+        raw = schema.PACKET_HEADER.parse(head)
+        if raw.length > self.size - offset - PACKET_OVERHEAD:
+            raise TruncatedError(
+                f"a packet of {raw.length} bytes where the file has {max(0, self.size - offset - PACKET_OVERHEAD)}",
+                path=self.path,
+                offset=offset,
+            )
+        return raw.kind, raw.length
+
+    def read_run(self, entry: RunEntry) -> Run:
+        """The coded pictures of one packet."""
+        packet = self.read_packet(entry.offset)
+        run = self.checked(packet, lambda: unpack_run(self.header, packet.payload, self.limits))
+        found = RunEntry(
+            entry.offset,
+            run.first_picture,
+            len(run.pictures),
+            run.pictures[0].type is PictureType.I,
+        )
+        if packet.kind != schema.KIND_PICTURES or found != entry:
+            raise BitstreamError(
+                "the packet is not the one that the index describes", path=self.path, offset=entry.offset
+            )
+        return run
+
+    def parse_run(self, packet: Packet) -> Any:
+        """The parsed fields of a picture packet, without decompressing its streams."""
+        return self.checked(packet, lambda: parse_run(self.header, packet.payload))
+
+    def checked(self, packet: Packet, unpack: Callable[[], _T]) -> _T:
+        """Run ``unpack``, and give its errors the place of ``packet``."""
+        try:
+            return unpack()
+        except BitstreamError as error:
+            raise error.located(self.path, packet.payload_offset) from error.__cause__
+
+    def _from_index(self) -> list[RunEntry] | None:
+        """The runs as the index lists them, or None where end or index is missing, damaged or does not fit."""
+        try:
+            end_packet = self.read_packet(max(0, self.size - END_BYTES))
+            if end_packet.kind != schema.KIND_END:
+                return None
+            end = parse(schema.END, end_packet.payload, "end")
+            index_packet = self.read_packet(end.index_offset)
+            if index_packet.kind != schema.KIND_INDEX:
+                return None
+            raw = parse(schema.INDEX, index_packet.payload, "index")
+        except BitstreamError:
+            return None
+        runs = [
+            RunEntry(entry.offset, entry.first_picture, entry.picture_count, bool(entry.starts_gop))
+            for entry in raw.entries
+        ]
+        rising = all(before.offset < after.offset for before, after in pairwise(runs))
+        inside = all(self._after_header <= run.offset < end.index_offset for run in runs)
+        total = runs[-1].first_picture + runs[-1].picture_count if runs else 0
+        return runs if rising and inside and total == end.picture_count else None
+
+    def _read_metadata(self) -> dict[str, str]:
+        """Keys and values of the metadata packet, which may only follow the header; empty without one."""
+        kind, length = self._packet_header(self._after_header)
+        if kind != schema.KIND_METADATA:
+            return {}
+        if length > self.limits.max_metadata_bytes:
+            raise LimitError(f"metadata of {length} bytes", path=self.path, offset=self._after_header)
+        packet = self.read_packet(self._after_header)
+        return self.checked(packet, lambda: unpack_metadata(packet.payload))
+
+    def _scan(self) -> list[RunEntry]:
+        """Every run, found by walking the packets from the header to the end packet.
+
+        Raises:
+            BitstreamError: a packet is damaged or of an unknown critical kind, or bytes follow the end.
+        """
+        runs: list[RunEntry] = []
+        offset = self._after_header
+        while True:
+            packet = self.read_packet(offset)
+            next_offset = offset + len(packet.payload) + PACKET_OVERHEAD
+            if packet.kind == schema.KIND_PICTURES:
+                raw = self.parse_run(packet)
+                starts_gop = raw.pictures[0].type == PictureType.I
+                runs.append(RunEntry(offset, raw.first_picture, len(raw.pictures), starts_gop))
+            elif packet.kind == schema.KIND_END:
+                self._check_end(packet, runs, next_offset)
+                return runs
+            elif packet.kind[:1].isupper():
+                raise UnsupportedError(f"a critical packet of kind {packet.kind!r}", path=self.path, offset=offset)
+            offset = next_offset
+
+    def _check_end(self, packet: Packet, runs: list[RunEntry], next_offset: int) -> None:
+        end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
+        count = runs[-1].first_picture + runs[-1].picture_count if runs else 0
+        if end.picture_count != count:
+            rule = f"the end declares {end.picture_count} pictures, the packets hold {count}"
+            raise BitstreamError(rule, path=self.path, offset=packet.offset)
+        if next_offset != self.size:
+            rule = f"{self.size - next_offset} bytes after the end"
+            raise BitstreamError(rule, path=self.path, offset=next_offset)
+
+    def _check_runs(self) -> None:
+        """Runs must count on without a gap, start with an I picture and keep to the GOP limit (spec 5.5)."""
+        if not self.runs:
+            raise BitstreamError("the file holds no picture", path=self.path, offset=self._after_header)
+        expected, gop_pictures = 0, 0
+        for run in self.runs:
+            gop_pictures = run.picture_count if run.starts_gop else gop_pictures + run.picture_count
+            if run.first_picture != expected:
+                rule = f"a run starts with picture {run.first_picture}; picture {expected} is next"
+            elif expected == 0 and not run.starts_gop:
+                rule = "the first picture is not an I picture"
+            elif gop_pictures > self.header.gop_limit:
+                rule = f"a GOP of more than {self.header.gop_limit} pictures"
+            else:
+                expected += run.picture_count
+                continue
+            raise BitstreamError(rule, path=self.path, offset=run.offset)
+        if expected > self.limits.max_pictures:
+            raise LimitError(f"{expected} pictures; the limit is {self.limits.max_pictures}", path=self.path)
+
+    def gops(self) -> list[list[RunEntry]]:
+        """The runs of each GOP, in order."""
+        gops: list[list[RunEntry]] = []
+        for run in self.runs:
+            if run.starts_gop:
+                gops.append([])
+            gops[-1].append(run)
+        return gops

@@ -1,0 +1,173 @@
+"""What is in a file, and what every byte is for, without decoding a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
+from codec.bitstream.payloads import compressed_streams
+from codec.bitstream.streams import COMPONENT_OF, StreamId, picture_shares, unpack_names
+from codec.coded import SequenceHeader
+from codec.models import PictureType
+
+__all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
+
+COMPONENTS = ("motion", "modes", "residual", "headers")
+
+
+@dataclass(frozen=True)
+class PictureEntry:
+    """One picture of a file.
+
+    Attributes:
+        number: from 0.
+        type: I or P.
+        name: the source's file name, or None.
+        bytes: its bytes by component; exact where the picture has a packet of its own, otherwise its share of the
+            packet's, estimated from the entropy of its symbols. Shares add up to the packet.
+        estimated: whether ``bytes`` is such a share.
+        steps: quantiser step of each plane in sample values; empty for coders without one.
+    """
+
+    number: int
+    type: PictureType
+    name: str | None
+    bytes: dict[str, float]
+    estimated: bool
+    steps: tuple[float, ...]
+
+    @property
+    def total_bytes(self) -> float:
+        """Bytes of all components."""
+        return sum(self.bytes.values())
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What `codec.Video.info` tells.
+
+    Attributes:
+        path: the file.
+        file_bytes: its size.
+        header: what all pictures share.
+        metadata: free keys and values.
+        bytes: the file's bytes by component; they add up to ``file_bytes``.
+        pictures: one entry a picture.
+    """
+
+    path: str
+    file_bytes: int
+    header: SequenceHeader
+    metadata: dict[str, str]
+    bytes: dict[str, int]
+    pictures: list[PictureEntry] = field(repr=False)
+
+    @property
+    def source_bytes(self) -> int:
+        """Raw samples, one byte each."""
+        return len(self.pictures) * self.header.format.sample_count
+
+    @property
+    def ratio(self) -> float:
+        """Raw samples over file."""
+        return self.source_bytes / self.file_bytes
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of the file for every luma sample."""
+        pixels = len(self.pictures) * self.header.format.width * self.header.format.height
+        return 8 * self.file_bytes / pixels
+
+    def of_type(self, type_: PictureType) -> list[PictureEntry]:
+        """The pictures of one type."""
+        return [picture for picture in self.pictures if picture.type is type_]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        header, picture_format = self.header, self.header.format
+        return {
+            "file": self.path,
+            "file_bytes": self.file_bytes,
+            "source_bytes": self.source_bytes,
+            "ratio": self.ratio,
+            "bits_per_pixel": self.bits_per_pixel,
+            "width": picture_format.width,
+            "height": picture_format.height,
+            "sample_format": picture_format.sample_format.label,
+            "colour": {
+                "matrix": picture_format.colour.matrix.name.lower(),
+                "range": picture_format.colour.range.name.lower(),
+                "siting": picture_format.colour.siting.name.lower(),
+            },
+            "rate": str(header.rate),
+            "residual": header.residual.label,
+            "motion": header.motion.label,
+            "block": header.cell_size,
+            "vector_limit_quarter_pel": header.vector_limit_quarter_pel,
+            "gop_limit": header.gop_limit,
+            "metadata": self.metadata,
+            "bytes": self.bytes,
+            "picture_count": len(self.pictures),
+            "pictures": [
+                {
+                    "number": picture.number,
+                    "type": picture.type.name,
+                    "name": picture.name,
+                    "total_bytes": picture.total_bytes,
+                    "bytes": picture.bytes,
+                    "estimated": picture.estimated,
+                    "steps": list(picture.steps),
+                }
+                for picture in self.pictures
+            ],
+        }
+
+
+def take_inventory(container: ContainerReader) -> Inventory:
+    """Read every packet of an open file, check its CRC-32, and count its bytes.
+
+    Raises:
+        BitstreamError: a packet is damaged.
+    """
+    totals = dict.fromkeys(COMPONENTS, 0)
+    pictures: list[PictureEntry] = []
+    for entry in container.runs:
+        pictures.extend(_run_entries(container, entry, totals))
+    totals["headers"] += container.size - sum(totals.values())
+    return Inventory(container.path, container.size, container.header, container.metadata, totals, pictures)
+
+
+def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, int]) -> list[PictureEntry]:
+    """The pictures of one packet; adds its bytes to ``totals``."""
+    header, packet = container.header, container.read_packet(entry.offset)
+    raw = container.parse_run(packet)
+    types = [PictureType(picture.type) for picture in raw.pictures]
+    count = len(types)
+    streams = compressed_streams(raw)
+    names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
+    shares = (
+        container.checked(packet, lambda: picture_shares(header, types, streams))
+        if count > 1
+        else dict.fromkeys(streams, np.ones(1))
+    )
+    framing = PACKET_OVERHEAD + len(packet.payload) - len(raw.data)
+    totals["headers"] += framing
+    per_picture = {component: np.zeros(count) for component in COMPONENTS}
+    per_picture["headers"] += framing / count
+    for stream, frame in streams.items():
+        totals[COMPONENT_OF[stream]] += len(frame)
+        per_picture[COMPONENT_OF[stream]] += len(frame) * shares[stream]
+    return [
+        PictureEntry(
+            entry.first_picture + number,
+            type_,
+            (names[number] or None) if names else None,
+            {component: round(float(values[number]), 1) for component, values in per_picture.items()},
+            count > 1,
+            tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
+        )
+        for number, type_ in enumerate(types)
+    ]

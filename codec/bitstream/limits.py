@@ -1,0 +1,29 @@
+"""What a reader is willing to allocate for a file that it knows nothing about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds checked before anything is allocated; beyond them a reader raises `LimitError`.
+
+    Attributes:
+        max_pixels: luma samples of a picture.
+        max_run_bytes: levels and vectors of one packet, decompressed.
+        max_pictures: pictures of a file.
+        max_names_bytes: names of one packet, decompressed.
+        max_metadata_bytes: a metadata packet.
+    """
+
+    max_pixels: int = 1 << 26  # 8192 × 8192; about 100 MB of planes at 4:2:0
+    max_run_bytes: int = 1 << 31  # 32 pictures of 3840 × 2160 RGB in float16 are 1.6 GB
+    max_pictures: int = 1 << 24  # 77 hours at 60 pictures a second
+    max_names_bytes: int = 1 << 20  # 1024 names of 1 kB, four times what file systems allow
+    max_metadata_bytes: int = 1 << 20  # a page of notes a few hundred times over
+
+
+DEFAULT_LIMITS = Limits()

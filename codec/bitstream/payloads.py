@@ -1,0 +1,236 @@
+"""Payloads of packets: checked values to bytes and back (spec 5.2…5.4)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from construct import Construct, ConstructError, StreamError
+
+from codec import models
+from codec.bitstream import schema
+from codec.bitstream.limits import DEFAULT_LIMITS, Limits
+from codec.bitstream.streams import StreamId, pack_streams, unpack_streams
+from codec.coded import LOSSLESS_QUANTISER, Quantiser, Run, SequenceHeader
+from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
+from codec.picture import planes
+
+__all__ = [
+    "compressed_streams",
+    "pack_header",
+    "pack_metadata",
+    "pack_run",
+    "parse",
+    "parse_run",
+    "unpack_header",
+    "unpack_metadata",
+    "unpack_run",
+]
+
+MAX_VECTOR_LIMIT = 4096
+MAX_GOP_LIMIT = 1024
+MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
+
+
+def parse(declaration: Construct[Any, Any], payload: bytes, what: str, **parameters: int) -> Any:
+    """Parse a payload as declared; construct's errors become ours.
+
+    Raises:
+        TruncatedError: the payload ends inside a field.
+        BitstreamError: anything else that the declaration refuses.
+    """
+    try:
+        return declaration.parse(payload, **parameters)
+    except StreamError as error:
+        raise TruncatedError(f"the {what} ends inside a field") from error
+    except ConstructError as error:
+        detail = str(error).splitlines()[-1]
+        raise BitstreamError(f"the {what} is malformed: {detail}") from error
+
+
+def pack_header(header: SequenceHeader) -> bytes:
+    """Payload of the sequence header (spec 5.2)."""
+    colour = header.format.colour
+    payload: bytes = schema.SEQUENCE_HEADER.build(
+        {
+            "major": schema.VERSION[0],
+            "minor": schema.VERSION[1],
+            "width": header.format.width,
+            "height": header.format.height,
+            "sample_format": header.format.sample_format,
+            "bit_depth": 8,
+            "colour_matrix": colour.matrix,
+            "colour_range": colour.range,
+            "chroma_siting": colour.siting,
+            "rate_numerator": header.rate.numerator,
+            "rate_denominator": header.rate.denominator,
+            "residual_coder": header.residual,
+            "motion_model": header.motion,
+            "log2_cell_size": header.cell_size.bit_length() - 1,
+            "vector_limit": header.vector_limit_quarter_pel,
+            "gop_limit": header.gop_limit,
+        }
+    )
+    return payload
+
+
+def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
+    """The sequence header, every field checked (spec 5.2).
+
+    Raises:
+        BitstreamError, UnsupportedError, LimitError: as the table in the spec says.
+    """
+    if len(payload) >= 2 and (payload[0], payload[1]) != schema.VERSION:
+        ours = ".".join(map(str, schema.VERSION))
+        raise UnsupportedError(f"format version {payload[0]}.{payload[1]}; this reader knows {ours}")
+    raw = parse(schema.SEQUENCE_HEADER, payload, "sequence header")
+    if raw.width == 0 or raw.height == 0:
+        raise BitstreamError(f"a picture of {raw.width}×{raw.height}")
+    if raw.width * raw.height > limits.max_pixels:
+        raise LimitError(f"pictures of {raw.width}×{raw.height}; the limit is {limits.max_pixels} samples")
+    if raw.bit_depth != 8:
+        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows 8")
+    if raw.rate_numerator == 0 or raw.rate_denominator == 0:
+        raise BitstreamError(f"a picture rate of {raw.rate_numerator}/{raw.rate_denominator}")
+    _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
+    _in_range("vector_limit", raw.vector_limit, 0, MAX_VECTOR_LIMIT)
+    _in_range("gop_limit", raw.gop_limit, 1, MAX_GOP_LIMIT)
+    colour = planes.Colour(
+        _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
+        _member(planes.ColourRange, "colour_range", raw.colour_range),
+        _member(planes.ChromaSiting, "chroma_siting", raw.chroma_siting),
+    )
+    sample_format = _member(planes.SampleFormat, "sample_format", raw.sample_format)
+    return SequenceHeader(
+        planes.PictureFormat(raw.width, raw.height, sample_format, colour),
+        Fraction(raw.rate_numerator, raw.rate_denominator),
+        _member(models.ResidualCoder, "residual_coder", raw.residual_coder),
+        _member(models.MotionModel, "motion_model", raw.motion_model),
+        1 << raw.log2_cell_size,
+        raw.vector_limit,
+        raw.gop_limit,
+    )
+
+
+def pack_run(header: SequenceHeader, run: Run) -> bytes:
+    """Payload of a picture packet (spec 5.4)."""
+    streams = pack_streams(header, run.pictures, run.names)
+    payload: bytes = schema.PICTURES.build(
+        {
+            "first_picture": run.first_picture,
+            "pictures": [
+                {
+                    "type": picture.type,
+                    "checksum": checksum,
+                    "quantisers": [
+                        {"step_256": plane.quantiser.step_256, "zero_point": plane.quantiser.zero_point}
+                        for plane in picture.residuals
+                        if header.residual.has_step
+                    ],
+                }
+                for picture, checksum in zip(run.pictures, run.checksums, strict=True)
+            ],
+            "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
+            "data": b"".join(streams.values()),
+        },
+        quantiser_count=_quantiser_count(header),
+    )
+    return payload
+
+
+def parse_run(header: SequenceHeader, payload: bytes) -> Any:
+    """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
+    raw = parse(schema.PICTURES, payload, "picture packet", quantiser_count=_quantiser_count(header))
+    _in_range("picture_count", len(raw.pictures), 1, header.gop_limit)
+    for number, picture in enumerate(raw.pictures):
+        type_ = _member(models.PictureType, "type", picture.type)
+        if number > 0 and type_ is models.PictureType.I:
+            raise BitstreamError("an I picture that is not the first of its packet")
+        for quantiser in picture.quantisers:
+            _in_range("step_256", quantiser.step_256, 1, 65280)
+            if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:
+                raise BitstreamError(f"a zero point of {quantiser.zero_point} for {header.residual.label}")
+    ids = [stream.id for stream in raw.streams]
+    for stream in ids:
+        _member(StreamId, "stream id", stream)
+    if ids != sorted(set(ids)):
+        raise BitstreamError(f"stream ids {ids} are not in rising order")
+    total = sum(stream.length for stream in raw.streams)
+    if total != len(raw.data):
+        raise BitstreamError(f"streams of {total} bytes in a packet that holds {len(raw.data)}")
+    return raw
+
+
+def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_LIMITS) -> Run:
+    """A run of coded pictures; the inverse of `pack_run`.
+
+    Raises:
+        BitstreamError: the payload breaks a rule of spec 5.4 or 6.
+    """
+    raw = parse_run(header, payload)
+    types = [models.PictureType(picture.type) for picture in raw.pictures]
+    default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
+    quantisers = [
+        tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default for picture in raw.pictures
+    ]
+    pictures, names = unpack_streams(header, types, quantisers, compressed_streams(raw), limits)
+    return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
+
+
+def compressed_streams(raw: Any) -> dict[StreamId, bytes]:
+    """The streams of a packet that `parse_run` accepted, still compressed, by id."""
+    streams, start = {}, 0
+    for stream in raw.streams:
+        streams[StreamId(stream.id)] = raw.data[start : start + stream.length]
+        start += stream.length
+    return streams
+
+
+def pack_metadata(metadata: dict[str, str]) -> bytes:
+    """Payload of a metadata packet (spec 5.3).
+
+    Raises:
+        ValueError: a key longer than 255 bytes or a value longer than 65535.
+    """
+    entries = []
+    for key, value in metadata.items():
+        key_bytes, value_bytes = key.encode(), value.encode()
+        if not 1 <= len(key_bytes) <= 255 or len(value_bytes) > 65535:
+            raise ValueError(f"metadata {key!r}: keys have 1…255 bytes and values at most 65535")
+        entries.append(
+            {
+                "key_length": len(key_bytes),
+                "key": key_bytes,
+                "value_length": len(value_bytes),
+                "value": value_bytes,
+            }
+        )
+    payload: bytes = schema.METADATA.build({"entries": entries})
+    return payload
+
+
+def unpack_metadata(payload: bytes) -> dict[str, str]:
+    """Keys and values of a metadata packet (spec 5.3)."""
+    entries = parse(schema.METADATA, payload, "metadata").entries
+    try:
+        return {entry.key.decode(): entry.value.decode() for entry in entries}
+    except UnicodeDecodeError as error:
+        raise BitstreamError("metadata is not UTF-8") from error
+
+
+def _quantiser_count(header: SequenceHeader) -> int:
+    return len(header.format.plane_shapes) if header.residual.has_step else 0
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise BitstreamError(f"{name} is {value}; it lies in {low}…{high}")
+
+
+def _member(kind: Any, name: str, value: int) -> Any:
+    """``value`` as a member of an enumeration; a code that nobody has given a meaning is unsupported."""
+    try:
+        return kind(value)
+    except ValueError as error:
+        known = ", ".join(f"{member.value} {member.name.lower()}" for member in kind)
+        raise UnsupportedError(f"{name} is {value}; this reader knows {known}") from error

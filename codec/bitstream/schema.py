@@ -1,0 +1,111 @@
+"""Every structure of the file, declared once; reading and writing both come from here (spec 5).
+
+All integers are unsigned and little-endian.
+`test_spec` holds these declarations against the tables of format_spec.md.
+"""
+
+from __future__ import annotations
+
+from construct import (
+    Array,
+    Bytes,
+    Const,
+    GreedyBytes,
+    Int8ul,
+    Int16ul,
+    Int32ul,
+    Int64ul,
+    PrefixedArray,
+    Struct,
+    Terminated,
+    this,
+)
+
+__all__ = [
+    "CRC",
+    "END",
+    "INDEX",
+    "KIND_END",
+    "KIND_INDEX",
+    "KIND_METADATA",
+    "KIND_PICTURES",
+    "KIND_SEQUENCE",
+    "METADATA",
+    "PACKET_HEADER",
+    "PICTURES",
+    "SEQUENCE_HEADER",
+    "SIGNATURE",
+    "VERSION",
+]
+
+# As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
+SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
+VERSION = (0, 1)
+
+# An upper-case first letter marks a packet that a reader must understand
+KIND_SEQUENCE = b"SEQH"
+KIND_PICTURES = b"PICS"
+KIND_METADATA = b"meta"
+KIND_INDEX = b"indx"
+KIND_END = b"ENDS"
+
+PACKET_HEADER = Struct("kind" / Bytes(4), "length" / Int32ul)
+CRC = Int32ul
+
+SEQUENCE_HEADER = Struct(
+    "major" / Int8ul,
+    "minor" / Int8ul,
+    "width" / Int32ul,
+    "height" / Int32ul,
+    "sample_format" / Int8ul,
+    "bit_depth" / Int8ul,
+    "colour_matrix" / Int8ul,
+    "colour_range" / Int8ul,
+    "chroma_siting" / Int8ul,
+    "rate_numerator" / Int32ul,
+    "rate_denominator" / Int32ul,
+    "residual_coder" / Int8ul,
+    "motion_model" / Int8ul,
+    "log2_cell_size" / Int8ul,
+    "vector_limit" / Int16ul,
+    "gop_limit" / Int16ul,
+    "reserved" / Const(b"\0\0"),
+    Terminated,
+)
+
+QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
+
+PICTURE_HEADER = Struct(
+    "type" / Int8ul,
+    "checksum" / Int32ul,
+    "quantisers" / Array(this._params.quantiser_count, QUANTISER),
+)
+
+STREAM_HEADER = Struct("id" / Int8ul, "length" / Int32ul)
+
+PICTURES = Struct(
+    "first_picture" / Int32ul,
+    "pictures" / PrefixedArray(Int16ul, PICTURE_HEADER),
+    "streams" / PrefixedArray(Int8ul, STREAM_HEADER),
+    "data" / GreedyBytes,
+)
+
+METADATA_ENTRY = Struct(
+    "key_length" / Int8ul,
+    "key" / Bytes(this.key_length),
+    "value_length" / Int16ul,
+    "value" / Bytes(this.value_length),
+)
+
+METADATA = Struct("entries" / PrefixedArray(Int16ul, METADATA_ENTRY), Terminated)
+
+INDEX_ENTRY = Struct(
+    "offset" / Int64ul,
+    "first_picture" / Int32ul,
+    "picture_count" / Int16ul,
+    "starts_gop" / Int8ul,
+)
+
+INDEX = Struct("entries" / PrefixedArray(Int32ul, INDEX_ENTRY), Terminated)
+
+END = Struct("picture_count" / Int32ul, "index_offset" / Int64ul, Terminated)

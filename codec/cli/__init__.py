@@ -1,0 +1,1 @@
+"""The command line: arguments, progress, messages. The only place that prints."""

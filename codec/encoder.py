@@ -1,0 +1,347 @@
+"""Pictures to a file: the coding loop, GOP by GOP."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from codec.bitstream.container import ContainerWriter
+from codec.bitstream.payloads import pack_run
+from codec.coded import CodedPicture, Run, SequenceHeader
+from codec.errors import ConfigError
+from codec.models import MotionModel, PictureType
+from codec.motion.field import MotionField
+from codec.parallel import OrderedWork
+from codec.picture.colour import luma
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.reconstruct import predict, reconstruct
+from codec.residual.samples import code_plane
+from codec.settings import Settings
+from codec.whole_file import whole_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from codec.picture.sources import SourceSpec
+
+__all__ = ["Progress", "Summary", "Writer", "encode"]
+
+GOPS_AHEAD = 4  # GOPs that wait for or are in work; what bounds memory when an executor is given
+
+
+class Progress(NamedTuple):
+    """How far an encode or decode has come."""
+
+    pictures: int
+    picture_count: int | None
+    """All there are, or None where that is not known."""
+    file_bytes: int
+    """Written or read so far."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time."""
+
+    pictures: int
+    source_bytes: int
+    file_bytes: int
+    seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Raw samples over file."""
+        return self.source_bytes / self.file_bytes
+
+
+class CodedRun(NamedTuple):
+    """A packet's payload, ready to be written."""
+
+    payload: bytes
+    picture_count: int
+    starts_gop: bool
+
+
+# ------------------------------------------------------------------------------------------- the coding loop
+
+
+def code_picture(
+    source: Picture, reference: Picture | None, type_: PictureType, header: SequenceHeader, settings: Settings
+) -> CodedPicture:
+    """One picture against what the decoder will have: search, predict, residual."""
+    field = None
+    if type_ is PictureType.P and reference is not None:
+        field = search_motion(source, reference, header, settings)
+    predictions = predict(field, type_, reference)
+    step = settings.step
+    if step is not None and type_ is PictureType.I:
+        # every P picture inherits the I picture's error: at step 8 half of it saves 0…15 % of the file's bytes
+        # and lowers its error by 5…50 % on 352×288 clips
+        step = (step + 1) // 2
+    residuals = tuple(
+        code_plane(plane, prediction, header.residual, step)
+        for plane, prediction in zip(source.planes, predictions, strict=False)
+    )
+    return CodedPicture(type_, field, residuals)
+
+
+def search_motion(
+    source: Picture, reference: Picture, header: SequenceHeader, settings: Settings
+) -> MotionField | None:
+    """The motion field of a P picture, estimated on luma against the decoded reference."""
+    if header.motion is MotionModel.NONE:
+        return None
+    if header.motion is MotionModel.BLOCK:
+        from codec.motion.block_search import search_blocks as search
+    else:
+        from codec.motion.mesh_search import search_mesh as search
+    return search(luma(source), luma(reference), header.cell_size, settings.search)
+
+
+def encode_gop(
+    pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
+) -> list[CodedRun]:
+    """Code one closed GOP: an I picture, then P pictures, each from the reconstruction of the one before it."""
+    coded: list[CodedPicture] = []
+    checksums: list[int] = []
+    reference: Picture | None = None
+    for number, source in enumerate(pictures):
+        type_ = PictureType.I if number == 0 else PictureType.P
+        coded.append(code_picture(source, reference, type_, header, settings))
+        reference = reconstruct(coded[-1], reference, header.format)
+        checksums.append(reference.crc32())
+    runs = []
+    for start in range(0, len(pictures), settings.run):
+        stop = min(start + settings.run, len(pictures))
+        names = tuple(picture.name or "" for picture in pictures[start:stop])
+        run = Run(
+            first_picture + start,
+            tuple(coded[start:stop]),
+            tuple(checksums[start:stop]),
+            names if any(names) else (),
+        )
+        runs.append(CodedRun(pack_run(header, run), stop - start, start == 0))
+    return runs
+
+
+class GopTask(NamedTuple):
+    """What a worker needs to code one GOP; it can be pickled."""
+
+    pictures: list[Picture]
+    first_picture: int
+    header: SequenceHeader
+    settings: Settings
+
+
+def encode_task(task: GopTask) -> list[CodedRun]:
+    """`encode_gop` with its arguments as one."""
+    return encode_gop(*task)
+
+
+# ------------------------------------------------------------------------------------------- files
+
+
+def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
+    """What the file will say about all its pictures."""
+    return SequenceHeader(
+        picture_format,
+        rate,
+        settings.residual_coder,
+        settings.motion_model,
+        settings.block,
+        4 * settings.search,
+        settings.gop,
+    )
+
+
+def _software() -> dict[str, str]:
+    from codec import __version__
+
+    return {"encoder": f"mvz {__version__}"}
+
+
+class Writer:
+    """A new ``.mvz`` file, picture by picture; it appears when the ``with`` block ends well, and only then.
+
+    Args:
+        path: the file to make.
+        size: (width, height) in luma samples.
+        mode: ``gray``, ``rgb``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format`` instead of both.
+        settings: how to encode.
+        rate: pictures per second.
+        format: the whole picture format, with colour.
+        metadata: free keys (1…255 bytes as UTF-8) and values (at most 65535).
+        executor: codes GOPs there, in parallel; the bytes are the same as without.
+        force: replace a file that exists.
+
+    Raises:
+        ConfigError: an argument makes no sense, or no picture was appended.
+        MediaError: the file exists or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: tuple[int, int] | None = None,
+        mode: str = "rgb",
+        settings: Settings | None = None,
+        *,
+        rate: Fraction | int = 25,
+        format: PictureFormat | None = None,  # noqa: A002  the field's noun
+        metadata: dict[str, str] | None = None,
+        executor: Executor | None = None,
+        force: bool = False,
+    ) -> None:
+        if (size is None) == (format is None):
+            raise ConfigError("a writer needs either size and mode, or format")
+        self.format = format or PictureFormat(*(size or (0, 0)), _sample_format(mode))
+        self.settings = settings or Settings()
+        self._header = sequence_header(self.format, _rate(rate), self.settings)
+        self._pictures: list[Picture] = []
+        self._resources = ExitStack()
+        self._started = time.perf_counter()
+        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(executor, encode_task, GOPS_AHEAD)
+        file = self._resources.enter_context(whole_file(path, force=force))
+        self._container = ContainerWriter(file, self._header, _software() | (metadata or {}))
+        self._appended = 0
+        self.summary: Summary | None = None
+        """What was done; there once the ``with`` block has ended."""
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes so far; pictures of GOPs that are not complete have none yet."""
+        return self._container.bytes_written
+
+    @property
+    def pictures_written(self) -> int:
+        """Pictures of the GOPs written so far."""
+        return self._container.picture_count
+
+    def append(self, picture: Picture | npt.NDArray[np.uint8], name: str | None = None) -> None:
+        """Add a picture: a `Picture`, or uint8 (H, W) or (H, W, 3) as the format says.
+
+        Raises:
+            ConfigError: the picture is not of the file's format.
+        """
+        if not isinstance(picture, Picture):
+            picture = Picture.from_array(picture, name)
+        if picture.format.plane_shapes != self.format.plane_shapes or (
+            picture.format.sample_format is not self.format.sample_format
+        ):
+            raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
+        self._pictures.append(picture)
+        self._appended += 1
+        if len(self._pictures) == self.settings.gop:
+            self._close_gop()
+
+    def _close_gop(self) -> None:
+        """Hand the pictures so far on as a GOP, and write what has come back."""
+        first = self._appended - len(self._pictures)
+        self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings)))
+        self._pictures = []
+
+    def _write(self, gops: Iterable[list[CodedRun]]) -> None:
+        for gop in gops:
+            for run in gop:
+                self._container.write_run(*run)
+
+    def _finish(self) -> None:
+        """Code what is left, and complete the file."""
+        if self._pictures:
+            self._close_gop()
+        self._write(self._work.rest())
+        if self._appended == 0:
+            raise ConfigError("a file holds at least one picture; none was appended")
+        self._container.finish()
+        self.summary = Summary(
+            self._appended,
+            self._appended * self.format.sample_count,
+            self._container.bytes_written,
+            time.perf_counter() - self._started,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._resources:
+            # an exception, ours or the caller's, reaches whole_file, which then leaves nothing behind
+            self._resources.push(lambda *failure: self._work.cancel())
+            if error is not None:
+                raise error
+            self._finish()
+
+
+def _sample_format(mode: str) -> SampleFormat:
+    try:
+        return SampleFormat[mode.upper()]
+    except KeyError as error:
+        labels = ", ".join(sample_format.label for sample_format in SampleFormat)
+        raise ConfigError(f"mode is one of {labels}, not {mode!r}") from error
+
+
+def _rate(rate: Fraction | int) -> Fraction:
+    rate = Fraction(rate)
+    if rate <= 0 or max(rate.numerator, rate.denominator) >= 1 << 32:
+        raise ConfigError(f"a picture rate is a positive ratio of two 32-bit numbers, not {rate}")
+    return rate
+
+
+def encode(
+    source: SourceSpec,
+    path: str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    rate: Fraction | None = None,
+    metadata: dict[str, str] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+) -> Summary:
+    """Encode a sequence of pictures into one ``.mvz`` file.
+
+    Args:
+        source: a folder, glob, printf pattern, list of files, animation, Y4M or .npy file, ``-`` (Y4M on stdin),
+            or a uint8 array (T, H, W) or (T, H, W, 3).
+        path: the file to make.
+        settings: how to encode; lossless with block motion if not given.
+        rate: pictures per second, instead of the source's own.
+        metadata: free keys and values to keep in the file.
+        progress: called after every picture read.
+        executor: codes GOPs there, in parallel; the bytes are the same as without.
+        force: replace a file that exists.
+
+    Raises:
+        MediaError: the source cannot be read, or the file exists or cannot be written.
+        ConfigError: an argument makes no sense.
+    """
+    from codec.picture.sources import open_source
+
+    with (
+        open_source(source, rate=rate) as pictures,
+        Writer(
+            path,
+            settings=settings,
+            rate=pictures.rate,
+            format=pictures.format,
+            metadata=metadata,
+            executor=executor,
+            force=force,
+        ) as out,
+    ):
+        for number, picture in enumerate(pictures, 1):
+            out.append(picture)
+            if progress is not None:
+                progress(Progress(number, pictures.count, out.bytes_written))
+    assert out.summary is not None
+    return out.summary

@@ -1,0 +1,1 @@
+"""Measuring: metrics between pictures, and rate/distortion sweeps."""

@@ -1,0 +1,49 @@
+"""The choices that a file records: which motion model, which residual coder, which type of picture."""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["MotionModel", "PictureType", "ResidualCoder"]
+
+
+class ResidualCoder(enum.IntEnum):
+    """How the difference between picture and prediction is kept (spec 5.2); the value is the code in the file.
+
+    Code 4 is reserved for an integer-transform coder, which this version does not have.
+    """
+
+    LOSSLESS = 0
+    INT8 = 1
+    UINT8 = 2
+    FLOAT16 = 3
+
+    @property
+    def label(self) -> str:
+        """The name on the command line."""
+        return self.name.lower()
+
+    @property
+    def has_step(self) -> bool:
+        """Whether the coder divides the residual by a step."""
+        return self in (ResidualCoder.INT8, ResidualCoder.UINT8)
+
+
+class MotionModel(enum.IntEnum):
+    """What the vectors of a P picture belong to (spec 5.2); the value is the code in the file."""
+
+    NONE = 0
+    BLOCK = 1
+    MESH = 2
+
+    @property
+    def label(self) -> str:
+        """The name on the command line."""
+        return self.name.lower()
+
+
+class PictureType(enum.IntEnum):
+    """What a picture is predicted from (spec 5.4): nothing but itself, or the picture before it."""
+
+    I = 0  # noqa: E741  the field's own name
+    P = 1

@@ -1,0 +1,1 @@
+"""Pictures: planes and formats, colour transforms, and sequences of pictures in files."""

@@ -1,0 +1,105 @@
+"""Sequences of pictures in image files: one file a picture, or an animation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from codec.errors import MediaError
+from codec.picture.images import probe, read_frames, read_still
+from codec.picture.planes import Picture, PictureFormat
+from codec.picture.sequence import DEFAULT_RATE, PictureSource
+
+__all__ = ["Animation", "ImageFiles", "open_image", "rate_of"]
+
+_GIF_TICK = 10  # milliseconds
+_FINE_TICK = 1
+
+
+class ImageFiles(PictureSource):
+    """One picture a file, in the order given; each picture is named after its file.
+
+    The header of every file is read at once: a file of another size or mode shows before any work is done.
+
+    Raises:
+        MediaError: no files; a file that is no supported picture; one that differs from the first.
+    """
+
+    def __init__(self, paths: Sequence[Path], label: str, *, rate: Fraction | None = None) -> None:
+        super().__init__()
+        if not paths:
+            raise MediaError(f"{label}: has no pictures")
+        self.label = label
+        self.rate = rate or DEFAULT_RATE
+        self.count = len(paths)
+        self._paths = tuple(paths)
+        self.format = probe(paths[0]).format
+        for path in paths:
+            kind = probe(path)
+            if kind.frames > 1:
+                raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
+            self._refuse_other_format(path, kind.format)
+
+    def _refuse_other_format(self, path: Path, picture_format: PictureFormat) -> None:
+        """Raise `MediaError` where a picture is not like the first."""
+        if picture_format != self.format:
+            raise MediaError(f"{path}: is {picture_format}, unlike the first, {self._paths[0]}: {self.format}")
+
+    def __iter__(self) -> Iterator[Picture]:
+        for path in self._paths:
+            picture = read_still(path)
+            self._refuse_other_format(path, picture.format)
+            yield picture
+
+
+class Animation(PictureSource):
+    """The composed pictures of an animated GIF, APNG or WebP, or of a TIFF with several pages.
+
+    Opening reads the file once to learn how long each picture is shown; see `rate_of`.
+    """
+
+    def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
+        super().__init__()
+        self.label = os.fspath(path)
+        self._path = path
+        kind = probe(path)
+        self.format = kind.format
+        self.count = kind.frames
+        if rate is None:
+            durations = [frame.milliseconds for frame in read_frames(path)]
+            rate = rate_of(durations, _GIF_TICK if path.suffix.lower() == ".gif" else _FINE_TICK)
+        self.rate = rate
+
+    def __iter__(self) -> Iterator[Picture]:
+        for picture, _ in read_frames(self._path):
+            yield picture
+
+
+def rate_of(durations: Sequence[float], tick: int) -> Fraction:
+    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick`` ms.
+
+    Equal durations give their inverse.
+    Durations that differ by one tick are a rate that the clock cannot express: the whole number that fits the
+    total to a tick, or else pictures by total.
+    Anything else, and a file that does not say, gives 25; times that really vary are not kept.
+    """
+    shortest, longest = min(durations), max(durations)
+    if shortest <= 0 or longest - shortest > tick:
+        return DEFAULT_RATE
+    if shortest == longest:
+        return Fraction(1000 / shortest).limit_denominator(1001)  # 1001 for rates such as 30000/1001
+    total = sum(durations)
+    rate = Fraction(len(durations) * 1000) / Fraction(total)
+    whole = round(rate)
+    if whole and abs(total - len(durations) * 1000 / whole) <= tick:
+        return Fraction(whole)
+    return rate.limit_denominator(1001)
+
+
+def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
+    """A still picture as a sequence of one, or an animation."""
+    if probe(path).frames > 1:
+        return Animation(path, rate=rate)
+    return ImageFiles([path], os.fspath(path), rate=rate)

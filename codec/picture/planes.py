@@ -1,0 +1,183 @@
+"""What a picture is: one to three planes of 8-bit samples, and the format that they share."""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.errors import ConfigError
+
+__all__ = [
+    "ChromaSiting",
+    "Colour",
+    "ColourMatrix",
+    "ColourRange",
+    "Picture",
+    "PictureFormat",
+    "Plane",
+    "SampleFormat",
+    "Subsampling",
+]
+
+Plane = npt.NDArray[np.uint8]
+
+
+class Subsampling(NamedTuple):
+    """How many luma samples share one sample of a plane, as powers of two (0 or 1), down and across."""
+
+    log2_y: int
+    log2_x: int
+
+
+class SampleFormat(enum.IntEnum):
+    """Which planes a picture has (spec 5.2); the value is the code in the file."""
+
+    GRAY = 0
+    RGB = 1
+    YUV420 = 2
+    YUV422 = 3
+    YUV444 = 4
+
+    @property
+    def label(self) -> str:
+        """The name that people write, such as ``gray``, ``rgb`` or ``yuv420``."""
+        return self.name.lower()
+
+    @property
+    def plane_names(self) -> tuple[str, ...]:
+        """One letter a plane, in the order of the planes."""
+        return _PLANE_NAMES[self]
+
+    @property
+    def subsampling(self) -> tuple[Subsampling, ...]:
+        """Subsampling of each plane against the first."""
+        chroma = _CHROMA_SUBSAMPLING[self]
+        return (Subsampling(0, 0),) + (chroma,) * (len(self.plane_names) - 1)
+
+
+_PLANE_NAMES = {
+    SampleFormat.GRAY: ("Y",),
+    SampleFormat.RGB: ("R", "G", "B"),
+    SampleFormat.YUV420: ("Y", "U", "V"),
+    SampleFormat.YUV422: ("Y", "U", "V"),
+    SampleFormat.YUV444: ("Y", "U", "V"),
+}
+_CHROMA_SUBSAMPLING = {
+    SampleFormat.GRAY: Subsampling(0, 0),
+    SampleFormat.RGB: Subsampling(0, 0),
+    SampleFormat.YUV420: Subsampling(1, 1),
+    SampleFormat.YUV422: Subsampling(0, 1),
+    SampleFormat.YUV444: Subsampling(0, 0),
+}
+
+
+class ColourMatrix(enum.IntEnum):
+    """How Y'CbCr was made from R'G'B' (spec 5.2)."""
+
+    UNSPECIFIED = 0
+    BT601 = 1
+    BT709 = 2
+
+
+class ColourRange(enum.IntEnum):
+    """Whether samples use 16…235 (limited) or 0…255 (full) (spec 5.2)."""
+
+    UNSPECIFIED = 0
+    LIMITED = 1
+    FULL = 2
+
+
+class ChromaSiting(enum.IntEnum):
+    """Where chroma samples of 4:2:0 lie: what Y4M calls 420jpeg, 420mpeg2 and 420paldv (spec 5.2)."""
+
+    UNSPECIFIED = 0
+    CENTRE = 1
+    LEFT = 2
+    PALDV = 3
+
+
+@dataclass(frozen=True)
+class Colour:
+    """What a player needs to show the samples; decoding never looks at it."""
+
+    matrix: ColourMatrix = ColourMatrix.UNSPECIFIED
+    range: ColourRange = ColourRange.UNSPECIFIED
+    siting: ChromaSiting = ChromaSiting.UNSPECIFIED
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """What all pictures of a sequence share: ``width`` and ``height`` in luma samples, planes, colour."""
+
+    width: int
+    height: int
+    sample_format: SampleFormat
+    colour: Colour = field(default_factory=Colour)
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ConfigError(f"a picture is at least 1×1, not {self.width}×{self.height}")
+
+    @property
+    def plane_shapes(self) -> tuple[tuple[int, int], ...]:
+        """(rows, columns) of each plane; a subsampled plane of an odd side is rounded up."""
+        return tuple(
+            ((self.height + sub.log2_y) >> sub.log2_y, (self.width + sub.log2_x) >> sub.log2_x)
+            for sub in self.sample_format.subsampling
+        )
+
+    @property
+    def sample_count(self) -> int:
+        """Samples in one picture, all planes; with 8 bits also its bytes when raw."""
+        return sum(rows * columns for rows, columns in self.plane_shapes)
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height} {self.sample_format.label}"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture: uint8 planes, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says."""
+
+    format: PictureFormat
+    planes: tuple[Plane, ...]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        shapes = tuple(plane.shape for plane in self.planes)
+        if shapes != self.format.plane_shapes:
+            raise ConfigError(f"planes of {self.format} have shapes {self.format.plane_shapes}, not {shapes}")
+        if any(plane.dtype != np.uint8 for plane in self.planes):
+            raise ConfigError(f"samples are uint8, not {[str(plane.dtype) for plane in self.planes]}")
+        object.__setattr__(self, "planes", tuple(np.ascontiguousarray(plane) for plane in self.planes))
+
+    @classmethod
+    def from_array(cls, samples: npt.NDArray[np.uint8], name: str | None = None) -> Picture:
+        """A gray picture of (H, W), or an RGB picture of (H, W, 3), uint8.
+
+        Raises:
+            ConfigError: another shape or dtype.
+        """
+        if samples.dtype != np.uint8 or samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] != 3):
+            raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3), not {samples.dtype} {samples.shape}")
+        height, width = samples.shape[:2]
+        if samples.ndim == 2:
+            return cls(PictureFormat(width, height, SampleFormat.GRAY), (samples,), name)
+        planes = tuple(samples[:, :, channel] for channel in range(3))
+        return cls(PictureFormat(width, height, SampleFormat.RGB), planes, name)
+
+    def crc32(self) -> int:
+        """CRC-32 of all samples: planes in order, rows from the top, samples from the left (spec 5.4)."""
+        checksum = 0
+        for plane in self.planes:
+            checksum = zlib.crc32(plane.data, checksum)
+        return checksum
+
+    def same_samples(self, other: Picture) -> bool:
+        """Whether both have the same planes, sample by sample."""
+        return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))

@@ -1,0 +1,61 @@
+"""What every source of pictures offers, and what all of them refuse."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+from codec.errors import MediaError
+from codec.picture.planes import Picture, PictureFormat
+
+__all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "refuse_size"]
+
+DEFAULT_RATE = Fraction(25)  # pictures per second where nothing says otherwise
+MAX_PIXELS = 1 << 26  # 8192 × 8192, as 4:4:4 201 MB: a hostile header must not ask for more than a PC has
+
+
+class PictureSource(abc.ABC):
+    """A sequence of pictures that are read one at a time, however long it is.
+
+    ``format`` is what all pictures have in common, ``rate`` is pictures per second.
+    ``count`` is the number of pictures, or None where that is not known (a pipe).
+    ``label`` names the source in messages.
+    Each iteration starts again from the first picture, except on a pipe, which can be read once.
+    Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
+    """
+
+    format: PictureFormat
+    rate: Fraction
+    count: int | None
+    label: str
+
+    def __init__(self) -> None:
+        self._resources = contextlib.ExitStack()
+
+    @abc.abstractmethod
+    def __iter__(self) -> Iterator[Picture]:
+        """The pictures, in order; ``Picture.name`` is the file's base name where each has its own file."""
+
+    def close(self) -> None:
+        """Close the files that are still open; calling it again does nothing."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def refuse_size(label: str, width: int, height: int) -> None:
+    """Raise `MediaError` where a picture is empty or has more than `MAX_PIXELS` pixels."""
+    if width < 1 or height < 1:
+        raise MediaError(f"{label}: pictures of {width}×{height}; at least 1×1 is needed")
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"{label}: pictures of {width}×{height}; at most {MAX_PIXELS} pixels are accepted")

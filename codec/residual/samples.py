@@ -1,0 +1,80 @@
+"""Prediction + residual = samples (spec 8.1), with the prediction of I pictures, which needs the samples before."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.kernels import Integer, kernel
+from codec.models import ResidualCoder
+from codec.picture.planes import Plane
+from codec.residual.coders import CODERS, inverse
+from codec.residual.levels import PlaneResidual, Residual
+
+__all__ = ["add_residual", "code_plane"]
+
+
+def add_residual(residual: PlaneResidual, prediction: Plane | None) -> Plane:
+    """Samples of a plane, uint8 (rows, columns): the one place where they come to be.
+
+    ``prediction`` is the motion-compensated plane, or None where every sample is predicted from its neighbours.
+    """
+    values = inverse(residual)
+    wraps = CODERS[residual.coder].wraps
+    if prediction is None:
+        samples = np.empty(values.shape, np.uint8)
+        walk_neighbours(samples, values, _ALL_RESIDUALS, wraps, False)
+        return samples
+    total = prediction.astype(np.int16) + values  # −255…510
+    return (total if wraps else np.clip(total, 0, 255)).astype(np.uint8)
+
+
+def code_plane(source: Plane, prediction: Plane | None, coder: ResidualCoder, step: int | None) -> PlaneResidual:
+    """Encoder: the levels of a plane, uint8 (rows, columns), against its prediction.
+
+    Without ``prediction`` the neighbours are those that the decoder will have, so the walk is repeated with the
+    losses of the quantiser that the first, lossless walk suggests.
+    """
+    kind = CODERS[coder]
+    if prediction is not None:
+        residual = source.astype(np.int16) - prediction
+        quantiser = kind.choose_quantiser(residual, step)
+    else:
+        residual = np.empty(source.shape, np.int16)
+        walk_neighbours(source.copy(), residual, _ALL_RESIDUALS, False, True)
+        quantiser = kind.choose_quantiser(residual, step)
+        rounded = kind.inverse(kind.forward(_ALL_RESIDUALS, quantiser), quantiser)
+        walk_neighbours(source.copy(), residual, rounded, kind.wraps, True)
+    return PlaneResidual(coder, quantiser, kind.forward(residual, quantiser))
+
+
+_ALL_RESIDUALS: npt.NDArray[np.int16] = np.arange(-255, 256, dtype=np.int16)
+
+
+@kernel
+def walk_neighbours(
+    samples: Plane, residual: Residual, rounded: npt.NDArray[np.int16], wraps: bool, encode: bool
+) -> None:
+    """One walk for both directions: predict each sample from left, above and above left (spec 8.5).
+
+    Decoding, ``residual`` is given and ``samples`` is filled.
+    Encoding, ``samples`` holds the source and ends as what the decoder will have; ``residual`` is filled with
+    what is to be coded, and ``rounded[r + 255]`` is what the decoder will get for a residual of r.
+    """
+    rows, columns = samples.shape
+    for y in range(rows):
+        for x in range(columns):
+            left = np.int32(samples[y, x - 1]) if x > 0 else np.int32(128)
+            above = np.int32(samples[y - 1, x]) if y > 0 else left
+            if x == 0:
+                left = above
+            corner = np.int32(samples[y - 1, x - 1]) if x > 0 and y > 0 else above
+            low, high = np.int32(min(left, above)), np.int32(max(left, above))
+            prediction = low if corner >= high else high if corner <= low else left + above - corner
+            value = np.int32(residual[y, x])
+            if encode:
+                wanted = np.int32(samples[y, x]) - prediction
+                residual[y, x] = wanted
+                value = np.int32(rounded[wanted + 255])
+            total: Integer = prediction + value
+            samples[y, x] = total & 255 if wraps else min(max(total, 0), 255)

@@ -1,0 +1,83 @@
+"""What an encoder may be asked for. Every field is checked once, here."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TypeVar
+
+from codec.errors import ConfigError
+from codec.models import MotionModel, ResidualCoder
+
+__all__ = ["MotionModel", "ResidualCoder", "Settings"]
+
+
+_E = TypeVar("_E", bound=enum.IntEnum)
+
+BLOCK_SIZES = (4, 8, 16, 32)
+MAX_SEARCH = 256  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
+MAX_GOP = 1024  # pictures; what one seek may have to decode
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to encode. Strings are accepted for ``residual`` and ``motion`` and become the enumerations.
+
+    Attributes:
+        residual: ``lossless``, ``int8``, ``uint8`` or ``float16``.
+        motion: ``none``, ``block`` or ``mesh``.
+        step: quantiser step in sample values, 1…255, for ``int8`` and ``uint8``;
+            None takes the smallest scale per plane and picture at which nothing saturates.
+        gop: pictures from one I picture to the next, 1…1024.
+        block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32.
+        search: largest displacement tried, in full luma samples each way, 0…256.
+        run: pictures that share one packet's streams, 1…gop; a run never crosses a GOP.
+
+    Raises:
+        ConfigError: a value out of its range, or a step for a coder that has none.
+    """
+
+    residual: ResidualCoder | str = ResidualCoder.LOSSLESS
+    motion: MotionModel | str = MotionModel.BLOCK
+    step: int | None = None
+    gop: int = 32
+    block: int = 16
+    search: int = 15
+    run: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
+        object.__setattr__(self, "motion", _choice(MotionModel, "motion", self.motion))
+        if self.block not in BLOCK_SIZES:
+            raise ConfigError(f"block is one of {', '.join(map(str, BLOCK_SIZES))}, not {self.block}")
+        _in_range("search", self.search, 0, MAX_SEARCH)
+        _in_range("gop", self.gop, 1, MAX_GOP)
+        _in_range("run", self.run, 1, MAX_GOP)
+        if self.step is not None:
+            _in_range("step", self.step, 1, 255)
+            if not self.residual_coder.has_step:
+                raise ConfigError(f"step is for int8 and uint8; {self.residual_coder.label} has none")
+
+    @property
+    def residual_coder(self) -> ResidualCoder:
+        """``residual`` as the enumeration that it is after construction."""
+        return _choice(ResidualCoder, "residual", self.residual)
+
+    @property
+    def motion_model(self) -> MotionModel:
+        """``motion`` as the enumeration that it is after construction."""
+        return _choice(MotionModel, "motion", self.motion)
+
+
+def _choice(kind: type[_E], name: str, value: object) -> _E:
+    if isinstance(value, kind):
+        return value
+    labels = [member.name.lower() for member in kind]
+    if isinstance(value, str) and value in labels:
+        return kind[value.upper()]
+    raise ConfigError(f"{name} is one of {', '.join(labels)}, not {value!r}")
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")

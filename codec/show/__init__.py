@@ -1,0 +1,1 @@
+"""Showing: plots and pages."""

@@ -1,0 +1,122 @@
+"""Colour transforms against their real-valued formulas."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from codec.picture.colour import luma, rgb_to_yuv444, to_array
+from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
+
+KR_KB = {ColourMatrix.BT601: (0.299, 0.114), ColourMatrix.BT709: (0.2126, 0.0722)}
+
+
+def every_nth_colour(step):
+    """All triples of levels 0, step … and 255, as three planes (1, N)."""
+    levels = sorted({*range(0, 256, step), 255})
+    triples = np.array(list(itertools.product(levels, repeat=3)), np.uint8)
+    return tuple(np.ascontiguousarray(triples[None, :, channel]) for channel in range(3))
+
+
+def picture_of(planes, sample_format, colour=None):
+    height, width = planes[0].shape
+    return Picture(PictureFormat(width, height, sample_format, colour or Colour()), planes)
+
+
+def rgb_by_formula(planes, matrix, colour_range):
+    y, u, v = (plane.astype(np.float64) for plane in planes)
+    u, v = u - 128, v - 128
+    if colour_range is ColourRange.LIMITED:
+        y, u, v = (y - 16) * 255 / 219, u * 255 / 224, v * 255 / 224
+    kr, kb = KR_KB[matrix]
+    red = y + 2 * (1 - kr) * v
+    blue = y + 2 * (1 - kb) * u
+    green = (y - kr * red - kb * blue) / (1 - kr - kb)
+    return np.clip(np.stack([red, green, blue], axis=2), 0, 255)
+
+
+def test_luma_of_rgb_is_within_one_of_rec_601():
+    planes = every_nth_colour(5)
+    red, green, blue = (plane.astype(np.float64) for plane in planes)
+    expected = 0.299 * red + 0.587 * green + 0.114 * blue
+    actual = luma(picture_of(planes, SampleFormat.RGB))
+    assert actual.dtype == np.uint8
+    assert np.abs(expected - actual).max() <= 1
+
+
+def test_luma_of_equal_red_green_and_blue_is_that_level():
+    levels = np.arange(256, dtype=np.uint8)[None]
+    assert np.array_equal(levels, luma(picture_of((levels, levels, levels), SampleFormat.RGB)))
+
+
+def test_luma_of_gray_and_yuv_is_their_first_plane():
+    y, u, v = every_nth_colour(85)
+    assert luma(picture_of((y,), SampleFormat.GRAY)) is y
+    assert luma(picture_of((y, u, v), SampleFormat.YUV444)) is y
+
+
+@pytest.mark.parametrize("matrix", KR_KB)
+@pytest.mark.parametrize("colour_range", [ColourRange.LIMITED, ColourRange.FULL])
+def test_yuv_to_rgb_is_within_one_of_the_formula(matrix, colour_range):
+    planes = every_nth_colour(15)
+    expected = rgb_by_formula(planes, matrix, colour_range)
+    actual = to_array(picture_of(planes, SampleFormat.YUV444, Colour(matrix, colour_range)))
+    assert np.abs(expected - actual).max() <= 1
+
+
+def test_yuv_without_a_description_is_bt601_limited():
+    planes = every_nth_colour(51)
+    described = Colour(ColourMatrix.BT601, ColourRange.LIMITED)
+    expected = to_array(picture_of(planes, SampleFormat.YUV444, described))
+    assert np.array_equal(expected, to_array(picture_of(planes, SampleFormat.YUV444)))
+
+
+def test_limited_black_and_white_become_0_and_255():
+    y = np.array([[16, 235]], np.uint8)
+    neutral = np.full((1, 2), 128, np.uint8)
+    expected = [[[0, 0, 0], [255, 255, 255]]]
+    assert to_array(picture_of((y, neutral, neutral), SampleFormat.YUV444)).tolist() == expected
+
+
+def test_neutral_chroma_in_full_range_gives_gray_exactly():
+    y = np.arange(256, dtype=np.uint8)[None]
+    neutral = np.full_like(y, 128)
+    full = Colour(ColourMatrix.BT709, ColourRange.FULL)
+    expected = np.stack([y, y, y], axis=2)
+    assert np.array_equal(expected, to_array(picture_of((y, neutral, neutral), SampleFormat.YUV444, full)))
+
+
+@pytest.mark.parametrize(("sample_format", "down"), [(SampleFormat.YUV420, 2), (SampleFormat.YUV422, 1)])
+def test_subsampled_chroma_is_repeated_and_odd_sides_are_cut(sample_format, down):
+    random = np.random.default_rng(1)
+    shapes = PictureFormat(5, 3, sample_format).plane_shapes
+    planes = tuple(random.integers(0, 256, shape, np.uint8) for shape in shapes)
+    wide = [
+        np.array([[plane[row // down, column // 2] for column in range(5)] for row in range(3)]) for plane in planes[1:]
+    ]
+    expected = to_array(picture_of((planes[0], *wide), SampleFormat.YUV444))
+    assert np.array_equal(expected, to_array(picture_of(planes, sample_format)))
+
+
+def test_rgb_to_yuv_is_within_one_of_the_formula_and_says_what_it_is():
+    planes = every_nth_colour(15)
+    red, green, blue = (plane.astype(np.float64) for plane in planes)
+    y = 0.299 * red + 0.587 * green + 0.114 * blue
+    expected = np.stack([y, 128 + (blue - y) / 1.772, 128 + (red - y) / 1.402])
+    yuv = rgb_to_yuv444(picture_of(planes, SampleFormat.RGB))
+    assert yuv.format.colour == Colour(ColourMatrix.BT601, ColourRange.FULL)
+    assert yuv.format.sample_format is SampleFormat.YUV444
+    assert np.abs(expected - np.stack(yuv.planes)).max() <= 1
+
+
+def test_rgb_to_yuv_and_back_is_within_one_level():
+    rgb = picture_of(every_nth_colour(5), SampleFormat.RGB)
+    returned = to_array(rgb_to_yuv444(rgb)).astype(np.int32)
+    assert np.abs(returned - to_array(rgb)).max() <= 1
+
+
+def test_rgb_as_an_array_is_what_it_was_made_from():
+    samples = np.random.default_rng(2).integers(0, 256, (4, 3, 3), np.uint8)
+    assert np.array_equal(samples, to_array(Picture.from_array(samples)))

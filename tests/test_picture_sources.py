@@ -1,0 +1,489 @@
+"""Sequences of image files, animations and arrays: what is read, in which order, and what is refused."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import zlib
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codec.errors import ConfigError, MediaError
+from codec.picture.colour import to_array
+from codec.picture.image_sequences import rate_of
+from codec.picture.planes import SampleFormat
+from codec.picture.sources import open_source
+
+GRAY = (4, 6)
+RGB = (4, 6, 3)
+
+
+def samples(shape=RGB, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def save(path, array, **options):
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+def numbered_folder(folder, numbers, shape=RGB, name="frame{}.png"):
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        save(folder / name.format(number), samples(shape, number))
+    return folder
+
+
+def numbers_read(spec):
+    """Seeds of the pictures that come out of ``spec``, as saved by `numbered_folder`."""
+    with open_source(spec) as source:
+        pictures = list(source)
+        assert source.count == len(pictures)
+    known = {samples(to_array(pictures[0]).shape, seed).tobytes(): seed for seed in range(30)}
+    return [known[to_array(picture).tobytes()] for picture in pictures]
+
+
+def refused(spec, says, *names):
+    """``spec`` raises a `MediaError` that says ``says`` and has every one of ``names`` in it."""
+    with pytest.raises(MediaError, match=says) as caught, open_source(spec) as source:
+        list(source)
+    for name in names:
+        assert str(name) in str(caught.value)
+
+
+def png_chunk(kind, payload):
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+
+def raw_png(width, height, depth, colour_type, data):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(data)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+# What a source may be
+
+
+def test_a_folder_gives_its_pictures_in_natural_order_with_their_names(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [8, 9, 10, 11])
+    assert numbers_read(folder) == [8, 9, 10, 11]
+    with open_source(folder) as source:
+        assert [picture.name for picture in source] == [f"frame{number}.png" for number in (8, 9, 10, 11)]
+        assert (source.rate, str(source.format)) == (25, "6×4 rgb")
+
+
+def test_a_glob_a_pattern_and_a_list_give_the_same_as_the_folder(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [8, 9, 10, 11])
+    expected = [8, 9, 10, 11]
+    assert numbers_read(f"{folder}/*.png") == expected
+    assert numbers_read(f"{folder}/frame%d.png") == expected
+    assert numbers_read(sorted(folder.iterdir(), reverse=True)) == expected
+    assert numbers_read([folder]) == expected
+
+
+def test_a_pattern_starts_at_the_lowest_number_and_takes_only_its_own_files(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [20, 21], name="a{:03d}.png")
+    save(folder / "a7.png", samples(GRAY))
+    assert numbers_read(f"{folder}/a%03d.png") == [20, 21]
+
+
+def test_names_with_special_characters_are_taken_literally_where_they_exist(tmp_path):
+    assert numbers_read(numbered_folder(tmp_path / "a[1]*", [3, 4])) == [3, 4]
+    save(tmp_path / "%d.png", samples(RGB, 5))
+    assert numbers_read(tmp_path / "%d.png") == [5]
+
+
+def test_a_list_may_take_every_tenth_picture(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [0, 10, 20])
+    assert numbers_read(list(folder.iterdir())) == [0, 10, 20]
+
+
+def test_one_still_picture_is_a_sequence_of_one(tmp_path):
+    path = save(tmp_path / "one.png", samples(GRAY, 3))
+    assert numbers_read(path) == [3]
+    with open_source(str(path)) as source:
+        assert [picture.name for picture in source] == ["one.png"]
+
+
+def test_hidden_files_folders_and_companions_of_pictures_are_passed_over(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    (folder / "sub").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "README.md", "meta.json", "clip.mvz"):
+        (folder / name).write_bytes(b"no picture")
+    assert numbers_read(folder) == [1, 2]
+    assert numbers_read(f"{folder}/*") == [1, 2]
+
+
+def test_iterating_again_starts_again(tmp_path):
+    with open_source(numbered_folder(tmp_path / "f", [1, 2])) as source:
+        assert [picture.crc32() for picture in source] == [picture.crc32() for picture in source]
+
+
+def test_pictures_are_read_only_when_they_are_asked_for(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2, 3])
+    with open_source(folder) as source:
+        pictures = iter(source)
+        next(pictures)
+        (folder / "frame2.png").unlink()
+        with pytest.raises(MediaError, match=r"frame2\.png: no such file"):
+            next(pictures)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
+def test_lossless_formats_of_gray_are_read_exactly(tmp_path, suffix):
+    path = save(tmp_path / f"a{suffix}", samples(GRAY, 4))
+    with open_source(path) as source:
+        (picture,) = source
+    assert np.array_equal(samples(GRAY, 4), to_array(picture))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
+def test_lossless_formats_of_rgb_are_read_exactly(tmp_path, suffix):
+    path = save(tmp_path / f"a{suffix}", samples(RGB, 4))
+    with open_source(path) as source:
+        (picture,) = source
+    assert np.array_equal(samples(RGB, 4), to_array(picture))
+
+
+def test_palette_pictures_become_rgb_and_bilevel_pictures_0_and_255(tmp_path):
+    palette = Image.fromarray(samples(RGB)).quantize(16)
+    palette.save(tmp_path / "p.png")
+    with open_source(tmp_path / "p.png") as source:
+        (picture,) = source
+    assert np.array_equal(np.array(palette.convert("RGB")), to_array(picture))
+    Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1").save(tmp_path / "b.png")
+    with open_source(tmp_path / "b.png") as source:
+        (picture,) = source
+    assert to_array(picture).tolist() == [[0, 255]]
+
+
+def test_a_gif_is_rgb_even_where_it_looks_gray(tmp_path):
+    for name, array in (("a.gif", samples(GRAY)), ("b.gif", np.arange(256, dtype=np.uint8).reshape(16, 16))):
+        path = save(tmp_path / name, array)
+        with open_source(path) as source:
+            (picture,) = source
+        assert picture.format.sample_format is SampleFormat.RGB
+        assert all(np.array_equal(array, plane) for plane in picture.planes)
+
+
+@pytest.mark.parametrize("shape", [GRAY, RGB])
+def test_jpeg_is_read_as_pillow_decodes_it(tmp_path, shape):
+    path = save(tmp_path / "a.jpg", samples(shape))
+    with Image.open(path) as image:
+        expected = np.array(image)
+    with open_source(path) as source:
+        (picture,) = source
+    assert np.array_equal(expected, to_array(picture))
+
+
+def test_exif_orientation_leaves_pixels_as_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by a quarter
+    path = save(tmp_path / "a.png", samples(RGB, 2), exif=exif)
+    assert numbers_read(path) == [2]
+
+
+def test_importing_sources_does_not_import_pillow():
+    code = "import sys, codec.picture.sources, codec.picture.sinks; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# What is refused
+
+
+def test_a_gap_names_the_missing_file(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2, 4])
+    for spec in (folder, f"{folder}/*.png", f"{folder}/frame%d.png", list(folder.iterdir())):
+        refused(spec, "missing", folder / "frame3.png")
+
+
+def test_another_size_names_both_files(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    save(folder / "frame3.png", samples((5, 6, 3)))
+    refused(folder, "6×5 rgb, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
+
+
+def test_gray_among_rgb_names_both_files(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    save(folder / "frame3.png", samples(GRAY))
+    refused(folder, "gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
+
+
+def test_a_picture_that_changes_after_opening_is_noticed(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    with open_source(folder) as source:
+        save(folder / "frame2.png", samples(GRAY))
+        with pytest.raises(MediaError, match=r"frame2\.png: is 6×4 gray, unlike the first"):
+            list(source)
+
+
+def test_a_file_that_is_no_picture_is_refused_by_name(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    (folder / "frame3.png").write_bytes(b"hello")
+    refused(folder, "not a picture", folder / "frame3.png")
+
+
+def test_an_unknown_suffix_in_a_folder_must_be_a_picture(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    (folder / "frame3.xyz").write_bytes(b"hello")
+    refused(folder, "not a picture", folder / "frame3.xyz")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".gif", ".bmp", ".ppm", ".webp", ".tif"])
+def test_a_picture_cut_short_or_damaged_is_refused_by_name_or_read(tmp_path, suffix):
+    path = save(tmp_path / f"a{suffix}", samples((40, 40, 3)))
+    whole = path.read_bytes()
+    random = np.random.default_rng(5)
+    for length in range(0, len(whole) - 20, max(len(whole) // 25, 1)):
+        path.write_bytes(whole[:length])
+        refused(path, "cannot be read|not a picture|ends early", path)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        damaged[random.integers(len(damaged))] ^= random.integers(1, 256)
+        path.write_bytes(damaged)
+        try:
+            with open_source(path) as source:
+                assert len(list(source)) >= 1
+        except MediaError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "says"),
+    [
+        ("RGBA", ".png", "RGB with alpha"),
+        ("LA", ".png", "gray with alpha"),
+        ("I;16", ".png", "16-bit"),
+        ("I;16", ".tif", "16-bit"),
+        ("F", ".tif", "32-bit"),
+        ("CMYK", ".jpg", "CMYK"),
+        ("CMYK", ".tif", "CMYK"),
+    ],
+)
+def test_unsupported_modes_are_refused_with_what_was_found(tmp_path, mode, suffix, says):
+    path = tmp_path / f"a{suffix}"
+    Image.new(mode, (3, 2)).save(path)
+    refused(path, says, path, "supported are 8-bit gray, RGB and palette")
+
+
+def test_transparent_palette_and_transparent_colours_are_refused(tmp_path):
+    palette = Image.fromarray(samples(RGB)).quantize(8)
+    palette.save(tmp_path / "p.png", transparency=3)
+    refused(tmp_path / "p.png", "transparent", tmp_path / "p.png")
+    Image.fromarray(samples(RGB)).save(tmp_path / "c.png", transparency=(1, 2, 3))
+    refused(tmp_path / "c.png", "transparent", tmp_path / "c.png")
+
+
+def test_16_bit_rgb_which_pillow_would_cut_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(raw_png(2, 1, 16, 2, bytes(13)))
+    refused(tmp_path / "a.png", "16-bit samples", tmp_path / "a.png")
+    (tmp_path / "a.ppm").write_bytes(b"P6\n2 1\n65535\n" + bytes(12))
+    refused(tmp_path / "a.ppm", "16-bit samples", tmp_path / "a.ppm")
+
+
+@pytest.mark.parametrize("side", [9000, 12000, 60000])
+def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side):
+    (tmp_path / "bomb.png").write_bytes(raw_png(side, side, 8, 0, b""))
+    refused(tmp_path / "bomb.png", "are accepted", tmp_path / "bomb.png")
+
+
+def test_nothing_there_says_so(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no picture")
+    refused(tmp_path / "empty", "no picture files", tmp_path / "empty")
+    refused(f"{tmp_path}/*.png", "no picture files", f"{tmp_path}/*.png")
+    refused(f"{tmp_path}/%d.png", "no picture files", f"{tmp_path}/%d.png")
+    refused(f"{tmp_path}/nowhere/%d.png", "no such folder", f"{tmp_path}/nowhere")
+    refused(tmp_path / "nowhere", "no such file or folder", tmp_path / "nowhere")
+    refused([tmp_path / "a.png", tmp_path / "b.png"], "no such file", tmp_path / "a.png")
+    refused([tmp_path, tmp_path], "is a folder", tmp_path)
+    refused([], "no pictures")
+
+
+def test_an_animation_among_stills_is_refused_by_name(tmp_path):
+    folder = numbered_folder(tmp_path / "f", [1, 2])
+    frames = [Image.fromarray(samples(RGB, seed)) for seed in range(3)]
+    frames[0].save(folder / "frame3.png", save_all=True, append_images=frames[1:])
+    refused(folder, "animation of 3 pictures", folder / "frame3.png")
+
+
+def test_a_rate_that_is_not_positive_is_a_setting_gone_wrong():
+    with pytest.raises(ConfigError, match="rate"):
+        open_source(np.zeros((1, 2, 2), np.uint8), rate=Fraction(0))
+
+
+def test_a_source_of_another_type_is_refused():
+    with pytest.raises(ConfigError, match="not int"):
+        open_source(3)
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("shape", [GRAY, RGB])
+def test_arrays_and_npy_files_give_their_pictures(tmp_path, shape):
+    clip = samples((3, *shape))
+    np.save(tmp_path / "a.npy", clip)
+    for spec in (clip, tmp_path / "a.npy"):
+        with open_source(spec) as source:
+            assert (source.count, source.rate) == (3, 25)
+            assert np.array_equal(clip, np.stack([to_array(picture) for picture in source]))
+            planes = [plane for picture in source for plane in picture.planes]
+        assert all(type(plane) is np.ndarray and plane.flags.writeable for plane in planes)
+
+
+def test_a_fortran_ordered_npy_gives_the_same_pictures(tmp_path):
+    clip = samples((3, *RGB))
+    np.save(tmp_path / "a.npy", np.asfortranarray(clip))
+    with open_source(tmp_path / "a.npy") as source:
+        assert np.array_equal(clip, np.stack([to_array(picture) for picture in source]))
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        np.zeros((2, 3), np.uint8),
+        np.zeros((2, 3, 4, 4), np.uint8),
+        np.zeros((1, 2, 2)),
+        np.zeros((0, 2, 2), np.uint8),
+    ],
+)
+def test_arrays_of_another_shape_or_type_are_refused_with_theirs(tmp_path, clip):
+    np.save(tmp_path / "a.npy", clip)
+    refused(clip, "^array: ", str(clip.shape))
+    refused(tmp_path / "a.npy", "a.npy: ", str(clip.shape))
+
+
+def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, samples((3, *GRAY)))
+    whole = path.read_bytes()
+    for length in (0, 5, 50, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        refused(path, "cannot be read as .npy", path)
+    np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
+    refused(path, "cannot be read as .npy", path)
+
+
+# Animations
+
+
+def opaque_gif(path, seeds, **options):
+    frames = [Image.fromarray(samples((16, 16), seed)) for seed in seeds]
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+
+
+def test_an_animated_gif_gives_its_composed_pictures_and_rate(tmp_path):
+    opaque_gif(tmp_path / "a.gif", range(3), duration=50)
+    with open_source(tmp_path / "a.gif") as source:
+        pictures = list(source)
+        assert (source.count, source.rate) == (3, 20)
+    assert source.format.sample_format is SampleFormat.RGB
+    for seed, picture in enumerate(pictures):
+        assert all(np.array_equal(samples((16, 16), seed), plane) for plane in picture.planes)
+        assert picture.name is None
+
+
+def test_partial_gif_pictures_are_composed_on_the_one_before(tmp_path):
+    first = samples((16, 16), 1)
+    second = first.copy()
+    second[4:8, 5:9] = 255 - second[4:8, 5:9]
+    frames = [Image.fromarray(first), Image.fromarray(second)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=40)
+    with open_source(tmp_path / "a.gif") as source:
+        _, picture = source
+    assert np.array_equal(second, picture.planes[0])
+
+
+def test_an_animation_whose_pictures_are_opaque_may_have_an_alpha_channel(tmp_path):
+    opaque = [np.dstack([samples((8, 8, 3), seed), np.full((8, 8), 255, np.uint8)]) for seed in range(2)]
+    frames = [Image.fromarray(array) for array in opaque]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=40)
+    with open_source(tmp_path / "a.png") as source:
+        assert all(
+            np.array_equal(array[:, :, :3], to_array(picture)) for array, picture in zip(opaque, source, strict=True)
+        )
+
+
+@pytest.mark.parametrize(("suffix", "number"), [(".png", 1), (".webp", 1), (".gif", 0), (".png", 0)])
+def test_an_animation_with_transparent_pixels_is_refused_with_the_number(tmp_path, suffix, number):
+    opaque = np.full((8, 8, 4), 255, np.uint8)
+    see_through = opaque.copy()
+    see_through[2:4, 2:4] = 0
+    arrays = [opaque, opaque[::2].repeat(2, axis=0)]
+    arrays[number] = see_through
+    frames = [Image.fromarray(array) for array in arrays]
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
+    refused(path, f"picture {number} has transparent pixels", path)
+
+
+def test_the_stand_in_of_an_apng_is_not_part_of_the_sequence(tmp_path):
+    frames = [Image.fromarray(samples(RGB, seed)) for seed in range(4)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], default_image=True, duration=40)
+    assert numbers_read(tmp_path / "a.png") == [1, 2, 3]
+
+
+def test_a_tiff_with_several_pages_is_a_sequence_and_its_pages_must_agree(tmp_path):
+    frames = [Image.fromarray(samples(RGB, seed)) for seed in range(3)]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    assert numbers_read(tmp_path / "a.tif") == [0, 1, 2]
+    frames[0].save(tmp_path / "b.tif", save_all=True, append_images=[Image.fromarray(samples(GRAY))])
+    refused(tmp_path / "b.tif", "picture 1 is 6×4 gray, unlike picture 0", tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
+def test_an_animation_cut_inside_a_picture_is_refused_by_name(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    opaque_gif(path, range(3), duration=40)
+    path.write_bytes(path.read_bytes()[:-200])
+    refused(path, "cannot be read|not a picture|ends early", path)
+
+
+def test_a_gif_cut_between_two_pictures_is_no_shorter_gif(tmp_path):
+    path = tmp_path / "a.gif"
+    opaque_gif(path, range(3), duration=40)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"comment behind the end")
+    with open_source(path) as source:
+        assert len(list(source)) == 3
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        refused(path, "cannot be read|not a picture|ends early", path)
+
+
+def test_a_damaged_npy_is_refused_by_name_or_read(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, samples((3, *GRAY)))
+    whole = path.read_bytes()
+    random = np.random.default_rng(6)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[random.integers(128)] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            with open_source(path) as source:
+                assert len(list(source)) >= 1
+        except MediaError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("durations", "tick", "rate"),
+    [
+        ([40, 40], 10, Fraction(25)),
+        ([1001 / 30] * 5, 1, Fraction(30000, 1001)),
+        ([33, 33, 34] * 7, 1, Fraction(30)),
+        ([30, 40, 30] * 7, 10, Fraction(30)),
+        ([66, 67], 1, Fraction(15)),
+        ([1500, 1501], 1, Fraction(2000, 3001).limit_denominator(1001)),
+        ([40, 80], 10, Fraction(25)),
+        ([0, 0], 10, Fraction(25)),
+    ],
+)
+def test_the_rate_of_an_animation_follows_from_its_durations(durations, tick, rate):
+    assert rate_of(durations, tick) == rate

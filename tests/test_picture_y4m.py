@@ -1,0 +1,245 @@
+"""Y4M: headers, samples, damage, pipes."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from codec.errors import MediaError
+from codec.picture.planes import (
+    ChromaSiting,
+    Colour,
+    ColourMatrix,
+    ColourRange,
+    Picture,
+    PictureFormat,
+    SampleFormat,
+)
+from codec.picture.sinks import open_sink
+from codec.picture.sources import open_source
+from codec.picture.y4m import Y4mSource, header_line, parse_header
+
+YUV_AND_GRAY = [form for form in SampleFormat if form is not SampleFormat.RGB]
+
+
+def random_pictures(picture_format, count=3):
+    random = np.random.default_rng(7)
+    return [
+        Picture(
+            picture_format,
+            tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes),
+        )
+        for _ in range(count)
+    ]
+
+
+def written(path, picture_format, count=3, rate=Fraction(25)):
+    pictures = random_pictures(picture_format, count)
+    with open_sink(path, picture_format, rate) as sink:
+        for picture in pictures:
+            sink.write(picture)
+    return pictures
+
+
+def source_of(data, label="clip.y4m"):
+    return Y4mSource(io.BytesIO(data), label, owned=True)
+
+
+@pytest.mark.parametrize("sample_format", YUV_AND_GRAY)
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (5, 3), (16, 8), (1, 7)])
+def test_every_format_and_size_returns_as_it_was_written(tmp_path, sample_format, size):
+    picture_format = PictureFormat(*size, sample_format)
+    pictures = written(tmp_path / "a.y4m", picture_format)
+    with open_source(tmp_path / "a.y4m") as source:
+        returned = list(source)
+        assert (source.format.sample_format, source.count, source.rate) == (sample_format, 3, 25)
+    assert len(returned) == 3
+    assert all(ours.same_samples(theirs) for ours, theirs in zip(pictures, returned, strict=True))
+    assert all(picture.name is None for picture in returned)
+
+
+@pytest.mark.parametrize("siting", [ChromaSiting.CENTRE, ChromaSiting.LEFT, ChromaSiting.PALDV])
+@pytest.mark.parametrize("colour_range", ColourRange)
+def test_siting_and_range_survive(siting, colour_range):
+    colour = Colour(ColourMatrix.UNSPECIFIED, colour_range, siting)
+    picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour)
+    header = parse_header("a", header_line(picture_format, Fraction(30000, 1001)).rstrip(b"\n"))
+    assert header == (picture_format, Fraction(30000, 1001))
+
+
+def test_rgb_is_written_as_444_full_range_and_returns_within_one_level(tmp_path):
+    from codec.picture.colour import to_array
+
+    samples = np.random.default_rng(3).integers(0, 256, (4, 5, 3), np.uint8)
+    picture = Picture.from_array(samples)
+    with open_sink(tmp_path / "a.y4m", picture.format, Fraction(25)) as sink:
+        sink.write(picture)
+        assert "YUV" in sink.lossy_note
+    assert b"C444 XCOLORRANGE=FULL\n" in (tmp_path / "a.y4m").read_bytes()
+    with open_source(tmp_path / "a.y4m") as source:
+        (returned,) = source
+    assert np.abs(to_array(returned).astype(int) - samples).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "sample_format", "siting"),
+    [
+        ("", SampleFormat.YUV420, ChromaSiting.CENTRE),
+        ("C420", SampleFormat.YUV420, ChromaSiting.UNSPECIFIED),
+        ("C420mpeg2 XYSCSS=420JPEG", SampleFormat.YUV420, ChromaSiting.LEFT),
+        ("XYSCSS=420PALDV", SampleFormat.YUV420, ChromaSiting.PALDV),
+        ("A0:0 I? C422", SampleFormat.YUV422, ChromaSiting.UNSPECIFIED),
+        ("XSOME_COMMENT Cmono  Ip", SampleFormat.GRAY, ChromaSiting.UNSPECIFIED),
+    ],
+)
+def test_headers_of_other_writers_are_understood(fields, sample_format, siting):
+    header = parse_header("a", f"YUV4MPEG2 W3 H2 F24:1 {fields}".encode())
+    assert (header.format.sample_format, header.format.colour.siting) == (sample_format, siting)
+    assert header.rate == 24
+
+
+@pytest.mark.parametrize("field", ["", " F0:0"])
+def test_unknown_rate_is_25(field):
+    assert parse_header("a", f"YUV4MPEG2 W3 H2{field}".encode()).rate == 25
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("RIFF", "not Y4M"),
+        ("YUV4MPEG2X W3 H2", "not Y4M"),
+        ("YUV4MPEG2 H2 F25:1", "field W"),
+        ("YUV4MPEG2 W3 H-2", "field H"),
+        ("YUV4MPEG2 W3 H2 W3", "W occurs twice"),
+        ("YUV4MPEG2 W0 H2", "0×2"),
+        ("YUV4MPEG2 W99999999 H2", "field W"),
+        ("YUV4MPEG2 W65536 H65536", "65536×65536"),
+        ("YUV4MPEG2 W3 H2 F25", "field F"),
+        ("YUV4MPEG2 W3 H2 F25:0", "field F"),
+        ("YUV4MPEG2 W3 H2 F-25:1", "field F"),
+        ("YUV4MPEG2 W3 H2 F9999999999:1", "field F"),
+        ("YUV4MPEG2 W3 H2 It", "interlaced"),
+        ("YUV4MPEG2 W3 H2 Im", "interlaced"),
+        ("YUV4MPEG2 W3 H2 C420p10", "'420p10'"),
+        ("YUV4MPEG2 W3 H2 C411", "'411'"),
+        ("YUV4MPEG2 W3 H2 C444alpha", "'444alpha'"),
+        ("YUV4MPEG2 W3 H2 Cmono16", "'mono16'"),
+        ("YUV4MPEG2 W3 H2 XYSCSS=420P10", "'420p10'"),
+        ("YUV4MPEG2 W3 H2 XCOLORRANGE=HALF", "'HALF'"),
+        ("YUV4MPEG2 W3 H2 Q7", "unknown Y4M header field Q7"),
+    ],
+)
+def test_a_header_that_is_wrong_or_unsupported_is_refused_by_name(line, says):
+    with pytest.raises(MediaError, match=f"^clip.y4m: .*{says}"):
+        parse_header("clip.y4m", line.encode())
+
+
+def test_frame_parameters_are_ignored_and_counted_around():
+    data = b"YUV4MPEG2 W2 H1 Cmono\nFRAME Ip XA=1\n\x01\x02FRAME\n\x03\x04"
+    with source_of(data) as source:
+        assert source.count == 2
+        assert [picture.planes[0].tolist() for picture in source] == [[[1, 2]], [[3, 4]]]
+
+
+def test_truncation_at_every_byte_gives_whole_pictures_then_an_error_with_the_number():
+    header = b"YUV4MPEG2 W2 H2 C420jpeg\n"
+    frame = b"FRAME\n" + bytes(range(6))
+    data = header + frame + frame
+    for length in range(len(header), len(data)):
+        whole, rest = divmod(length - len(header), len(frame))
+        with source_of(data[:length]) as source:
+            pictures = iter(source)
+            assert all(next(pictures).planes[0].tolist() == [[0, 1], [2, 3]] for _ in range(whole))
+            if rest or not whole:
+                with pytest.raises(MediaError, match=rf"^clip\.y4m: .*(picture {whole}|no pictures)"):
+                    next(pictures)
+            else:
+                assert next(pictures, None) is None
+
+
+def test_something_else_between_frames_is_refused_with_the_number():
+    with (
+        source_of(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x01FRAMES\n\x02") as source,
+        pytest.raises(MediaError, match=r"^clip\.y4m: picture 1 starts with b'FRAMES"),
+    ):
+        list(source)
+
+
+def test_an_endless_header_line_is_refused_without_reading_it_all():
+    data = io.BytesIO(b"YUV4MPEG2 " + b"X" * 10_000_000)
+    with pytest.raises(MediaError, match="no line end within 1024 bytes"):
+        Y4mSource(data, "clip.y4m", owned=True)
+    assert data.tell() == 1024
+
+
+def test_two_iterations_at_once_do_not_disturb_each_other(tmp_path):
+    pictures = written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
+    with open_source(tmp_path / "a.y4m") as source:
+        for expected, one, other in zip(pictures, source, source, strict=True):
+            assert expected.same_samples(one)
+            assert expected.same_samples(other)
+
+
+def test_planes_can_be_written_to(tmp_path):
+    written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
+    with open_source(tmp_path / "a.y4m") as source:
+        assert all(plane.flags.writeable for picture in source for plane in picture.planes)
+
+
+def test_a_file_that_is_called_y4m_must_be_one(tmp_path):
+    (tmp_path / "a.y4m").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5000))
+    with pytest.raises(MediaError, match=r"a\.y4m: not Y4M"):
+        open_source(tmp_path / "a.y4m")
+
+
+def test_a_y4m_file_of_another_name_is_known_by_its_first_bytes(tmp_path):
+    written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
+    (tmp_path / "a.y4m").rename(tmp_path / "clip")
+    with open_source(tmp_path / "clip") as source:
+        assert source.count == 3
+
+
+def test_y4m_goes_through_pipes_unchanged(tmp_path):
+    written(tmp_path / "a.y4m", PictureFormat(5, 3, SampleFormat.YUV422), rate=Fraction(30000, 1001))
+    copy = (
+        "from codec.picture.sources import open_source\n"
+        "from codec.picture.sinks import open_sink\n"
+        "with open_source('-') as source, open_sink('-', source.format, source.rate) as sink:\n"
+        "    assert source.count is None\n"
+        "    for picture in source: sink.write(picture)\n"
+    )
+    data = (tmp_path / "a.y4m").read_bytes()
+    result = subprocess.run([sys.executable, "-c", copy], input=data, capture_output=True, check=False)
+    assert result.stderr == b""
+    assert result.stdout == data
+
+
+def test_a_pipe_can_be_read_only_once():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x05")
+    with Y4mSource(os.fdopen(reading, "rb"), "pipe", owned=True) as source:
+        assert source.count is None
+        assert len(list(source)) == 1
+        with pytest.raises(MediaError, match="only once"):
+            list(source)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_carries_y4m(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    feed = f"open({str(tmp_path / 'pipe')!r}, 'wb').write(b'YUV4MPEG2 W1 H1 Cmono\\nFRAME\\n\\x05')"
+    with subprocess.Popen([sys.executable, "-c", feed]), open_source(tmp_path / "pipe") as source:
+        assert [picture.planes[0].item() for picture in source] == [5]
+
+
+def test_the_rate_given_overrides_the_header(tmp_path):
+    written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.GRAY), rate=Fraction(50))
+    with open_source(tmp_path / "a.y4m", rate=Fraction(12)) as source:
+        assert source.rate == 12
