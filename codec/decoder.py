@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, overload
 
@@ -18,7 +19,6 @@ from codec.coded import Run, SequenceHeader
 from codec.errors import ChecksumError, MediaError
 from codec.parallel import ordered_map
 from codec.picture.planes import Picture, PictureFormat
-from codec.reconstruct import reconstruct
 
 if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
@@ -34,6 +34,8 @@ def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, pa
     Raises:
         ChecksumError: a picture does not come out as the encoder saw it.
     """
+    from codec.reconstruct import reconstruct  # brings numba, which opening a file and `info` do without
+
     reference: Picture | None = None
     for entry, run in runs:
         names = run.names or ("",) * len(run.pictures)
@@ -70,7 +72,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     def __init__(self, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = os.fspath(path)
         try:
-            self._file = Path(self.path).open("rb")
+            self._file = Path(self.path).open("rb")  # noqa: SIM115  closed by close()
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be read: {error.strerror}") from error
         try:

@@ -5,6 +5,7 @@
     CodecError
     ├── ConfigError          a setting or an argument is wrong
     ├── MediaError           a source or target (pictures, Y4M, arrays) cannot be read or written
+    │   └── ExistsError      a target exists, and nobody said that it may be replaced
     └── BitstreamError       an .mvz file breaks a rule of format_spec.md
         ├── TruncatedError   the file or a packet ends early
         ├── ChecksumError    bytes or decoded pictures differ from their CRC-32
@@ -19,6 +20,7 @@ __all__ = [
     "ChecksumError",
     "CodecError",
     "ConfigError",
+    "ExistsError",
     "LimitError",
     "MediaError",
     "TruncatedError",
@@ -39,6 +41,10 @@ class MediaError(CodecError):
 
     The message starts with the file's name where there is one.
     """
+
+
+class ExistsError(MediaError):
+    """A target exists, and replacing it was not asked for (``force=True``, ``--force``)."""
 
 
 class BitstreamError(CodecError):

@@ -9,17 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from codec.errors import MediaError
+from codec.errors import ExistsError, MediaError
 
 __all__ = ["refuse_overwrite", "whole_file"]
 
 
 def refuse_overwrite(path: Path, force: bool) -> None:
-    """Raise `MediaError` where ``path`` exists and ``force`` does not allow to replace it."""
+    """Refuse a target that is there.
+
+    Raises:
+        MediaError: ``path`` is a folder.
+        ExistsError: ``path`` exists and ``force`` does not allow to replace it.
+    """
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; a file name is needed")
     if path.exists() and not force:
-        raise MediaError(f"{path}: exists; --force (force=True) replaces it")
+        raise ExistsError(f"{path}: exists; --force (force=True) replaces it")
 
 
 @contextlib.contextmanager
@@ -30,7 +35,8 @@ def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
     A target that exists is untouched until then.
 
     Raises:
-        MediaError: ``path`` exists and ``force`` is not set, or its folder cannot be written.
+        ExistsError: ``path`` exists and ``force`` is not set.
+        MediaError: its folder cannot be written.
     """
     target = Path(path)
     refuse_overwrite(target, force)

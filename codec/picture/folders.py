@@ -13,7 +13,7 @@ from codec.picture.colour import to_array
 from codec.picture.images import write_still
 from codec.picture.naming import NumberPattern, is_plain_name, natural_key
 from codec.picture.planes import Picture
-from codec.whole_file import whole_file
+from codec.whole_file import refuse_overwrite, whole_file
 
 __all__ = ["STILL_FORMATS", "folder_writer", "pattern_writer", "single_writer"]
 
@@ -141,13 +141,9 @@ def _publish(staged: Path, folder: Path, names: Sequence[str], *, force: bool) -
 
 
 def _refuse_taken(folder: Path, names: Sequence[str], force: bool) -> None:
-    """Raise `MediaError` before the first file would be replaced without ``force``, or a folder at all."""
+    """Raise before the first file would be replaced without ``force``, or a folder at all."""
     for name in names:
-        target = folder / name
-        if target.is_dir():
-            raise MediaError(f"{target}: is a folder; a picture of that name is to be written")
-        if target.exists() and not force:
-            raise MediaError(f"{target}: exists; --force (force=True) replaces it")
+        refuse_overwrite(folder / name, force)
 
 
 @contextlib.contextmanager

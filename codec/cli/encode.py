@@ -1,0 +1,45 @@
+"""``mvz encode``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+import codec
+from codec.cli.terminal import executor_of, progress_bar, source_of, thousands
+
+__all__ = ["main"]
+
+
+def main(options: argparse.Namespace) -> int:
+    """Encode, and say how large the file became."""
+    settings = codec.Settings(
+        residual=options.residual,
+        motion=options.motion,
+        step=options.step,
+        gop=options.gop,
+        block=options.block,
+        search=options.search,
+        run=min(options.run, options.gop),
+    )
+    with executor_of(options.jobs) as executor, progress_bar("encode", options.quiet) as progress:
+        summary = codec.encode(
+            source_of(options.input),
+            options.output,
+            settings,
+            rate=options.fps,
+            progress=progress,
+            executor=executor,
+            force=options.force,
+        )
+    if options.json:
+        print(json.dumps({"file": options.output, **asdict(summary), "ratio": summary.ratio}))
+    elif not options.quiet:
+        print(
+            f"{options.output}: {summary.pictures} pictures, {thousands(summary.source_bytes)} → "
+            f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1, {summary.seconds:.1f} s",
+            file=sys.stderr,
+        )
+    return 0

@@ -1,0 +1,89 @@
+"""``mvz info``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import codec
+from codec.cli.terminal import table, thousands
+from codec.models import MotionModel, PictureType
+
+__all__ = ["main"]
+
+MOST_PICTURES = 32  # longer files list their pictures only when asked: a screenful
+
+
+def main(options: argparse.Namespace) -> int:
+    """Tell what is in a file."""
+    with codec.open(options.input) as video:
+        info = video.info
+    if options.json:
+        print(json.dumps(info.as_dict(), indent=2))
+        return 0
+    parts = [_heading(info), table(_component_rows(info)), table(_type_rows(info))]
+    if options.pictures or len(info.pictures) <= MOST_PICTURES:
+        parts.append(table(_picture_rows(info)))
+        if any(picture.estimated for picture in info.pictures):
+            parts.append("≈ estimated: pictures that share a packet share its bytes by the entropy of their symbols")
+    else:
+        parts.append(f"--pictures lists all {len(info.pictures)} pictures")
+    print("\n\n".join(parts))
+    return 0
+
+
+def _heading(info: codec.Inventory) -> str:
+    header = info.header
+    count = len(info.pictures)
+    motion = header.motion.label
+    if header.motion is not MotionModel.NONE:
+        motion += f" of {header.cell_size}×{header.cell_size}, within ±{header.vector_limit_quarter_pel / 4:g} samples"
+    lines = [
+        f"{info.path}: {thousands(info.file_bytes)} bytes for {thousands(info.source_bytes)}, "
+        f"{info.ratio:.2f} : 1, {info.bits_per_pixel:.3f} bits a pixel",
+        f"{count} pictures of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
+        f"residual {header.residual.label}; motion {motion}; at most {header.gop_limit} pictures a GOP",
+    ]
+    lines += [f"{key}: {_printable(value)}" for key, value in info.metadata.items()]
+    return "\n".join(lines)
+
+
+def _component_rows(info: codec.Inventory) -> list[list[str]]:
+    rows = [["component", "bytes", "share"]]
+    rows += [
+        [component, thousands(bytes_), f"{bytes_ / info.file_bytes:.1%}"] for component, bytes_ in info.bytes.items()
+    ]
+    return rows
+
+
+def _type_rows(info: codec.Inventory) -> list[list[str]]:
+    rows = [["type", "pictures", "bytes", "mean"]]
+    for type_ in PictureType:
+        pictures = info.of_type(type_)
+        if pictures:
+            total = sum(picture.total_bytes for picture in pictures)
+            rows.append([type_.name, str(len(pictures)), thousands(total), thousands(total / len(pictures))])
+    return rows
+
+
+def _picture_rows(info: codec.Inventory) -> list[list[str]]:
+    components = list(info.bytes)
+    rows = [["picture", "type", "bytes", *components, "step", "name"]]
+    for picture in info.pictures:
+        mark = "≈ " if picture.estimated else ""
+        rows.append(
+            [
+                str(picture.number),
+                picture.type.name,
+                mark + thousands(picture.total_bytes),
+                *(thousands(picture.bytes[component]) for component in components),
+                "/".join(f"{step:.4g}" for step in dict.fromkeys(picture.steps)) or "–",
+                _printable(picture.name or "–"),
+            ]
+        )
+    return rows
+
+
+def _printable(text: str) -> str:
+    """Text from a file, without what would move a terminal's cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

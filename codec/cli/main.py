@@ -1,0 +1,288 @@
+"""The arguments of ``mvz``, and what its exit code says."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from types import FrameType
+from typing import NoReturn
+
+from codec import __version__
+from codec.errors import CodecError, ConfigError, ExistsError
+from codec.models import MotionModel, ResidualCoder
+from codec.settings import BLOCK_SIZES, Settings
+
+__all__ = ["build_parser", "run"]
+
+DONE, DATA_IS_BAD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+_INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
+an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), or a .npy array (T, H, W[, 3])."""
+_OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
+.y4m, .gif, .webp, .apng or .npy, or - (Y4M on standard output)."""
+_CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 interrupted."
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors of ours become one line on standard error."""
+    signal.signal(signal.SIGTERM, _stop)
+    options = build_parser().parse_args(arguments)
+    command = importlib.import_module(f"codec.cli.{options.command}")
+    try:
+        code: int = command.main(options)
+    except (ConfigError, ExistsError) as error:
+        return _complain(error, WRONG_USE)
+    except CodecError as error:
+        return _complain(error, DATA_IS_BAD)
+    except BrokenPipeError:
+        # whoever read us has had enough; the interpreter must not find that out again at exit
+        sys.stdout = None
+        return DONE
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    return code
+
+
+def _complain(message: object, code: int) -> int:
+    print(f"mvz: {message}", file=sys.stderr)
+    return code
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave as after Ctrl-C, so that half-written files are taken away."""
+    raise KeyboardInterrupt
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="mvz",
+        description="A readable video codec: image sequences to one .mvz file and back.",
+        epilog=f"mvz COMMAND --help says more. {_CODES}",
+    )
+    parser.add_argument("--version", action="version", version=f"mvz {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_encode(commands)
+    _add_decode(commands)
+    _add_info(commands)
+    _add_compare(commands)
+    _add_report(commands)
+    _add_demo(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # argparse gives this type no public name
+
+
+def _command(
+    commands: _Commands[argparse.ArgumentParser], name: str, help_: str, epilog: str = ""
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=help_, description=help_[0].upper() + help_[1:] + ".", epilog=f"{epilog} {_CODES}"
+    )
+
+
+def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "encode", "turn a sequence of pictures into one .mvz file", _INPUT)
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="the pictures (see below)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .mvz file to make")
+    coding = parser.add_argument_group("coding")
+    add_coder_options(coding)
+    defaults = Settings()
+    coding.add_argument(
+        "--step",
+        type=int,
+        metavar="N",
+        help="quantiser step, 1…255, for int8 and uint8; without it the smallest scale at which nothing saturates",
+    )
+    coding.add_argument(
+        "--gop",
+        type=int,
+        default=defaults.gop,
+        metavar="N",
+        help="pictures from one I picture to the next (default %(default)s)",
+    )
+    coding.add_argument(
+        "--run",
+        type=int,
+        default=defaults.run,
+        metavar="N",
+        help="pictures that share one packet (default %(default)s)",
+    )
+    coding.add_argument(
+        "--fps",
+        type=picture_rate,
+        metavar="R",
+        help="pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)",
+    )
+    _add_common(parser)
+
+
+def add_coder_options(group: argparse._ArgumentGroup) -> None:
+    """Options that choose residual, motion and their geometry."""
+    defaults = Settings()
+    group.add_argument(
+        "--residual",
+        choices=[coder.label for coder in ResidualCoder],
+        default=defaults.residual_coder.label,
+        help="how the prediction error is kept (default %(default)s)",
+    )
+    group.add_argument(
+        "--motion",
+        choices=[model.label for model in MotionModel],
+        default=defaults.motion_model.label,
+        help="how pictures are predicted (default %(default)s)",
+    )
+    group.add_argument(
+        "--block",
+        type=int,
+        choices=BLOCK_SIZES,
+        default=defaults.block,
+        metavar="S",
+        help="side of a block or mesh cell: %(choices)s (default %(default)s)",
+    )
+    group.add_argument(
+        "--search",
+        type=int,
+        default=defaults.search,
+        metavar="N",
+        help="largest motion looked for, in samples (default %(default)s)",
+    )
+
+
+def _add_decode(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "decode", "turn an .mvz file back into pictures", _OUTPUT)
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("-o", "--output", required=True, metavar="OUTPUT", help="where to (see below)")
+    parser.add_argument(
+        "--pictures",
+        type=picture_range,
+        default=slice(None),
+        metavar="A:B",
+        help="only pictures A to before B, counted from 0",
+    )
+    _add_common(parser)
+
+
+def _add_info(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "info", "tell what is in an .mvz file, and what its bytes are for")
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("--pictures", action="store_true", help="list every picture, however many there are")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+
+
+def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "measure how two sequences differ: MSE, PSNR, SNR, SSIM, per picture and in all",
+        "A and B are .mvz files or anything that encode takes; A is the original. Exit code 1 if any sample differs.",
+    )
+    parser.add_argument("a", metavar="A", help="the original")
+    parser.add_argument("b", metavar="B", help="what is held against it")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--csv", action="store_true", help="a line a picture, as CSV")
+    parser.add_argument("--no-ssim", action="store_true", help="leave out SSIM, the slowest of the measures")
+
+
+def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "report", "encode every way, measure, and write one page of size against error", _INPUT)
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="the pictures (see below)")
+    parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the .html page to make")
+    sweep = parser.add_argument_group("sweep")
+    sweep.add_argument(
+        "--residual",
+        type=_list_of(ResidualCoder),
+        metavar="LIST",
+        help="residual coders, with commas between (default: all)",
+    )
+    sweep.add_argument(
+        "--motion", type=_list_of(MotionModel), metavar="LIST", help="motion models, with commas between (default: all)"
+    )
+    sweep.add_argument(
+        "--step",
+        type=_steps,
+        metavar="LIST",
+        help="steps of int8 and uint8, with commas between (default: a sensible set)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
+    parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
+    _add_common(parser, json=False)
+
+
+def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands, "demo", "make a small moving sequence, encode it every way, check, and write the report"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="where the sequence, files and report go (default: a new temporary folder)",
+    )
+    _add_common(parser, json=False)
+
+
+def _add_common(parser: argparse.ArgumentParser, json: bool = True) -> None:
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+    if json:
+        parser.add_argument("--json", action="store_true", help="the summary as JSON")
+
+
+def picture_rate(text: str) -> Fraction:
+    """An argument such as 25, 23.976 or 30000/1001."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pictures per second") from error
+    if rate <= 0 or max(rate.numerator, rate.denominator) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a ratio of two positive 32-bit numbers")
+    return rate
+
+
+def picture_range(text: str) -> slice:
+    """An argument such as 10:20, 10:, :20, or 7 for a single picture."""
+    start, colon, stop = text.partition(":")
+    try:
+        if not colon:
+            return slice(int(start), int(start) + 1 or None)
+        return slice(int(start) if start else None, int(stop) if stop else None)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B with whole numbers") from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+class _list_of:  # noqa: N801  reads as what it is: an argument type
+    """Argument type: names of an enumeration with commas between them."""
+
+    def __init__(self, kind: type[ResidualCoder] | type[MotionModel]) -> None:
+        self._labels = [member.label for member in kind]
+
+    def __call__(self, text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in self._labels:
+                raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(self._labels)}")
+        return names
+
+
+def _steps(text: str) -> list[int]:
+    try:
+        steps = [int(step) for step in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 2,4,8") from error
+    if not all(1 <= step <= 255 for step in steps):
+        raise argparse.ArgumentTypeError(f"steps lie in 1…255, not {text}")
+    return steps

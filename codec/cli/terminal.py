@@ -1,0 +1,72 @@
+"""What commands share: progress bars, threads, sources, numbers for people."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codec.encoder import Progress
+
+__all__ = ["executor_of", "job_count", "progress_bar", "source_of", "table", "thousands"]
+
+
+def job_count(jobs: int | None) -> int:
+    """Threads to use: as asked, or one a core that this process may use."""
+    if jobs is not None:
+        return jobs
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def executor_of(jobs: int | None) -> Iterator[Executor | None]:
+    """Threads for GOPs, or None where one thread is all there is to use."""
+    count = job_count(jobs)
+    if count == 1:
+        yield None
+        return
+    with ThreadPoolExecutor(count) as executor:
+        yield executor
+
+
+def source_of(inputs: Sequence[str]) -> str | list[str]:
+    """One input is a name with all its meanings, several are a list of files."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
+
+
+@contextlib.contextmanager
+def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
+    from tqdm import tqdm
+
+    disabled = quiet or not sys.stderr.isatty()
+    with tqdm(desc=verb, unit=" pictures", disable=disabled, leave=False, dynamic_ncols=True) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.total = progress.picture_count
+            bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
+            bar.update(progress.pictures - bar.n)
+
+        yield show
+
+
+def thousands(number: float) -> str:
+    """A whole number with its thousands apart: 990,067."""
+    return f"{round(number):,}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns; the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
