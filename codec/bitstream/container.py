@@ -210,10 +210,11 @@ class ContainerReader:
             RunEntry(entry.offset, entry.first_picture, entry.picture_count, bool(entry.starts_gop))
             for entry in raw.entries
         ]
+        usable = all(entry.starts_gop <= 1 for entry in raw.entries)
         rising = all(before.offset < after.offset for before, after in pairwise(runs))
         inside = all(self._after_header <= run.offset < end.index_offset for run in runs)
         total = runs[-1].first_picture + runs[-1].picture_count if runs else 0
-        return runs if rising and inside and total == end.picture_count else None
+        return runs if usable and rising and inside and total == end.picture_count else None
 
     def _read_metadata(self) -> dict[str, str]:
         """Keys and values of the metadata packet, which may only follow the header; empty without one."""
@@ -243,7 +244,7 @@ class ContainerReader:
             elif packet.kind == schema.KIND_END:
                 self._check_end(packet, runs, next_offset)
                 return runs
-            elif packet.kind[:1].isupper():
+            elif not packet.kind[:1].islower():
                 raise UnsupportedError(f"a critical packet of kind {packet.kind!r}", path=self.path, offset=offset)
             offset = next_offset
 

@@ -212,6 +212,8 @@ def pack_metadata(metadata: dict[str, str]) -> bytes:
 def unpack_metadata(payload: bytes) -> dict[str, str]:
     """Keys and values of a metadata packet (spec 5.3)."""
     entries = parse(schema.METADATA, payload, "metadata").entries
+    for entry in entries:
+        _in_range("key_length", entry.key_length, 1, 255)
     try:
         return {entry.key.decode(): entry.value.decode() for entry in entries}
     except UnicodeDecodeError as error:

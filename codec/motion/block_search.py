@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.models import MotionModel
+from codec.motion.compensate import CATMULL_ROM_TAPS, predict_block
 from codec.motion.field import MotionField, Vectors, grid_shape
 from codec.picture.planes import Plane
 
@@ -14,17 +15,18 @@ __all__ = ["match_windows", "search_blocks"]
 
 
 def search_blocks(source: Plane, reference: Plane, cell_size: int, search_range: int) -> MotionField:
-    """Full search in full luma samples: the least sum of absolute differences, ties to the shortest vector.
+    """Full search in full luma samples, then half and quarter samples around the best.
 
+    What counts is the sum of absolute differences; of equals the shortest full-pel vector wins.
     ``source`` is the picture to predict and ``reference`` the decoded one before it, both luma (H, W);
     ``search_range`` bounds both components, in samples.
     """
     height, width = source.shape
     rows, columns = grid_shape(MotionModel.BLOCK, cell_size, width, height)
     tops, lefts = np.arange(rows) * cell_size, np.arange(columns) * cell_size
-    return MotionField(
-        MotionModel.BLOCK, cell_size, match_windows(source, reference, tops, lefts, cell_size, search_range)
-    )
+    vectors = match_windows(source, reference, tops, lefts, cell_size, search_range)
+    refine_blocks(source, reference, vectors, cell_size.bit_length() - 1, 4 * search_range, CATMULL_ROM_TAPS)
+    return MotionField(MotionModel.BLOCK, cell_size, vectors)
 
 
 def match_windows(
@@ -109,3 +111,38 @@ def match_windows_kernel(
                     vectors[row, column, 1] = 4 * offsets[k, 1]
                     if sad == 0:
                         break
+
+
+@kernel
+def refine_blocks(
+    source: Plane,
+    reference: Plane,
+    vectors: Vectors,
+    log2_cell: Integer,
+    limit: Integer,
+    taps: npt.NDArray[np.int32],
+) -> None:
+    """Move each vector to the best of its eight neighbours, half a sample away, then a quarter, in place."""
+    height, width = source.shape
+    scratch = np.empty_like(source)
+    for row in range(vectors.shape[0]):
+        for column in range(vectors.shape[1]):
+            top, left = row << log2_cell, column << log2_cell
+            rows, columns = min(1 << log2_cell, height - top), min(1 << log2_cell, width - left)
+            predict_block(reference, vectors, row, column, log2_cell, log2_cell, 2, 2, taps, scratch)
+            best: Integer = sum_of_absolute_differences(source, top, left, rows, columns, scratch, top, left, 1 << 30)
+            for step in (2, 1):
+                centre_y, centre_x = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
+                best_y, best_x = centre_y, centre_x
+                for k in range(9):
+                    dy, dx = centre_y + step * (k // 3 - 1), centre_x + step * (k % 3 - 1)
+                    if k == 4 or abs(dy) > limit or abs(dx) > limit:
+                        continue
+                    vectors[row, column, 0] = dy
+                    vectors[row, column, 1] = dx
+                    predict_block(reference, vectors, row, column, log2_cell, log2_cell, 2, 2, taps, scratch)
+                    sad = sum_of_absolute_differences(source, top, left, rows, columns, scratch, top, left, best)
+                    if sad < best:
+                        best, best_y, best_x = sad, dy, dx
+                vectors[row, column, 0] = best_y
+                vectors[row, column, 1] = best_x

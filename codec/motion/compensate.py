@@ -89,6 +89,52 @@ def sample_sixteenth_pel(
 
 
 @kernel
+def predict_block(
+    reference: Plane,
+    vectors: Vectors,
+    cell_row: Integer,
+    cell_column: Integer,
+    log2_rows: Integer,
+    log2_columns: Integer,
+    shift_y: Integer,
+    shift_x: Integer,
+    taps: npt.NDArray[np.int32],
+    prediction: Plane,
+) -> None:
+    """Block prediction of one cell (spec 7.3): the reference moved by the cell's vector.
+
+    The two passes of the filter are apart, which gives the sums of `sample_sixteenth_pel` exactly.
+    """
+    height, width = reference.shape
+    y0, x0 = cell_row << log2_rows, cell_column << log2_columns
+    rows, columns = min(1 << log2_rows, height - y0), min(1 << log2_columns, width - x0)
+    dy = np.int32(vectors[cell_row, cell_column, 0]) << shift_y
+    dx = np.int32(vectors[cell_row, cell_column, 1]) << shift_x
+    top, left, row_phase, column_phase = y0 + (dy >> 4), x0 + (dx >> 4), dy & 15, dx & 15
+    if row_phase == 0 and column_phase == 0:
+        for j in range(rows):
+            row = _clamp(top + j, height - 1)
+            for i in range(columns):
+                prediction[y0 + j, x0 + i] = reference[row, _clamp(left + i, width - 1)]
+        return
+    lines = np.empty((rows + 3, columns), np.int32)
+    for j in range(rows + 3):
+        row = _clamp(top + j - 1, height - 1)
+        for i in range(columns):
+            line = np.int32(0)
+            for k in range(4):
+                column = _clamp(left + i + k - 1, width - 1)
+                line += taps[column_phase, k] * np.int32(reference[row, column])
+            lines[j, i] = line
+    for j in range(rows):
+        for i in range(columns):
+            total = np.int32(8192)
+            for k in range(4):
+                total += taps[row_phase, k] * lines[j + k, i]
+            prediction[y0 + j, x0 + i] = _clamp(total >> 14, 255)
+
+
+@kernel
 def predict_blocks(
     reference: Plane,
     vectors: Vectors,
@@ -99,39 +145,10 @@ def predict_blocks(
     taps: npt.NDArray[np.int32],
     prediction: Plane,
 ) -> None:
-    """Block prediction (spec 7.3): every cell is the reference moved by one vector.
-
-    The two passes of the filter are apart, which gives the sums of `sample_sixteenth_pel` exactly.
-    """
-    height, width = reference.shape
-    lines = np.empty(((1 << log2_rows) + 3, 1 << log2_columns), np.int32)
-    for block_row in range(vectors.shape[0]):
-        for block_column in range(vectors.shape[1]):
-            y0, x0 = block_row << log2_rows, block_column << log2_columns
-            rows, columns = min(1 << log2_rows, height - y0), min(1 << log2_columns, width - x0)
-            dy = np.int32(vectors[block_row, block_column, 0]) << shift_y
-            dx = np.int32(vectors[block_row, block_column, 1]) << shift_x
-            top, left, row_phase, column_phase = y0 + (dy >> 4), x0 + (dx >> 4), dy & 15, dx & 15
-            if row_phase == 0 and column_phase == 0:
-                for j in range(rows):
-                    row = _clamp(top + j, height - 1)
-                    for i in range(columns):
-                        prediction[y0 + j, x0 + i] = reference[row, _clamp(left + i, width - 1)]
-                continue
-            for j in range(rows + 3):
-                row = _clamp(top + j - 1, height - 1)
-                for i in range(columns):
-                    line = np.int32(0)
-                    for k in range(4):
-                        column = _clamp(left + i + k - 1, width - 1)
-                        line += taps[column_phase, k] * np.int32(reference[row, column])
-                    lines[j, i] = line
-            for j in range(rows):
-                for i in range(columns):
-                    total = np.int32(8192)
-                    for k in range(4):
-                        total += taps[row_phase, k] * lines[j + k, i]
-                    prediction[y0 + j, x0 + i] = _clamp(total >> 14, 255)
+    """Block prediction of a plane, cell by cell."""
+    for row in range(vectors.shape[0]):
+        for column in range(vectors.shape[1]):
+            predict_block(reference, vectors, row, column, log2_rows, log2_columns, shift_y, shift_x, taps, prediction)
 
 
 @kernel
@@ -182,17 +199,8 @@ def predict_mesh(
     prediction: Plane,
 ) -> None:
     """Mesh prediction of a plane, cell by cell."""
-    for cell_row in range(vectors.shape[0] - 1):
-        for cell_column in range(vectors.shape[1] - 1):
+    for row in range(vectors.shape[0] - 1):
+        for column in range(vectors.shape[1] - 1):
             predict_mesh_cell(
-                reference,
-                vectors,
-                cell_row,
-                cell_column,
-                log2_rows,
-                log2_columns,
-                shift_y,
-                shift_x,
-                taps,
-                prediction,
+                reference, vectors, row, column, log2_rows, log2_columns, shift_y, shift_x, taps, prediction
             )
