@@ -1,0 +1,50 @@
+"""Golden files: yesterday's bytes decode to the same samples for as long as the format's version stands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+import codec
+from codec.models import MotionModel, ResidualCoder
+from codec.picture.sources import open_source
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+MANIFEST = json.loads((FIXTURES / "manifest.json").read_text())
+FORMATS = {"gray": (37, 23), "rgb": (40, 32), "yuv420": (35, 27)}
+
+
+def test_the_manifest_and_the_folder_name_the_same_files():
+    assert sorted(MANIFEST) == sorted(path.name for path in (FIXTURES / "golden").iterdir())
+
+
+def test_there_is_a_golden_file_for_every_residual_motion_and_format():
+    there = {(entry["residual"], entry["motion"], entry["sample_format"]) for entry in MANIFEST.values()}
+    wanted = {(r.label, m.label, f) for r in ResidualCoder for m in MotionModel for f in FORMATS}
+    assert wanted - there == set()
+
+
+@pytest.mark.parametrize("name", sorted(MANIFEST))
+def test_a_golden_file_decodes_to_the_samples_of_the_manifest(name):
+    entry = MANIFEST[name]
+    path = FIXTURES / "golden" / name
+    assert path.stat().st_size < 30_000
+    with codec.open(path) as video:
+        hashes = [
+            hashlib.sha256(b"".join(plane.tobytes() for plane in picture.planes)).hexdigest()
+            for picture in video.pictures()
+        ]
+        assert hashes == entry["sha256"]
+        assert (video.format.width, video.format.height) == (entry["width"], entry["height"])
+        assert video.format.sample_format.label == entry["sample_format"]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MANIFEST if "_lossless_" in name or "_float16_" in name))
+def test_exact_golden_files_decode_to_their_sources(name):
+    source = next(path for path in (FIXTURES / "sources").iterdir() if name.startswith(path.name.partition(".")[0]))
+    with codec.open(FIXTURES / "golden" / name) as video, open_source(source) as pictures:
+        for expected, decoded in zip(pictures, video.pictures(), strict=True):
+            assert expected.same_samples(decoded)
