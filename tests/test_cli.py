@@ -1,0 +1,266 @@
+"""The command as its user meets it: exit codes, messages, files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codec
+from codec.cli.main import run
+from codec.picture.sources import open_source
+
+SOURCES = Path(__file__).parent.parent / "fixtures" / "sources"
+ROOT = SOURCES.parent.parent
+
+
+@pytest.fixture
+def mvz(capsys):
+    """Run a command in this process; returns exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = run([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def clip(tmp_path, mvz):
+    """An encoded RGB clip with names."""
+    path = tmp_path / "clip.mvz"
+    assert mvz("encode", SOURCES / "rgb_40x32", "-o", path, "--gop", 2)[0] == 0
+    return path
+
+
+@pytest.mark.parametrize("command", ["", "encode", "decode", "info", "compare", "report", "demo"])
+def test_help_names_every_option_and_ends_well(mvz, command):
+    code, out, err = mvz(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert "exit codes: 0 done" in " ".join(out.split()).lower()
+
+
+def test_help_and_version_load_neither_numpy_nor_numba():
+    for arguments in (["--help"], ["encode", "--help"], ["--version"]):
+        script = (
+            "import sys\nfrom codec.cli.main import run\n"
+            f"try: run({arguments!r})\nexcept SystemExit: pass\n"
+            "heavy = {'numpy', 'numba', 'PIL', 'matplotlib', 'construct', 'zstandard', 'tqdm', 'jinja2'}\n"
+            "sys.exit(bool(heavy & set(sys.modules)))"
+        )
+        assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_encode_then_decode_gives_the_same_files_back(mvz, clip, tmp_path):
+    code, out, err = mvz("decode", clip, "-o", tmp_path / "back")
+    assert (code, out) == (0, "")
+    assert "4 pictures" in err
+    expected = sorted(path.name for path in (SOURCES / "rgb_40x32").iterdir())
+    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == expected
+    assert mvz("compare", SOURCES / "rgb_40x32", tmp_path / "back", "--no-ssim")[0] == 0
+
+
+def test_decode_writes_only_the_pictures_asked_for(mvz, clip, tmp_path):
+    assert mvz("decode", clip, "-o", tmp_path / "some", "--pictures", "1:3")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["scene001.png", "scene002.png"]
+    code, _, err = mvz("decode", clip, "-o", tmp_path / "none", "--pictures", "7:9")
+    assert code == 2
+    assert "selects none of the 4 pictures" in err
+
+
+def test_pictures_go_through_pipes_as_y4m(tmp_path):
+    y4m = (SOURCES / "yuv420_35x27.y4m").read_bytes()
+    command = [sys.executable, "-m", "codec"]
+    path = tmp_path / "clip.mvz"
+    subprocess.run([*command, "encode", "-", "-o", path], input=y4m, cwd=ROOT, check=True, capture_output=True)
+    decoded = subprocess.run([*command, "decode", path, "-o", "-"], cwd=ROOT, check=True, capture_output=True)
+    assert decoded.stdout == y4m
+
+
+def test_a_pipe_that_closes_ends_quietly(clip):
+    command = [sys.executable, "-m", "codec", "decode", str(clip), "-o", "-"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_nothing_is_overwritten_without_force(mvz, clip):
+    before = clip.read_bytes()
+    code, _, err = mvz("encode", SOURCES / "gray_37x23", "-o", clip)
+    assert code == 2
+    assert f"{clip}: exists; --force" in err
+    assert clip.read_bytes() == before
+    assert mvz("encode", SOURCES / "gray_37x23", "-o", clip, "--force")[0] == 0
+    assert clip.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--step", "8"], "step is for int8 and uint8"),
+        (["--residual", "int8", "--step", "0"], "step is a whole number from 1 to 255"),
+        (["--residual", "dct"], "invalid choice: 'dct'"),
+        (["--fps", "fast"], "'fast' is not a number of pictures per second"),
+        (["--search", "1000"], "search is a whole number from 0 to 256"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_leaves_no_file(mvz, tmp_path, arguments, expected):
+    code, out, err = mvz("encode", SOURCES / "rgb_40x32", "-o", tmp_path / "clip.mvz", *arguments)
+    assert (code, out) == (2, "")
+    assert expected in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_data_is_exit_code_1_and_one_line(mvz, clip, tmp_path):
+    missing = mvz("encode", tmp_path / "nothing", "-o", tmp_path / "x.mvz")
+    damaged = bytearray(clip.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    clip.write_bytes(damaged)
+    for code, out, err in (
+        missing,
+        mvz("decode", clip, "-o", tmp_path / "back"),
+        mvz("info", SOURCES / "yuv420_35x27.y4m"),
+    ):
+        assert (code, out) == (1, "")
+        assert err.startswith("mvz: ")
+        assert err.count("\n") == 1
+    assert not (tmp_path / "back").exists()
+
+
+def test_info_accounts_for_every_byte(mvz, clip):
+    code, out, _ = mvz("info", clip, "--json")
+    info = json.loads(out)
+    assert code == 0
+    assert sum(info["bytes"].values()) == info["file_bytes"] == clip.stat().st_size
+    assert [picture["type"] for picture in info["pictures"]] == ["I", "P", "I", "P"]
+    assert [picture["name"] for picture in info["pictures"]] == [f"scene00{number}.png" for number in range(4)]
+    shares = sum(picture["total_bytes"] for picture in info["pictures"])
+    assert 0 < info["file_bytes"] - shares < 200  # signature, header, metadata, index, end
+
+
+@pytest.mark.parametrize("residual", ["lossless", "float16", "int8"])
+def test_info_of_shared_packets_estimates_shares_that_add_up(mvz, tmp_path, residual):
+    path = tmp_path / "clip.mvz"
+    assert mvz("encode", SOURCES / "rgb_40x32", "-o", path, "--run", 4, "--residual", residual)[0] == 0
+    info = json.loads(mvz("info", path, "--json")[1])
+    assert {picture["estimated"] for picture in info["pictures"]} == {True}
+    for component in ("motion", "residual"):
+        share = sum(picture["bytes"][component] for picture in info["pictures"])
+        assert share == pytest.approx(info["bytes"][component], abs=0.5)
+    assert info["pictures"][0]["bytes"]["motion"] == 0
+    assert "≈" in mvz("info", path)[1]
+
+
+def test_info_does_not_let_a_name_move_the_cursor(mvz, tmp_path):
+    path = tmp_path / "clip.mvz"
+    with codec.Writer(path, (4, 4), "gray", metadata={"note": "a\x1b[2Jb"}) as out:
+        out.append(np.zeros((4, 4), np.uint8), "evil\x1b[31m.png")
+    text = mvz("info", path)[1]
+    assert "\x1b" not in text
+    assert "evil\N{REPLACEMENT CHARACTER}[31m.png" in text
+
+
+def test_compare_says_identical_and_exits_with_0_or_1(mvz, clip, tmp_path):
+    code, out, _ = mvz("compare", SOURCES / "rgb_40x32", clip)
+    assert code == 0
+    assert "identical" in out
+    assert "∞" in out
+    lossy = tmp_path / "lossy.mvz"
+    mvz("encode", SOURCES / "rgb_40x32", "-o", lossy, "--residual", "int8", "--step", 9)
+    code, out, _ = mvz("compare", SOURCES / "rgb_40x32", lossy, "--json")
+    result = json.loads(out)
+    assert code == 1
+    assert (result["identical"], result["picture_count"]) == (False, 4)
+    with open_source(SOURCES / "rgb_40x32") as source, codec.open(lossy) as video:
+        errors = [
+            (a.planes[k].astype(int) - b.planes[k]) ** 2
+            for a, b in zip(source, video.pictures(), strict=True)
+            for k in range(3)
+        ]
+    assert result["mse"] == pytest.approx(np.mean(errors))
+    assert mvz("compare", clip, lossy, "--csv", "--no-ssim")[1].splitlines()[0].startswith("picture,MSE,PSNR dB")
+
+
+def test_compare_refuses_sequences_of_other_sizes(mvz, clip):
+    code, _, err = mvz("compare", clip, SOURCES / "gray_37x23")
+    assert code == 1
+    assert "gray_37x23" in err
+
+
+def test_jobs_do_not_change_the_bytes(mvz, tmp_path):
+    for jobs in (1, 3):
+        mvz("encode", SOURCES / "rgb_40x32", "-o", tmp_path / f"{jobs}.mvz", "--gop", 1, "--jobs", jobs)
+    assert (tmp_path / "1.mvz").read_bytes() == (tmp_path / "3.mvz").read_bytes()
+
+
+def test_a_terminal_sees_progress_and_a_file_does_not(tmp_path):
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    command = [
+        sys.executable,
+        "-m",
+        "codec",
+        "encode",
+        str(SOURCES / "rgb_40x32"),
+        "-o",
+        str(tmp_path / "x.mvz"),
+        "--force",
+    ]
+    quiet = subprocess.run([*command], cwd=ROOT, capture_output=True, check=True)
+    assert b"\r" not in quiet.stderr
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    with subprocess.Popen(command, cwd=ROOT, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:
+            while part := terminal.read(1024):
+                seen += part
+        assert process.wait() == 0
+    assert b"encode: " in seen
+    assert b"pictures" in seen
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_file_and_one_line(tmp_path, stop):
+    header = b"YUV4MPEG2 W16 H16 F25:1 Ip Cmono\n"
+    command = [sys.executable, "-m", "codec", "encode", "-", "-o", str(tmp_path / "x.mvz")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(header + b"FRAME\n" + bytes(256))
+        process.stdin.flush()
+        while not list(tmp_path.iterdir()):  # until the file beside the target is there
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(stop)
+        err = process.stderr.read().decode()
+        assert process.wait() == 130
+    assert err == "mvz: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_python_dash_m_codec_is_the_same_command():
+    out = subprocess.run(
+        [sys.executable, "-m", "codec", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert out.stdout == f"mvz {codec.__version__}\n"
+
+
+def test_ten_bits_on_standard_input_are_refused_by_name(mvz, monkeypatch):
+    stdin = io.TextIOWrapper(io.BytesIO(b"YUV4MPEG2 W16 H16 F25:1 Ip C420p10\n"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    code, _, err = mvz("encode", "-", "-o", "x.mvz")
+    assert code == 1
+    assert "420p10" in err
