@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codec.encoder import Progress
+    from codec.measure.sweep import SweepProgress
 
-__all__ = ["executor_of", "job_count", "progress_bar", "source_of", "table", "thousands"]
+__all__ = ["executor_of", "job_count", "points_bar", "progress_bar", "source_of", "table", "thousands"]
 
 
 def job_count(jobs: int | None) -> int:
@@ -51,6 +52,22 @@ def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]
             bar.total = progress.picture_count
             bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
             bar.update(progress.pictures - bar.n)
+
+        yield show
+
+
+@contextlib.contextmanager
+def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], None]]:
+    """A bar that counts the points of a sweep, as `progress_bar` counts pictures."""
+    from tqdm import tqdm
+
+    disabled = quiet or not sys.stderr.isatty()
+    with tqdm(desc="measure", total=count, unit=" points", disable=disabled, leave=False, dynamic_ncols=True) as bar:
+
+        def show(progress: SweepProgress) -> None:
+            chosen = progress.point.settings
+            bar.set_postfix_str(f"{chosen.residual_coder.label} {chosen.motion_model.label}", refresh=False)
+            bar.update(progress.points_done - bar.n)
 
         yield show
 

@@ -1,0 +1,99 @@
+"""``mvz demo``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import codec
+from codec.cli.terminal import job_count, points_bar, table, thousands
+from codec.errors import MediaError
+from codec.models import MotionModel, ResidualCoder
+
+if TYPE_CHECKING:
+    from codec.measure.points import Clip, Point
+
+__all__ = ["main"]
+
+WIDTH, HEIGHT, PICTURES = 160, 112, 12  # small enough for every way within half a minute, kernels compiled
+STEP = 8
+
+
+def main(options: argparse.Namespace) -> int:
+    """Make a sequence, encode it every way, check, print the table, write the report."""
+    from codec.measure.points import Clip
+    from codec.measure.sweep import default_settings
+    from codec.measure.synthetic import moving_sequence
+    from codec.show.report import make_report
+
+    folder = _folder(options.output)
+    clip = Clip("a made-up scene", Fraction(25), tuple(moving_sequence(WIDTH, HEIGHT, PICTURES)))
+    settings = default_settings()
+    if not options.quiet:
+        print("the first run compiles the kernels, which takes about ten seconds", file=sys.stderr)
+    with points_bar(len(settings), options.quiet) as progress:
+        points = make_report(
+            clip,
+            folder / "report.html",
+            settings=settings,
+            force=options.force,
+            progress=progress,
+            jobs=job_count(options.jobs),
+        )
+    _write_sequence(clip, folder, options.force)
+    if not options.quiet:
+        raw = thousands(clip.source_bytes)
+        print(f"{PICTURES} pictures of {clip.format}, {raw} bytes raw; each file decoded and compared\n")
+        print(table(_rows(points)))
+        print(f"\npictures  {folder / 'scene'}\none file  {folder / 'scene.mvz'}\nreport    {folder / 'report.html'}")
+    return 0
+
+
+def _folder(output: str | None) -> Path:
+    if output is None:
+        return Path(tempfile.mkdtemp(prefix="mvz-demo-"))
+    try:
+        Path(output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{output}: cannot be made: {error.strerror}") from error
+    return Path(output)
+
+
+def _write_sequence(clip: Clip, folder: Path, force: bool) -> None:
+    """Leave the pictures, and a file of them, to try the other commands on."""
+    from codec.picture.sinks import open_sink
+
+    with open_sink(folder / "scene", clip.format, clip.rate, force=force) as sink:
+        for picture in clip.pictures:
+            sink.write(picture)
+    codec.encode(folder / "scene", folder / "scene.mvz", force=force)
+
+
+def _rows(points: list[Point]) -> list[list[str]]:
+    """Every residual × motion at one step, as a table."""
+    rows = [["residual", "motion", "step", "bytes", "ratio", "MSE", "PSNR dB", "encode s", "decode s"]]
+    for residual in ResidualCoder:
+        for motion in MotionModel:
+            for point in points:
+                chosen = point.settings
+                if (chosen.residual, chosen.motion) != (residual, motion) or chosen.step not in (None, STEP):
+                    continue
+                total = point.error.total
+                rows.append(
+                    [
+                        residual.label,
+                        motion.label,
+                        str(chosen.step or "–"),
+                        thousands(point.file_bytes),
+                        f"{point.ratio:.2f}",
+                        f"{total.mse:.3f}" if total.mse else "0",
+                        "∞" if total.identical else f"{total.psnr:.2f}",
+                        f"{point.encode_seconds:.2f}",
+                        f"{point.decode_seconds:.2f}",
+                    ]
+                )
+    return rows

@@ -1,0 +1,32 @@
+"""``mvz report``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from codec.cli.terminal import job_count, points_bar, source_of
+
+__all__ = ["main"]
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measure a source every way, and write the page."""
+    from codec.measure.sweep import default_settings
+    from codec.show.report import make_report
+
+    settings = default_settings(options.residual, options.motion, options.step)
+    with points_bar(len(settings), options.quiet) as progress:
+        make_report(
+            source_of(options.input),
+            options.output,
+            settings=settings,
+            json_path=options.json,
+            csv_path=options.csv,
+            force=options.force,
+            progress=progress,
+            jobs=job_count(options.jobs),
+        )
+    if not options.quiet:
+        print(f"{options.output}: {len(settings)} points", file=sys.stderr)
+    return 0
