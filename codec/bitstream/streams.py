@@ -75,14 +75,19 @@ def decompress(frame: bytes, low: int, high: int) -> bytes:
     """Symbols of a frame that must declare, and have, between ``low`` and ``high`` bytes.
 
     Raises:
-        BitstreamError: the declared size is outside, or the frame is damaged or has trailing bytes.
+        BitstreamError: the declared size is not ``low`` where ``high`` is the same; or the frame is damaged, has
+            trailing bytes, or parts that it must not have.
+        LimitError: the declared size is outside, where the two differ.
     """
+    if frame[:1] and frame[0] & 0x1F:
+        raise BitstreamError("a stream's frame has a checksum, a dictionary or a reserved bit")
     try:
         declared = zstandard.get_frame_parameters(frame, format=zstandard.FORMAT_ZSTD1_MAGICLESS).content_size
         if not low <= declared <= high:
             expected = f"{low}" if low == high else f"at most {high}"
             found = "unknown" if declared == zstandard.CONTENTSIZE_UNKNOWN else declared
-            raise BitstreamError(f"a stream's frame declares {found} bytes; the headers imply {expected}")
+            kind = BitstreamError if low == high or found == "unknown" else LimitError
+            raise kind(f"a stream's frame declares {found} bytes; the headers imply {expected}")
         decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
         symbols = decompressor.decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as error:
