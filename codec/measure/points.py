@@ -1,0 +1,228 @@
+"""What a sweep measures on and what it finds, and how that is written as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import codec
+from codec.measure.metrics import PictureError
+from codec.picture.planes import Picture, PictureFormat
+from codec.settings import Settings
+from codec.whole_file import whole_file
+
+__all__ = ["CSV_COLUMNS", "SCHEMA_VERSION", "Clip", "Point", "points_as_json", "write_csv", "write_json"]
+
+SCHEMA_VERSION = 1  # keys and columns stay as they are within a version
+
+CSV_COLUMNS = (
+    *("residual", "motion", "step", "gop", "block", "search", "run", "pictures"),
+    *("source_bytes", "file_bytes", "ratio", "bits_per_pixel"),
+    *("motion_bytes", "modes_bytes", "residual_bytes", "headers_bytes"),
+    *("exact", "mse", "psnr", "psnr_plane_1", "psnr_plane_2", "psnr_plane_3", "psnr_yuv", "snr", "max_error", "ssim"),
+    *("encode_seconds", "decode_seconds"),
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sequence in memory: what a sweep measures on."""
+
+    label: str
+    rate: Fraction
+    pictures: tuple[Picture, ...] = field(repr=False)
+
+    @property
+    def format(self) -> PictureFormat:
+        """Size, planes and colour of every picture."""
+        return self.pictures[0].format
+
+    @property
+    def source_bytes(self) -> int:
+        """Raw samples, one byte each."""
+        return len(self.pictures) * self.format.sample_count
+
+    @property
+    def pixels(self) -> int:
+        """Luma samples of all pictures."""
+        return len(self.pictures) * self.format.width * self.format.height
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to encode a clip, measured.
+
+    Attributes:
+        settings: how it was encoded.
+        pictures: how many there are.
+        pixels: luma samples of all of them.
+        source_bytes: raw samples.
+        file_bytes: the whole file, headers and index included.
+        bytes: the file's bytes by component: motion, modes, residual, headers; they add up to ``file_bytes``.
+        error: of all pictures together.
+        encode_seconds: wall time from the first picture handed over to the file on disk; no reading of the source.
+        decode_seconds: wall time to decode every picture from the file; no comparing.
+        sample: the decoded picture that `sweep` was asked to keep.
+    """
+
+    settings: Settings
+    pictures: int
+    pixels: int
+    source_bytes: int
+    file_bytes: int
+    bytes: dict[str, int]
+    error: PictureError
+    encode_seconds: float
+    decode_seconds: float
+    sample: Picture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Residual, step and motion, such as ``int8 step 8, mesh``."""
+        step = f" step {self.settings.step}" if self.settings.step is not None else ""
+        return f"{self.settings.residual_coder.label}{step}, {self.settings.motion_model.label}"
+
+    @property
+    def ratio(self) -> float:
+        """Raw samples over file."""
+        return self.source_bytes / self.file_bytes
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of the file for every luma sample."""
+        return 8 * self.file_bytes / self.pixels
+
+    @property
+    def exact(self) -> bool:
+        """Whether every sample of every picture came back the same."""
+        return self.error.total.identical
+
+    @property
+    def mse(self) -> float:
+        """Mean squared error per sample, over all planes and pictures."""
+        return self.error.total.mse
+
+    @property
+    def psnr(self) -> float:
+        """From ``mse``, in dB; infinite where exact."""
+        return self.error.total.psnr
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; see `points_as_json`."""
+        settings = self.settings
+        return {
+            "residual": settings.residual_coder.label,
+            "motion": settings.motion_model.label,
+            "step": settings.step,
+            "gop": settings.gop,
+            "block": settings.block,
+            "search": settings.search,
+            "run": settings.run,
+            "pictures": self.pictures,
+            "source_bytes": self.source_bytes,
+            "file_bytes": self.file_bytes,
+            "ratio": self.ratio,
+            "bits_per_pixel": self.bits_per_pixel,
+            "bytes": self.bytes,
+            "exact": self.exact,
+            **self.error.as_dict(),
+            "encode_seconds": self.encode_seconds,
+            "decode_seconds": self.decode_seconds,
+        }
+
+
+# ------------------------------------------------------------------------------------------- files
+
+
+def points_as_json(points: Iterable[Point], clip: Clip | None = None, jobs: int | None = None) -> dict[str, Any]:
+    """Points as plain values for `json.dumps`.
+
+    ``schema`` is ``mvz-sweep``, ``schema_version`` is 1, ``mvz`` is the version that measured.
+    ``source`` is null or has ``label``, ``width``, ``height``, ``sample_format``, ``rate`` (a ratio as text),
+    ``pictures`` and ``source_bytes``; ``jobs`` is how many points were measured at once, or null.
+    Each of ``points`` has:
+
+    - its settings: ``residual``, ``motion``, ``step`` (null where there is none), ``gop``, ``block``, ``search`` and
+      ``run``;
+    - sizes: ``pictures``, ``source_bytes``, ``file_bytes``, ``ratio``, ``bits_per_pixel``, and ``bytes`` with
+      ``motion``, ``modes``, ``residual`` and ``headers``, which add up to ``file_bytes``;
+    - errors over all planes and pictures: ``exact`` and ``identical`` (the same), ``mse`` per sample, ``psnr``,
+      ``snr``, ``max_error``, ``psnr_yuv`` (null unless Y'CbCr), ``ssim`` (null if not measured), and ``planes`` with
+      ``identical``, ``mse``, ``psnr``, ``snr`` and ``max_error`` of each plane by its letter;
+      an infinite psnr or snr is null, and ``identical`` is true;
+    - ``encode_seconds`` and ``decode_seconds``, wall time.
+    """
+    source = None
+    if clip is not None:
+        source = {
+            "label": clip.label,
+            "width": clip.format.width,
+            "height": clip.format.height,
+            "sample_format": clip.format.sample_format.label,
+            "rate": str(clip.rate),
+            "pictures": len(clip.pictures),
+            "source_bytes": clip.source_bytes,
+        }
+    return {
+        "schema": "mvz-sweep",
+        "schema_version": SCHEMA_VERSION,
+        "mvz": codec.__version__,
+        "source": source,
+        "jobs": jobs,
+        "points": [point.as_dict() for point in points],
+    }
+
+
+def write_json(
+    points: Iterable[Point],
+    path: str | os.PathLike[str],
+    *,
+    clip: Clip | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+) -> None:
+    """`points_as_json` into a file.
+
+    Raises:
+        MediaError: the file exists and ``force`` is not set, or cannot be written.
+    """
+    text = json.dumps(points_as_json(points, clip, jobs), indent=2, allow_nan=False, ensure_ascii=False)
+    with whole_file(path, force=force) as file:
+        file.write(text.encode() + b"\n")
+
+
+def write_csv(points: Iterable[Point], path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """One line a point under a line of `CSV_COLUMNS`; UTF-8, commas, full precision.
+
+    Columns are named as in `points_as_json`; ``psnr_plane_1`` … follow the order of the planes.
+    An infinite ratio is ``inf``, exact is ``true`` or ``false``, and what there is none of is empty.
+
+    Raises:
+        MediaError: the file exists and ``force`` is not set, or cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_csv_row(point) for point in points)
+    with whole_file(path, force=force) as file:
+        file.write(text.getvalue().encode())
+
+
+def _csv_row(point: Point) -> dict[str, object]:
+    """The values of one line; `None` becomes an empty cell."""
+    row = {name: value for name, value in point.as_dict().items() if name in CSV_COLUMNS}
+    row |= {f"{component}_bytes": count for component, count in point.bytes.items()}
+    row |= {f"psnr_plane_{number}": plane.psnr for number, plane in enumerate(point.error.planes.values(), 1)}
+    total = point.error.total
+    return row | {
+        "exact": "true" if point.exact else "false",
+        "psnr": total.psnr,
+        "snr": total.snr,
+        "psnr_yuv": point.error.psnr_yuv,
+    }

@@ -1,0 +1,224 @@
+"""Rate and distortion, measured: every point is encoded to a real file, decoded from it, and compared."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+import codec
+from codec.errors import CodecError, ConfigError
+from codec.measure.metrics import compare_sequences
+from codec.measure.points import Clip, Point, points_as_json, write_csv, write_json
+from codec.models import MotionModel, ResidualCoder
+from codec.picture.planes import Picture, PictureFormat
+from codec.settings import Settings
+
+if TYPE_CHECKING:
+    from codec.picture.sources import SourceSpec
+
+__all__ = [
+    "Clip",
+    "Point",
+    "SweepProgress",
+    "default_settings",
+    "load_clip",
+    "points_as_json",
+    "processors",
+    "sweep",
+    "write_csv",
+    "write_json",
+]
+
+MAX_CLIP_BYTES = 1 << 31  # raw; a sweep holds its clip in memory, so that reading it does not count as encoding
+
+# Mesh search takes most of a sweep's time, so uint8, which differs from int8 by about 0.1 %, gets one step.
+DEFAULT_STEPS = {ResidualCoder.INT8: (4, 8, 16, 32), ResidualCoder.UINT8: (8,)}
+
+
+def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
+    """A source's pictures, or the first ``pictures`` of them, in memory; the label says so where some are left out.
+
+    Raises:
+        MediaError: the source cannot be read.
+        ConfigError: its raw pictures take more than 2 GiB, or ``pictures`` is below 1.
+    """
+    from codec.picture.sources import open_source
+
+    if pictures is not None and pictures < 1:
+        raise ConfigError(f"a sweep needs at least 1 picture, not {pictures}")
+    with open_source(source) as opened:
+        most = MAX_CLIP_BYTES // opened.format.sample_count
+        wanted = most if pictures is None else min(pictures, most)
+        to_come = iter(opened)
+        loaded = tuple(islice(to_come, wanted))
+        is_cut = next(to_come, None) is not None
+        if is_cut and wanted != pictures:
+            raise ConfigError(f"{opened.label}: more than {most} pictures of {opened.format} (2 GiB); measure on fewer")
+        label = f"{opened.label}, first {wanted} picture{'s' if wanted > 1 else ''}" if is_cut else opened.label
+        return Clip(label, opened.rate, loaded)
+
+
+def default_settings(
+    residuals: Iterable[ResidualCoder | str] | None = None,
+    motions: Iterable[MotionModel | str] | None = None,
+    steps: Iterable[int | None] | None = None,
+) -> list[Settings]:
+    """Every residual with every motion model; ``int8`` and ``uint8`` with every step.
+
+    Without ``steps``, ``int8`` takes 4, 8, 16 and 32, and ``uint8`` 8.
+    A step of None leaves the scale to the encoder.
+
+    Raises:
+        ConfigError: a name or step that `Settings` refuses.
+    """
+    chosen_steps = None if steps is None else tuple(steps)
+    result = []
+    for residual in residuals if residuals is not None else ResidualCoder:
+        coder = Settings(residual=residual).residual_coder
+        of_coder: tuple[int | None, ...] = (None,)
+        if coder.has_step:
+            of_coder = DEFAULT_STEPS[coder] if chosen_steps is None else chosen_steps
+        for step in of_coder:
+            result += [Settings(coder, motion, step) for motion in (motions if motions is not None else MotionModel)]
+    return result
+
+
+# ------------------------------------------------------------------------------------------- measuring
+
+
+class SweepProgress(NamedTuple):
+    """How far a sweep has come."""
+
+    points_done: int
+    point_count: int
+    point: Point
+    """The one that has just been measured."""
+
+
+def sweep(
+    source: SourceSpec | Clip,
+    settings_list: Sequence[Settings],
+    *,
+    jobs: int | None = None,
+    progress: Callable[[SweepProgress], None] | None = None,
+    ssim: bool = True,
+    keep_picture: int | None = None,
+) -> list[Point]:
+    """Measure each of the settings on one source; the points come in the order of the settings.
+
+    Args:
+        source: anything `codec.encode` takes, or a `Clip`.
+        settings_list: what to measure.
+        jobs: points at once, as threads; the number of processors if not given. Seconds are wall time, so
+            they grow where points at once are more than processors free.
+        progress: called after every point, one call at a time.
+        ssim: measure SSIM too, where scikit-image is installed.
+        keep_picture: number of a decoded picture to keep in each point.
+
+    Raises:
+        MediaError: the source cannot be read.
+        ConfigError: nothing to measure, or ``jobs`` below 1.
+        CodecError: a lossless file did not come back exactly.
+    """
+    if not settings_list or (jobs is not None and jobs < 1):
+        raise ConfigError("a sweep needs at least one setting and one job")
+    clip = source if isinstance(source, Clip) else load_clip(source)
+    lock = threading.Lock()
+    done = 0
+
+    def measure(settings: Settings) -> Point:
+        nonlocal done
+        point = measure_point(clip, settings, ssim=ssim, keep_picture=keep_picture)
+        with lock:
+            done += 1
+            if progress is not None:
+                progress(SweepProgress(done, len(settings_list), point))
+        return point
+
+    _warm_up(clip.format, settings_list, ssim)
+    with ThreadPoolExecutor(jobs or processors()) as executor:
+        futures = [executor.submit(measure, settings) for settings in settings_list]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def processors() -> int:
+    """How many points `sweep` measures at once if not told."""
+    return os.cpu_count() or 1
+
+
+def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_picture: int | None = None) -> Point:
+    """Encode to a temporary file, decode it, compare.
+
+    Raises:
+        CodecError: a lossless file did not come back exactly.
+    """
+    with tempfile.TemporaryDirectory(prefix="mvz-sweep-") as folder:
+        path = Path(folder) / "point.mvz"
+        started = time.perf_counter()
+        with codec.Writer(path, settings=settings, rate=clip.rate, format=clip.format) as out:
+            for picture in clip.pictures:
+                out.append(picture)
+        encode_seconds = time.perf_counter() - started
+        with codec.open(path) as video:
+            decoded = _TimedPictures(video, keep_picture)
+            error = compare_sequences(clip.pictures, decoded, ssim).whole
+            inventory = video.info
+    point = Point(
+        settings,
+        len(clip.pictures),
+        clip.pixels,
+        clip.source_bytes,
+        inventory.file_bytes,
+        dict(inventory.bytes),
+        error,
+        encode_seconds,
+        decoded.seconds,
+        decoded.kept,
+    )
+    if settings.residual_coder is ResidualCoder.LOSSLESS and not point.exact:
+        raise CodecError(f"{point.label}: lossless came back with MSE {point.mse:g} per sample; this is a bug in mvz")
+    return point
+
+
+class _TimedPictures:
+    """The pictures of a file, with the seconds that decoding took, and one of them kept."""
+
+    def __init__(self, video: codec.Video, keep_picture: int | None) -> None:
+        self.seconds = 0.0
+        self.kept: Picture | None = None
+        self._video = video
+        self._keep_picture = keep_picture
+
+    def __iter__(self) -> Iterator[Picture]:
+        pictures = self._video.pictures()
+        for number in range(len(self._video)):
+            started = time.perf_counter()
+            picture = next(pictures)
+            self.seconds += time.perf_counter() - started
+            if number == self._keep_picture:
+                self.kept = picture
+            yield picture
+
+
+def _warm_up(picture_format: PictureFormat, settings_list: Iterable[Settings], ssim: bool) -> None:
+    """Code two small pictures every way, so that no point's seconds hold imports and compilation."""
+    small = PictureFormat(32, 32, picture_format.sample_format, picture_format.colour)
+    random = np.random.default_rng(0)
+    planes = tuple(random.integers(0, 256, shape, np.uint8) for shape in small.plane_shapes)
+    clip = Clip("warm-up", Fraction(25), (Picture(small, planes),) * 2)
+    for residual, motion in {(settings.residual, settings.motion) for settings in settings_list}:
+        measure_point(clip, Settings(residual, motion), ssim=ssim)

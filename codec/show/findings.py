@@ -1,0 +1,128 @@
+"""What measured points say, in sentences: nothing is claimed that the points do not show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from codec.measure.points import Point
+from codec.models import MotionModel, ResidualCoder
+
+__all__ = ["bytes_at_equal_mse", "findings"]
+
+
+def findings(points: Sequence[Point]) -> list[str]:
+    """Sentences for the head of a report."""
+    return [
+        *_exact_files(points),
+        *_smallest_file(points),
+        *_motion_against(points, MotionModel.BLOCK, MotionModel.NONE),
+        *_motion_against(points, MotionModel.MESH, MotionModel.BLOCK),
+        *_uint8_against_int8(points),
+    ]
+
+
+def _exact_files(points: Sequence[Point]) -> Iterator[str]:
+    """The smallest file without error, and the smallest of each other residual coder without error."""
+    exact = sorted((point for point in points if point.exact), key=lambda point: point.file_bytes)
+    if not exact:
+        yield "No file is exact: every one of them differs from the source somewhere."
+        return
+    best = exact[0]
+    yield f"The smallest exact file has {best.file_bytes:,} bytes, a ratio of {best.ratio:.2f}: {_in_words(best)}."
+    seen = {best.settings.residual_coder}
+    for point in exact[1:]:
+        if point.settings.residual_coder not in seen:
+            seen.add(point.settings.residual_coder)
+            times = point.file_bytes / best.file_bytes
+            yield f"With {point.settings.residual_coder.label} the smallest exact file is {times:.2f} times as large."
+
+
+def _smallest_file(points: Sequence[Point]) -> Iterator[str]:
+    """The smallest file of all, and what it costs."""
+    best = min(points, key=lambda point: point.file_bytes)
+    if not best.exact:
+        cost = f"MSE {best.mse:.3g} per sample (PSNR {best.psnr:.1f} dB)"
+        yield (
+            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.1f}, "
+            f"at {cost}: {_in_words(best)}."
+        )
+
+
+def _in_words(point: Point) -> str:
+    """A point's residual, step and motion for a sentence."""
+    coder, motion = point.settings.residual_coder.label, point.settings.motion_model
+    step = f" at step {point.settings.step}" if point.settings.step is not None else ""
+    return f"{coder}{step} {'without' if motion is MotionModel.NONE else f'with {motion.label}'} motion"
+
+
+def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionModel) -> Iterator[str]:
+    """One motion model against another: exact files as they are, others at equal MSE."""
+    parts = []
+    for coder in ResidualCoder:
+        tested, anchored = (
+            [p for p in points if (p.settings.residual_coder, p.settings.motion_model) == (coder, motion)]
+            for motion in (test, anchor)
+        )
+        if len(tested) == len(anchored) == 1 and tested[0].exact and anchored[0].exact:
+            change = tested[0].file_bytes / anchored[0].file_bytes - 1
+            parts.append(f"{coder.label} files are {_change(change)}")
+        elif (average := bytes_at_equal_mse(tested, anchored)) is not None:
+            parts.append(f"{coder.label} files at equal MSE are {_change(average)} on average")
+    if parts:
+        yield f"{test.label.capitalize()} motion against {_against(anchor)}: {'; '.join(parts)}."
+
+
+def _against(motion: MotionModel) -> str:
+    return "none" if motion is MotionModel.NONE else f"{motion.label} motion"
+
+
+def _uint8_against_int8(points: Sequence[Point]) -> Iterator[str]:
+    """How far files of the two differ at the same step and motion."""
+    of_coder = {
+        coder: {(p.settings.step, p.settings.motion): p for p in points if p.settings.residual_coder is coder}
+        for coder in (ResidualCoder.INT8, ResidualCoder.UINT8)
+    }
+    pairs = [
+        (point, of_coder[ResidualCoder.INT8][key])
+        for key, point in of_coder[ResidualCoder.UINT8].items()
+        if key in of_coder[ResidualCoder.INT8]
+    ]
+    if pairs:
+        furthest = max(abs(uint8.file_bytes / int8.file_bytes - 1) for uint8, int8 in pairs)
+        same_error = all(uint8.mse == int8.mse for uint8, int8 in pairs)
+        yield (
+            f"At the same step and motion, uint8 and int8 files differ by at most {100 * furthest:.2f} % in size"
+            f"{', and have the same MSE' if same_error else ''}."
+        )
+
+
+def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> float | None:
+    """Mean change of file bytes at equal MSE, such as −0.2 for a fifth fewer.
+
+    Bjøntegaard's measure with straight lines between points: the logarithm of the bytes over that of the MSE,
+    averaged over the MSEs that both curves reach.
+    None where a curve has fewer than two points with an error, or they share no range.
+    """
+    curves = []
+    for points in (tested, anchored):
+        lossy = sorted((point for point in points if not point.exact), key=lambda point: point.mse)
+        if len(lossy) < 2:
+            return None
+        curves.append(tuple(np.log([(point.mse, point.file_bytes) for point in lossy]).T))
+    low = max(mse[0] for mse, _ in curves)
+    high = min(mse[-1] for mse, _ in curves)
+    if low >= high:
+        return None
+    positions = np.linspace(low, high, 201)
+    test, anchor = (np.interp(positions, mse, size) for mse, size in curves)
+    return math.exp(float(np.mean(test - anchor))) - 1
+
+
+def _change(change: float) -> str:
+    """A relative change in words."""
+    if abs(change) < 0.0005:
+        return "equally large (within 0.05 %)"
+    return f"{abs(change) * 100:.1f} % {'smaller' if change < 0 else 'larger'}"

@@ -1,0 +1,292 @@
+"""Rate and distortion as pictures: size against MSE, PSNR against bits per pixel, bytes by component.
+
+Every function returns a `matplotlib.figure.Figure` on white; `svg` and `png` turn one into bytes that depend on
+nothing but the points and matplotlib's version.
+Points without error have no place on a logarithmic MSE axis or a PSNR axis; they get a strip of their own.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Any, Literal, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from codec.measure.points import Point
+from codec.models import MotionModel, ResidualCoder
+
+__all__ = [
+    "plot_components",
+    "plot_psnr_against_bits",
+    "plot_psnr_against_ratio",
+    "plot_size_against_mse",
+    "png",
+    "svg",
+]
+
+# Okabe and Ito's colours, which the colour-blind tell apart
+COLOUR_OF = {
+    ResidualCoder.LOSSLESS: "#000000",
+    ResidualCoder.INT8: "#0072b2",
+    ResidualCoder.UINT8: "#d55e00",
+    ResidualCoder.FLOAT16: "#009e73",
+}
+COLOUR_OF_COMPONENT = {"residual": "#56b4e9", "motion": "#d55e00", "modes": "#cc79a7", "headers": "#4d4d4d"}
+
+
+class LineLook(NamedTuple):
+    """How a motion model is drawn: markers that show through each other where curves meet."""
+
+    marker: str
+    size: float
+    filled: bool
+    dashes: Literal["-", "--", ":"]
+
+
+LOOK_OF = {
+    MotionModel.NONE: LineLook("o", 6.0, True, ":"),
+    MotionModel.BLOCK: LineLook("s", 8.0, False, "--"),
+    MotionModel.MESH: LineLook("^", 4.5, True, "-"),
+}
+STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e2e2e2",
+    "axes.axisbelow": True,
+    "svg.fonttype": "path",  # text looks the same wherever the page is opened
+    "svg.hashsalt": "mvz",
+}
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an ``<svg>`` element, without XML prologue, date or creator."""
+    text = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    whole = text.getvalue()
+    return whole[whole.index("<svg") :]
+
+
+def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
+    """The figure as a PNG file."""
+    data = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(data, format="png", dpi=dots_per_inch, metadata={"Software": None})
+    return data.getvalue()
+
+
+# ------------------------------------------------------------------------------------------- rate and distortion
+
+
+class RatePlot(NamedTuple):
+    """One rate/distortion plot: what its axes are."""
+
+    rate: Callable[[Point], float]
+    rate_label: str
+    distortion: Callable[[Point], float]
+    distortion_label: str
+    log_distortion: bool
+    exact_label: str
+    exact_on_top: bool
+
+
+def plot_size_against_mse(points: Sequence[Point]) -> Figure:
+    """File bytes against MSE per sample, both logarithmic; down and left is better."""
+    mse = RatePlot(
+        lambda point: point.file_bytes,
+        "file size (bytes, logarithmic)",
+        lambda point: point.mse,
+        "MSE per sample (logarithmic)",
+        True,
+        "exact\n(MSE 0)",
+        False,
+    )
+    return _rate_figure(points, mse, "down and left is better")
+
+
+def plot_psnr_against_bits(points: Sequence[Point]) -> Figure:
+    """Bits per pixel, logarithmic, against PSNR; up and left is better."""
+    bits = RatePlot(
+        lambda point: point.bits_per_pixel,
+        "bits per pixel (logarithmic)",
+        lambda point: point.psnr,
+        "PSNR (dB)",
+        False,
+        "exact\n(PSNR ∞)",
+        True,
+    )
+    return _rate_figure(points, bits, "up and left is better")
+
+
+def plot_psnr_against_ratio(points: Sequence[Point]) -> Figure:
+    """Raw bytes over file bytes, logarithmic, against PSNR; up and right is better."""
+    ratio = RatePlot(
+        lambda point: point.ratio,
+        "ratio: raw bytes / file bytes (logarithmic)",
+        lambda point: point.psnr,
+        "PSNR (dB)",
+        False,
+        "exact\n(PSNR ∞)",
+        True,
+    )
+    return _rate_figure(points, ratio, "up and right is better")
+
+
+def _rate_figure(points: Sequence[Point], plot: RatePlot, better: str) -> Figure:
+    """The plot with its strip for exact points, and a legend of colours and markers below."""
+    exact = [point for point in points if point.exact]
+    lossy = [point for point in points if not point.exact]
+    exact_coders = [coder for coder in ResidualCoder if any(point.settings.residual_coder is coder for point in exact)]
+    panels = [(lossy, 3.6), (exact, 0.35 + 0.3 * len(exact_coders))]
+    shown = [(members, height) for members, height in panels if members]
+    if plot.exact_on_top:
+        shown.reverse()
+    heights = [height for _, height in shown]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
+        all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (members, _) in zip(all_axes, shown, strict=True):
+            if members is exact:
+                _draw_exact(axes, exact, exact_coders, plot)
+            else:
+                _draw_curves(axes, lossy, plot, better)
+        all_axes[-1].set_xscale("log")
+        _plain_log_ticks(all_axes[-1].xaxis)
+        all_axes[-1].set_xlabel(plot.rate_label)
+        handles = _legend(points)
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
+    return figure
+
+
+def _draw_curves(axes: Axes, points: Sequence[Point], plot: RatePlot, better: str) -> None:
+    """One line a residual and motion, through its steps."""
+    for coder in ResidualCoder:
+        for motion in LOOK_OF:
+            curve = [p for p in points if (p.settings.residual_coder, p.settings.motion_model) == (coder, motion)]
+            curve.sort(key=plot.rate)
+            rates, distortions = [plot.rate(point) for point in curve], [plot.distortion(point) for point in curve]
+            axes.plot(rates, distortions, **_look(coder, motion), linestyle=LOOK_OF[motion].dashes)
+    if plot.log_distortion:
+        axes.set_yscale("log")
+        _plain_log_ticks(axes.yaxis)
+    axes.set_ylabel(plot.distortion_label)
+    axes.set_title(better, loc="right", fontsize=8.5, color="#555555", style="italic")
+    _label_steps(axes, points, plot)
+
+
+def _look(coder: ResidualCoder, motion: MotionModel) -> dict[str, Any]:
+    """Colour and marker; those of uint8 are larger and behind, as its points lie on those of int8."""
+    look, wide = LOOK_OF[motion], coder is ResidualCoder.UINT8
+    return {
+        "color": COLOUR_OF[coder],
+        "marker": look.marker,
+        "markersize": look.size + (4 if wide else 0),
+        "markerfacecolor": COLOUR_OF[coder] if look.filled and not wide else "none",
+        "linewidth": 1.2,
+        "zorder": 2 if wide else 3,
+    }
+
+
+def _label_steps(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
+    """The step at the dearest point of each, so that no label lies on another line."""
+    stepped = [point for point in points if point.settings.step is not None]
+    for step in sorted({point.settings.step or 0 for point in stepped}):
+        of_step = [point for point in stepped if point.settings.step == step]
+        last = max(of_step, key=plot.rate)
+        axes.annotate(
+            f"step {step}",
+            (plot.rate(last), plot.distortion(last)),
+            xytext=(7, 5),
+            textcoords="offset points",
+            fontsize=8,
+            color="#333333",
+        )
+
+
+def _draw_exact(axes: Axes, points: Sequence[Point], coders: Sequence[ResidualCoder], plot: RatePlot) -> None:
+    """Points without error, a row a residual coder; only their rate is a measure here."""
+    for point in points:
+        coder = point.settings.residual_coder
+        axes.plot(plot.rate(point), coders.index(coder), **_look(coder, point.settings.motion_model), linestyle="none")
+    axes.set_ylim(len(coders) - 0.4, -0.6)
+    axes.set_yticks(range(len(coders)), [coder.label for coder in coders])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylabel(plot.exact_label)
+    axes.set_facecolor("#f5f3ec")
+
+
+def _legend(points: Sequence[Point]) -> list[Line2D | Patch]:
+    """Two rows, given column by column: a colour for each residual coder, a marker for each motion model."""
+    coders = [coder for coder in ResidualCoder if any(point.settings.residual_coder is coder for point in points)]
+    motions = [motion for motion in LOOK_OF if any(point.settings.motion_model is motion for point in points)]
+    nothing = Line2D([], [], linestyle="none", label=" ")
+    handles: list[Line2D | Patch] = []
+    for coder, motion in zip_longest(coders, motions):
+        handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder], label=coder.label))
+        if motion is None:
+            handles.append(nothing)
+            continue
+        look = _look(ResidualCoder.LOSSLESS, motion) | {"color": "#555555"}
+        if LOOK_OF[motion].filled:
+            look["markerfacecolor"] = "#555555"
+        handles.append(Line2D([], [], **look, linestyle=LOOK_OF[motion].dashes, label=f"motion {motion.label}"))
+    return handles
+
+
+def _plain_log_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5, so that even a narrow range has some."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def short_number(value: float) -> str:
+    """A tick label: 200k, 1.5M, 0.02."""
+    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{suffix}"
+    return f"{value:g}"
+
+
+# ------------------------------------------------------------------------------------------- bytes by component
+
+
+def plot_components(points: Sequence[Point]) -> Figure:
+    """Bytes by component: stacked bars of whole files, and beside them all but the residual on its own scale."""
+    names = [name for name in COLOUR_OF_COMPONENT if any(point.bytes[name] for point in points)]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 1.2 + 0.19 * len(points)), layout="constrained", facecolor="white")
+        whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        _stack(whole, points, names)
+        _stack(rest, points, [name for name in names if name != "residual"])
+        whole.set_yticks(range(len(points)), [point.label for point in points])
+        whole.set_ylim(len(points) - 0.4, -0.6)
+        whole.set_xlabel("bytes of the file")
+        rest.set_xlabel("without the residual (own scale)")
+        patches = [Patch(color=COLOUR_OF_COMPONENT[name], label=name) for name in names]
+        figure.legend(handles=patches, loc="outside upper center", ncols=len(names), frameon=False)
+    return figure
+
+
+def _stack(axes: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
+    """Horizontal bars, one a point, in the order of the components."""
+    left = [0] * len(points)
+    for name in names:
+        values = [point.bytes[name] for point in points]
+        axes.barh(range(len(points)), values, left=left, color=COLOUR_OF_COMPONENT[name], height=0.72)
+        left = [start + value for start, value in zip(left, values, strict=True)]
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_xlim(0, 1.04 * max(max(left), 1))

@@ -1,0 +1,295 @@
+"""The report: one page that needs nothing else, whose numbers are those of its points."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from fractions import Fraction
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codec.errors import MediaError
+from codec.measure.metrics import ErrorSums, PictureError
+from codec.measure.points import Clip, Point
+from codec.measure.sweep import default_settings, sweep
+from codec.measure.synthetic import moving_sequence
+from codec.models import ResidualCoder
+from codec.picture.planes import Picture
+from codec.settings import Settings
+from codec.show.findings import bytes_at_equal_mse, findings
+from codec.show.plots import (
+    plot_components,
+    plot_psnr_against_bits,
+    plot_psnr_against_ratio,
+    plot_size_against_mse,
+    png,
+    svg,
+)
+from codec.show.report import ReportMeta, decibels, make_report, report_page, seconds, significant, write_report
+from codec.show.samples import make_samples
+
+PLOTS = [plot_components, plot_psnr_against_bits, plot_psnr_against_ratio, plot_size_against_mse]
+VOID = {"meta", "img", "br", "wbr"}
+
+
+class Page(HTMLParser):
+    """What a page refers to, whether its elements nest, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.open, self.cells, self.text, self.tags = [], [], [], "", set()
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.references += [value for name, value in attributes if name in ("src", "href", "srcset", "data", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.cells[-1] += data
+
+
+def lossy_point(file_bytes, squared_error, motion="block", residual="int8", step=8):
+    error = PictureError({"Y": ErrorSums(100, squared_error, 10**6, 9)})
+    components = {"motion": 10, "modes": 0, "residual": file_bytes - 20, "headers": 10}
+    settings = Settings(residual, motion, step if residual in ("int8", "uint8") else None)
+    return Point(settings, 1, 100, 100_000, file_bytes, components, error, 1.5, 0.25)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return Clip("clips/scene & <sea>", Fraction(30000, 1001), tuple(moving_sequence(32, 24, 3)))
+
+
+@pytest.fixture(scope="module")
+def points(clip):
+    return sweep(clip, default_settings(steps=[8, 32]), keep_picture=1)
+
+
+@pytest.fixture(scope="module")
+def page(points, clip):
+    return report_page(points, ReportMeta(clip, 2, 1))
+
+
+def test_page_refers_to_nothing_outside_itself(page):
+    parsed = Page(page)
+    assert len(parsed.references) == 4 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
+    assert all(reference.startswith("data:image/") for reference in parsed.references)
+    assert not parsed.tags & {"script", "link", "iframe", "object", "embed", "base"}
+    assert not re.search(r"url\(|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
+
+
+def test_plots_inside_the_page_refer_to_nothing_outside_themselves(page):
+    plots = [reference for reference in Page(page).references if reference.startswith("data:image/svg+xml")]
+    assert len(plots) == 4
+    for plot in plots:
+        text = base64.b64decode(plot.partition(",")[2]).decode()
+        references = re.findall(r"(?:href|src)=\"([^\"]*)\"|url\(([^)]*)\)", text)
+        assert references
+        assert all(reference.startswith("#") for pair in references for reference in pair if reference)
+
+
+def test_every_point_is_in_the_table(page, points):
+    cells = Page(page).cells
+    for point in points:
+        assert f"{point.file_bytes:,}" in cells
+    exact = sum(point.exact for point in points)
+    assert cells.count("exact") == cells.count("∞") == exact == 6
+
+
+def test_name_is_escaped_and_without_its_folder(page):
+    assert "<h1>scene &amp; &lt;sea&gt;</h1>" in page
+    assert "clips/" not in page
+
+
+def test_page_says_what_the_source_was(page):
+    text = " ".join(Page(page).text.split())
+    assert "32 × 24 rgb · 3 pictures · 30000/1001 per second · 6,912 bytes of raw samples" in text
+    assert "2 points were measured at the same time" in text
+    assert "gop 32, block 16, search 15, run 1" in text
+
+
+def test_page_is_the_same_for_the_same_points(page, points, clip):
+    assert page == report_page(points, ReportMeta(clip, 2, 1))
+
+
+def test_page_of_exact_points_only_and_without_samples(points, clip):
+    exact = [point for point in points if point.exact]
+    assert "Every point is exact" in report_page(exact, ReportMeta(clip, 1, 1))
+    plain = report_page(exact, ReportMeta(clip))
+    assert "Source" not in plain
+    assert "One point was measured at a time." in plain
+
+
+def test_page_of_one_lossy_point(clip):
+    page = Page(report_page([lossy_point(1000, 500)], ReportMeta(clip)))
+    assert "No file is exact" in page.text
+    assert "5.00" in page.cells
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_plots_are_the_same_bytes_every_time(plot, points):
+    assert svg(plot(points)) == svg(plot(points))
+
+
+def test_plots_as_png_are_the_same_bytes_every_time(points):
+    first, again = (png(plot_components(points), 60) for _ in range(2))
+    assert first == again
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_plots_are_bare_svg_elements_without_a_date(plot, points):
+    text = svg(plot(points))
+    assert text.startswith("<svg")
+    assert text.rstrip().endswith("</svg>")
+    assert "<metadata" not in text
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(3, 4)])
+def test_plots_can_be_drawn_of_few_points(plot, points, chosen):
+    assert Image.open(io.BytesIO(png(plot(points[chosen]), 60))).width > 300
+
+
+def test_findings_name_the_smallest_exact_file(points):
+    best = min((point for point in points if point.exact), key=lambda point: point.file_bytes)
+    sentence = findings(points)[0]
+    assert f"{best.file_bytes:,} bytes" in sentence
+    assert best.settings.residual_coder.label in sentence
+
+
+def test_findings_compare_motion_models_at_equal_mse():
+    points = [
+        lossy_point(1000, 100, "none"),
+        lossy_point(500, 200, "none", step=16),
+        lossy_point(800, 100, "block"),
+        lossy_point(400, 200, "block", step=16),
+    ]
+    assert "Block motion against none: int8 files at equal MSE are 20.0 % smaller on average." in findings(points)
+
+
+def test_findings_say_nothing_of_what_was_not_measured():
+    said = " ".join(findings([lossy_point(1000, 100)]))
+    assert "against" not in said
+    assert "uint8" not in said
+
+
+def test_findings_compare_uint8_with_int8():
+    points = [lossy_point(1000, 100), lossy_point(1010, 100, residual="uint8")]
+    expected = (
+        "At the same step and motion, uint8 and int8 files differ by at most 1.00 % in size, and have the same MSE."
+    )
+    assert expected in findings(points)
+
+
+def test_bytes_at_equal_mse_follow_straight_lines_between_logarithms():
+    anchored = [lossy_point(1000, 100), lossy_point(250, 1600)]
+    tested = [lossy_point(1000, 400), lossy_point(500, 1600)]  # on the anchor's line: 500 and 250 bytes
+    assert bytes_at_equal_mse(tested, anchored) == pytest.approx(1.0)
+    assert bytes_at_equal_mse(anchored, tested) == pytest.approx(-0.5)
+
+
+def test_bytes_at_equal_mse_need_a_shared_range():
+    low, high = ([lossy_point(100, mse), lossy_point(50, 2 * mse)] for mse in (100, 900))
+    assert bytes_at_equal_mse(low, high) is None
+    assert bytes_at_equal_mse(low, low[:1]) is None
+
+
+def test_samples_show_the_coarsest_setting_with_every_motion(points, clip):
+    samples = make_samples(points, clip.pictures[1], 1)
+    assert [sample.point.settings.step for sample in samples.decoded] == [32] * 3
+    assert len({sample.point.settings.motion for sample in samples.decoded}) == 3
+    assert not samples.cropped
+
+
+def test_difference_is_128_plus_what_it_says_times_the_error():
+    source = Picture.from_array(np.full((20, 30, 3), 100, np.uint8))
+    decoded = Picture.from_array(np.full((20, 30, 3), 107, np.uint8))
+    point = lossy_point(1000, 100)
+    samples = make_samples([Point(**{**vars(point), "sample": decoded})], source, 0)
+    assert samples.amplification == 16
+    (shown,) = samples.decoded
+    picture = Image.open(io.BytesIO(base64.b64decode(shown.difference_url.partition(",")[2])))
+    assert np.array_equal(np.asarray(picture), np.full((20, 30, 3), 128 + 16 * 7))
+
+
+def test_large_pictures_are_cut_to_their_middle():
+    samples = make_samples([], Picture.from_array(np.zeros((500, 1000), np.uint8)), 0)
+    assert (samples.width, samples.height, samples.cropped) == (384, 288, True)
+
+
+def test_make_report_writes_page_json_and_csv(tmp_path, clip):
+    paths = [tmp_path / name for name in ("report.html", "points.json", "points.csv")]
+    chosen = default_settings(["lossless", "int8"], ["none", "block"], [16])
+    told = []
+    points = make_report(
+        clip, paths[0], settings=chosen, json_path=paths[1], csv_path=paths[2], progress=told.append, jobs=1
+    )
+    assert [point.settings for point in points] == chosen
+    assert len(told) == 4
+    assert Page(paths[0].read_text("utf-8")).cells
+    assert len(json.loads(paths[1].read_text("utf-8"))["points"]) == 4
+    assert len(list(csv.DictReader(io.StringIO(paths[2].read_text("utf-8"))))) == 4
+
+
+def test_make_report_takes_any_source_and_cuts_it(tmp_path):
+    samples = np.zeros((4, 16, 16), np.uint8)
+    settings = [Settings(ResidualCoder.LOSSLESS, "none")]
+    make_report(samples, tmp_path / "report.html", settings=settings, pictures=2)
+    assert "array, first 2 pictures" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("existing", ["report.html", "points.json", "points.csv"])
+def test_make_report_measures_nothing_where_a_file_exists(tmp_path, clip, existing):
+    (tmp_path / existing).write_text("mine")
+    told = []
+    with pytest.raises(MediaError, match="exists"):
+        make_report(
+            clip,
+            tmp_path / "report.html",
+            json_path=tmp_path / "points.json",
+            csv_path=tmp_path / "points.csv",
+            progress=told.append,
+        )
+    assert told == []
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+
+
+def test_write_report_replaces_a_page_only_by_force(tmp_path, points, clip):
+    path = tmp_path / "report.html"
+    path.write_text("mine")
+    with pytest.raises(MediaError, match="exists"):
+        write_report(points, ReportMeta(clip), path)
+    write_report(points, ReportMeta(clip), path, force=True)
+    assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(64.27, "64.3"), (1.4155, "1.42"), (1218.4, "1,218"), (0.0012345, "0.00123"), (0, "0")]
+)
+def test_numbers_have_three_significant_digits(value, expected):
+    assert significant(value) == expected
+
+
+def test_decibels_are_infinite_or_missing_in_a_sign():
+    assert [decibels(value) for value in (float("inf"), None, 41.007)] == ["∞", "–", "41.01"]
+
+
+def test_seconds_have_fewer_digits_the_more_there_are():
+    assert [seconds(value) for value in (0.0123, 1.234, 12.34)] == ["0.012", "1.23", "12.3"]

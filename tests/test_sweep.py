@@ -1,0 +1,226 @@
+"""Sweeps: every point is a real file, its numbers agree with one another, and JSON and CSV keep their schema."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec.errors import CodecError, ConfigError, MediaError
+from codec.measure import sweep as sweep_module
+from codec.measure.metrics import ErrorSums, PictureError, compare_sequences
+from codec.measure.points import CSV_COLUMNS, Clip, Point, points_as_json, write_csv, write_json
+from codec.measure.sweep import default_settings, load_clip, sweep
+from codec.measure.synthetic import moving_sequence
+from codec.models import MotionModel, ResidualCoder
+from codec.picture.colour import to_array
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.settings import Settings
+
+POINT_KEYS = {
+    *("residual", "motion", "step", "gop", "block", "search", "run", "pictures", "source_bytes", "file_bytes"),
+    *("ratio", "bits_per_pixel", "bytes", "exact", "identical", "mse", "psnr", "snr", "max_error", "psnr_yuv"),
+    *("ssim", "planes", "encode_seconds", "decode_seconds"),
+}
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return Clip("scene", Fraction(25), tuple(moving_sequence(32, 24, 3)))
+
+
+@pytest.fixture(scope="module")
+def points(clip):
+    return sweep(clip, default_settings(steps=[None, 8]), keep_picture=1)
+
+
+def test_defaults_are_every_residual_with_every_motion():
+    chosen = default_settings()
+    expected = {(residual, motion) for residual in ResidualCoder for motion in MotionModel}
+    assert {(settings.residual, settings.motion) for settings in chosen} == expected
+    assert len(set(chosen)) == len(chosen)
+    assert all((settings.step is not None) == settings.residual_coder.has_step for settings in chosen)
+
+
+def test_chosen_residuals_motions_and_steps_are_combined():
+    chosen = default_settings(["lossless", "uint8"], ["block"], [2, None])
+    assert chosen == [Settings("lossless"), Settings("uint8", step=2), Settings("uint8")]
+
+
+def test_points_come_in_the_order_of_the_settings(points):
+    assert [point.settings for point in points] == default_settings(steps=[None, 8])
+
+
+def test_file_is_as_large_as_encode_makes_it(points, clip, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for picture in clip.pictures:
+        Image.fromarray(to_array(picture)).save(frames / picture.name)
+    for number, point in enumerate(points):
+        path = tmp_path / f"{number}.mvz"
+        summary = codec.encode(frames, path, point.settings)
+        assert point.file_bytes == summary.file_bytes == path.stat().st_size
+
+
+def test_error_is_that_of_the_decoded_file(points, clip, tmp_path):
+    for number, point in enumerate(points):
+        path = tmp_path / f"{number}.mvz"
+        codec.encode(np.stack([to_array(picture) for picture in clip.pictures]), path, point.settings)
+        with codec.open(path) as video:
+            assert compare_sequences(clip.pictures, video.pictures(), True).whole == point.error
+            assert point.sample.same_samples(video.picture(1))
+
+
+def test_sizes_agree_with_one_another(points, clip):
+    for point in points:
+        assert sum(point.bytes.values()) == point.file_bytes
+        assert point.source_bytes == clip.source_bytes == 3 * 32 * 24 * 3
+        assert point.ratio == point.source_bytes / point.file_bytes
+        assert point.bits_per_pixel == 8 * point.file_bytes / (3 * 32 * 24)
+        assert point.encode_seconds > 0 < point.decode_seconds
+
+
+def test_lossless_and_float16_are_exact_and_step_8_is_not(points):
+    for point in points:
+        if point.settings.residual in (ResidualCoder.LOSSLESS, ResidualCoder.FLOAT16):
+            assert (point.exact, point.mse, point.psnr) == (True, 0, math.inf)
+        if point.settings.step == 8:
+            assert not point.exact
+            assert 0 < point.mse < 64
+
+
+def test_lossless_file_that_differs_is_an_error(clip, monkeypatch):
+    wrong = PictureError({"R": ErrorSums(4, 1, 9, 1)})
+    comparison = compare_sequences(clip.pictures, clip.pictures)
+    monkeypatch.setattr(sweep_module, "compare_sequences", lambda *_: replace(comparison, whole=wrong))
+    with pytest.raises(CodecError, match=r"lossless, block: lossless came back with MSE 0\.25"):
+        sweep(clip, [Settings()])
+
+
+def test_progress_is_told_every_point(clip):
+    told = []
+    points = sweep(clip, default_settings(["lossless"]), jobs=2, progress=told.append)
+    assert [(step.points_done, step.point_count) for step in told] == [(1, 3), (2, 3), (3, 3)]
+    assert {step.point.label for step in told} == {point.label for point in points}
+
+
+def test_number_of_jobs_changes_nothing_but_seconds(clip):
+    chosen = default_settings(["int8"], steps=[8])
+    one, three = (sweep(clip, chosen, jobs=jobs) for jobs in (1, 3))
+    still = {"encode_seconds": 0, "decode_seconds": 0}
+    assert [point.as_dict() | still for point in one] == [point.as_dict() | still for point in three]
+
+
+@pytest.mark.parametrize("sample_format", [SampleFormat.GRAY, SampleFormat.YUV420])
+def test_other_sample_formats_are_measured_on_their_own_planes(sample_format):
+    random = np.random.default_rng(1)
+    picture_format = PictureFormat(17, 11, sample_format)
+    pictures = tuple(
+        Picture(
+            picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes)
+        )
+        for _ in range(2)
+    )
+    (point,) = sweep(Clip("noise", Fraction(25), pictures), [Settings("int8", step=8)])
+    assert tuple(point.error.planes) == sample_format.plane_names
+    assert (point.error.psnr_yuv is None) == (sample_format is SampleFormat.GRAY)
+
+
+@pytest.mark.parametrize("arguments", [{"settings_list": []}, {"settings_list": [Settings()], "jobs": 0}])
+def test_sweep_without_anything_to_do_is_refused(clip, arguments):
+    with pytest.raises(ConfigError, match="at least one"):
+        sweep(clip, **arguments)
+
+
+def test_first_pictures_only_can_be_loaded_and_the_label_says_so():
+    samples = np.zeros((5, 4, 4), np.uint8)
+    assert load_clip(samples).label == load_clip(samples, 5).label == "array"
+    cut = load_clip(samples, 2)
+    assert (len(cut.pictures), cut.label) == (2, "array, first 2 pictures")
+    with pytest.raises(ConfigError, match="at least 1 picture"):
+        load_clip(samples, 0)
+
+
+def test_clip_that_does_not_fit_in_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(sweep_module, "MAX_CLIP_BYTES", 50)
+    samples = np.zeros((4, 4, 4), np.uint8)
+    with pytest.raises(ConfigError, match="array: more than 3 pictures"):
+        load_clip(samples)
+    assert len(load_clip(samples, 3).pictures) == 3
+
+
+def test_json_has_the_documented_keys(points, clip):
+    values = points_as_json(points, clip, 2)
+    assert list(values) == ["schema", "schema_version", "mvz", "source", "jobs", "points"]
+    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 1, codec.__version__)
+    assert values["source"] == {
+        "label": "scene",
+        "width": 32,
+        "height": 24,
+        "sample_format": "rgb",
+        "rate": "25",
+        "pictures": 3,
+        "source_bytes": 6912,
+    }
+    for point in values["points"]:
+        assert set(point) == POINT_KEYS
+        assert set(point["bytes"]) == {"motion", "modes", "residual", "headers"}
+        assert list(point["planes"]) == ["R", "G", "B"]
+
+
+def test_json_file_is_strict_and_has_no_infinity(points, clip, tmp_path):
+    path = tmp_path / "points.json"
+    write_json(points, path, clip=clip, jobs=1)
+    values = json.loads(path.read_text("utf-8"), parse_constant=pytest.fail)
+    assert values == points_as_json(points, clip, 1)
+    lossless = values["points"][0]
+    assert (lossless["exact"], lossless["identical"], lossless["psnr"]) == (True, True, None)
+
+
+def test_csv_values_parse_back(points, tmp_path):
+    path = tmp_path / "points.csv"
+    write_csv(points, path)
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    assert tuple(reader.fieldnames) == CSV_COLUMNS
+    assert len(rows) == len(points)
+    for row, point in zip(rows, points, strict=True):
+        assert (row["residual"], row["motion"]) == (
+            point.settings.residual_coder.label,
+            point.settings.motion_model.label,
+        )
+        assert row["step"] == ("" if point.settings.step is None else str(point.settings.step))
+        assert int(row["file_bytes"]) == point.file_bytes
+        assert {name: int(row[f"{name}_bytes"]) for name in point.bytes} == point.bytes
+        assert (float(row["mse"]), float(row["psnr"])) == (point.mse, point.psnr)
+        assert [float(row[f"psnr_plane_{n}"]) for n in (1, 2, 3)] == [p.psnr for p in point.error.planes.values()]
+        assert row["exact"] == str(point.exact).lower()
+        assert row["psnr_yuv"] == ""
+        assert float(row["encode_seconds"]) == point.encode_seconds
+
+
+def test_existing_files_are_replaced_only_by_force(points, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("mine")
+    for write in (write_csv, write_json):
+        with pytest.raises(MediaError, match="exists"):
+            write(points, path)
+    assert path.read_text() == "mine"
+    write_csv(points, path, force=True)
+    assert path.read_text().startswith("residual,motion,step,")
+
+
+def test_point_is_named_by_residual_step_and_motion():
+    def point(*settings):
+        return Point(Settings(*settings), 1, 1, 1, 1, {}, PictureError({}), 1, 1)
+
+    assert point("int8", "mesh", 4).label == "int8 step 4, mesh"
+    assert point("lossless", "none").label == "lossless, none"
