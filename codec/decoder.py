@@ -77,6 +77,9 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             raise MediaError(f"{self.path}: cannot be read: {error.strerror}") from error
         try:
             self._container = ContainerReader(self._file, self.path, limits)
+        except OSError as error:
+            self._file.close()
+            raise MediaError(f"{self.path}: cannot be read: {error.strerror or error}") from error
         except BaseException:
             self._file.close()
             raise
@@ -121,13 +124,13 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         from codec.picture.colour import to_array
 
         if isinstance(index, slice):
-            return [to_array(self.picture(number)) for number in range(*index.indices(len(self)))]
-        return to_array(self.picture(index))
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return to_array(self.picture(index)).copy()  # the caller may write into it, and pictures are references
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         from codec.picture.colour import to_array
 
-        return map(to_array, self.pictures())
+        return (to_array(picture).copy() for picture in self.pictures())
 
     def picture(self, index: int) -> Picture:
         """One decoded picture; decodes at most its GOP up to there.
@@ -219,10 +222,5 @@ def decode(
     from codec.picture.colour import to_array
 
     with Video(path, limits) as video:
-        pictures = video.pictures(executor=executor)
-        first = to_array(next(pictures))
-        samples = np.empty((len(video), *first.shape), np.uint8)
-        samples[0] = first
-        for number, picture in enumerate(pictures, 1):
-            samples[number] = to_array(picture)
-    return samples
+        # a list first: a hostile file may declare far more pictures than it has
+        return np.stack([to_array(picture) for picture in video.pictures(executor=executor)])

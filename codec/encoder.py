@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from codec.bitstream.container import ContainerWriter
-from codec.bitstream.payloads import pack_run
+from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
+from codec.bitstream.payloads import pack_metadata, pack_run
+from codec.bitstream.streams import encoded_name
 from codec.coded import CodedPicture, Run, SequenceHeader
 from codec.errors import ConfigError
 from codec.models import MotionModel, PictureType
@@ -204,13 +206,19 @@ class Writer:
             raise ConfigError("a writer needs either size and mode, or format")
         self.format = format or PictureFormat(*(size or (0, 0)), _sample_format(mode))
         self.settings = settings or Settings()
+        if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
+            raise ConfigError(f"pictures of {self.format}; readers take {DEFAULT_LIMITS.max_pixels} samples a plane")
         self._header = sequence_header(self.format, _rate(rate), self.settings)
+        metadata = _software() | (metadata or {})
+        if len(pack_metadata(metadata)) > DEFAULT_LIMITS.max_metadata_bytes:
+            raise ConfigError(f"metadata of more than the {DEFAULT_LIMITS.max_metadata_bytes} bytes that readers take")
         self._pictures: list[Picture] = []
-        self._resources = ExitStack()
         self._started = time.perf_counter()
         self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(executor, encode_task, GOPS_AHEAD)
-        file = self._resources.enter_context(whole_file(path, force=force))
-        self._container = ContainerWriter(file, self._header, _software() | (metadata or {}))
+        with ExitStack() as resources:
+            file = resources.enter_context(whole_file(path, force=force))
+            self._container = ContainerWriter(file, self._header, metadata)
+            self._resources = resources.pop_all()
         self._appended = 0
         self.summary: Summary | None = None
         """What was done; there once the ``with`` block has ended."""
@@ -232,7 +240,8 @@ class Writer:
             ConfigError: the picture is not of the file's format.
         """
         if not isinstance(picture, Picture):
-            picture = Picture.from_array(picture, name)
+            picture = Picture.from_array(picture.copy(), name)  # the caller may fill the array again
+        self._check_name(picture.name)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format
         ):
@@ -241,6 +250,15 @@ class Writer:
         self._appended += 1
         if len(self._pictures) == self.settings.gop:
             self._close_gop()
+
+    def _check_name(self, name: str | None) -> None:
+        """Refuse a name that could not be read back."""
+        try:
+            size = len(encoded_name(name or ""))
+        except ValueError as error:
+            raise ConfigError(f"picture {self._appended}: its name {name!r} cannot be kept: {error}") from error
+        if size > MAX_NAME_BYTES:
+            raise ConfigError(f"picture {self._appended}: a name of {size} bytes; at most {MAX_NAME_BYTES} can be kept")
 
     def _close_gop(self) -> None:
         """Hand the pictures so far on as a GOP, and write what has come back."""

@@ -48,7 +48,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
         object.__setattr__(self, "motion", _choice(MotionModel, "motion", self.motion))
-        if self.block not in BLOCK_SIZES:
+        if not isinstance(self.block, int) or self.block not in BLOCK_SIZES:
             raise ConfigError(f"block is one of {', '.join(map(str, BLOCK_SIZES))}, not {self.block}")
         _in_range("search", self.search, 0, MAX_SEARCH)
         _in_range("gop", self.gop, 1, MAX_GOP)

@@ -36,24 +36,24 @@ def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
 
     Raises:
         ExistsError: ``path`` exists and ``force`` is not set.
-        MediaError: its folder cannot be written.
+        MediaError: it cannot be written: no such folder, no space, no permission.
     """
     target = Path(path)
     refuse_overwrite(target, force)
+    temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise MediaError(f"{target}: cannot be written: {error.strerror}") from error
-    try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise MediaError(f"{target}: cannot be written: {error.strerror or error}") from error
         raise
 
 

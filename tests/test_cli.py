@@ -244,6 +244,7 @@ def test_an_interrupt_leaves_no_file_and_one_line(tmp_path, stop):
         while not list(tmp_path.iterdir()):  # until the file beside the target is there
             assert process.poll() is None
             time.sleep(0.01)
+        time.sleep(0.5)  # until it waits for the next picture; too early is not wrong, but another test
         process.send_signal(stop)
         err = process.stderr.read().decode()
         assert process.wait() == 130

@@ -5,17 +5,20 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
 
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.payloads import (
     pack_header,
+    pack_index,
     pack_metadata,
     parse,
     parse_run,
     unpack_header,
+    unpack_index,
     unpack_metadata,
     unpack_run,
 )
@@ -29,6 +32,7 @@ _T = TypeVar("_T")
 
 PACKET_OVERHEAD = 12  # kind, length, CRC-32
 END_BYTES = PACKET_OVERHEAD + 12
+LEAST_PICTURE_BYTES = 5  # type and CRC-32: no packet holds more pictures than its length over this
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,11 @@ class ContainerWriter:
     def finish(self) -> None:
         """Write index and end."""
         index_offset = self._position
-        index = schema.INDEX.build({"entries": [vars(entry) for entry in self._entries]})
-        self._write(packet_bytes(schema.KIND_INDEX, index))
+        ends = [*(entry.offset for entry in self._entries[1:]), index_offset]
+        lengths = [end - entry.offset for entry, end in zip(self._entries, ends, strict=True)]
+        counts = [entry.picture_count for entry in self._entries]
+        starts = [entry.starts_gop for entry in self._entries]
+        self._write(packet_bytes(schema.KIND_INDEX, pack_index(lengths, counts, starts)))
         end = schema.END.build({"picture_count": self.picture_count, "index_offset": index_offset})
         self._write(packet_bytes(schema.KIND_END, end))
 
@@ -126,8 +133,8 @@ class ContainerReader:
         if first.kind != schema.KIND_SEQUENCE:
             raise BitstreamError("the first packet is not the sequence header", path=path, offset=first.offset)
         self.header = self.checked(first, lambda: unpack_header(first.payload, limits))
-        self._after_header = first.offset + len(first.payload) + PACKET_OVERHEAD
-        self.metadata = self._read_metadata()
+        after_header = first.offset + len(first.payload) + PACKET_OVERHEAD
+        self.metadata, self._first_run = self._read_metadata(after_header)
         self.runs = self._from_index() or self._scan()
         self._check_runs()
 
@@ -153,17 +160,14 @@ class ContainerReader:
 
     def _packet_header(self, offset: int) -> tuple[bytes, int]:
         """Kind and payload length of the packet at ``offset``, which the file is long enough for."""
+        if not 0 <= offset <= self.size - PACKET_OVERHEAD:
+            raise TruncatedError("the file ends where a packet should be", path=self.path, offset=offset)
         self._file.seek(offset)
         head = self._file.read(8)
-        if len(head) < 8:
-            raise TruncatedError("the file ends where a packet should start", path=self.path, offset=offset)
         raw = schema.PACKET_HEADER.parse(head)
         if raw.length > self.size - offset - PACKET_OVERHEAD:
-            raise TruncatedError(
-                f"a packet of {raw.length} bytes where the file has {max(0, self.size - offset - PACKET_OVERHEAD)}",
-                path=self.path,
-                offset=offset,
-            )
+            rule = f"a packet of {raw.length} bytes where the file has {self.size - offset - PACKET_OVERHEAD}"
+            raise TruncatedError(rule, path=self.path, offset=offset)
         return raw.kind, raw.length
 
     def read_run(self, entry: RunEntry) -> Run:
@@ -194,37 +198,52 @@ class ContainerReader:
             raise error.located(self.path, packet.payload_offset) from error.__cause__
 
     def _from_index(self) -> list[RunEntry] | None:
-        """The runs as the index lists them, or None where end or index is missing, damaged or does not fit."""
+        """The runs as the index lists them, or None where end or index is missing, damaged or does not fit.
+
+        Runs must fill the file from metadata to index, so an index can hide no packet.
+        """
+        end_offset = self.size - END_BYTES
         try:
-            end_packet = self.read_packet(max(0, self.size - END_BYTES))
-            if end_packet.kind != schema.KIND_END:
-                return None
-            end = parse(schema.END, end_packet.payload, "end")
-            index_packet = self.read_packet(end.index_offset)
-            if index_packet.kind != schema.KIND_INDEX:
-                return None
-            raw = parse(schema.INDEX, index_packet.payload, "index")
+            end = parse(schema.END, self._read_kind(schema.KIND_END, end_offset).payload, "end")
+            index = self._read_kind(schema.KIND_INDEX, end.index_offset)
+            entries = unpack_index(index.payload)
         except BitstreamError:
             return None
-        runs = [
-            RunEntry(entry.offset, entry.first_picture, entry.picture_count, bool(entry.starts_gop))
-            for entry in raw.entries
-        ]
-        usable = all(entry.starts_gop <= 1 for entry in raw.entries)
-        rising = all(before.offset < after.offset for before, after in pairwise(runs))
-        inside = all(self._after_header <= run.offset < end.index_offset for run in runs)
-        total = runs[-1].first_picture + runs[-1].picture_count if runs else 0
-        return runs if usable and rising and inside and total == end.picture_count else None
+        counts = entries["picture_count"].astype(np.int64)
+        lengths = entries["length"].astype(np.int64)
+        usable = (
+            np.all(entries["starts_gop"] <= 1)
+            and np.all(counts >= 1)
+            and np.all(lengths >= PACKET_OVERHEAD + LEAST_PICTURE_BYTES * counts)
+            and self._first_run + int(lengths.sum()) == index.offset
+            and index.offset + PACKET_OVERHEAD + len(index.payload) == end_offset
+            and int(counts.sum()) == end.picture_count
+        )
+        if not usable:
+            return None
+        offsets = self._first_run + np.cumsum(lengths) - lengths
+        first_pictures = np.cumsum(counts) - counts
+        starts = entries["starts_gop"].astype(bool)
+        columns = (column.tolist() for column in (offsets, first_pictures, counts, starts))
+        return [RunEntry(*row) for row in zip(*columns, strict=True)]
 
-    def _read_metadata(self) -> dict[str, str]:
-        """Keys and values of the metadata packet, which may only follow the header; empty without one."""
-        kind, length = self._packet_header(self._after_header)
+    def _read_kind(self, kind: bytes, offset: int) -> Packet:
+        """The packet at ``offset``, which must be of a kind; other errors than `read_packet`'s are plain."""
+        packet = self.read_packet(offset)
+        if packet.kind != kind:
+            raise BitstreamError(f"a packet of kind {packet.kind!r} where {kind!r} should be")
+        return packet
+
+    def _read_metadata(self, offset: int) -> tuple[dict[str, str], int]:
+        """Keys and values of a metadata packet at ``offset``, and where it ends; without one, nothing and there."""
+        kind, length = self._packet_header(offset)
         if kind != schema.KIND_METADATA:
-            return {}
+            return {}, offset
         if length > self.limits.max_metadata_bytes:
-            raise LimitError(f"metadata of {length} bytes", path=self.path, offset=self._after_header)
-        packet = self.read_packet(self._after_header)
-        return self.checked(packet, lambda: unpack_metadata(packet.payload))
+            limit = self.limits.max_metadata_bytes
+            raise LimitError(f"metadata of {length} bytes; the limit is {limit}", path=self.path, offset=offset)
+        packet = self.read_packet(offset)
+        return self.checked(packet, lambda: unpack_metadata(packet.payload)), offset + length + PACKET_OVERHEAD
 
     def _scan(self) -> list[RunEntry]:
         """Every run, found by walking the packets from the header to the end packet.
@@ -233,10 +252,14 @@ class ContainerReader:
             BitstreamError: a packet is damaged or of an unknown critical kind, or bytes follow the end.
         """
         runs: list[RunEntry] = []
-        offset = self._after_header
+        offset = self._first_run
         while True:
+            kind, length = self._packet_header(offset)
+            next_offset = offset + length + PACKET_OVERHEAD
+            if kind == schema.KIND_INDEX:  # it can be spared, so it may be damaged
+                offset = next_offset
+                continue
             packet = self.read_packet(offset)
-            next_offset = offset + len(packet.payload) + PACKET_OVERHEAD
             if packet.kind == schema.KIND_PICTURES:
                 raw = self.parse_run(packet)
                 starts_gop = raw.pictures[0].type == PictureType.I
@@ -261,7 +284,7 @@ class ContainerReader:
     def _check_runs(self) -> None:
         """Runs must count on without a gap, start with an I picture and keep to the GOP limit (spec 5.5)."""
         if not self.runs:
-            raise BitstreamError("the file holds no picture", path=self.path, offset=self._after_header)
+            raise BitstreamError("the file holds no picture", path=self.path, offset=self._first_run)
         expected, gop_pictures = 0, 0
         for run in self.runs:
             gop_pictures = run.picture_count if run.starts_gop else gop_pictures + run.picture_count
@@ -276,7 +299,8 @@ class ContainerReader:
                 continue
             raise BitstreamError(rule, path=self.path, offset=run.offset)
         if expected > self.limits.max_pictures:
-            raise LimitError(f"{expected} pictures; the limit is {self.limits.max_pictures}", path=self.path)
+            rule = f"{expected} pictures; the limit is {self.limits.max_pictures}"
+            raise LimitError(rule, path=self.path, offset=self._first_run)
 
     def gops(self) -> list[list[RunEntry]]:
         """The runs of each GOP, in order."""

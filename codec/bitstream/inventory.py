@@ -9,7 +9,7 @@ import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
-from codec.bitstream.streams import COMPONENT_OF, StreamId, picture_shares, unpack_names
+from codec.bitstream.streams import COMPONENT_OF, StreamId, checked_lengths, picture_shares, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType
 
@@ -148,8 +148,9 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
     count = len(types)
     streams = compressed_streams(raw)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
+    container.checked(packet, lambda: checked_lengths(header, types, streams, container.limits))
     shares = (
-        container.checked(packet, lambda: picture_shares(header, types, streams))
+        container.checked(packet, lambda: picture_shares(header, types, streams, container.limits))
         if count > 1
         else dict.fromkeys(streams, np.ones(1))
     )

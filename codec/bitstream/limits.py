@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_LIMITS", "Limits"]
+__all__ = ["DEFAULT_LIMITS", "MAX_NAME_BYTES", "Limits"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Limits:
 
     max_pixels: int = 1 << 26  # 8192 × 8192; about 100 MB of planes at 4:2:0
     max_run_bytes: int = 1 << 31  # 32 pictures of 3840 × 2160 RGB in float16 are 1.6 GB
-    max_pictures: int = 1 << 24  # 77 hours at 60 pictures a second
+    max_pictures: int = 1 << 22  # 19 hours at 60 pictures a second
     max_names_bytes: int = 1 << 20  # 1024 names of 1 kB, four times what file systems allow
     max_metadata_bytes: int = 1 << 20  # a page of notes a few hundred times over
 
 
 DEFAULT_LIMITS = Limits()
+MAX_NAME_BYTES = 1000  # what a writer takes, so that the names of 1024 pictures keep to `max_names_bytes`

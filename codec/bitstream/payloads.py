@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from construct import Construct, ConstructError, StreamError
 
 from codec import models
@@ -12,17 +15,19 @@ from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.streams import StreamId, pack_streams, unpack_streams
 from codec.coded import LOSSLESS_QUANTISER, Quantiser, Run, SequenceHeader
-from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
+from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
 from codec.picture import planes
 
 __all__ = [
     "compressed_streams",
     "pack_header",
+    "pack_index",
     "pack_metadata",
     "pack_run",
     "parse",
     "parse_run",
     "unpack_header",
+    "unpack_index",
     "unpack_metadata",
     "unpack_run",
 ]
@@ -190,13 +195,15 @@ def pack_metadata(metadata: dict[str, str]) -> bytes:
     """Payload of a metadata packet (spec 5.3).
 
     Raises:
-        ValueError: a key longer than 255 bytes or a value longer than 65535.
+        ConfigError: a key without or with more than 255 bytes, a value of more than 65535, too many of them.
     """
+    if len(metadata) > 65535:
+        raise ConfigError(f"{len(metadata)} metadata entries; at most 65535 can be kept")
     entries = []
     for key, value in metadata.items():
         key_bytes, value_bytes = key.encode(), value.encode()
         if not 1 <= len(key_bytes) <= 255 or len(value_bytes) > 65535:
-            raise ValueError(f"metadata {key!r}: keys have 1…255 bytes and values at most 65535")
+            raise ConfigError(f"metadata {key[:40]!r}: keys have 1…255 bytes and values at most 65535")
         entries.append(
             {
                 "key_length": len(key_bytes),
@@ -218,6 +225,21 @@ def unpack_metadata(payload: bytes) -> dict[str, str]:
         return {entry.key.decode(): entry.value.decode() for entry in entries}
     except UnicodeDecodeError as error:
         raise BitstreamError("metadata is not UTF-8") from error
+
+
+def pack_index(lengths: Sequence[int], picture_counts: Sequence[int], starts_gop: Sequence[bool]) -> bytes:
+    """Payload of the index (spec 5.6): a picture packet's whole length, its pictures, whether it starts a GOP."""
+    records = np.zeros(len(lengths), schema.record_dtype(schema.INDEX_ENTRY))
+    records["length"], records["picture_count"], records["starts_gop"] = lengths, picture_counts, starts_gop
+    return records.tobytes()
+
+
+def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
+    """The entries of an index as an array of records, with the fields of spec 5.6; nothing is checked but the size."""
+    dtype = np.dtype(schema.record_dtype(schema.INDEX_ENTRY))
+    if len(payload) % dtype.itemsize:
+        raise BitstreamError(f"an index of {len(payload)} bytes; an entry has {dtype.itemsize}")
+    return np.frombuffer(payload, dtype)
 
 
 def _quantiser_count(header: SequenceHeader) -> int:

@@ -24,7 +24,7 @@ from construct import (
 __all__ = [
     "CRC",
     "END",
-    "INDEX",
+    "INDEX_ENTRY",
     "KIND_END",
     "KIND_INDEX",
     "KIND_METADATA",
@@ -36,6 +36,7 @@ __all__ = [
     "SEQUENCE_HEADER",
     "SIGNATURE",
     "VERSION",
+    "record_dtype",
 ]
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
@@ -99,13 +100,11 @@ METADATA_ENTRY = Struct(
 
 METADATA = Struct("entries" / PrefixedArray(Int16ul, METADATA_ENTRY), Terminated)
 
-INDEX_ENTRY = Struct(
-    "offset" / Int64ul,
-    "first_picture" / Int32ul,
-    "picture_count" / Int16ul,
-    "starts_gop" / Int8ul,
-)
-
-INDEX = Struct("entries" / PrefixedArray(Int32ul, INDEX_ENTRY), Terminated)
+INDEX_ENTRY = Struct("length" / Int32ul, "picture_count" / Int16ul, "starts_gop" / Int8ul)
 
 END = Struct("picture_count" / Int32ul, "index_offset" / Int64ul, Terminated)
+
+
+def record_dtype(declaration: Struct) -> list[tuple[str, str]]:
+    """A structure of whole numbers as a numpy dtype: arrays of records are read a thousand times faster so."""
+    return [(part.name, f"<u{part.sizeof()}") for part in declaration.subcons]

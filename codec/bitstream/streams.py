@@ -27,7 +27,15 @@ from codec.errors import BitstreamError, LimitError
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.picture.planes import SampleFormat
 
-__all__ = ["COMPONENT_OF", "StreamId", "pack_streams", "picture_shares", "unpack_names", "unpack_streams"]
+__all__ = [
+    "COMPONENT_OF",
+    "StreamId",
+    "encoded_name",
+    "pack_streams",
+    "picture_shares",
+    "unpack_names",
+    "unpack_streams",
+]
 
 
 class StreamId(enum.IntEnum):
@@ -117,7 +125,7 @@ def pack_streams(
     pictures, names = list(pictures), list(names)
     streams: dict[StreamId, bytes] = {}
     if names:
-        streams[StreamId.NAMES] = compress("\0".join(names).encode("utf-8", "surrogateescape"))
+        streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
     differences = [picture.field.differences() for picture in pictures if picture.field is not None]
     if differences:
         for stream, component in ((StreamId.MOTION_Y, 0), (StreamId.MOTION_X, 1)):
@@ -131,6 +139,17 @@ def pack_streams(
     for stream, levels in zip(_RESIDUALS, planes, strict=False):
         streams[stream] = compress(_byte_planes(levels.ravel()))
     return streams
+
+
+def encoded_name(name: str) -> bytes:
+    """A name as it is kept (spec 6.5): UTF-8, with bytes of a file system that are not UTF-8 as they were.
+
+    Raises:
+        ValueError: a zero byte, or half a surrogate pair.
+    """
+    if "\0" in name:
+        raise ValueError("it has a zero byte")
+    return name.encode("utf-8", "surrogateescape")
 
 
 def subtract_green(header: SequenceHeader, planes: list[Levels]) -> None:
@@ -167,12 +186,7 @@ def unpack_streams(
         BitstreamError: streams other than the headers imply, or symbols without a meaning.
         LimitError: the run is larger than ``limits`` allow.
     """
-    lengths = stream_lengths(header, types)
-    if sum(lengths.values()) > limits.max_run_bytes:
-        raise LimitError(f"a run of {sum(lengths.values())} bytes; the limit is {limits.max_run_bytes}")
-    found = [stream for stream in streams if stream is not StreamId.NAMES]
-    if found != list(lengths):
-        raise BitstreamError(f"streams {found} where the headers imply {list(lengths)}")
+    lengths = checked_lengths(header, types, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(types), limits)
     fields = iter(unpack_fields(header, types, lengths, streams))
     planes = [
@@ -240,14 +254,33 @@ def unpack_names(frame: bytes | None, count: int, limits: Limits) -> tuple[str, 
     return names
 
 
+def checked_lengths(
+    header: SequenceHeader, types: list[PictureType], streams: dict[StreamId, bytes], limits: Limits
+) -> dict[StreamId, int]:
+    """`stream_lengths`, once it is clear that these streams are there, and that there is room for them.
+
+    Raises:
+        BitstreamError: streams other than the headers imply.
+        LimitError: the run is larger than ``limits`` allow.
+    """
+    lengths = stream_lengths(header, types)
+    if sum(lengths.values()) > limits.max_run_bytes:
+        raise LimitError(f"a run of {sum(lengths.values())} bytes; the limit is {limits.max_run_bytes}")
+    found = [stream.name for stream in streams if stream is not StreamId.NAMES]
+    implied = [stream.name for stream in lengths]
+    if found != implied:
+        raise BitstreamError(f"streams {', '.join(found) or 'none'} where the headers imply {', '.join(implied)}")
+    return lengths
+
+
 def picture_shares(
-    header: SequenceHeader, types: list[PictureType], streams: dict[StreamId, bytes]
+    header: SequenceHeader, types: list[PictureType], streams: dict[StreamId, bytes], limits: Limits
 ) -> dict[StreamId, npt.NDArray[np.float64]]:
     """How much of each stream of a run belongs to each picture: float64 (pictures,), sum 1.
 
     An estimate: −log₂ of each symbol's frequency in the stream, summed over the picture's symbols.
     """
-    lengths = stream_lengths(header, types)
+    lengths = checked_lengths(header, types, streams, limits)
     shares: dict[StreamId, npt.NDArray[np.float64]] = {}
     for stream, frame in streams.items():
         if stream is StreamId.NAMES:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codec.encoder import Progress
+    from codec import Progress
     from codec.measure.sweep import SweepProgress
 
 __all__ = ["executor_of", "job_count", "points_bar", "progress_bar", "source_of", "table", "thousands"]

@@ -33,7 +33,7 @@ def code_plane(source: Plane, prediction: Plane | None, coder: ResidualCoder, st
     """Encoder: the levels of a plane, uint8 (rows, columns), against its prediction.
 
     Without ``prediction`` the neighbours are those that the decoder will have, so the walk is repeated with the
-    losses of the quantiser that the first, lossless walk suggests.
+    losses of the quantiser that the walk before suggests, until that quantiser reaches every residual.
     """
     kind = CODERS[coder]
     if prediction is not None:
@@ -42,9 +42,15 @@ def code_plane(source: Plane, prediction: Plane | None, coder: ResidualCoder, st
     else:
         residual = np.empty(source.shape, np.int16)
         walk_neighbours(source.copy(), residual, _ALL_RESIDUALS, False, True)
-        quantiser = kind.choose_quantiser(residual, step)
-        rounded = kind.inverse(kind.forward(_ALL_RESIDUALS, quantiser), quantiser)
-        walk_neighbours(source.copy(), residual, rounded, kind.wraps, True)
+        low = high = 0
+        while True:
+            # losses move predictions, so a residual may grow beyond what the walk before saw
+            low, high = min(low, int(residual.min())), max(high, int(residual.max()))
+            quantiser = kind.choose_quantiser(np.array([low, high], np.int16), step)
+            rounded = kind.inverse(kind.forward(_ALL_RESIDUALS, quantiser), quantiser)
+            walk_neighbours(source.copy(), residual, rounded, kind.wraps, True)
+            if step is not None or (low <= residual.min() and residual.max() <= high):
+                break
     return PlaneResidual(coder, quantiser, kind.forward(residual, quantiser))
 
 

@@ -1,0 +1,649 @@
+"""The public API: names, lazy imports, the writer's promises, indexing, errors."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec import errors
+from codec.picture.planes import Picture
+
+ROOT = Path(codec.__file__).parents[1]
+PROMISED = {
+    *("open", "decode", "encode", "Writer", "Video"),
+    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Picture", "PictureFormat"),
+    *("CodecError", "ConfigError", "MediaError", "ExistsError"),
+    *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
+    "__version__",
+}
+
+
+class OurOwnError(Exception):
+    """Not one of the package's."""
+
+
+def everything_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def ramp(count=5, size=(4, 6)):
+    """Gray pictures that can be told apart by any sample."""
+    return np.arange(count, dtype=np.uint8)[:, None, None] * np.full((1, *size), 10, np.uint8)
+
+
+def run_python(code, **environment):
+    """Standard output of a fresh interpreter that runs ``code`` with this package in its path."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+# ------------------------------------------------------------------------- names and imports
+
+
+def test_the_promised_names_are_the_public_ones():
+    assert PROMISED == set(codec.__all__)
+    assert sorted(codec.__all__) == codec.__all__
+
+
+def test_every_public_name_can_be_imported_and_is_documented():
+    for name in codec.__all__:
+        value = getattr(codec, name)
+        assert name == "__version__" or value.__doc__, name
+    assert set(codec.__all__) <= set(dir(codec))
+
+
+def test_a_star_import_brings_exactly_the_public_names():
+    names = {}
+    exec("from codec import *", names)
+    assert PROMISED | {"__builtins__"} == set(names)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'vidoe'"):
+        _ = codec.vidoe
+
+
+def test_every_module_declares_names_that_it_has():
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "codec").rglob("*.py"))
+        if path.name not in ("__init__.py", "__main__.py") and "cli" not in path.parts
+    ]
+    assert "codec.encoder" in modules
+    for module in map(importlib.import_module, modules):
+        missing = [name for name in module.__all__ if not hasattr(module, name)]
+        assert [] == missing, module.__name__
+
+
+def test_type_checkers_see_the_same_names_as_python():
+    tree = ast.parse((ROOT / "codec" / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    declared = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert PROMISED - {"__version__"} == set(declared)
+    for name, (module, attribute) in declared.items():
+        assert getattr(importlib.import_module(module), attribute) is getattr(codec, name)
+
+
+LOADED = (
+    "import sys; print(*sorted({'numpy', 'numba', 'PIL', 'matplotlib', 'construct', 'zstandard'} & set(sys.modules)))"
+)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert "" == run_python(f"import codec; {LOADED}")
+    assert "" == run_python(f"import codec; codec.Settings(residual='int8', step=4); codec.LimitError; {LOADED}")
+
+
+def test_opening_a_file_and_reading_what_is_in_it_compiles_nothing(tmp_path):
+    codec.encode(ramp(), tmp_path / "a.mvz", codec.Settings(gop=2, run=2))
+    code = (
+        f"import codec; video = codec.open({str(tmp_path / 'a.mvz')!r}); print(video.info.ratio > 0); video.close(); "
+    )
+    assert "True\nconstruct numpy zstandard" == run_python(code + LOADED)
+
+
+def test_decoding_loads_neither_pictures_files_nor_plots(tmp_path):
+    codec.encode(ramp(), tmp_path / "a.mvz")
+    code = f"import codec; print(codec.decode({str(tmp_path / 'a.mvz')!r}).shape); {LOADED}"
+    assert "(5, 4, 6)\nconstruct numba numpy zstandard" == run_python(code)
+
+
+def test_decoding_loads_no_encoder(tmp_path):
+    codec.encode(ramp(), tmp_path / "a.mvz", codec.Settings(motion="mesh"))
+    code = f"import codec, sys; codec.decode({str(tmp_path / 'a.mvz')!r}); print(*sorted(sys.modules))"
+    loaded = run_python(code).split()
+    assert "codec.decoder" in loaded
+    assert {"codec.encoder", "codec.settings"}.isdisjoint(loaded)
+    assert [] == [name for name in loaded if name.startswith("codec.") and name.endswith("_search")]
+
+
+# ------------------------------------------------------------------------- kernels without a cache
+
+
+def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
+    from codec.kernels import kernel
+
+    tried = []
+
+    def refuse(**options):
+        tried.append(options)
+
+        def decorate(function):
+            if options.get("cache"):
+                # what numba raises where neither __pycache__ nor the user's cache folder can be written
+                raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available for file 'x.py'")
+            return real(**options)(function)
+
+        return decorate
+
+    real = numba.njit
+    monkeypatch.setattr(numba, "njit", refuse)
+    monkeypatch.setattr("codec.kernels.njit", refuse, raising=False)
+
+    @kernel
+    def doubled(value):
+        return 2 * value
+
+    assert 42 == doubled(21)
+    assert [True, False] == [bool(options.get("cache")) for options in tried]
+
+
+def test_a_whole_round_trip_works_where_no_cache_can_be_written():
+    code = """
+import pathlib, tempfile
+from numba import njit
+from numba.core import caching
+
+for name in dir(caching):
+    locator = getattr(caching, name)
+    if isinstance(locator, type) and issubclass(locator, caching._CacheLocator):
+        locator.from_function = classmethod(lambda *arguments: None)
+try:
+    njit(cache=True)(lambda value: value)
+except RuntimeError as error:
+    print("no locator available" in str(error))
+
+import codec, numpy
+
+folder = pathlib.Path(tempfile.mkdtemp())
+pictures = numpy.arange(32, dtype=numpy.uint8).reshape(2, 4, 4)
+codec.encode(pictures, folder / "a.mvz", codec.Settings(motion="none"))
+print((codec.decode(folder / "a.mvz") == pictures).all())
+"""
+    assert "True\nTrue" == run_python(code)
+
+
+# ------------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, not 'zip'"),
+        ({"residual": "LOSSLESS"}, "residual is one of"),
+        ({"residual": 1}, "residual is one of"),
+        ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),
+        ({"motion": None}, "motion is one of"),
+        ({"block": 0}, "block is one of 4, 8, 16, 32, not 0"),
+        ({"block": 12}, "block is one of"),
+        ({"block": 64}, "block is one of"),
+        ({"block": 16.0}, "block is one of"),
+        ({"search": -1}, "search is a whole number from 0 to 256, not -1"),
+        ({"search": 257}, "search is a whole number"),
+        ({"search": 1.5}, "search is a whole number"),
+        ({"gop": 0}, "gop is a whole number from 1 to 1024, not 0"),
+        ({"gop": 1025}, "gop is a whole number"),
+        ({"gop": True}, "gop is a whole number"),
+        ({"run": 0}, "run is a whole number"),
+        ({"run": "2"}, "run is a whole number"),
+        ({"residual": "int8", "step": 0}, "step is a whole number from 1 to 255, not 0"),
+        ({"residual": "uint8", "step": 256}, "step is a whole number"),
+        ({"residual": "int8", "step": 2.5}, "step is a whole number"),
+        ({"residual": "lossless", "step": 4}, "step is for int8 and uint8; lossless has none"),
+        ({"residual": "float16", "step": 4}, "step is for int8 and uint8; float16 has none"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, message):
+    with pytest.raises(codec.ConfigError) as caught:
+        codec.Settings(**arguments)
+    assert message in str(caught.value)
+
+
+def test_settings_at_the_ends_of_their_ranges_are_accepted():
+    codec.Settings(residual="int8", motion="none", step=1, gop=1, block=4, search=0, run=1)
+    codec.Settings(residual="uint8", motion="mesh", step=255, gop=1024, block=32, search=256, run=1024)
+
+
+def test_settings_take_names_and_keep_enumerations():
+    settings = codec.Settings(residual="uint8", motion="mesh")
+    assert ("UINT8", "MESH") == (settings.residual.name, settings.motion.name)
+    assert settings == codec.Settings(residual=settings.residual, motion=settings.motion)
+    with pytest.raises(AttributeError):
+        settings.gop = 3
+
+
+# ------------------------------------------------------------------------- writer and encode
+
+
+def test_encoding_an_array_and_decoding_it_gives_the_array(tmp_path):
+    random = np.random.default_rng(0)
+    for shape in ((3, 5, 7), (3, 5, 7, 3), (1, 1, 1), (1, 1, 1, 3)):
+        pictures = random.integers(0, 256, shape, np.uint8)
+        summary = codec.encode(pictures, tmp_path / "a.mvz", force=True)
+        np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+        assert (shape[0], pictures.size) == (summary.pictures, summary.source_bytes)
+        assert (tmp_path / "a.mvz").stat().st_size == summary.file_bytes
+        assert pictures.size / summary.file_bytes == summary.ratio
+
+
+def test_encoding_a_list_of_files_keeps_their_names_and_natural_order(tmp_path):
+    random = np.random.default_rng(1)
+    files = [tmp_path / f"{number}.png" for number in (8, 9, 10)]
+    pictures = random.integers(0, 256, (3, 5, 7, 3), np.uint8)
+    for path, picture in zip(files, pictures, strict=True):
+        Image.fromarray(picture).save(path)
+    codec.encode([str(path) for path in reversed(files)], str(tmp_path / "a.mvz"), rate=Fraction(24))
+    with codec.open(str(tmp_path / "a.mvz")) as video:
+        assert ["8.png", "9.png", "10.png"] == [picture.name for picture in video.pictures()]
+        assert Fraction(24) == video.rate
+        np.testing.assert_array_equal(pictures, list(video))
+
+
+def test_encode_reports_progress_after_every_picture(tmp_path):
+    seen = []
+    codec.encode(ramp(5), tmp_path / "a.mvz", codec.Settings(gop=2), progress=seen.append)
+    assert [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] == [(step.pictures, step.picture_count) for step in seen]
+    sizes = [step.file_bytes for step in seen]
+    assert sorted(sizes) == sizes
+    assert sizes[0] < sizes[1] < sizes[3]
+
+
+def test_a_writer_takes_arrays_and_pictures(tmp_path):
+    random = np.random.default_rng(2)
+    pictures = random.integers(0, 256, (2, 5, 7, 3), np.uint8)
+    with codec.Writer(tmp_path / "a.mvz", (7, 5)) as out:
+        out.append(pictures[0])
+        out.append(Picture.from_array(pictures[1], "second"))
+        assert out.summary is None
+    assert 2 == out.summary.pictures
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+
+
+def test_a_buffer_may_be_filled_again_after_it_was_appended(tmp_path):
+    for mode, shape in (("gray", (4, 6)), ("rgb", (4, 6, 3)), ("rgb", (1, 1, 3))):
+        buffer = np.zeros(shape, np.uint8)
+        with codec.Writer(tmp_path / "a.mvz", shape[1::-1], mode, force=True) as out:
+            for value in (10, 20, 30):
+                buffer[:] = value
+                out.append(buffer)
+        assert [10, 20, 30] == [int(picture.flat[0]) for picture in codec.decode(tmp_path / "a.mvz")]
+
+
+def test_a_picture_of_another_format_is_refused(tmp_path):
+    for wrong in (
+        np.zeros((4, 7), np.uint8),
+        np.zeros((6, 4), np.uint8),
+        np.zeros((4, 6, 3), np.uint8),
+        np.zeros((4, 6, 4), np.uint8),
+        np.zeros((4, 6), np.uint16),
+        np.zeros((4, 6), float),
+        np.zeros(24, np.uint8),
+    ):
+        with pytest.raises(codec.ConfigError), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray") as out:
+            out.append(np.zeros((4, 6), np.uint8))
+            out.append(wrong)
+        assert [] == everything_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"size": (6, 4), "format": codec.PictureFormat(6, 4, 0)},
+        {"size": (6, 4), "mode": "cmyk"},
+        {"size": (0, 4)},
+        {"size": (6, -1)},
+        {"size": (6, 4), "rate": 0},
+        {"size": (6, 4), "rate": -25},
+        {"size": (6, 4), "rate": Fraction(1, 1 << 32)},
+        {"size": (6, 4), "rate": 1 << 32},
+        {"size": (6, 4), "metadata": {"": "x"}},
+        {"size": (6, 4), "metadata": {"k" * 256: "x"}},
+        {"size": (6, 4), "metadata": {"k": "x" * 65536}},
+        {"size": (6, 4), "metadata": {f"{number:05d}": "" for number in range(70000)}},
+        {"size": (6, 4), "metadata": {f"{number}": "x" * 65535 for number in range(17)}},
+        {"size": (1 << 33, 1)},
+        {"size": (1 << 14, 1 << 13)},  # more than codec.Limits().max_pixels
+    ],
+    ids=lambda arguments: "-".join([*arguments, str(arguments.get("size", ""))]),
+)
+def test_arguments_that_no_reader_would_accept_are_refused_and_leave_nothing_behind(arguments, tmp_path):
+    with pytest.raises(codec.ConfigError), codec.Writer(tmp_path / "a.mvz", **arguments):
+        raise OurOwnError  # it was accepted after all
+    assert [] == everything_in(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "n" * 2_000_000])
+def test_names_that_no_reader_would_accept_are_refused(name, tmp_path):
+    with pytest.raises(codec.ConfigError), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray") as out:
+        out.append(np.zeros((4, 6), np.uint8), name)
+    assert [] == everything_in(tmp_path)
+
+
+@pytest.mark.parametrize("error", [OurOwnError, KeyboardInterrupt, SystemExit])
+def test_an_exception_inside_leaves_nothing_behind(error, tmp_path):
+    with pytest.raises(error), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=2)) as out:
+        for picture in ramp(5):
+            out.append(picture)
+        raise error
+    assert [] == everything_in(tmp_path)
+
+
+def test_an_exception_inside_leaves_an_existing_target_untouched(tmp_path):
+    target = tmp_path / "a.mvz"
+    target.write_bytes(b"precious")
+    with pytest.raises(OurOwnError), codec.Writer(target, (6, 4), "gray", force=True) as out:
+        out.append(ramp(1)[0])
+        raise OurOwnError
+    assert b"precious" == target.read_bytes()
+    assert ["a.mvz"] == everything_in(tmp_path)
+
+
+def test_an_exception_inside_gives_up_what_the_executor_has_not_begun(tmp_path):
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(OurOwnError),
+        codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=1), executor=executor) as out,
+    ):
+        for picture in ramp(9):
+            out.append(picture)
+        raise OurOwnError
+    assert [] == everything_in(tmp_path)
+
+
+def test_an_error_in_a_worker_reaches_the_caller_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OurOwnError
+
+    monkeypatch.setattr("codec.encoder.code_picture", fail)
+    for workers in (None, 2):
+        executor = workers and ThreadPoolExecutor(workers)
+        with pytest.raises(OurOwnError):
+            codec.encode(ramp(9), tmp_path / "a.mvz", codec.Settings(gop=1), executor=executor)
+        if executor:
+            executor.shutdown()
+        assert [] == everything_in(tmp_path)
+
+
+def test_a_file_without_pictures_is_a_config_error_and_no_file(tmp_path):
+    with pytest.raises(codec.ConfigError, match="at least one picture"), codec.Writer(tmp_path / "a.mvz", (6, 4)):
+        pass
+    assert [] == everything_in(tmp_path)
+
+
+def test_the_file_appears_only_when_the_block_ends(tmp_path):
+    target = tmp_path / "a.mvz"
+    with codec.Writer(target, (6, 4), "gray") as out:
+        out.append(ramp(1)[0])
+        assert not target.exists()
+    assert ["a.mvz"] == everything_in(tmp_path)
+
+
+def test_an_existing_file_is_replaced_only_by_force(tmp_path):
+    target = tmp_path / "a.mvz"
+    target.write_bytes(b"precious")
+    for attempt in (
+        lambda: codec.encode(ramp(1), target),
+        lambda: codec.Writer(target, (6, 4), "gray"),
+    ):
+        with pytest.raises(codec.ExistsError, match=r"a\.mvz"):
+            attempt()
+        assert b"precious" == target.read_bytes()
+        assert ["a.mvz"] == everything_in(tmp_path)
+    codec.encode(ramp(1), target, force=True)
+    np.testing.assert_array_equal(ramp(1), codec.decode(target))
+
+
+def test_a_folder_that_is_not_there_is_a_media_error(tmp_path):
+    with pytest.raises(codec.MediaError, match="no folder"):
+        codec.encode(ramp(1), tmp_path / "no folder" / "a.mvz")
+    with pytest.raises(codec.MediaError, match="folder"):
+        codec.encode(ramp(1), tmp_path, force=True)
+
+
+def test_a_disk_that_is_full_is_a_media_error_and_leaves_nothing_behind(tmp_path):
+    code = f"""
+import resource, signal
+import codec, numpy
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+pictures = numpy.random.default_rng(0).integers(0, 256, (8, 64, 64), numpy.uint8)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+try:
+    with codec.Writer({str(tmp_path / "a.mvz")!r}, (64, 64), "gray", codec.Settings(gop=1, motion="none")) as out:
+        for picture in pictures:
+            out.append(picture)
+except codec.MediaError as error:
+    print(error)
+"""
+    pytest.importorskip("resource")
+    said = run_python(code, NUMBA_DISABLE_JIT="1")  # which keeps numba from writing its own files
+    assert "a.mvz" in said
+    assert [] == everything_in(tmp_path)
+
+
+# ------------------------------------------------------------------------- reading
+
+
+@pytest.fixture
+def nine(tmp_path):
+    """Nine gray pictures in GOPs of four and runs of two, and the file of them."""
+    pictures = np.random.default_rng(3).integers(0, 256, (9, 6, 5), np.uint8)
+    codec.encode(pictures, tmp_path / "nine.mvz", codec.Settings(gop=4, run=2))
+    return pictures, tmp_path / "nine.mvz"
+
+
+def test_a_video_is_a_sequence_of_its_pictures(nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        assert 9 == len(video)
+        np.testing.assert_array_equal(pictures, list(video))
+        np.testing.assert_array_equal(pictures[::-1], list(reversed(video)))
+        assert (np.uint8, (6, 5)) == (video[0].dtype, video[0].shape)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [range(9), range(8, -1, -1), (4, 4, 4), (8, 0, 7, 1), (3, 4, 3, 4), (5, 2, 8, 2, 5)],
+    ids=["forward", "backward", "again", "far", "across", "mixed"],
+)
+def test_a_picture_is_the_same_whichever_way_one_got_there(order, nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        for number in order:
+            np.testing.assert_array_equal(pictures[number], video[number])
+            assert (pictures[number] == video.picture(number).planes[0]).all()
+
+
+def test_negative_numbers_count_from_the_end(nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        for number in range(-9, 0):
+            np.testing.assert_array_equal(pictures[number], video[number])
+
+
+@pytest.mark.parametrize("number", [9, 10, -10, 1 << 70, -(1 << 70)])
+def test_a_number_beyond_the_end_is_an_index_error(number, nine):
+    with codec.open(nine[1]) as video, pytest.raises(IndexError, match="of 9"):
+        _ = video[number]
+
+
+def test_numpys_whole_numbers_are_numbers(nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        np.testing.assert_array_equal(pictures[8], video[np.int64(-1)])
+        np.testing.assert_array_equal(pictures[3], video[np.uint8(3)])
+
+
+@pytest.mark.parametrize("wrong", ["0", 1.0, None, (0, 1)])
+def test_what_is_no_number_is_a_type_error(wrong, nine):
+    with codec.open(nine[1]) as video, pytest.raises(TypeError):
+        _ = video[wrong]
+
+
+def test_slices_are_lists_as_python_slices_them(nine):
+    pictures, path = nine
+    starts = (None, 0, 3, 5, 20, -2, -20)
+    with codec.open(path) as video:
+        for part in [slice(start, stop, step) for start in starts for stop in starts for step in (None, 2, -1, -3)]:
+            expected = list(pictures[part])
+            assert len(expected) == len(video[part])
+            assert all(map(np.array_equal, expected, video[part]))
+
+
+def test_pictures_takes_a_range_with_and_without_an_executor(nine):
+    pictures, path = nine
+    with codec.open(path) as video, ThreadPoolExecutor(2) as executor:
+        for start, stop in ((0, None), (3, 5), (4, 8), (-2, None), (0, 0), (5, 3), (0, 100)):
+            for chosen in (None, executor):
+                decoded = [picture.planes[0] for picture in video.pictures(start, stop, executor=chosen)]
+                assert len(pictures[start:stop]) == len(decoded)
+                assert all(map(np.array_equal, pictures[start:stop], decoded))
+
+
+def test_two_iterations_do_not_disturb_each_other(nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        for number, (one, other) in enumerate(zip(video, video, strict=True)):
+            np.testing.assert_array_equal(pictures[number], one)
+            np.testing.assert_array_equal(pictures[number], other)
+            np.testing.assert_array_equal(pictures[8 - number], video[8 - number])
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 5), (4, 6, 5, 3)])
+def test_writing_into_a_picture_changes_no_other_and_not_the_next_look_at_it(shape, tmp_path):
+    pictures = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    codec.encode(pictures, tmp_path / "a.mvz")
+    with codec.open(tmp_path / "a.mvz") as video:
+        for number in range(4):
+            mine = video[number]
+            np.testing.assert_array_equal(pictures[number], mine)
+            mine[:] = 0
+        for number in range(4):
+            np.testing.assert_array_equal(pictures[number], video[number])
+        for number, mine in enumerate(video):
+            np.testing.assert_array_equal(pictures[number], mine)
+            mine[:] = 0
+
+
+def test_pictures_that_were_handed_out_stay_after_the_file_is_closed(nine):
+    pictures, path = nine
+    with codec.open(path) as video:
+        kept = [video[0], video[5]]
+    np.testing.assert_array_equal(pictures[[0, 5]], kept)
+    video.close()
+
+
+def test_decode_takes_an_executor(nine):
+    pictures, path = nine
+    with ThreadPoolExecutor(2) as executor:
+        np.testing.assert_array_equal(pictures, codec.decode(path, executor=executor))
+
+
+def test_a_file_that_is_not_there_is_a_media_error_that_names_it(tmp_path):
+    for path in (tmp_path / "missing.mvz", tmp_path):
+        for read in (codec.open, codec.decode):
+            with pytest.raises(codec.MediaError) as caught:
+                read(path)
+            assert str(path) in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_file_that_cannot_seek_is_a_media_error(tmp_path):
+    pipe = tmp_path / "pipe.mvz"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)  # keeps both ends open, so that neither waits for the other
+    try:
+        with pytest.raises(codec.MediaError, match=r"pipe\.mvz"):
+            codec.open(pipe)
+    finally:
+        os.close(end)
+
+
+def test_what_is_in_a_file_can_be_written_as_json(nine):
+    import json
+
+    with codec.open(nine[1]) as video:
+        told = json.loads(json.dumps(video.info.as_dict()))
+    assert (5, 6, "gray", "lossless", "block", 9, "25") == tuple(
+        told[key] for key in ("width", "height", "sample_format", "residual", "motion", "picture_count", "rate")
+    )
+    assert "IPPPIPPPI" == "".join(picture["type"] for picture in told["pictures"])
+    assert nine[1].stat().st_size == told["file_bytes"] == sum(told["bytes"].values())
+
+
+# ------------------------------------------------------------------------- errors
+
+
+def test_errors_form_the_documented_tree():
+    assert {"CodecError"} == {base.__name__ for base in codec.ConfigError.__bases__ + codec.MediaError.__bases__}
+    assert issubclass(codec.ExistsError, codec.MediaError)
+    assert issubclass(codec.BitstreamError, codec.CodecError)
+    for name in ("TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"):
+        assert issubclass(getattr(codec, name), codec.BitstreamError)
+    assert all(name in errors.__doc__ for name in errors.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in codec.__all__ if name.endswith("Error")))
+def test_errors_survive_pickling_whole(name):
+    kind = getattr(codec, name)
+    error = kind("rule", path="a.mvz", offset=12) if issubclass(kind, codec.BitstreamError) else kind("rule")
+    back = pickle.loads(pickle.dumps(error))
+    assert kind is type(back)
+    assert str(error) == str(back)
+    assert vars(error) == vars(back)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ({}, "rule"),
+        ({"path": "a.mvz"}, "a.mvz: rule"),
+        ({"offset": 0}, "byte 0: rule"),
+        ({"path": "a.mvz", "offset": 12}, "a.mvz, byte 12: rule"),
+    ],
+)
+def test_a_bitstream_error_says_where(place, expected):
+    assert expected == str(codec.BitstreamError("rule", **place))
+
+
+def test_locating_an_error_keeps_what_it_knows_already():
+    error = codec.BitstreamError("rule", offset=3)
+    assert error is error.located("a.mvz", 99)
+    assert ("a.mvz", 3) == (error.path, error.offset)

@@ -1,0 +1,195 @@
+"""Who may import whom, held by reading every import statement, also those inside functions."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import codec
+
+PACKAGE = Path(codec.__file__).parent
+MODULES = {
+    ".".join(("codec", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# What each module or package may import, as prefixes of module names; the longest left side that fits decides.
+# A package may always import its own modules, and everyone may ask `codec` for its version.
+DECODER = (
+    *("codec.bitstream", "codec.reconstruct", "codec.picture", "codec.coded", "codec.parallel"),
+    *("codec.errors", "codec.models"),
+)
+PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
+MAY_IMPORT = {
+    "codec": ("codec",),  # the list of public names, which it imports when they are asked for
+    "codec.__main__": ("codec.cli",),
+    "codec.errors": (),
+    "codec.models": (),
+    "codec.kernels": (),
+    "codec.parallel": (),
+    "codec.settings": ("codec.errors", "codec.models"),
+    "codec.whole_file": ("codec.errors",),
+    "codec.picture": ("codec.errors", "codec.whole_file"),
+    "codec.motion": ("codec.picture.planes", "codec.errors", "codec.models", "codec.kernels"),
+    "codec.residual": ("codec.picture.planes", "codec.errors", "codec.models", "codec.kernels"),
+    "codec.coded": (
+        *("codec.motion.field", "codec.residual.levels", "codec.picture.planes"),
+        *("codec.models", "codec.errors"),
+    ),
+    "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
+    "codec.reconstruct": (
+        *("codec.picture", "codec.motion.compensate", "codec.motion.field", "codec.motion.median"),
+        *("codec.residual", "codec.coded", "codec.models"),
+    ),
+    "codec.decoder": DECODER,
+    "codec.encoder": (*DECODER, "codec.motion", "codec.residual", "codec.settings", "codec.whole_file"),
+    "codec.measure": (*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+    "codec.show": (
+        *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+        "codec.measure",
+    ),
+    "codec.cli": (
+        *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+        *("codec.measure", "codec.show", "codec.parallel"),
+    ),
+}
+
+# Where a library may be imported; nobody else may
+ONLY_IN = {
+    "PIL": ("codec.picture.images",),
+    "matplotlib": ("codec.show",),
+    "jinja2": ("codec.show",),
+    "zstandard": ("codec.bitstream.streams",),
+    "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
+    "numba": ("codec.kernels",),
+}
+
+
+def below(module, prefix):
+    return module == prefix or module.startswith(f"{prefix}.")
+
+
+def imports_of(tree, modules=MODULES):
+    """Everything that a module imports, with line numbers; ``codec:name`` for a name that ``codec`` itself has."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute here"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield (
+                    node.lineno,
+                    name if name in modules else node.module if node.module != "codec" else f"codec:{alias.name}",
+                )
+
+
+def rule_of(module):
+    """The left side in `MAY_IMPORT` that fits best, which for all but ``codec`` itself is not ``codec``."""
+    fitting = [name for name in MAY_IMPORT if below(module, name) and (name != "codec" or module == "codec")]
+    assert fitting, f"{module} has no rule in this test"
+    return max(fitting, key=len)
+
+
+def allowed(module, imported):
+    if imported.split(".")[0].split(":")[0] != "codec" or imported == "codec:__version__":
+        return True
+    rule = rule_of(module)
+    own = rule if rule != "codec" else module
+    return below(imported, own) or any(
+        below(imported, may) or (imported == "codec" and may.startswith("codec:")) for may in MAY_IMPORT[rule]
+    )
+
+
+def offences(module, tree):
+    return [f"line {line}: {imported}" for line, imported in imports_of(tree) if not allowed(module, imported)]
+
+
+def tree_of(module):
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_place_allows(module):
+    assert [] == offences(module, tree_of(module))
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("codec.errors", "from codec.models import PictureType"),
+        ("codec.decoder", "from codec.encoder import encode"),
+        ("codec.decoder", "def f():\n    from codec.motion.block_search import search_blocks"),
+        ("codec.decoder", "if TYPE_CHECKING:\n    from codec.settings import Settings"),
+        ("codec.decoder", "import codec.measure.metrics"),
+        ("codec.encoder", "from codec import decoder"),
+        ("codec.encoder", "from codec import decode"),
+        ("codec.encoder", "import codec"),
+        ("codec.reconstruct", "from codec.motion import mesh_search"),
+        ("codec.reconstruct", "from codec.motion.mesh_search import search_mesh"),
+        ("codec.picture.sources", "from codec.settings import Settings"),
+        ("codec.motion.field", "from codec.picture.colour import luma"),
+        ("codec.residual.samples", "from codec.motion.field import MotionField"),
+        ("codec.bitstream.streams", "from codec.residual.coders import CODERS"),
+        ("codec.show.plots", "from codec.decoder import Video"),
+        ("codec.measure.metrics", "from codec.show.plots import plot"),
+        ("codec.cli.main", "from codec.bitstream.container import ContainerReader"),
+        ("codec.cli.main", "from codec.reconstruct import reconstruct"),
+    ],
+)
+def test_an_import_that_is_not_allowed_is_seen(module, line):
+    assert 1 == len(offences(module, ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("codec.encoder", "from codec import __version__"),
+        ("codec.encoder", "from codec.motion.mesh_search import search_mesh"),
+        ("codec.motion.mesh_search", "from codec.motion.block_search import match_windows"),
+        ("codec.bitstream.payloads", "from codec.picture import planes"),
+        ("codec.show.plots", "import codec"),
+        ("codec.cli.main", "from codec import open, Limits"),
+        ("codec.decoder", "import numpy as np"),
+    ],
+)
+def test_an_import_that_is_allowed_is_not_complained_about(module, line):
+    assert [] == offences(module, ast.parse(line))
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_only_where_it_belongs(library):
+    users = {
+        module for module in MODULES if any(below(imported, library) for _, imported in imports_of(tree_of(module)))
+    }
+    assert {user for user in users if any(below(user, place) for place in ONLY_IN[library])} == users
+    assert users or library in ("matplotlib", "jinja2")
+
+
+def test_only_the_command_line_prints():
+    printers = {
+        f"{module}, line {node.lineno}"
+        for module in MODULES
+        if not below(module, "codec.cli")
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Name) and node.id == "print"
+    }
+    assert set() == printers
+
+
+def test_the_decoder_reaches_no_encoder_by_any_way():
+    reached, waiting = set(), ["codec.decoder"]
+    while waiting:
+        module = waiting.pop()
+        if module in reached or module not in MODULES:
+            continue
+        reached.add(module)
+        waiting += [imported for _, imported in imports_of(tree_of(module))]
+    assert {"codec.reconstruct", "codec.motion.compensate", "codec.bitstream.container"} <= reached
+    forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
+    assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

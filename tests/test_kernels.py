@@ -1,0 +1,607 @@
+"""Every kernel against a plain twin, written from the formula and not from the kernel."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+from itertools import product
+from statistics import median
+
+import numpy as np
+import pytest
+
+from codec.models import MotionModel, ResidualCoder
+from codec.motion.block_search import match_windows, search_blocks
+from codec.motion.compensate import CATMULL_ROM_TAPS, compensate, compensate_plane
+from codec.motion.field import MAX_VECTOR_QUARTER_PEL, MotionField, grid_shape
+from codec.motion.mesh_search import search_mesh
+from codec.picture.planes import SampleFormat, Subsampling
+from codec.residual.coders import CODERS
+from codec.residual.levels import Quantiser
+from codec.residual.quantised import dequantise, quantise
+from codec.residual.samples import add_residual, code_plane, walk_neighbours
+
+CELL_SIZES = (4, 8, 16, 32)
+SUBSAMPLINGS = (Subsampling(0, 0), Subsampling(0, 1), Subsampling(1, 1))
+LUMA_SIZES = ((1, 1), (1, 19), (19, 1), (13, 22), (37, 41))  # (height, width)
+ALL_RESIDUALS = np.arange(-255, 256, dtype=np.int16)
+
+
+# ------------------------------------------------------------------------- interpolation
+
+# The table of the specification, phases 0…8; 9…15 are 7…1 from right to left
+TAPS = (
+    (0, 128, 0, 0),
+    (-4, 127, 5, 0),
+    (-6, 123, 12, -1),
+    (-8, 118, 20, -2),
+    (-9, 111, 29, -3),
+    (-9, 102, 39, -4),
+    (-9, 93, 50, -6),
+    (-9, 83, 61, -7),
+    (-8, 72, 72, -8),
+)
+
+
+def taps_of(phase):
+    return TAPS[phase] if phase <= 8 else TAPS[16 - phase][::-1]
+
+
+def sample_twin(reference, y, x):
+    """Samples at (y, x) sixteenths, arrays: 4 × 4 taps, sum 128 each way, each clamped to the plane."""
+    height, width = reference.shape
+    table = np.array([taps_of(phase) for phase in range(16)])
+    total = np.zeros(np.shape(y), np.int64)
+    for j, i in product(range(4), range(4)):
+        row, column = np.clip(y // 16 + j - 1, 0, height - 1), np.clip(x // 16 + i - 1, 0, width - 1)
+        total += table[y % 16, j] * table[x % 16, i] * reference[row, column].astype(np.int64)
+    return np.clip((total + 8192) // 16384, 0, 255)
+
+
+def block_displacement(vectors, cell_rows, cell_columns, y, x, units):
+    """Sixteenths of this plane's samples by which block prediction moves the sample at (y, x)."""
+    dy, dx = (int(component) for component in vectors[y // cell_rows, x // cell_columns])
+    return units[0] * dy, units[1] * dx
+
+
+def mesh_displacement(vectors, cell_rows, cell_columns, y, x, units):
+    """The same of mesh prediction: the bilinear mean of the cell's corners, rounded to a sixteenth, halves up."""
+    row, v = divmod(y, cell_rows)
+    column, u = divmod(x, cell_columns)
+    area = cell_rows * cell_columns
+    moved = []
+    for component in range(2):
+        d00, d10, d01, d11 = (int(vectors[row + j, column + i, component]) for j, i in ((0, 0), (0, 1), (1, 0), (1, 1)))
+        weighted = (
+            (cell_columns - u) * (cell_rows - v) * d00
+            + u * (cell_rows - v) * d10
+            + (cell_columns - u) * v * d01
+            + u * v * d11
+        )
+        moved.append((2 * weighted * units[component] + area) // (2 * area))
+    return tuple(moved)
+
+
+DISPLACEMENTS = {MotionModel.BLOCK: block_displacement, MotionModel.MESH: mesh_displacement}
+
+
+def compensation_twin(model, cell_size, vectors, reference, subsampling):
+    """Quarter luma samples are four sixteenths of a luma sample, and two of one that is half as dense."""
+    cell = cell_size >> subsampling.log2_y, cell_size >> subsampling.log2_x
+    units = 4 >> subsampling.log2_y, 4 >> subsampling.log2_x
+    moved = [DISPLACEMENTS[model](vectors, *cell, y, x, units) for y, x in np.ndindex(reference.shape)]
+    dy, dx = np.array(moved).T.reshape(2, *reference.shape)
+    y, x = np.indices(reference.shape)
+    return sample_twin(reference, 16 * y + dy, 16 * x + dx)
+
+
+def plane_shape(luma_size, subsampling):
+    return tuple(-(-side // (1 << log2)) for side, log2 in zip(luma_size, subsampling, strict=True))
+
+
+def fields(random, model, cell_size, luma_size):
+    """Vector grids that are small, that reach far outside, and that jump from limit to limit."""
+    shape = (*grid_shape(model, cell_size, luma_size[1], luma_size[0]), 2)
+    yield random.integers(-30, 31, shape)
+    yield random.integers(-4 * 40, 4 * 40 + 1, shape)
+    yield random.choice([-MAX_VECTOR_QUARTER_PEL, MAX_VECTOR_QUARTER_PEL, MAX_VECTOR_QUARTER_PEL - 1], shape)
+
+
+def planes(random, shape):
+    """Random samples, and only the darkest and brightest."""
+    yield random.integers(0, 256, shape, np.uint8)
+    yield random.choice([0, 255], shape).astype(np.uint8)
+
+
+def test_taps_are_those_of_the_specification():
+    assert [list(taps_of(phase)) for phase in range(16)] == CATMULL_ROM_TAPS.tolist()
+    assert {128} == set(CATMULL_ROM_TAPS.sum(axis=1).tolist())
+
+
+def test_taps_are_catmull_roms_spline_in_128ths():
+    for phase in range(16):
+        t = phase / 16
+        spline = (
+            (-t + 2 * t**2 - t**3) / 2,
+            (2 - 5 * t**2 + 3 * t**3) / 2,
+            (t + 4 * t**2 - 3 * t**3) / 2,
+            (-(t**2) + t**3) / 2,
+        )
+        np.testing.assert_allclose(CATMULL_ROM_TAPS[phase] / 128, spline, atol=1 / 128)
+
+
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS, ids=["full", "half", "quarter"])
+@pytest.mark.parametrize("cell_size", CELL_SIZES)
+@pytest.mark.parametrize("model", [MotionModel.BLOCK, MotionModel.MESH])
+def test_compensation_equals_its_twin(model, cell_size, subsampling):
+    random = np.random.default_rng(cell_size)
+    for luma_size in LUMA_SIZES:
+        for vectors in fields(random, model, cell_size, luma_size):
+            field = MotionField(model, cell_size, vectors.astype(np.int16))
+            for reference in planes(random, plane_shape(luma_size, subsampling)):
+                expected = compensation_twin(model, cell_size, vectors, reference, subsampling)
+                np.testing.assert_array_equal(expected, compensate_plane(field, reference, subsampling))
+
+
+@pytest.mark.parametrize(("model", "step"), [(MotionModel.BLOCK, 4), (MotionModel.MESH, 1)])
+def test_every_pair_of_filter_phases_equals_the_twin(model, step):
+    random = np.random.default_rng(1)
+    reference = random.integers(0, 256, (64, 64), np.uint8)
+    vectors = random.integers(-30, 31, (*grid_shape(model, 8, 64, 64), 2)).astype(np.int16)
+    moved = [DISPLACEMENTS[model](vectors, 8, 8, y, x, (4, 4)) for y, x in np.ndindex(reference.shape)]
+    assert set(product(range(0, 16, step), repeat=2)) == {(dy % 16, dx % 16) for dy, dx in moved}
+    np.testing.assert_array_equal(
+        compensation_twin(model, 8, vectors, reference, Subsampling(0, 0)),
+        compensate_plane(MotionField(model, 8, vectors), reference, Subsampling(0, 0)),
+    )
+
+
+@pytest.mark.parametrize("model", [MotionModel.BLOCK, MotionModel.MESH])
+def test_one_vector_for_all_shifts_the_picture(model):
+    reference = np.random.default_rng(2).integers(0, 256, (20, 30), np.uint8)
+    vectors = np.full((*grid_shape(model, 8, 30, 20), 2), (4 * 3, -4 * 2), np.int16)
+    padded = np.pad(reference, 3, mode="edge")
+    np.testing.assert_array_equal(
+        padded[3 + 3 : 3 + 3 + 20, 3 - 2 : 3 - 2 + 30],
+        compensate_plane(MotionField(model, 8, vectors), reference, Subsampling(0, 0)),
+    )
+
+
+@pytest.mark.parametrize("sample_format", SampleFormat, ids=lambda sample_format: sample_format.label)
+def test_each_plane_is_compensated_with_its_own_subsampling(sample_format, noise):
+    (reference,) = noise(sample_format.label, 21, 17, count=1)
+    random = np.random.default_rng(3)
+    for model in (MotionModel.BLOCK, MotionModel.MESH):
+        vectors = random.integers(-40, 41, (*grid_shape(model, 8, 21, 17), 2)).astype(np.int16)
+        predicted = compensate(MotionField(model, 8, vectors), reference)
+        subsamplings = {
+            SampleFormat.YUV420: [(0, 0), (1, 1), (1, 1)],
+            SampleFormat.YUV422: [(0, 0), (0, 1), (0, 1)],
+        }.get(sample_format, [(0, 0)] * 3)
+        for plane, prediction, subsampling in zip(reference.planes, predicted, subsamplings, strict=False):
+            expected = compensation_twin(model, 8, vectors, plane, Subsampling(*subsampling))
+            np.testing.assert_array_equal(expected, prediction)
+
+
+def test_without_a_field_the_prediction_is_the_reference(noise):
+    (reference,) = noise("yuv420", 7, 5, count=1)
+    assert all(map(np.array_equal, reference.planes, compensate(None, reference)))
+
+
+# ------------------------------------------------------------------------- vectors as differences
+
+
+def prediction_twin(vectors, row, column, component):
+    """Median of left, above and above right; above left in the last column; the only one there is at the edges."""
+    if row == 0 and column == 0:
+        return 0
+    if row == 0:
+        return int(vectors[0][column - 1][component])
+    if column == 0:
+        return int(vectors[row - 1][0][component])
+    last = column == len(vectors[0]) - 1
+    return median(
+        (
+            int(vectors[row][column - 1][component]),
+            int(vectors[row - 1][column][component]),
+            int(vectors[row - 1][column - 1 if last else column + 1][component]),
+        )
+    )
+
+
+def vector_grids():
+    random = np.random.default_rng(4)
+    for rows, columns in ((1, 1), (1, 7), (7, 1), (2, 2), (5, 8), (9, 6)):
+        yield random.integers(-20, 21, (rows, columns, 2)).astype(np.int16)
+        yield random.integers(-MAX_VECTOR_QUARTER_PEL, MAX_VECTOR_QUARTER_PEL + 1, (rows, columns, 2)).astype(np.int16)
+        yield random.choice([-MAX_VECTOR_QUARTER_PEL, MAX_VECTOR_QUARTER_PEL], (rows, columns, 2)).astype(np.int16)
+
+
+def test_differences_are_vectors_minus_their_median_prediction():
+    for vectors in vector_grids():
+        expected = [
+            [[int(v[c]) - prediction_twin(vectors, y, x, c) for c in range(2)] for x, v in enumerate(row)]
+            for y, row in enumerate(vectors)
+        ]
+        assert expected == MotionField(MotionModel.BLOCK, 8, vectors).differences().tolist()
+
+
+def test_differences_give_the_vectors_back():
+    for vectors in vector_grids():
+        differences = MotionField(MotionModel.BLOCK, 8, vectors).differences()
+        field = MotionField.from_differences(MotionModel.BLOCK, 8, differences, MAX_VECTOR_QUARTER_PEL)
+        np.testing.assert_array_equal(vectors, field.vectors_quarter_pel)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_vector_at_the_limit_passes_and_one_beyond_does_not(sign):
+    vectors = np.zeros((3, 4, 2), np.int16)
+    vectors[1, 2, 1] = 60 * sign
+    differences = MotionField(MotionModel.BLOCK, 8, vectors).differences()
+    assert 60 * sign == MotionField.from_differences(MotionModel.BLOCK, 8, differences, 60).vectors_quarter_pel[1, 2, 1]
+    with pytest.raises(ValueError, match="beyond ±59"):
+        MotionField.from_differences(MotionModel.BLOCK, 8, differences, 59)
+
+
+@pytest.mark.parametrize("value", [-32768, 32767])
+def test_differences_that_add_up_beyond_16_bits_do_not_wrap_into_the_limit(value):
+    differences = np.full((4, 4, 2), value, np.int16)
+    with pytest.raises(ValueError, match="beyond"):
+        MotionField.from_differences(MotionModel.BLOCK, 8, differences, MAX_VECTOR_QUARTER_PEL)
+
+
+# ------------------------------------------------------------------------- block search
+
+
+def best_vector_twin(source, reference, top, left, size, search_range):
+    """Least sum of absolute differences, then least dy² + dx², then dy, then dx; samples beyond edges repeat."""
+    height, width = source.shape
+    rows, columns = np.mgrid[max(top, 0) : min(top + size, height), max(left, 0) : min(left + size, width)]
+    window = source[rows, columns].astype(int)
+    axis = range(-search_range, search_range + 1)
+    _, _, dy, dx = min(
+        (
+            int(
+                np.abs(window - reference[np.clip(rows + dy, 0, height - 1), np.clip(columns + dx, 0, width - 1)]).sum()
+            ),
+            dy * dy + dx * dx,
+            dy,
+            dx,
+        )
+        for dy, dx in product(axis, axis)
+    )
+    return [4 * dy, 4 * dx]
+
+
+def search_pairs(moving, noise):
+    """Moving texture, noise, few values (many ties), and nothing but ties."""
+    for height, width in ((1, 1), (1, 9), (9, 1), (17, 22)):
+        yield tuple(picture.planes[0] for picture in moving("gray", width, height, count=2))
+        yield tuple(picture.planes[0] for picture in noise("gray", width, height, count=2))
+        yield tuple(picture.planes[0] for picture in noise("gray", width, height, count=2, values=2))
+        yield np.zeros((height, width), np.uint8), np.full((height, width), 255, np.uint8)
+
+
+def refined_twin(source, reference, top, left, size, search_range):
+    """The same, then the best of the eight half a sample around it, then a quarter; only a lesser sum moves it."""
+    height, width = source.shape
+    y, x = np.mgrid[top : min(top + size, height), left : min(left + size, width)]
+
+    def difference(dy, dx):
+        return int(np.abs(source[y, x] - sample_twin(reference, 16 * y + 4 * dy, 16 * x + 4 * dx)).sum())
+
+    best = tuple(best_vector_twin(source, reference, top, left, size, search_range))
+    for step in (2, 1):
+        around = [(best[0] + down, best[1] + across) for down, across in product((-step, 0, step), (-step, 0, step))]
+        allowed = [vector for vector in around if max(map(abs, vector)) <= 4 * search_range]
+        best = min([best, *allowed], key=lambda vector: difference(*vector))  # of equals the first, so the centre
+    return list(best)
+
+
+CELLS_AND_RANGES = [(4, 0), (4, 3), (8, 5), (16, 2)]
+
+
+@pytest.mark.parametrize(("cell_size", "search_range"), CELLS_AND_RANGES)
+def test_full_search_finds_what_brute_force_finds(cell_size, search_range, moving, noise):
+    for reference, source in search_pairs(moving, noise):
+        tops, lefts = (np.arange(0, side, cell_size) for side in source.shape)
+        expected = [
+            [best_vector_twin(source, reference, top, left, cell_size, search_range) for left in lefts] for top in tops
+        ]
+        assert expected == match_windows(source, reference, tops, lefts, cell_size, search_range).tolist()
+
+
+@pytest.mark.parametrize(("cell_size", "search_range"), CELLS_AND_RANGES)
+def test_block_search_refines_the_best_full_sample_match(cell_size, search_range, moving, noise):
+    for reference, source in search_pairs(moving, noise):
+        tops, lefts = (np.arange(0, side, cell_size) for side in source.shape)
+        expected = [
+            [refined_twin(source, reference, top, left, cell_size, search_range) for left in lefts] for top in tops
+        ]
+        assert expected == search_blocks(source, reference, cell_size, search_range).vectors_quarter_pel.tolist()
+
+
+def test_windows_that_begin_outside_the_picture_are_cut(moving):
+    reference, source = (picture.planes[0] for picture in moving("gray", 18, 15, count=2))
+    tops, lefts = np.array([-4, 4, 12]), np.array([-4, 4, 12])
+    expected = [[best_vector_twin(source, reference, top, left, 8, 3) for left in lefts] for top in tops]
+    assert expected == match_windows(source, reference, tops, lefts, 8, 3).tolist()
+
+
+def test_equal_matches_take_the_shortest_vector():
+    stripes = np.tile(np.array([0, 50, 100, 150], np.uint8), (16, 8))  # repeats every four columns
+    shifted = np.roll(stripes, 2, axis=1)
+    vectors = search_blocks(shifted, stripes, 8, 7).vectors_quarter_pel
+    assert [[0, -8]] * 2 == vectors[:, 1].tolist()  # two to the left, not two to the right, nor six
+
+
+def test_a_full_sample_shift_is_found_everywhere_inside(moving):
+    (picture,) = moving("gray", 48, 48, count=1, seed=5)
+    wide = picture.planes[0]
+    reference, source = (np.ascontiguousarray(part) for part in (wide[:32, :32], wide[3:35, 5:37]))
+    vectors = search_blocks(source, reference, 8, 7).vectors_quarter_pel
+    assert {(12, 20)} == {tuple(vector) for vector in vectors[:3, :3].reshape(-1, 2).tolist()}
+
+
+# ------------------------------------------------------------------------- mesh search
+
+
+def squared_error(field, source, reference):
+    predicted = compensate_plane(field, reference, Subsampling(0, 0))
+    return int(((source.astype(int) - predicted) ** 2).sum())
+
+
+def still_error(source, reference):
+    return int(((source.astype(int) - reference) ** 2).sum())
+
+
+def resampled(texture, size, y, x):
+    """``texture`` at real places (y, x), bilinear, as uint8."""
+    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+    v, u = y - top, x - left
+    samples = (
+        (1 - v) * (1 - u) * texture[top, left]
+        + (1 - v) * u * texture[top, left + 1]
+        + v * (1 - u) * texture[top + 1, left]
+        + v * u * texture[top + 1, left + 1]
+    )
+    return samples.reshape(size).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def texture(moving):
+    """A smooth plane of 128 × 128."""
+    (picture,) = moving("gray", 128, 128, count=1, seed=6, low=10, high=245)
+    plane = picture.planes[0].astype(float)
+    for axis in (0, 1, 0, 1, 0, 1):
+        plane = (plane + np.roll(plane, 1, axis) + np.roll(plane, 2, axis)) / 3
+    return 10 + 235 * (plane - plane.min()) / np.ptp(plane)
+
+
+def test_mesh_search_is_never_worse_than_no_motion(moving, noise):
+    for reference, source in search_pairs(moving, noise):
+        for cell_size in (4, 16):
+            field = search_mesh(source, reference, cell_size, 3)
+            assert grid_shape(MotionModel.MESH, cell_size, *source.shape[::-1]) == field.vectors_quarter_pel.shape[:2]
+            assert np.abs(field.vectors_quarter_pel).max() <= 4 * 3
+            assert squared_error(field, source, reference) <= still_error(source, reference)
+
+
+def test_mesh_search_gives_up_where_a_descent_ends_worse_than_it_could_have_stayed():
+    given_up = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        reference = random.integers(0, 256, (9, 9), np.uint8)
+        source = np.clip(reference + random.integers(-60, 61, (9, 9)), 0, 255).astype(np.uint8)
+        field = search_mesh(source, reference, 32, 7)
+        assert squared_error(field, source, reference) <= still_error(source, reference)
+        given_up += not field.vectors_quarter_pel.any()
+    assert 0 < given_up < 60
+
+
+def test_mesh_search_of_two_equal_pictures_moves_nothing(moving):
+    (picture,) = moving("gray", 33, 29, count=1)
+    assert not search_mesh(picture.planes[0], picture.planes[0], 8, 7).vectors_quarter_pel.any()
+
+
+@pytest.mark.parametrize("search", [search_blocks, search_mesh])
+@pytest.mark.parametrize("shift_quarter_pel", [(1, 0), (0, -2), (3, 5), (-6, 7)])
+def test_a_shift_between_samples_is_found(shift_quarter_pel, search, texture):
+    y, x = np.mgrid[24:88, 24:88].astype(float)
+    reference = resampled(texture, (64, 64), y, x)
+    dy, dx = shift_quarter_pel
+    source = resampled(texture, (64, 64), y + dy / 4, x + dx / 4)
+    vectors = search(source, reference, 16, 7).vectors_quarter_pel
+    inner = vectors[1:-1, 1:-1].reshape(-1, 2).astype(int)
+    assert np.abs(inner - shift_quarter_pel).max() <= 1
+    assert [dy, dx] == np.median(inner, axis=0).tolist()
+
+
+def test_mesh_search_follows_a_zoom_that_blocks_cannot(texture):
+    y, x = np.mgrid[-32:32, -32:32].astype(float)
+    reference = resampled(texture, (64, 64), 60 + y, 60 + x)
+    source = resampled(texture, (64, 64), 60 + y / 1.06, 60 + x / 1.06)
+    mesh = squared_error(search_mesh(source, reference, 16, 7), source, reference)
+    block = squared_error(search_blocks(source, reference, 16, 7), source, reference)
+    assert 3 * mesh < block < still_error(source, reference)
+
+
+# ------------------------------------------------------------------------- quantisers
+
+
+def nearest_level(residual, step_256):
+    """Residual over step, to the nearest whole number, ties to zero; in exact whole numbers."""
+    twice, rest = divmod(2 * 256 * abs(residual) + step_256, 2 * step_256)
+    magnitude = twice - (rest == 0)
+    return magnitude if residual >= 0 else -magnitude
+
+
+STEPS_256 = (*range(1, 700), *range(700, 65281, 37), *(256 * step for step in range(1, 256)))
+
+
+def test_quantise_rounds_to_nearest_with_ties_to_zero():
+    for step_256 in (1, 2, 3, 255, 256, 257, 300, 515, *range(512, 65281, 256 * 7), 65280):
+        expected = [nearest_level(int(residual), step_256) for residual in ALL_RESIDUALS]
+        assert expected == quantise(ALL_RESIDUALS, step_256).tolist()
+
+
+def test_half_a_step_is_zero_and_a_little_more_is_one():
+    assert [0, 0, 0, 1, 1] == quantise(np.array([-4, 0, 4, 5, 12], np.int16), 8 * 256).tolist()
+    assert [-1, 1, -2] == quantise(np.array([-5, 9, -13], np.int16), 8 * 256).tolist()
+
+
+def test_dequantise_rounds_away_from_zero_and_stays_within_255():
+    levels = np.arange(-255, 256, dtype=np.int32)
+    for step_256 in STEPS_256:
+        magnitude = [min((2 * abs(level) * step_256 + 256) // 512, 255) for level in range(256)]
+        expected = [-value for value in magnitude[:0:-1]] + magnitude
+        assert expected == dequantise(levels, step_256).tolist()
+
+
+def test_quantising_what_was_dequantised_gives_the_level_back():
+    for step in range(1, 256):
+        levels = np.arange(-(255 // step), 255 // step + 1, dtype=np.int32)
+        np.testing.assert_array_equal(levels, quantise(dequantise(levels, 256 * step), 256 * step))
+
+
+def test_float16_gives_every_residual_back():
+    coder = CODERS[ResidualCoder.FLOAT16]
+    quantiser = coder.choose_quantiser(ALL_RESIDUALS, None)
+    levels = coder.forward(ALL_RESIDUALS, quantiser)
+    assert "<f2" == levels.dtype.str
+    assert float(np.abs(levels).max()) == 1.0
+    np.testing.assert_array_equal(ALL_RESIDUALS, coder.inverse(levels, quantiser))
+
+
+def test_float16_rounds_every_level_that_a_file_may_hold_as_exact_arithmetic_does():
+    levels = np.arange(1 << 16, dtype=np.uint16).view("<f2")
+    levels = levels[np.abs(levels) <= 1]
+    # 255 · level has 19 significant bits, exact in binary64; so has its sum with a half
+    expected = np.floor(levels.astype(np.float64) * 255 + 0.5)
+    coder = CODERS[ResidualCoder.FLOAT16]
+    np.testing.assert_array_equal(expected, coder.inverse(levels, Quantiser(256)))
+
+
+def test_lossless_levels_give_every_residual_back_modulo_256():
+    coder = CODERS[ResidualCoder.LOSSLESS]
+    back = coder.inverse(coder.forward(ALL_RESIDUALS, Quantiser(256)), Quantiser(256)).astype(int)
+    assert {0} == set(((back - ALL_RESIDUALS) % 256).tolist())
+    assert (-128, 127) == (back.min(), back.max())
+
+
+@pytest.mark.parametrize("coder", [ResidualCoder.INT8, ResidualCoder.UINT8], ids=lambda coder: coder.label)
+def test_without_a_step_a_coder_reaches_every_residual(coder):
+    kind = CODERS[coder]
+    for low, high in product(range(-255, 1, 5), range(0, 256, 5)):
+        residual = np.array([low, high, 0], np.int16)
+        quantiser = kind.choose_quantiser(residual, None)
+        back = kind.inverse(kind.forward(residual, quantiser), quantiser).astype(int)
+        assert np.abs(back - residual).max() <= int(quantiser.step_256 / 512 + 0.5)
+        assert 256 <= quantiser.step_256 <= 515
+        assert 0 <= quantiser.zero_point <= 255
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 255])
+def test_uint8_keeps_128_as_zero_point_while_that_reaches_everything(step):
+    kind = CODERS[ResidualCoder.UINT8]
+    reach = min(127 * step, 255)
+    assert 128 == kind.choose_quantiser(np.array([-reach, reach], np.int16), step).zero_point
+
+
+# ------------------------------------------------------------------------- prediction from neighbours
+
+
+def neighbour_twin(samples, y, x):
+    """Median of left, above and left + above − above left; 128 for what nobody has, and the only one at the edges."""
+    if y == 0 and x == 0:
+        return 128
+    if y == 0:
+        return int(samples[0, x - 1])
+    if x == 0:
+        return int(samples[y - 1, 0])
+    left, above, corner = int(samples[y, x - 1]), int(samples[y - 1, x]), int(samples[y - 1, x - 1])
+    return median((left, above, left + above - corner))
+
+
+def decode_twin(values, wraps):
+    samples = np.zeros(values.shape, np.uint8)
+    for y, x in np.ndindex(values.shape):
+        total = neighbour_twin(samples, y, x) + int(values[y, x])
+        samples[y, x] = total % 256 if wraps else min(max(total, 0), 255)
+    return samples
+
+
+def encode_twin(source, rounded, wraps):
+    """Residuals against what the decoder will have, and what it will have."""
+    residual, samples = np.zeros(source.shape, np.int16), np.zeros(source.shape, np.uint8)
+    for y, x in np.ndindex(source.shape):
+        prediction = neighbour_twin(samples, y, x)
+        residual[y, x] = int(source[y, x]) - prediction
+        total = prediction + rounded[int(residual[y, x])]
+        samples[y, x] = total % 256 if wraps else min(max(total, 0), 255)
+    return residual, samples
+
+
+SHAPES = ((1, 1), (1, 8), (8, 1), (2, 2), (11, 13))
+ROUNDINGS = {
+    "exact": lambda residual: residual,
+    "modulo 256": lambda residual: (residual + 128) % 256 - 128,
+    "by eight": lambda residual: 8 * round(residual / 8),
+    "cut": lambda residual: min(max(residual, -40), 40),
+}
+
+
+@pytest.mark.parametrize("wraps", [True, False])
+def test_decoding_walk_equals_its_twin(wraps):
+    random = np.random.default_rng(7)
+    for shape in SHAPES:
+        for values in (random.integers(-255, 256, shape), random.choice([-255, 255, 0], shape)):
+            samples = np.empty(shape, np.uint8)
+            walk_neighbours(samples, values.astype(np.int16), ALL_RESIDUALS, wraps, False)
+            np.testing.assert_array_equal(decode_twin(values, wraps), samples)
+
+
+@pytest.mark.parametrize("wraps", [True, False])
+@pytest.mark.parametrize("rounding", ROUNDINGS.values(), ids=ROUNDINGS)
+def test_encoding_walk_equals_its_twin_and_decoding_gives_its_samples(rounding, wraps):
+    random = np.random.default_rng(8)
+    table = np.array([rounding(int(residual)) for residual in ALL_RESIDUALS], np.int16)
+    by_residual = {int(residual): int(value) for residual, value in zip(ALL_RESIDUALS, table, strict=True)}
+    for shape in SHAPES:
+        for source in planes(random, shape):
+            samples, residual = source.copy(), np.empty(shape, np.int16)
+            walk_neighbours(samples, residual, table, wraps, True)
+            expected_residual, expected_samples = encode_twin(source, by_residual, wraps)
+            np.testing.assert_array_equal(expected_residual, residual)
+            np.testing.assert_array_equal(expected_samples, samples)
+
+            decoded = np.empty(shape, np.uint8)
+            values = table[residual.astype(int) + 255]
+            walk_neighbours(decoded, values, ALL_RESIDUALS, wraps, False)
+            np.testing.assert_array_equal(samples, decoded)
+
+
+@pytest.mark.parametrize("coder", ResidualCoder, ids=lambda coder: coder.label)
+def test_code_plane_leaves_the_source_alone(coder):
+    random = np.random.default_rng(9)
+    for source in planes(random, (9, 12)):
+        before = source.copy()
+        code_plane(source, None, coder, None)
+        code_plane(source, np.zeros_like(source), coder, None)
+        np.testing.assert_array_equal(before, source)
+
+
+@pytest.mark.parametrize("coder", [ResidualCoder.LOSSLESS, ResidualCoder.FLOAT16], ids=lambda coder: coder.label)
+def test_every_sample_is_restored_from_every_prediction(coder):
+    source, prediction = (np.ascontiguousarray(grid, np.uint8) for grid in np.mgrid[:256, :256])
+    np.testing.assert_array_equal(source, add_residual(code_plane(source, prediction, coder, None), prediction))
+
+
+@pytest.mark.parametrize("coder", [ResidualCoder.INT8, ResidualCoder.UINT8], ids=lambda coder: coder.label)
+@pytest.mark.parametrize("step", [2, 3, 8, 100, 255])
+def test_every_sample_comes_back_within_half_a_step_of_every_prediction(coder, step):
+    source, prediction = (np.ascontiguousarray(grid, np.uint8) for grid in np.mgrid[:256, :256])
+    samples = add_residual(code_plane(source, prediction, coder, step), prediction).astype(int)
+    error = np.abs(samples - source)
+    reached = np.abs(source.astype(int) - prediction) <= 127 * step
+    assert error[reached].max() <= step // 2

@@ -1,0 +1,395 @@
+"""What goes in comes out: exactly, or as close as the coder promises, for every coder, motion, format and size."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import codec
+from codec.bitstream.container import ContainerReader
+from codec.models import PictureType
+from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
+from codec.picture.sources import open_source
+
+MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
+MOTIONS = ("none", "block", "mesh")
+RESIDUALS = (
+    ("lossless", None),
+    ("float16", None),
+    ("int8", None),
+    ("int8", 1),
+    ("int8", 7),
+    ("int8", 8),
+    ("uint8", None),
+    ("uint8", 8),
+)
+SIZES = ((1, 1), (1, 9), (9, 1), (2, 2), (3, 5), (16, 16), (17, 33), (31, 8))
+
+
+def write(path, pictures, settings, **options):
+    """Encode ``pictures`` to ``path``; returns the path."""
+    with codec.Writer(path, format=pictures[0].format, settings=settings, force=True, **options) as out:
+        for picture in pictures:
+            out.append(picture)
+    return path
+
+
+def read(path, executor=None):
+    with codec.open(path) as video:
+        return list(video.pictures(executor=executor))
+
+
+def largest_error(source, decoded):
+    """Over all planes of two pictures."""
+    return max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(source.planes, decoded.planes, strict=True))
+
+
+def promised_error(residual, step, type_):
+    """Largest error of a sample where nothing saturates: half a step, and the I picture has half the step."""
+    if residual in ("lossless", "float16"):
+        return 0
+    assert step is not None
+    return (step if type_ is PictureType.P else (step + 1) // 2) // 2
+
+
+def vectors_of(path):
+    """Vectors of every P picture, quarter samples."""
+    with path.open("rb") as file:
+        container = ContainerReader(file, str(path))
+        runs = [container.read_run(entry) for entry in container.runs]
+    return [picture.field.vectors_quarter_pel for run in runs for picture in run.pictures if picture.field is not None]
+
+
+def assert_error_within_promise(source, path, settings):
+    decoded = read(path)
+    assert len(source) == len(decoded)
+    for number, (before, after) in enumerate(zip(source, decoded, strict=True)):
+        type_ = PictureType.I if number % settings.gop == 0 else PictureType.P
+        step = settings.step
+        if step is None and settings.residual not in ("lossless", "float16"):
+            step = 1  # these pictures have no residual beyond ±120, so the smallest scale is 1
+        assert before.format == after.format
+        assert largest_error(before, after) <= promised_error(settings.residual.label, step, type_)
+
+
+# ------------------------------------------------------------------------- every coder × motion × format × size
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize(("residual", "step"), RESIDUALS)
+def test_error_stays_within_half_a_step(residual, step, motion, mode, moving, tmp_path):
+    pictures = moving(mode, 37, 21, count=5)
+    settings = codec.Settings(residual=residual, motion=motion, step=step, gop=3, block=8, search=5)
+    assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("residual", "step"), [("lossless", None), ("float16", None), ("int8", 8), ("uint8", 7)])
+def test_every_size_keeps_the_promise(residual, step, mode, moving, tmp_path):
+    for (width, height), motion in product(SIZES, MOTIONS):
+        pictures = moving(mode, width, height, count=3)
+        settings = codec.Settings(residual=residual, motion=motion, step=step, search=2)
+        assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
+
+
+@pytest.mark.parametrize("motion", ["block", "mesh"])
+@pytest.mark.parametrize("block", [4, 8, 16, 32])
+def test_every_cell_size_keeps_the_promise(block, motion, moving, tmp_path):
+    for mode in ("yuv420", "yuv422"):
+        pictures = moving(mode, 35, 37, count=3)
+        settings = codec.Settings(residual="lossless", motion=motion, block=block, search=4)
+        assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 5, 16, 33, 255])
+@pytest.mark.parametrize("residual", ["int8", "uint8"])
+def test_coarse_steps_keep_the_promise(residual, step, noise, tmp_path):
+    pictures = [  # from the middle of the range, no residual is beyond the 128 levels on either side
+        replace(picture, planes=tuple(64 + plane // 2 for plane in picture.planes))
+        for picture in noise("rgb", 23, 19, count=4)
+    ]
+    settings = codec.Settings(residual=residual, motion="none", step=step)
+    assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
+
+
+def test_half_a_step_is_reached_so_the_bound_is_tight(noise, tmp_path):
+    pictures = noise("gray", 32, 32, count=2)
+    path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual="int8", motion="none", step=8))
+    assert [2, 4] == [largest_error(*pair) for pair in zip(pictures, read(path), strict=True)]
+
+
+@pytest.mark.parametrize("residual", ["int8", "uint8"])
+def test_without_a_step_p_pictures_lose_no_more_than_their_scale_implies(residual, noise, tmp_path):
+    for values, motion in product((256, 2), MOTIONS):
+        pictures = noise("rgb", 20, 18, count=4, values=values)
+        path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual=residual, motion=motion, block=8, search=2))
+        with codec.open(path) as video:
+            for before, after, entry in zip(pictures, video.pictures(), video.info.pictures, strict=True):
+                assert all(1 <= step <= 515 / 256 for step in entry.steps)  # 515 = ⌈255 · 256 / 127⌉
+                if entry.type is PictureType.P:
+                    # half a step, and half a sample value for the rounding of level × step
+                    assert largest_error(before, after) <= int(max(entry.steps) / 2 + 0.5)
+
+
+@pytest.mark.parametrize("residual", ["int8", "uint8"])
+def test_without_a_step_i_pictures_lose_no_more_than_their_scale_implies(residual, noise, tmp_path):
+    for seed in (*range(40), 519, 736, 2062):  # the last three tempt int8 to saturate
+        (picture,) = noise("gray", 6, 5, count=1, seed=seed)
+        path = write(tmp_path / "a.mvz", [picture], codec.Settings(residual=residual))
+        with codec.open(path) as video:
+            assert largest_error(picture, video.picture(0)) <= int(max(video.info.pictures[0].steps) / 2 + 0.5)
+
+
+def test_without_a_step_small_residuals_are_exact(moving, tmp_path):
+    for residual in ("int8", "uint8"):
+        pictures = moving("yuv420", 24, 17)
+        path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual=residual))
+        assert all(map(Picture.same_samples, pictures, read(path)))
+
+
+def test_a_coarser_step_makes_a_smaller_file(moving, tmp_path):
+    pictures = moving("rgb", 48, 48)
+    sizes = [
+        write(tmp_path / "a.mvz", pictures, codec.Settings(residual="int8", step=step)).stat().st_size
+        for step in (1, 4, 16)
+    ]
+    assert sorted(sizes, reverse=True) == sizes
+    assert len(set(sizes)) == 3
+
+
+# ------------------------------------------------------------------------- runs, GOPs, executors
+
+
+@pytest.fixture(scope="module")
+def seven(moving):
+    return moving("yuv420", 26, 19, count=7)
+
+
+def packet_pictures(path):
+    """How many pictures each packet of the file holds."""
+    with path.open("rb") as file:
+        return [run.picture_count for run in ContainerReader(file, str(path)).runs]
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize(
+    ("gop", "run", "packets"),
+    [
+        (1, 1, [1] * 7),
+        (1, 5, [1] * 7),
+        (3, 1, [1] * 7),
+        (3, 2, [2, 1, 2, 1, 1]),
+        (3, 5, [3, 3, 1]),
+        (7, 5, [5, 2]),
+        (100, 1, [1] * 7),
+        (100, 2, [2, 2, 2, 1]),
+        (100, 5, [5, 2]),
+        (100, 100, [7]),
+    ],
+)
+def test_runs_fill_gops_and_change_no_sample(gop, run, packets, motion, seven, tmp_path):
+    for residual, step in (("lossless", None), ("uint8", 6)):
+        settings = codec.Settings(residual=residual, step=step, motion=motion, gop=gop, run=run)
+        path = write(tmp_path / "a.mvz", seven, settings)
+        one_by_one = write(tmp_path / "b.mvz", seven, replace(settings, run=1))
+        assert packets == packet_pictures(path)
+        assert all(map(Picture.same_samples, read(one_by_one), read(path)))
+        assert_error_within_promise(seven, path, settings)
+
+
+@pytest.mark.parametrize("gop", [1, 3, 100])
+def test_i_pictures_open_each_gop(gop, seven, tmp_path):
+    path = write(tmp_path / "a.mvz", seven, codec.Settings(gop=gop))
+    with codec.open(path) as video:
+        assert [number % gop == 0 for number in range(7)] == [
+            picture.type is PictureType.I for picture in video.info.pictures
+        ]
+
+
+def test_threads_give_the_same_bytes_and_pictures(moving, tmp_path):
+    pictures = moving("yuv420", 26, 19, count=17)  # with GOPs of 2 more than may wait at once
+    for motion, run in product(MOTIONS, (1, 2)):
+        settings = codec.Settings(residual="int8", step=4, motion=motion, gop=2, run=run)
+        alone = write(tmp_path / "a.mvz", pictures, settings)
+        with ThreadPoolExecutor(3) as executor:
+            together = write(tmp_path / "b.mvz", pictures, settings, executor=executor)
+            decoded = read(alone, executor)
+        assert alone.read_bytes() == together.read_bytes()
+        assert all(map(Picture.same_samples, read(alone), decoded))
+        assert 17 == len(decoded)
+
+
+def test_processes_give_the_same_bytes_and_pictures(seven, tmp_path):
+    settings = codec.Settings(residual="uint8", step=4, motion="mesh", gop=3)
+    alone = write(tmp_path / "a.mvz", seven, settings)
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        apart = write(tmp_path / "b.mvz", seven, settings, executor=executor)
+        decoded = read(alone, executor)
+    assert alone.read_bytes() == apart.read_bytes()
+    assert all(map(Picture.same_samples, read(alone), decoded))
+
+
+def test_encoding_twice_gives_the_same_bytes(seven, tmp_path):
+    first, second = (write(tmp_path / name, seven, codec.Settings(motion="mesh")) for name in ("a.mvz", "b.mvz"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+# ------------------------------------------------------------------------- what comes along with the samples
+
+
+@pytest.mark.parametrize("run", [1, 2, 5])
+def test_names_come_back(run, flat, tmp_path):
+    names = ["one.png", None, "drei-ü.png", "4" * 200, None, "six \udcff.png"]
+    pictures = [replace(picture, name=name) for picture, name in zip(flat(1, 2, 3, 4, 5, 6), names, strict=True)]
+    path = write(tmp_path / "a.mvz", pictures, codec.Settings(run=run, gop=4))
+    assert names == [picture.name for picture in read(path)]
+    with codec.open(path) as video:
+        assert names == [picture.name for picture in video.info.pictures]
+
+
+@pytest.mark.parametrize("rate", [25, Fraction(30000, 1001), Fraction(1, 3), Fraction(2**32 - 1)])
+def test_the_rate_comes_back(rate, flat, tmp_path):
+    with codec.open(write(tmp_path / "a.mvz", flat(1), codec.Settings(), rate=rate)) as video:
+        assert rate == video.rate
+
+
+def test_metadata_comes_back_beside_the_encoders_name(flat, tmp_path):
+    metadata = {"title": "Größe", "empty": "", "k" * 255: "v" * 65535}
+    with codec.open(write(tmp_path / "a.mvz", flat(1), codec.Settings(), metadata=metadata)) as video:
+        assert {"encoder": f"mvz {codec.__version__}"} | metadata == video.metadata
+
+
+def test_colour_comes_back(moving, tmp_path):
+    for colour in (
+        Colour(),
+        Colour(ColourMatrix.BT601, ColourRange.FULL, ChromaSiting.CENTRE),
+        Colour(ColourMatrix.BT709, ColourRange.LIMITED, ChromaSiting.LEFT),
+        Colour(ColourMatrix.UNSPECIFIED, ColourRange.UNSPECIFIED, ChromaSiting.PALDV),
+    ):
+        picture_format = PictureFormat(6, 4, SampleFormat.YUV420, colour)
+        picture = replace(moving("yuv420", 6, 4, count=1)[0], format=picture_format)
+        with codec.open(write(tmp_path / "a.mvz", [picture], codec.Settings())) as video:
+            assert picture_format == video.format
+            assert picture_format == video.picture(0).format
+
+
+def test_settings_come_back_in_the_header(flat, tmp_path):
+    settings = codec.Settings(residual="uint8", motion="mesh", block=8, search=7, gop=12)
+    with codec.open(write(tmp_path / "a.mvz", flat(1), settings)) as video:
+        header = video.info.header
+    assert ("uint8", "mesh", 8, 4 * 7, 12) == (
+        header.residual.label,
+        header.motion.label,
+        header.cell_size,
+        header.vector_limit_quarter_pel,
+        header.gop_limit,
+    )
+
+
+@pytest.mark.parametrize("run", [1, 3])
+def test_every_byte_of_the_file_is_accounted_for(run, seven, tmp_path):
+    pictures = [replace(picture, name=f"{number}.png") for number, picture in enumerate(seven)]
+    for motion in MOTIONS:
+        path = write(tmp_path / "a.mvz", pictures, codec.Settings(motion=motion, run=run, gop=4))
+        with codec.open(path) as video:
+            info = video.info
+        assert path.stat().st_size == info.file_bytes == sum(info.bytes.values())
+        assert (motion != "none") == (info.bytes["motion"] > 0)
+        assert info.bytes["residual"] == pytest.approx(
+            sum(picture.bytes["residual"] for picture in info.pictures), abs=0.1 * len(pictures)
+        )
+        # with runs of three, picture 3 ends its GOP alone; its bytes are exact, the others' an estimate
+        assert [run > 1 and number != 3 for number in range(7)] == [picture.estimated for picture in info.pictures]
+
+
+# ------------------------------------------------------------------------- extremes
+
+
+def checkerboard(first, second, size):
+    rows, columns = np.indices(size)
+    return np.where((rows + columns) % 2, first, second).astype(np.uint8)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize("residual", ["lossless", "float16"])
+def test_saturated_pictures_are_exact(residual, motion, flat, noise, tmp_path):
+    boards = [Picture.from_array(checkerboard(*ends, (21, 18))) for ends in ((0, 255), (255, 0), (0, 255))]
+    settings = codec.Settings(residual=residual, motion=motion, block=8, search=3)
+    for pictures in (
+        flat(0, 255, 0, 255, size=(18, 21)),
+        flat(255, 0, 255, size=(18, 21)),
+        boards,
+        noise("rgb", 18, 21, values=2),
+        noise("yuv420", 19, 21, values=2),
+    ):
+        assert all(map(Picture.same_samples, pictures, read(write(tmp_path / "a.mvz", pictures, settings))))
+
+
+def test_int8_reaches_a_far_value_in_as_many_pictures_as_its_levels_need(flat, tmp_path):
+    rising, falling = flat(0, 255, 255, 255), flat(255, 0, 0, 0)
+    settings = codec.Settings(residual="int8", motion="none", step=1)
+    # each picture gets 127 nearer when the value rises, 128 when it falls
+    assert [0, 127, 254, 255] == [int(p.planes[0][0, 0]) for p in read(write(tmp_path / "a.mvz", rising, settings))]
+    assert [255, 127, 0, 0] == [int(p.planes[0][0, 0]) for p in read(write(tmp_path / "a.mvz", falling, settings))]
+
+
+def test_uint8_moves_its_zero_point_where_int8_must_cut(flat, tmp_path):
+    settings = codec.Settings(residual="uint8", motion="none", step=1)
+    for pictures in (flat(0, 255, 0, 255), flat(255, 0, 255)):
+        assert all(map(Picture.same_samples, pictures, read(write(tmp_path / "a.mvz", pictures, settings))))
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize(("residual", "step"), [("int8", 1), ("uint8", 1), ("int8", 2), ("uint8", 2)])
+def test_a_still_after_saturation_converges(residual, step, motion, noise, tmp_path):
+    before, still = noise("yuv420", 19, 17, count=2, values=2)
+    pictures = [before, still, still, still, still]
+    settings = codec.Settings(residual=residual, motion=motion, step=step, block=8, search=3)
+    decoded = read(write(tmp_path / "a.mvz", pictures, settings))
+    assert largest_error(still, decoded[-1]) <= step // 2
+
+
+def test_a_saturated_checkerboard_that_flips_decodes_to_the_encoders_loop(tmp_path):
+    pictures = [Picture.from_array(checkerboard(*ends, (17, 18))) for ends in ((0, 255), (255, 0)) * 3]
+    for residual, motion in product(("int8", "uint8"), MOTIONS):
+        settings = codec.Settings(residual=residual, motion=motion, step=1, block=4, search=0, run=2)
+        decoded = read(write(tmp_path / "a.mvz", pictures, settings))  # each is held against its CRC-32
+        assert 6 == len(decoded)
+
+
+@pytest.mark.parametrize("motion", ["block", "mesh"])
+def test_vectors_at_the_search_limit_point_outside_the_picture(motion, moving, tmp_path):
+    (wide,) = moving("gray", 60, 60, count=1)
+    # the second picture shows what lies 15 further down and right: at the far edges, samples that nobody has
+    pictures = [Picture.from_array(wide.planes[0][y : y + 40, y : y + 40]) for y in (0, 15)]
+    settings = codec.Settings(motion=motion, block=8, search=15)
+    path = write(tmp_path / "a.mvz", pictures, settings)
+    (vectors,) = vectors_of(path)
+    assert 4 * 15 == np.abs(vectors).max()
+    assert all(map(Picture.same_samples, pictures, read(path)))
+
+
+@pytest.mark.parametrize("motion", ["block", "mesh"])
+def test_a_search_far_beyond_a_small_picture_is_harmless(motion, noise, tmp_path):
+    for mode, (width, height) in product(("gray", "yuv420"), ((1, 1), (5, 3))):
+        pictures = noise(mode, width, height, count=3)
+        settings = codec.Settings(motion=motion, block=4, search=256 if motion == "block" else 64)
+        assert all(map(Picture.same_samples, pictures, read(write(tmp_path / "a.mvz", pictures, settings))))
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_real_pictures_are_exact(motion, clips, tmp_path):
+    path = tmp_path / "a.mvz"
+    with open_source(clips / "foreman_352x288.y4m") as source:
+        pictures = [picture for _, picture in zip(range(3), source, strict=False)]
+    write(path, pictures, codec.Settings(motion=motion))
+    assert all(map(Picture.same_samples, pictures, read(path)))
