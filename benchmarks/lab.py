@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import codec
-from codec.motion.block_search import search_blocks
+from codec.models import Speed
+from codec.motion.block_search import Searched, search_blocks
 from codec.motion.compensate import compensate
 from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import luma
@@ -52,8 +53,8 @@ def predictions(clip: str, pictures: list[Picture]) -> None:
     print(f"{'pair':>8}{'none':>22}{'block 16 ±15':>24}{'mesh 16 ±15':>24}")
     worse = {"block": 0, "mesh": 0}
     for number, (reference, source) in enumerate(pairwise(pictures), 20):
-        block = search_blocks(luma(source), luma(reference), 16, 15)
-        mesh = search_mesh(luma(source), luma(reference), 16, 15)
+        searched = Searched.of(luma(source), luma(reference), 15, Speed.MEDIUM)
+        block, mesh = search_blocks(searched, 16), search_mesh(searched, 16)
         errors = [lab_mse(compensate(field, reference), source.planes) for field in (None, block, mesh)]
         worse["block"] += errors[1] >= errors[0]
         worse["mesh"] += errors[2] >= errors[0]

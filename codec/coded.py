@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from codec.models import MotionModel, PictureType, ResidualCoder
-from codec.motion.field import MotionField, Vectors, grid_shape
+from codec.motion.field import CellMode, Modes, MotionField, Vectors, grid_shape
 from codec.picture.planes import PictureFormat
 from codec.residual.levels import LEVEL_DTYPES, LOSSLESS_QUANTISER, Levels, PlaneResidual, Quantiser
 
 __all__ = [
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
+    "CellMode",
     "CodedPicture",
     "Levels",
+    "Modes",
     "MotionField",
     "PlaneResidual",
     "Quantiser",
@@ -49,6 +51,11 @@ class SequenceHeader:
     cell_size: int
     vector_limit_quarter_pel: int
     gop_limit: int
+
+    @property
+    def cell_shape(self) -> tuple[int, int]:
+        """(rows, columns) of the cells of a picture."""
+        return grid_shape(MotionModel.BLOCK, self.cell_size, self.format.width, self.format.height)
 
     @property
     def grid_shape(self) -> tuple[int, int]:

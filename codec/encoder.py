@@ -76,12 +76,20 @@ class CodedRun(NamedTuple):
 
 
 def code_picture(
-    source: Picture, reference: Picture | None, type_: PictureType, header: SequenceHeader, settings: Settings
+    source: Picture,
+    reference: Picture | None,
+    type_: PictureType,
+    header: SequenceHeader,
+    settings: Settings,
+    before: MotionField | None,
 ) -> CodedPicture:
-    """One picture against what the decoder will have: search, predict, residual."""
+    """One picture against what the decoder will have: search, predict, residual.
+
+    ``before`` is the motion field of the picture before, which the search may start from.
+    """
     field = None
     if type_ is PictureType.P and reference is not None:
-        field = search_motion(source, reference, header, settings)
+        field = search_motion(source, reference, header, settings, before)
     predictions = predict(field, type_, reference)
     step = settings.step
     if step is not None and type_ is PictureType.I:
@@ -96,16 +104,23 @@ def code_picture(
 
 
 def search_motion(
-    source: Picture, reference: Picture, header: SequenceHeader, settings: Settings
+    source: Picture,
+    reference: Picture,
+    header: SequenceHeader,
+    settings: Settings,
+    before: MotionField | None,
 ) -> MotionField | None:
     """The motion field of a P picture, estimated on luma against the decoded reference."""
     if header.motion is MotionModel.NONE:
         return None
+    from codec.motion.block_search import Searched, search_blocks
+
+    searched = Searched.of(luma(source), luma(reference), settings.search, settings.speed_preset, before)
     if header.motion is MotionModel.BLOCK:
-        from codec.motion.block_search import search_blocks as search
-    else:
-        from codec.motion.mesh_search import search_mesh as search
-    return search(luma(source), luma(reference), header.cell_size, settings.search)
+        return search_blocks(searched, header.cell_size)
+    from codec.motion.mesh_search import search_mesh
+
+    return search_mesh(searched, header.cell_size)
 
 
 def encode_gop(
@@ -117,7 +132,8 @@ def encode_gop(
     reference: Picture | None = None
     for number, source in enumerate(pictures):
         type_ = PictureType.I if number == 0 else PictureType.P
-        coded.append(code_picture(source, reference, type_, header, settings))
+        before = coded[-1].field if coded else None
+        coded.append(code_picture(source, reference, type_, header, settings, before))
         reference = reconstruct(coded[-1], reference, header.format)
         checksums.append(reference.crc32())
     runs = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["MotionModel", "PictureType", "ResidualCoder"]
+__all__ = ["MotionModel", "PictureType", "ResidualCoder", "Speed"]
 
 
 class ResidualCoder(enum.IntEnum):
@@ -47,3 +47,16 @@ class PictureType(enum.IntEnum):
 
     I = 0  # noqa: E741  the field's own name
     P = 1
+
+
+class Speed(enum.IntEnum):
+    """How much work an encoder puts into a smaller file; the file does not record it."""
+
+    SLOW = 0
+    MEDIUM = 1
+    FAST = 2
+
+    @property
+    def label(self) -> str:
+        """The name on the command line."""
+        return self.name.lower()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from codec.errors import ConfigError
-from codec.models import MotionModel, ResidualCoder
+from codec.models import MotionModel, ResidualCoder, Speed
 
 __all__ = ["MotionModel", "ResidualCoder", "Settings"]
 
@@ -32,6 +32,7 @@ class Settings:
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32.
         search: largest displacement tried, in full luma samples each way, 0…256.
         run: pictures that share one packet's streams, 1…gop; a run never crosses a GOP.
+        speed: ``slow``, ``medium`` or ``fast``: how thoroughly motion is searched.
 
     Raises:
         ConfigError: a value out of its range, or a step for a coder that has none.
@@ -42,12 +43,14 @@ class Settings:
     step: int | None = None
     gop: int = 32
     block: int = 16
-    search: int = 15
+    search: int = 32
     run: int = 1
+    speed: Speed | str = Speed.MEDIUM
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
         object.__setattr__(self, "motion", _choice(MotionModel, "motion", self.motion))
+        object.__setattr__(self, "speed", _choice(Speed, "speed", self.speed))
         if not isinstance(self.block, int) or self.block not in BLOCK_SIZES:
             raise ConfigError(f"block is one of {', '.join(map(str, BLOCK_SIZES))}, not {self.block}")
         _in_range("search", self.search, 0, MAX_SEARCH)
@@ -62,6 +65,11 @@ class Settings:
     def residual_coder(self) -> ResidualCoder:
         """``residual`` as the enumeration that it is after construction."""
         return _choice(ResidualCoder, "residual", self.residual)
+
+    @property
+    def speed_preset(self) -> Speed:
+        """``speed`` as the enumeration that it is after construction."""
+        return _choice(Speed, "speed", self.speed)
 
     @property
     def motion_model(self) -> MotionModel:

@@ -23,7 +23,8 @@ from codec.picture.planes import Picture
 
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
 I_PICTURE, P_PICTURE = 0, 1
-NAMES, MOTION_Y, MOTION_X, RESIDUAL_0, RESIDUAL_1, RESIDUAL_2 = 0, 1, 2, 16, 17, 18
+NAMES, MOTION_Y, MOTION_X, MODES, OWN_Y, OWN_X = range(6)
+RESIDUAL_0, RESIDUAL_1, RESIDUAL_2 = 16, 17, 18
 SEQUENCE_FIELDS = {
     "major": "B",
     "minor": "B",
@@ -576,8 +577,8 @@ def test_an_index_that_promises_more_pictures_than_memory_holds_is_refused(sampl
 @pytest.mark.parametrize(
     ("changes", "kind", "match"),
     [
-        ({"major": 1}, UnsupportedError, "version 1.1"),
-        ({"minor": 2}, UnsupportedError, "version 0.2"),
+        ({"major": 1}, UnsupportedError, "version 1.2"),
+        ({"minor": 3}, UnsupportedError, "version 0.3"),
         ({"width": 0}, BitstreamError, "0×"),
         ({"height": 0}, BitstreamError, "×0"),
         ({"width": 1 << 20, "height": 1 << 20}, LimitError, "1048576×1048576"),
@@ -844,7 +845,7 @@ def test_streams_in_another_order_are_refused(name, samples, attempt):
     assert_refused(attempt, harmed_streams(samples[name], lambda streams: streams[::-1]), match="rising order")
 
 
-@pytest.mark.parametrize("id_", [3, 15, 19, 255])
+@pytest.mark.parametrize("id_", [6, 15, 19, 255])
 def test_a_stream_without_a_meaning_is_unsupported(id_, samples, attempt):
     harmed = harmed_streams(samples["block"], lambda streams: sorted([*streams, (id_, frame_of(b"?"))]))
     assert_refused(attempt, harmed, UnsupportedError, f"stream id is {id_}")
@@ -854,6 +855,38 @@ def test_streams_that_the_headers_do_not_imply_are_refused(samples, attempt):
     for name, id_ in (("float16", MOTION_Y), ("float16", RESIDUAL_1), ("named", RESIDUAL_2), ("mesh int8", RESIDUAL_1)):
         harmed = harmed_streams(samples[name], lambda streams, id_=id_: sorted([*streams, (id_, frame_of(b"??"))]))
         assert_refused(attempt, harmed)
+
+
+def test_a_cell_mode_without_a_meaning_is_refused(samples, attempt):
+    sample = samples["mesh int8"]
+    modes = dict(sample.runs()[1].streams)[MODES]
+    symbols = bytearray(symbols_of(modes))
+    symbols[-1] = 3
+    runs = [sample.runs()[0], sample.runs()[1].with_stream(MODES, frame_of(bytes(symbols))), *sample.runs()[2:]]
+    assert_refused(attempt, sample.with_runs(runs, indexed), match="a cell mode is 3")
+
+
+@pytest.mark.parametrize(
+    ("modes", "own", "match"),
+    [
+        (2, None, "OWN_Y and OWN_X"),
+        (0, {OWN_Y: 0, OWN_X: 0}, "OWN_Y and OWN_X"),
+        (2, {OWN_Y: 0}, "OWN_Y and OWN_X"),
+        (2, {OWN_Y: 0, OWN_X: 65000}, "own vector is beyond"),
+    ],
+    ids=["missing", "idle", "one", "far"],
+)
+def test_own_vectors_are_there_where_modes_want_them_and_within_the_limit(modes, own, match, samples, attempt):
+    sample = samples["mesh int8"]
+    first, second, *rest = sample.runs()
+    streams = {id_: frame for id_, frame in second.streams if id_ not in (OWN_Y, OWN_X)}
+    cells = len(symbols_of(streams[MODES]))
+    streams[MODES] = frame_of(bytes([modes]) * cells)
+    for id_, symbol in (own or {}).items():
+        low, high = symbol & 255, symbol >> 8
+        streams[id_] = frame_of(bytes([low]) * cells + bytes([high]) * cells)
+    runs = [first, replace(second, streams=sorted(streams.items())), *rest]
+    assert_refused(attempt, sample.with_runs(runs, indexed), match=match)
 
 
 def test_info_refuses_streams_that_the_headers_do_not_imply(samples, tmp_path):

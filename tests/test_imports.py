@@ -63,9 +63,9 @@ ONLY_IN = {
     "PIL": ("codec.picture.images",),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
-    "zstandard": ("codec.bitstream.streams",),
+    "zstandard": ("codec.bitstream.frames",),
     "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
-    "numba": ("codec.kernels",),
+    "numba": ("codec.kernels", "codec.motion.vector_rows"),
 }
 
 

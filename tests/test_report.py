@@ -122,7 +122,7 @@ def test_page_says_what_the_source_was(page):
     text = " ".join(Page(page).text.split())
     assert "32 × 24 rgb · 3 pictures · 30000/1001 per second · 6,912 bytes of raw samples" in text
     assert "2 points were measured at the same time" in text
-    assert "gop 32, block 16, search 15, run 1" in text
+    assert "gop 32, block 16, search 32, run 1" in text
 
 
 def test_page_is_the_same_for_the_same_points(page, points, clip):

@@ -11,8 +11,10 @@ from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes,
 
 import codec
 from codec.bitstream import schema
+from codec.bitstream.frames import byte_planes, zigzag
 from codec.bitstream.limits import Limits
-from codec.bitstream.streams import COMPONENT_OF, StreamId, _byte_planes, subtract_green, zigzag
+from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.streams import subtract_green
 from codec.coded import MotionField, Quantiser, SequenceHeader
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import CATMULL_ROM_TAPS, sample_sixteenth_pel
@@ -120,7 +122,7 @@ def test_the_example_of_vectors_holds():
     dy = np.array([[4, 4, 0], [8, 4, 0]], np.int16)
     field = MotionField(MotionModel.BLOCK, 16, np.stack([dy, 0 * dy], axis=-1))
     expected = re.search(r"example: vectors .* -> ([0-9a-f ]+) -->", SPEC)[1].strip()
-    assert _byte_planes(zigzag(field.differences()[:, :, 0].ravel())).hex(" ") == expected
+    assert byte_planes(zigzag(field.differences()[:, :, 0].ravel())).hex(" ") == expected
 
 
 def test_the_example_of_levels_holds():

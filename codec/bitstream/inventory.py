@@ -9,7 +9,8 @@ import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
-from codec.bitstream.streams import COMPONENT_OF, StreamId, checked_lengths, picture_shares, unpack_names
+from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.streams import checked_lengths, picture_shares, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType
 

@@ -13,7 +13,8 @@ from construct import Construct, ConstructError, StreamError
 from codec import models
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.streams import StreamId, pack_streams, unpack_streams
+from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.streams import pack_streams, unpack_streams
 from codec.coded import LOSSLESS_QUANTISER, Quantiser, Run, SequenceHeader
 from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
 from codec.picture import planes

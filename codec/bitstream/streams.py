@@ -1,117 +1,45 @@
-"""Named streams of symbols, and zstd (spec 6): a run of coded pictures to bytes and back.
-
-The only module that knows zstandard.
-"""
+"""A run of coded pictures as named streams, and back (spec 6)."""
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
+from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.limits import Limits
-from codec.coded import (
-    LEVEL_DTYPES,
-    CodedPicture,
-    Levels,
-    MotionField,
-    PlaneResidual,
-    Quantiser,
-    SequenceHeader,
-)
+from codec.bitstream.motion_streams import pack_fields, unpack_fields, unpack_modes
+from codec.bitstream.stream_ids import StreamId
+from codec.coded import LEVEL_DTYPES, CellMode, CodedPicture, Levels, PlaneResidual, Quantiser, SequenceHeader
 from codec.errors import BitstreamError, LimitError
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.picture.planes import SampleFormat
 
 __all__ = [
-    "COMPONENT_OF",
-    "StreamId",
+    "checked_lengths",
     "encoded_name",
     "pack_streams",
     "picture_shares",
+    "stream_lengths",
     "unpack_names",
     "unpack_streams",
 ]
 
 
-class StreamId(enum.IntEnum):
-    """What a stream holds (spec 6.1); the value is its id in the file.
-
-    Id 3 is reserved for the modes of mesh cells.
-    """
-
-    NAMES = 0
-    MOTION_Y = 1
-    MOTION_X = 2
-    RESIDUAL_0 = 16
-    RESIDUAL_1 = 17
-    RESIDUAL_2 = 18
-
-
-COMPONENT_OF = {
-    StreamId.NAMES: "headers",
-    StreamId.MOTION_Y: "motion",
-    StreamId.MOTION_X: "motion",
-    StreamId.RESIDUAL_0: "residual",
-    StreamId.RESIDUAL_1: "residual",
-    StreamId.RESIDUAL_2: "residual",
-}
-"""The component that an inventory counts each stream under."""
-
 _RESIDUALS = (StreamId.RESIDUAL_0, StreamId.RESIDUAL_1, StreamId.RESIDUAL_2)
-_LEVEL = 15  # zstd's; against 9 it saves 4…16 % of residuals of 352×288 clips, against 19 it loses at most 1 %
-
-
-def compress(symbols: bytes) -> bytes:
-    """One zstd frame without magic number, checksum or dictionary, with its content size (spec 6.2)."""
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        _LEVEL,
-        source_size=len(symbols),
-        format=zstandard.FORMAT_ZSTD1_MAGICLESS,
-        write_content_size=True,
-        write_checksum=False,
-        write_dict_id=False,
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(symbols)
-
-
-def decompress(frame: bytes, low: int, high: int) -> bytes:
-    """Symbols of a frame that must declare, and have, between ``low`` and ``high`` bytes.
-
-    Raises:
-        BitstreamError: the declared size is not ``low`` where ``high`` is the same; or the frame is damaged, has
-            trailing bytes, or parts that it must not have.
-        LimitError: the declared size is outside, where the two differ.
-    """
-    if frame[:1] and frame[0] & 0x1F:
-        raise BitstreamError("a stream's frame has a checksum, a dictionary or a reserved bit")
-    try:
-        declared = zstandard.get_frame_parameters(frame, format=zstandard.FORMAT_ZSTD1_MAGICLESS).content_size
-        if not low <= declared <= high:
-            expected = f"{low}" if low == high else f"at most {high}"
-            found = "unknown" if declared == zstandard.CONTENTSIZE_UNKNOWN else declared
-            kind = BitstreamError if low == high or found == "unknown" else LimitError
-            raise kind(f"a stream's frame declares {found} bytes; the headers imply {expected}")
-        decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-        symbols = decompressor.decompress(frame, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise BitstreamError(f"a stream is not one whole zstd frame: {error}") from error
-    if len(symbols) != declared:
-        raise BitstreamError(f"a stream's frame holds {len(symbols)} bytes and declares {declared}")
-    return symbols
 
 
 def stream_lengths(header: SequenceHeader, types: Iterable[PictureType]) -> dict[StreamId, int]:
-    """Bytes of every stream of a run before compression, in the order of the file; NAMES apart (spec 6.1)."""
+    """Bytes of every stream of a run before compression, in the order of the file; those of free length apart."""
     types = list(types)
     lengths: dict[StreamId, int] = {}
     predicted = sum(type_ is PictureType.P for type_ in types)
     if predicted and header.motion is not MotionModel.NONE:
         lengths[StreamId.MOTION_Y] = lengths[StreamId.MOTION_X] = 2 * predicted * math.prod(header.grid_shape)
+        if header.motion is MotionModel.MESH:
+            lengths[StreamId.MODES] = predicted * math.prod(header.cell_shape)
     item_bytes = LEVEL_DTYPES[header.residual].itemsize
     for stream, shape in zip(_RESIDUALS, header.format.plane_shapes, strict=False):
         lengths[stream] = len(types) * item_bytes * math.prod(shape)
@@ -126,18 +54,14 @@ def pack_streams(
     streams: dict[StreamId, bytes] = {}
     if names:
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
-    differences = [picture.field.differences() for picture in pictures if picture.field is not None]
-    if differences:
-        for stream, component in ((StreamId.MOTION_Y, 0), (StreamId.MOTION_X, 1)):
-            values = np.concatenate([field[:, :, component].ravel() for field in differences])
-            streams[stream] = compress(_byte_planes(zigzag(values)))
+    streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     planes = [
         np.stack([picture.residuals[plane].levels for picture in pictures])
         for plane in range(len(header.format.plane_shapes))
     ]
     subtract_green(header, planes)
     for stream, levels in zip(_RESIDUALS, planes, strict=False):
-        streams[stream] = compress(_byte_planes(levels.ravel()))
+        streams[stream] = compress(byte_planes(levels.ravel()))
     return streams
 
 
@@ -188,7 +112,7 @@ def unpack_streams(
     """
     lengths = checked_lengths(header, types, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(types), limits)
-    fields = iter(unpack_fields(header, types, lengths, streams))
+    fields = iter(unpack_fields(header, lengths, streams))
     planes = [
         unpack_levels(header.residual, shape, len(types), decompress(streams[stream], lengths[stream], lengths[stream]))
         for stream, shape in zip(_RESIDUALS, header.format.plane_shapes, strict=False)
@@ -208,36 +132,10 @@ def unpack_streams(
     return pictures, names
 
 
-def unpack_fields(
-    header: SequenceHeader,
-    types: list[PictureType],
-    lengths: dict[StreamId, int],
-    streams: dict[StreamId, bytes],
-) -> list[MotionField]:
-    """The motion fields of the P pictures of a run, in order (spec 6.3)."""
-    if StreamId.MOTION_Y not in lengths:
-        return []
-    rows, columns = header.grid_shape
-    differences = np.stack(
-        [
-            unzigzag(_from_byte_planes(decompress(streams[stream], lengths[stream], lengths[stream]), np.dtype("<u2")))
-            for stream in (StreamId.MOTION_Y, StreamId.MOTION_X)
-        ],
-        axis=-1,
-    ).reshape(-1, rows, columns, 2)
-    try:
-        return [
-            MotionField.from_differences(header.motion, header.cell_size, field, header.vector_limit_quarter_pel)
-            for field in differences
-        ]
-    except ValueError as error:
-        raise BitstreamError(str(error)) from error
-
-
 def unpack_levels(coder: ResidualCoder, shape: tuple[int, int], count: int, symbols: bytes) -> Levels:
     """Levels (count, rows, columns) of one plane of a run (spec 6.4)."""
     dtype = LEVEL_DTYPES[coder]
-    levels = _from_byte_planes(symbols, dtype).reshape(count, *shape)
+    levels = from_byte_planes(symbols, dtype).reshape(count, *shape)
     if coder is ResidualCoder.FLOAT16 and not bool(np.all(np.abs(levels) <= 1)):  # also false for NaN
         raise BitstreamError("a float16 level is beyond ±1")
     return levels
@@ -266,7 +164,8 @@ def checked_lengths(
     lengths = stream_lengths(header, types)
     if sum(lengths.values()) > limits.max_run_bytes:
         raise LimitError(f"a run of {sum(lengths.values())} bytes; the limit is {limits.max_run_bytes}")
-    found = [stream.name for stream in streams if stream is not StreamId.NAMES]
+    free = {StreamId.NAMES} | ({StreamId.OWN_Y, StreamId.OWN_X} if StreamId.MODES in lengths else set())
+    found = [stream.name for stream in streams if stream not in free]
     implied = [stream.name for stream in lengths]
     if found != implied:
         raise BitstreamError(f"streams {', '.join(found) or 'none'} where the headers imply {', '.join(implied)}")
@@ -286,37 +185,18 @@ def picture_shares(
         if stream is StreamId.NAMES:
             shares[stream] = np.full(len(types), 1 / len(types))
             continue
+        if stream in (StreamId.OWN_Y, StreamId.OWN_X):
+            own = np.count_nonzero(unpack_modes(header, lengths, streams) == CellMode.OWN, axis=(1, 2)) + 1e-9
+            shares[stream] = np.zeros(len(types))
+            shares[stream][[type_ is PictureType.P for type_ in types]] = own / own.sum()
+            continue
         symbols = np.frombuffer(decompress(frame, lengths[stream], lengths[stream]), np.uint8)
-        moves = stream in (StreamId.MOTION_Y, StreamId.MOTION_X)
-        owners = [number for number, type_ in enumerate(types) if not moves or type_ is PictureType.P]
-        item_bytes = 2 if moves else LEVEL_DTYPES[header.residual].itemsize
+        of_residual = stream in _RESIDUALS
+        owners = [number for number, type_ in enumerate(types) if of_residual or type_ is PictureType.P]
+        item_bytes = LEVEL_DTYPES[header.residual].itemsize if of_residual else 1 if stream is StreamId.MODES else 2
         counts = np.bincount(symbols, minlength=256)
         bits = -np.log2(np.maximum(counts, 1) / symbols.size)
         per_picture = bits[symbols].reshape(item_bytes, len(owners), -1).sum(axis=(0, 2)) + 1  # never all zero
         shares[stream] = np.zeros(len(types))
         shares[stream][owners] = per_picture / per_picture.sum()
     return shares
-
-
-def zigzag(values: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:
-    """0, −1, 1, −2 … to 0, 1, 2, 3 … (spec 6.3); |value| ≤ 16384 from vectors within ±4096."""
-    wide = values.astype(np.int32)
-    return np.where(wide < 0, -2 * wide - 1, 2 * wide).astype("<u2")
-
-
-def unzigzag(symbols: npt.NDArray[np.uint16]) -> npt.NDArray[np.int16]:
-    """The inverse of `zigzag`, −32768…32767."""
-    wide = symbols.astype(np.int32)
-    return np.where(wide & 1, -((wide + 1) >> 1), wide >> 1).astype(np.int16)
-
-
-def _byte_planes(symbols: npt.NDArray[np.generic]) -> bytes:
-    """All first bytes of little-endian symbols, then all second bytes: like beside like, for zstd."""
-    bytes_ = symbols.view(np.uint8).reshape(-1, symbols.itemsize)
-    return bytes_.T.tobytes()
-
-
-def _from_byte_planes(data: bytes, dtype: np.dtype[np.generic]) -> Levels:
-    """The inverse of `_byte_planes`; the result is writable and contiguous."""
-    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
-    return planes.T.copy().view(dtype).ravel()

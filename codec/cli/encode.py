@@ -23,6 +23,7 @@ def main(options: argparse.Namespace) -> int:
         block=options.block,
         search=options.search,
         run=min(options.run, options.gop),
+        speed=options.speed,
     )
     with executor_of(options.jobs) as executor, progress_bar("encode", options.quiet) as progress:
         summary = codec.encode(

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from codec import __version__
 from codec.errors import CodecError, ConfigError, ExistsError
-from codec.models import MotionModel, ResidualCoder
+from codec.models import MotionModel, ResidualCoder, Speed
 from codec.settings import BLOCK_SIZES, Settings
 
 __all__ = ["build_parser", "run"]
@@ -127,13 +127,13 @@ def add_coder_options(group: argparse._ArgumentGroup) -> None:
     defaults = Settings()
     group.add_argument(
         "--residual",
-        choices=[coder.label for coder in ResidualCoder],
+        choices=_labels(ResidualCoder),
         default=defaults.residual_coder.label,
         help="how the prediction error is kept (default %(default)s)",
     )
     group.add_argument(
         "--motion",
-        choices=[model.label for model in MotionModel],
+        choices=_labels(MotionModel),
         default=defaults.motion_model.label,
         help="how pictures are predicted (default %(default)s)",
     )
@@ -152,6 +152,16 @@ def add_coder_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="largest motion looked for, in samples (default %(default)s)",
     )
+    group.add_argument(
+        "--speed",
+        choices=_labels(Speed),
+        default=defaults.speed_preset.label,
+        help="how thoroughly motion is searched (default %(default)s)",
+    )
+
+
+def _labels(kind: type[ResidualCoder] | type[MotionModel] | type[Speed]) -> list[str]:
+    return [member.label for member in kind]
 
 
 def _add_decode(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -1,50 +1,146 @@
-"""Encoder only: the vectors of a block field, by full search on luma."""
+"""Encoder only: one vector for each window of luma, which is a block, or the surroundings of a mesh node."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
-from codec.models import MotionModel
-from codec.motion.compensate import CATMULL_ROM_TAPS, predict_block
+from codec.models import MotionModel, Speed
 from codec.motion.field import MotionField, Vectors, grid_shape
+from codec.motion.median import median_prediction
+from codec.motion.quarter_planes import Layout, QuarterPlanes, moved_offset, quarter_planes
+from codec.motion.vector_rows import rectangle_sad, rectangle_sse
 from codec.picture.planes import Plane
 
-__all__ = ["match_windows", "search_blocks"]
+__all__ = ["Searched", "Windows", "block_windows", "search_blocks", "search_windows"]
+
+LAMBDA = 1.4  # × the mean squared error of a rough match: what a bit of a vector may cost in squared error
+LEAST_LAMBDA = 2.8  # the same for a match without error
 
 
-def search_blocks(source: Plane, reference: Plane, cell_size: int, search_range: int) -> MotionField:
-    """Full search in full luma samples, then half and quarter samples around the best.
+class Searched(NamedTuple):
+    """What a search works on.
 
-    What counts is the sum of absolute differences; of equals the shortest full-pel vector wins.
-    ``source`` is the picture to predict and ``reference`` the decoded one before it, both luma (H, W);
-    ``search_range`` bounds both components, in samples.
+    ``source`` is luma (H, W) of the picture to predict, ``reference`` of the decoded one before it.
+    ``limit_quarter_pel`` bounds both components; ``before`` is the field of the picture before, or None.
     """
-    height, width = source.shape
-    rows, columns = grid_shape(MotionModel.BLOCK, cell_size, width, height)
-    tops, lefts = np.arange(rows) * cell_size, np.arange(columns) * cell_size
-    vectors = match_windows(source, reference, tops, lefts, cell_size, search_range)
-    refine_blocks(source, reference, vectors, cell_size.bit_length() - 1, 4 * search_range, CATMULL_ROM_TAPS)
-    return MotionField(MotionModel.BLOCK, cell_size, vectors)
+
+    source: Plane
+    reference: Plane
+    planes: QuarterPlanes
+    limit_quarter_pel: int
+    speed: Speed
+    before: MotionField | None
+
+    @classmethod
+    def of(
+        cls, source: Plane, reference: Plane, search_range: int, speed: Speed, before: MotionField | None = None
+    ) -> Searched:
+        """Make the quarter planes; ``search_range`` is in full samples."""
+        planes = quarter_planes(reference, search_range + 1)
+        return cls(source, reference, planes, 4 * search_range, speed, before)
 
 
-def match_windows(
-    source: Plane,
-    reference: Plane,
-    tops: npt.NDArray[np.int64],
-    lefts: npt.NDArray[np.int64],
-    size: int,
-    search_range: int,
-) -> Vectors:
-    """Best full-pel vector of each window of ``size`` samples, as quarter-pel int16 (tops, lefts, 2).
+class Windows(NamedTuple):
+    """A grid of windows of one size, each cut to the picture."""
 
-    Windows are cut to the picture; the reference goes on beyond its edges with its outermost samples.
+    tops: npt.NDArray[np.int64]
+    lefts: npt.NDArray[np.int64]
+    size: int
+
+
+def block_windows(height: int, width: int, size: int) -> Windows:
+    """The windows that are blocks."""
+    rows, columns = grid_shape(MotionModel.BLOCK, size, width, height)
+    return Windows(np.arange(rows) * size, np.arange(columns) * size, size)
+
+
+def search_blocks(searched: Searched, cell_size: int) -> MotionField:
+    """The vectors of a block field."""
+    height, width = searched.source.shape
+    windows = block_windows(height, width, cell_size)
+    before = searched.before.vectors_quarter_pel if searched.before is not None else None
+    return MotionField(MotionModel.BLOCK, cell_size, search_windows(searched, windows, before))
+
+
+def search_windows(searched: Searched, windows: Windows, before: Vectors | None) -> Vectors:
+    """A vector for each window, int16 (tops, lefts, 2) in quarter samples.
+
+    Candidates are no motion, the neighbours' vectors, the window's own in the picture before, and a start:
+    full search for ``slow``, a search of pictures a quarter the size for ``medium``.
+    The best goes downhill in steps from four samples to a quarter.
+    What counts is squared error + λ · bits of the difference from the median.
+    """
+    rows, columns = len(windows.tops), len(windows.lefts)
+    starts = np.zeros((2, rows, columns, 2), np.int16)
+    if before is not None and before.shape == starts.shape[1:]:
+        starts[0] = before
+    search_range = searched.limit_quarter_pel // 4
+    if searched.speed is Speed.SLOW:
+        starts[1] = match_windows(searched.source, searched.reference, windows, search_range)
+    elif searched.speed is Speed.MEDIUM and min(searched.source.shape) >= 4 * windows.size:
+        starts[1] = _match_small(searched, windows, search_range)
+    sweeps = 1 if searched.speed is Speed.FAST else 2
+    vectors = np.zeros((rows, columns, 2), np.int16)
+    descend_windows(
+        searched.source.reshape(-1),
+        searched.source.shape,
+        searched.planes.samples,
+        searched.planes.layout,
+        windows,
+        starts,
+        searched.limit_quarter_pel,
+        sweeps,
+        vectors,
+    )
+    return vectors
+
+
+def _match_small(searched: Searched, windows: Windows, search_range: int) -> Vectors:
+    """Full search on pictures a quarter the size, with windows twice as large, so that large motion is found."""
+    source, reference = _quarter_size(searched.source), _quarter_size(searched.reference)
+    size = max(windows.size // 2, 4)
+    around = (windows.size // 4 - size) // 2
+    small = Windows(
+        np.minimum(windows.tops // 4 + around, source.shape[0] - 1),
+        np.minimum(windows.lefts // 4 + around, source.shape[1] - 1),
+        size,
+    )
+    vectors = match_windows(source, reference, small, -(-search_range // 4))
+    limit = searched.limit_quarter_pel
+    return np.clip(4 * vectors.astype(np.int32), -limit, limit).astype(np.int16)
+
+
+def _quarter_size(plane: Plane) -> Plane:
+    """Means of 4 × 4 samples; what is left over at right and bottom is dropped."""
+    rows, columns = plane.shape[0] // 4, plane.shape[1] // 4
+    cells = plane[: 4 * rows, : 4 * columns].reshape(rows, 4, columns, 4)
+    means: Plane = ((cells.sum(axis=(1, 3), dtype=np.uint32) + 8) >> 4).astype(np.uint8)
+    return means
+
+
+def match_windows(source: Plane, reference: Plane, windows: Windows, search_range: int) -> Vectors:
+    """Full search in full samples: the least sum of absolute differences, ties to the shortest vector.
+
+    Returns quarter-pel int16 (tops, lefts, 2).
+    The reference goes on beyond its edges with its outermost samples.
     """
     padded = np.pad(reference, search_range, mode="edge")
+    vectors = np.zeros((len(windows.tops), len(windows.lefts), 2), np.int16)
     offsets = _shortest_first(search_range)
-    vectors = np.zeros((len(tops), len(lefts), 2), np.int16)
-    match_windows_kernel(source, padded, tops, lefts, size, search_range, offsets, vectors)
+    match_windows_kernel(
+        np.ascontiguousarray(source).reshape(-1),
+        source.shape,
+        padded.reshape(-1),
+        padded.shape[1],
+        windows,
+        search_range,
+        offsets,
+        vectors,
+    )
     return vectors
 
 
@@ -57,54 +153,30 @@ def _shortest_first(search_range: int) -> npt.NDArray[np.int32]:
 
 
 @kernel
-def sum_of_absolute_differences(
-    source: Plane,
-    top: Integer,
-    left: Integer,
-    rows: Integer,
-    columns: Integer,
-    padded: Plane,
-    y: Integer,
-    x: Integer,
-    bound: Integer,
-) -> Integer:
-    """SAD of a window against the one at (y, x) in ``padded``; stops after the row that reaches ``bound``."""
-    total = np.int32(0)  # 32 × 32 × 255 at most
-    for j in range(rows):
-        here = source[top + j, left : left + columns]
-        there = padded[y + j, x : x + columns]
-        line = np.int32(0)
-        for i in range(columns):
-            line += np.int32(abs(np.int32(np.int32(here[i]) - np.int32(there[i]))))
-        total += line
-        if total >= bound:
-            break
-    return total
-
-
-@kernel
 def match_windows_kernel(
     source: Plane,
+    shape: tuple[int, int],
     padded: Plane,
-    tops: npt.NDArray[np.int64],
-    lefts: npt.NDArray[np.int64],
-    size: Integer,
+    padded_stride: Integer,
+    windows: Windows,
     search_range: Integer,
     offsets: npt.NDArray[np.int32],
     vectors: Vectors,
 ) -> None:
-    """Try every offset for every window; ``offsets`` come shortest first."""
-    height, width = source.shape
-    for row in range(tops.size):
-        top = max(tops[row], 0)
-        rows = min(tops[row] + size, height) - top
-        for column in range(lefts.size):
-            left = max(lefts[column], 0)
-            columns = min(lefts[column] + size, width) - left
+    """Try every offset for every window; ``offsets`` come shortest first; ``source`` and ``padded`` are flat."""
+    height, width = shape
+    for row in range(windows.tops.size):
+        top = max(windows.tops[row], 0)
+        rows = min(windows.tops[row] + windows.size, height) - top
+        for column in range(windows.lefts.size):
+            left = max(windows.lefts[column], 0)
+            columns = min(windows.lefts[column] + windows.size, width) - left
             best: Integer = np.int32(0x7FFFFFFF)
             for k in range(offsets.shape[0]):
                 y, x = top + search_range + offsets[k, 0], left + search_range + offsets[k, 1]
-                sad = sum_of_absolute_differences(source, top, left, rows, columns, padded, y, x, best)
+                sad = rectangle_sad(
+                    source, top * width + left, width, padded, y * padded_stride + x, padded_stride, rows, columns, best
+                )
                 if sad < best:
                     best = sad
                     vectors[row, column, 0] = 4 * offsets[k, 0]
@@ -114,35 +186,105 @@ def match_windows_kernel(
 
 
 @kernel
-def refine_blocks(
+def exp_golomb_bits(value: Integer) -> Integer:
+    """Length of a signed number in an Exp-Golomb code, which follows the real cost of a difference well enough."""
+    bits = 1
+    rest = 2 * abs(value) + 1
+    while rest > 1:
+        rest >>= 1
+        bits += 2
+    return bits
+
+
+@kernel
+def try_window(
     source: Plane,
-    reference: Plane,
-    vectors: Vectors,
-    log2_cell: Integer,
+    shape: tuple[int, int],
+    planes: Plane,
+    layout: Layout,
+    window: tuple[int, int, int, int],
+    median: tuple[int, int],
+    dy: Integer,
+    dx: Integer,
+    rate_weight: float,
+) -> Any:
+    """Squared error + λ · bits of one vector for one window (top, left, rows, columns)."""
+    top, left, rows, columns = window
+    width = shape[1]
+    error = rectangle_sse(
+        source, top * width + left, width, planes, moved_offset(layout, top, left, dy, dx), layout[1], rows, columns
+    )
+    return error + rate_weight * (exp_golomb_bits(dy - median[0]) + exp_golomb_bits(dx - median[1]))
+
+
+@kernel
+def descend_windows(
+    source: Plane,
+    shape: tuple[int, int],
+    planes: Plane,
+    layout: Layout,
+    windows: Windows,
+    starts: npt.NDArray[np.int16],
     limit: Integer,
-    taps: npt.NDArray[np.int32],
+    sweeps: Integer,
+    vectors: Vectors,
 ) -> None:
-    """Move each vector to the best of its eight neighbours, half a sample away, then a quarter, in place."""
-    height, width = source.shape
-    scratch = np.empty_like(source)
-    for row in range(vectors.shape[0]):
-        for column in range(vectors.shape[1]):
-            top, left = row << log2_cell, column << log2_cell
-            rows, columns = min(1 << log2_cell, height - top), min(1 << log2_cell, width - left)
-            predict_block(reference, vectors, row, column, log2_cell, log2_cell, 2, 2, taps, scratch)
-            best: Integer = sum_of_absolute_differences(source, top, left, rows, columns, scratch, top, left, 1 << 30)
-            for step in (2, 1):
-                centre_y, centre_x = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-                best_y, best_x = centre_y, centre_x
-                for k in range(9):
-                    dy, dx = centre_y + step * (k // 3 - 1), centre_x + step * (k % 3 - 1)
-                    if k == 4 or abs(dy) > limit or abs(dx) > limit:
+    """Fill ``vectors``: the best candidate of each window, then downhill; in a second sweep all neighbours are known.
+
+    λ follows the mean squared error of the windows so far.
+    """
+    height, width = shape
+    error_so_far, samples_so_far = 0.0, 0
+    for sweep in range(sweeps):
+        for row in range(windows.tops.size):
+            top = max(windows.tops[row], 0)
+            rows = min(windows.tops[row] + windows.size, height) - top
+            for column in range(windows.lefts.size):
+                left = max(windows.lefts[column], 0)
+                columns = min(windows.lefts[column] + windows.size, width) - left
+                window = (top, left, rows, columns)
+                median = (
+                    median_prediction(vectors, row, column, 0),
+                    median_prediction(vectors, row, column, 1),
+                )
+                rate_weight = max(LEAST_LAMBDA, LAMBDA * error_so_far / max(samples_so_far, 1))
+                best_y, best_x = np.int32(0), np.int32(0)
+                best = try_window(source, shape, planes, layout, window, median, best_y, best_x, rate_weight)
+                for k in range(8):
+                    if k == 0 and sweep > 0:
+                        dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
+                    elif k < 2:
+                        dy, dx = np.int32(starts[k, row, column, 0]), np.int32(starts[k, row, column, 1])
+                    elif k == 2:
+                        dy, dx = np.int32(median[0]), np.int32(median[1])
+                    else:  # left, above, above right; right and below from the sweep before
+                        j = row - (k == 4) - (k == 5) + (k == 7)
+                        i = column - (k == 3) + (k == 5) + (k == 6)
+                        if j < 0 or i < 0 or i >= vectors.shape[1] or j >= vectors.shape[0]:
+                            continue
+                        if sweep == 0 and k >= 6:
+                            continue
+                        dy, dx = np.int32(vectors[j, i, 0]), np.int32(vectors[j, i, 1])
+                    dy, dx = min(max(dy, -limit), limit), min(max(dx, -limit), limit)
+                    if dy == best_y and dx == best_x:
                         continue
-                    vectors[row, column, 0] = dy
-                    vectors[row, column, 1] = dx
-                    predict_block(reference, vectors, row, column, log2_cell, log2_cell, 2, 2, taps, scratch)
-                    sad = sum_of_absolute_differences(source, top, left, rows, columns, scratch, top, left, best)
-                    if sad < best:
-                        best, best_y, best_x = sad, dy, dx
+                    cost = try_window(source, shape, planes, layout, window, median, dy, dx, rate_weight)
+                    if cost < best:
+                        best, best_y, best_x = cost, dy, dx
+                step = 32 if sweep == 0 else 4
+                while step >= 1:
+                    centre_y, centre_x = best_y, best_x
+                    for k in range(9):
+                        dy, dx = centre_y + step * (k // 3 - 1), centre_x + step * (k % 3 - 1)
+                        if k == 4 or abs(dy) > limit or abs(dx) > limit:
+                            continue
+                        cost = try_window(source, shape, planes, layout, window, median, dy, dx, rate_weight)
+                        if cost < best:
+                            best, best_y, best_x = cost, dy, dx
+                    if (best_y == centre_y and best_x == centre_x) or step < 4:
+                        step >>= 1
                 vectors[row, column, 0] = best_y
                 vectors[row, column, 1] = best_x
+                if sweep == 0:
+                    error_so_far += best
+                    samples_so_far += rows * columns

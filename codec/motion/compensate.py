@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.models import MotionModel
-from codec.motion.field import MotionField, Vectors
+from codec.motion.field import CellMode, Modes, MotionField, Vectors
 from codec.picture.planes import Picture, Plane, Subsampling
 
-__all__ = ["CATMULL_ROM_TAPS", "compensate", "compensate_plane"]
+__all__ = ["CATMULL_ROM_TAPS", "compensate", "compensate_plane", "plane_geometry"]
+
+Geometry = tuple[int, int, int, int]
+WARP, BLEND = int(CellMode.WARP), int(CellMode.BLEND)  # plain numbers, for kernels
 
 # Catmull-Rom at sixteenths of a sample, sum 128; phases 9…15 mirror 7…1 (spec 9.1)
 _FIRST_HALF: Final = (
@@ -49,20 +52,34 @@ def compensate_plane(field: MotionField, reference: Plane, subsampling: Subsampl
 
     In a subsampled plane the same vectors act on smaller cells, in units of an eighth of its samples.
     """
-    log2_cell = field.cell_size.bit_length() - 1
+    geometry = plane_geometry(field.cell_size, subsampling)
     prediction = np.empty_like(reference)
-    predict = predict_blocks if field.model is MotionModel.BLOCK else predict_mesh
-    predict(
-        reference,
-        field.vectors_quarter_pel,
-        log2_cell - subsampling.log2_y,
-        log2_cell - subsampling.log2_x,
-        2 - subsampling.log2_y,  # quarter luma samples to sixteenths of this plane's samples
-        2 - subsampling.log2_x,
-        CATMULL_ROM_TAPS,
-        prediction,
-    )
+    if field.model is MotionModel.BLOCK:
+        predict_blocks(reference, field.vectors_quarter_pel, geometry, CATMULL_ROM_TAPS, prediction)
+    else:
+        predict_mesh(
+            reference,
+            field.vectors_quarter_pel,
+            field.modes,
+            field.own_quarter_pel,
+            geometry,
+            CATMULL_ROM_TAPS,
+            prediction,
+        )
     return prediction
+
+
+def plane_geometry(cell_size: int, subsampling: Subsampling) -> Geometry:
+    """(sy, sx, ty, tx) of spec 7.1: log2 of a cell's rows and columns, and from quarters to the plane's sixteenths."""
+    log2_cell = cell_size.bit_length() - 1
+    log2_y, log2_x = subsampling
+    return log2_cell - log2_y, log2_cell - log2_x, 2 - log2_y, 2 - log2_x
+
+
+@kernel
+def clip_sample(value: Integer) -> Integer:
+    """0…255."""
+    return min(max(value, 0), 255)
 
 
 @kernel
@@ -89,87 +106,79 @@ def sample_sixteenth_pel(
 
 
 @kernel
-def predict_block(
+def move_rectangle(
     reference: Plane,
-    vectors: Vectors,
-    cell_row: Integer,
-    cell_column: Integer,
-    log2_rows: Integer,
-    log2_columns: Integer,
-    shift_y: Integer,
-    shift_x: Integer,
+    y0: Integer,
+    x0: Integer,
+    rows: Integer,
+    columns: Integer,
+    dy_sixteenth: Integer,
+    dx_sixteenth: Integer,
     taps: npt.NDArray[np.int32],
-    prediction: Plane,
+    target: Plane,
 ) -> None:
-    """Block prediction of one cell (spec 7.3): the reference moved by the cell's vector.
+    """Fill ``target[:rows, :columns]`` with the reference from (y0, x0) on, moved by one vector (spec 7.2).
 
     The two passes of the filter are apart, which gives the sums of `sample_sixteenth_pel` exactly.
     """
     height, width = reference.shape
-    y0, x0 = cell_row << log2_rows, cell_column << log2_columns
-    rows, columns = min(1 << log2_rows, height - y0), min(1 << log2_columns, width - x0)
-    dy = np.int32(vectors[cell_row, cell_column, 0]) << shift_y
-    dx = np.int32(vectors[cell_row, cell_column, 1]) << shift_x
-    top, left, row_phase, column_phase = y0 + (dy >> 4), x0 + (dx >> 4), dy & 15, dx & 15
-    if row_phase == 0 and column_phase == 0:
-        for j in range(rows):
-            row = _clamp(top + j, height - 1)
-            for i in range(columns):
-                prediction[y0 + j, x0 + i] = reference[row, _clamp(left + i, width - 1)]
-        return
+    top, left = y0 + (dy_sixteenth >> 4), x0 + (dx_sixteenth >> 4)
+    row_phase, column_phase = dy_sixteenth & 15, dx_sixteenth & 15
+    a0, a1, a2, a3 = taps[row_phase, 0], taps[row_phase, 1], taps[row_phase, 2], taps[row_phase, 3]
+    b0, b1, b2, b3 = taps[column_phase, 0], taps[column_phase, 1], taps[column_phase, 2], taps[column_phase, 3]
     lines = np.empty((rows + 3, columns), np.int32)
+    edge = np.empty(columns + 3, np.uint8)
+    inside = left >= 1 and left + columns + 2 <= width
     for j in range(rows + 3):
         row = _clamp(top + j - 1, height - 1)
+        if inside:
+            line = reference[row, left - 1 : left + columns + 2]
+        else:
+            for i in range(columns + 3):
+                edge[i] = reference[row, _clamp(left + i - 1, width - 1)]
+            line = edge[: columns + 3]
         for i in range(columns):
-            line = np.int32(0)
-            for k in range(4):
-                column = _clamp(left + i + k - 1, width - 1)
-                line += taps[column_phase, k] * np.int32(reference[row, column])
-            lines[j, i] = line
+            lines[j, i] = (
+                b0 * np.int32(line[i])
+                + b1 * np.int32(line[i + 1])
+                + b2 * np.int32(line[i + 2])
+                + b3 * np.int32(line[i + 3])
+            )
     for j in range(rows):
         for i in range(columns):
-            total = np.int32(8192)
-            for k in range(4):
-                total += taps[row_phase, k] * lines[j + k, i]
-            prediction[y0 + j, x0 + i] = _clamp(total >> 14, 255)
+            total: Integer = a0 * lines[j, i] + a1 * lines[j + 1, i] + a2 * lines[j + 2, i] + a3 * lines[j + 3, i]
+            target[j, i] = clip_sample(np.int32(total + 8192) >> 14)
 
 
 @kernel
 def predict_blocks(
-    reference: Plane,
-    vectors: Vectors,
-    log2_rows: Integer,
-    log2_columns: Integer,
-    shift_y: Integer,
-    shift_x: Integer,
-    taps: npt.NDArray[np.int32],
-    prediction: Plane,
+    reference: Plane, vectors: Vectors, geometry: Geometry, taps: npt.NDArray[np.int32], prediction: Plane
 ) -> None:
-    """Block prediction of a plane, cell by cell."""
+    """Block prediction of a plane (spec 7.3): every cell is the reference moved by its vector."""
+    log2_rows, log2_columns, shift_y, shift_x = geometry
+    height, width = reference.shape
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
-            predict_block(reference, vectors, row, column, log2_rows, log2_columns, shift_y, shift_x, taps, prediction)
+            y0, x0 = row << log2_rows, column << log2_columns
+            rows, columns = min(1 << log2_rows, height - y0), min(1 << log2_columns, width - x0)
+            dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
+            move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])
 
 
 @kernel
-def predict_mesh_cell(
+def warp_cell(
     reference: Plane,
     vectors: Vectors,
     cell_row: Integer,
     cell_column: Integer,
-    log2_rows: Integer,
-    log2_columns: Integer,
-    shift_y: Integer,
-    shift_x: Integer,
+    geometry: Geometry,
     taps: npt.NDArray[np.int32],
     prediction: Plane,
 ) -> None:
-    """Mesh prediction of one cell (spec 7.4): bilinear displacement between the cell's four nodes."""
+    """Prediction of a cell in mode WARP (spec 7.4): bilinear displacement between the cell's four nodes."""
+    log2_rows, log2_columns, shift_y, shift_x = geometry
     y0, x0 = cell_row << log2_rows, cell_column << log2_columns
-    rows, columns = (
-        min(1 << log2_rows, reference.shape[0] - y0),
-        min(1 << log2_columns, reference.shape[1] - x0),
-    )
+    rows, columns = min(1 << log2_rows, reference.shape[0] - y0), min(1 << log2_columns, reference.shape[1] - x0)
     down_y, down_x = log2_rows + log2_columns - shift_y, log2_rows + log2_columns - shift_x
     corners = vectors[cell_row : cell_row + 2, cell_column : cell_column + 2]
     for v in range(rows):
@@ -188,19 +197,62 @@ def predict_mesh_cell(
 
 
 @kernel
+def blend_cell(
+    reference: Plane,
+    vectors: Vectors,
+    cell_row: Integer,
+    cell_column: Integer,
+    geometry: Geometry,
+    taps: npt.NDArray[np.int32],
+    moved: npt.NDArray[np.uint8],
+    prediction: Plane,
+) -> None:
+    """Prediction of a cell in mode BLEND (spec 7.5): the reference moved by each node's vector, mixed bilinearly.
+
+    ``moved`` is room for four cells, uint8 (4, rows, columns).
+    """
+    log2_rows, log2_columns, shift_y, shift_x = geometry
+    y0, x0 = cell_row << log2_rows, cell_column << log2_columns
+    rows, columns = min(1 << log2_rows, reference.shape[0] - y0), min(1 << log2_columns, reference.shape[1] - x0)
+    for corner in range(4):
+        row, column = cell_row + (corner >> 1), cell_column + (corner & 1)
+        dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
+        move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, moved[corner])
+    down = log2_rows + log2_columns
+    half = np.int32(1 << (down - 1))
+    for v in range(rows):
+        below = np.int32(v)
+        above = np.int32((1 << log2_rows) - v)
+        for u in range(columns):
+            to_left = np.int32(u)
+            to_right = np.int32((1 << log2_columns) - u)
+            upper = to_right * np.int32(moved[0, v, u]) + to_left * np.int32(moved[1, v, u])
+            lower = to_right * np.int32(moved[2, v, u]) + to_left * np.int32(moved[3, v, u])
+            prediction[y0 + v, x0 + u] = np.int32(above * upper + below * lower + half) >> down
+
+
+@kernel
 def predict_mesh(
     reference: Plane,
     vectors: Vectors,
-    log2_rows: Integer,
-    log2_columns: Integer,
-    shift_y: Integer,
-    shift_x: Integer,
+    modes: Modes,
+    own: Vectors,
+    geometry: Geometry,
     taps: npt.NDArray[np.int32],
     prediction: Plane,
 ) -> None:
-    """Mesh prediction of a plane, cell by cell."""
-    for row in range(vectors.shape[0] - 1):
-        for column in range(vectors.shape[1] - 1):
-            predict_mesh_cell(
-                reference, vectors, row, column, log2_rows, log2_columns, shift_y, shift_x, taps, prediction
-            )
+    """Mesh prediction of a plane, cell by cell, each in its mode."""
+    log2_rows, log2_columns, shift_y, shift_x = geometry
+    moved = np.empty((4, 1 << log2_rows, 1 << log2_columns), np.uint8)
+    for row in range(modes.shape[0]):
+        for column in range(modes.shape[1]):
+            if modes[row, column] == WARP:
+                warp_cell(reference, vectors, row, column, geometry, taps, prediction)
+            elif modes[row, column] == BLEND:
+                blend_cell(reference, vectors, row, column, geometry, taps, moved, prediction)
+            else:
+                y0, x0 = row << log2_rows, column << log2_columns
+                rows = min(1 << log2_rows, reference.shape[0] - y0)
+                columns = min(1 << log2_columns, reference.shape[1] - x0)
+                dy, dx = np.int32(own[row, column, 0]) << shift_y, np.int32(own[row, column, 1]) << shift_x
+                move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])
