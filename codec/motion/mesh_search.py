@@ -36,7 +36,7 @@ OWN_BITS = 3.0  # the mode alone; the vector comes on top
 def search_mesh(searched: Searched, cell_size: int) -> MotionField:
     """Fit a mesh: block matches around nodes and cells, then nodes downhill and a mode for each cell, in turns.
 
-    What counts is squared error + λ · estimated bits, with λ = 1.4 × the mean squared error of the block matches.
+    What counts is squared error + λ · estimated bits, with λ a quarter of the mean squared error of the block matches.
     Cells start as BLEND; the descent looks WARP up at the nearest quarter sample, the choice of modes is exact.
     """
     height, width = searched.source.shape
