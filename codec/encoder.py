@@ -262,10 +262,20 @@ class Writer:
             picture.format.sample_format is not self.format.sample_format
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
+        if self._is_scene_cut(picture):
+            self._close_gop()
         self._pictures.append(picture)
         self._appended += 1
         if len(self._pictures) == self.settings.gop:
             self._close_gop()
+
+    def _is_scene_cut(self, picture: Picture) -> bool:
+        """Whether a GOP should end before ``picture``."""
+        if not (self._pictures and self.settings.scene_cut):
+            return False
+        from codec.motion.scene_cut import is_scene_cut
+
+        return is_scene_cut(luma(picture), luma(self._pictures[-1]))
 
     def _check_name(self, name: str | None) -> None:
         """Refuse a name that could not be read back."""

@@ -32,6 +32,7 @@ class Settings:
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32.
         search: largest displacement tried, in full luma samples each way, 0…256.
         run: pictures that share one packet's streams, 1…gop; a run never crosses a GOP.
+        scene_cut: whether a picture that has little to do with the one before starts a GOP.
         speed: ``slow``, ``medium`` or ``fast``: how thoroughly motion is searched.
 
     Raises:
@@ -46,6 +47,7 @@ class Settings:
     search: int = 32
     run: int = 1
     speed: Speed | str = Speed.MEDIUM
+    scene_cut: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
@@ -56,6 +58,8 @@ class Settings:
         _in_range("search", self.search, 0, MAX_SEARCH)
         _in_range("gop", self.gop, 1, MAX_GOP)
         _in_range("run", self.run, 1, MAX_GOP)
+        if not isinstance(self.scene_cut, bool):
+            raise ConfigError(f"scene_cut is True or False, not {self.scene_cut!r}")
         if self.step is not None:
             _in_range("step", self.step, 1, 255)
             if not self.residual_coder.has_step:

@@ -21,6 +21,7 @@ from PIL import Image
 
 import codec
 from codec import errors
+from codec.measure.synthetic import moving_sequence
 from codec.picture.planes import Picture
 
 ROOT = Path(codec.__file__).parents[1]
@@ -647,3 +648,17 @@ def test_locating_an_error_keeps_what_it_knows_already():
     error = codec.BitstreamError("rule", offset=3)
     assert error is error.located("a.mvz", 99)
     assert ("a.mvz", 3) == (error.path, error.offset)
+
+
+@pytest.mark.parametrize("scene_cut", [True, False])
+def test_a_scene_cut_starts_a_gop_if_wanted(scene_cut, tmp_path):
+    pictures = [picture for seed in (1, 2, 3) for picture in moving_sequence(208, 144, 4, seed)]
+    settings = codec.Settings(gop=32, scene_cut=scene_cut)
+    with codec.Writer(tmp_path / "a.mvz", (208, 144), "rgb", settings) as out:
+        for picture in pictures:
+            out.append(picture)
+    with codec.open(tmp_path / "a.mvz") as video:
+        types = "".join(picture.type.name for picture in video.info.pictures)
+        assert types == ("IPPPIPPPIPPP" if scene_cut else "IPPPPPPPPPPP")
+        for expected, decoded in zip(pictures, video.pictures(), strict=True):
+            assert expected.same_samples(decoded)

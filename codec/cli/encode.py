@@ -24,6 +24,7 @@ def main(options: argparse.Namespace) -> int:
         search=options.search,
         run=min(options.run, options.gop),
         speed=options.speed,
+        scene_cut=options.scene_cut,
     )
     with executor_of(options.jobs) as executor, progress_bar("encode", options.quiet) as progress:
         summary = codec.encode(

@@ -107,6 +107,12 @@ def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="pictures from one I picture to the next (default %(default)s)",
     )
     coding.add_argument(
+        "--scene-cut",
+        action=argparse.BooleanOptionalAction,
+        default=defaults.scene_cut,
+        help="start a GOP where a scene does (default: do)",
+    )
+    coding.add_argument(
         "--run",
         type=int,
         default=defaults.run,

@@ -15,7 +15,7 @@ from codec.motion.quarter_planes import Layout, QuarterPlanes, moved_offset, qua
 from codec.motion.vector_rows import rectangle_sad, rectangle_sse
 from codec.picture.planes import Plane
 
-__all__ = ["Searched", "Windows", "block_windows", "search_blocks", "search_windows"]
+__all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows", "shrink"]
 
 LAMBDA = 0.25  # × the mean squared error so far: what a bit of a vector may cost; at 1.4 files grow by 0.2…4 %
 LEAST_LAMBDA = 1.0  # the same for a match without error
@@ -101,7 +101,7 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
 
 def _match_small(searched: Searched, windows: Windows, search_range: int) -> Vectors:
     """Full search on pictures a quarter the size, with windows twice as large, so that large motion is found."""
-    source, reference = _quarter_size(searched.source), _quarter_size(searched.reference)
+    source, reference = shrink(searched.source), shrink(searched.reference)
     size = max(windows.size // 2, 4)
     around = (windows.size // 4 - size) // 2
     small = Windows(
@@ -114,16 +114,16 @@ def _match_small(searched: Searched, windows: Windows, search_range: int) -> Vec
     return np.clip(4 * vectors.astype(np.int32), -limit, limit).astype(np.int16)
 
 
-def _quarter_size(plane: Plane) -> Plane:
+def shrink(plane: Plane) -> Plane:
     """Means of 4 × 4 samples; what is left over at right and bottom is dropped."""
     small = np.empty((plane.shape[0] // 4, plane.shape[1] // 4), np.uint8)
-    fill_quarter_size(plane, small)
+    fill_shrunk(plane, small)
     return small
 
 
 @kernel
-def fill_quarter_size(plane: Plane, small: Plane) -> None:
-    """The loops of `_quarter_size`."""
+def fill_shrunk(plane: Plane, small: Plane) -> None:
+    """The loops of `shrink`."""
     for row in range(small.shape[0]):
         for column in range(small.shape[1]):
             total = np.int32(8)
