@@ -83,12 +83,17 @@ def assert_error_within_promise(source, path, settings):
 # ------------------------------------------------------------------------- every coder × motion × format × size
 
 
+def settings_of(**choices):
+    """Settings that make P pictures of noise and jumps too, which an encoder would take for scene cuts."""
+    return codec.Settings(scene_cut=False, **choices)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("motion", MOTIONS)
 @pytest.mark.parametrize(("residual", "step"), RESIDUALS)
 def test_error_stays_within_half_a_step(residual, step, motion, mode, moving, tmp_path):
     pictures = moving(mode, 37, 21, count=5)
-    settings = codec.Settings(residual=residual, motion=motion, step=step, gop=3, block=8, search=5)
+    settings = settings_of(residual=residual, motion=motion, step=step, gop=3, block=8, search=5)
     assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
 
 
@@ -97,7 +102,7 @@ def test_error_stays_within_half_a_step(residual, step, motion, mode, moving, tm
 def test_every_size_keeps_the_promise(residual, step, mode, moving, tmp_path):
     for (width, height), motion in product(SIZES, MOTIONS):
         pictures = moving(mode, width, height, count=3)
-        settings = codec.Settings(residual=residual, motion=motion, step=step, search=2)
+        settings = settings_of(residual=residual, motion=motion, step=step, search=2)
         assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
 
 
@@ -106,7 +111,7 @@ def test_every_size_keeps_the_promise(residual, step, mode, moving, tmp_path):
 def test_every_cell_size_keeps_the_promise(block, motion, moving, tmp_path):
     for mode in ("yuv420", "yuv422"):
         pictures = moving(mode, 35, 37, count=3)
-        settings = codec.Settings(residual="lossless", motion=motion, block=block, search=4)
+        settings = settings_of(residual="lossless", motion=motion, block=block, search=4)
         assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
 
 
@@ -117,13 +122,13 @@ def test_coarse_steps_keep_the_promise(residual, step, noise, tmp_path):
         replace(picture, planes=tuple(64 + plane // 2 for plane in picture.planes))
         for picture in noise("rgb", 23, 19, count=4)
     ]
-    settings = codec.Settings(residual=residual, motion="none", step=step)
+    settings = settings_of(residual=residual, motion="none", step=step)
     assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
 
 
 def test_half_a_step_is_reached_so_the_bound_is_tight(noise, tmp_path):
     pictures = noise("gray", 32, 32, count=2)
-    path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual="int8", motion="none", step=8))
+    path = write(tmp_path / "a.mvz", pictures, settings_of(residual="int8", motion="none", step=8))
     assert [2, 4] == [largest_error(*pair) for pair in zip(pictures, read(path), strict=True)]
 
 
@@ -131,7 +136,7 @@ def test_half_a_step_is_reached_so_the_bound_is_tight(noise, tmp_path):
 def test_without_a_step_p_pictures_lose_no_more_than_their_scale_implies(residual, noise, tmp_path):
     for values, motion in product((256, 2), MOTIONS):
         pictures = noise("rgb", 20, 18, count=4, values=values)
-        path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual=residual, motion=motion, block=8, search=2))
+        path = write(tmp_path / "a.mvz", pictures, settings_of(residual=residual, motion=motion, block=8, search=2))
         with codec.open(path) as video:
             for before, after, entry in zip(pictures, video.pictures(), video.info.pictures, strict=True):
                 assert all(1 <= step <= 515 / 256 for step in entry.steps)  # 515 = ⌈255 · 256 / 127⌉
@@ -144,7 +149,7 @@ def test_without_a_step_p_pictures_lose_no_more_than_their_scale_implies(residua
 def test_without_a_step_i_pictures_lose_no_more_than_their_scale_implies(residual, noise, tmp_path):
     for seed in (*range(40), 519, 736, 2062):  # the last three tempt int8 to saturate
         (picture,) = noise("gray", 6, 5, count=1, seed=seed)
-        path = write(tmp_path / "a.mvz", [picture], codec.Settings(residual=residual))
+        path = write(tmp_path / "a.mvz", [picture], settings_of(residual=residual))
         with codec.open(path) as video:
             assert largest_error(picture, video.picture(0)) <= int(max(video.info.pictures[0].steps) / 2 + 0.5)
 
@@ -152,14 +157,14 @@ def test_without_a_step_i_pictures_lose_no_more_than_their_scale_implies(residua
 def test_without_a_step_small_residuals_are_exact(moving, tmp_path):
     for residual in ("int8", "uint8"):
         pictures = moving("yuv420", 24, 17)
-        path = write(tmp_path / "a.mvz", pictures, codec.Settings(residual=residual))
+        path = write(tmp_path / "a.mvz", pictures, settings_of(residual=residual))
         assert all(map(Picture.same_samples, pictures, read(path)))
 
 
 def test_a_coarser_step_makes_a_smaller_file(moving, tmp_path):
     pictures = moving("rgb", 48, 48)
     sizes = [
-        write(tmp_path / "a.mvz", pictures, codec.Settings(residual="int8", step=step)).stat().st_size
+        write(tmp_path / "a.mvz", pictures, settings_of(residual="int8", step=step)).stat().st_size
         for step in (1, 4, 16)
     ]
     assert sorted(sizes, reverse=True) == sizes
@@ -198,7 +203,7 @@ def packet_pictures(path):
 )
 def test_runs_fill_gops_and_change_no_sample(gop, run, packets, motion, seven, tmp_path):
     for residual, step in (("lossless", None), ("uint8", 6)):
-        settings = codec.Settings(residual=residual, step=step, motion=motion, gop=gop, run=run)
+        settings = settings_of(residual=residual, step=step, motion=motion, gop=gop, run=run)
         path = write(tmp_path / "a.mvz", seven, settings)
         one_by_one = write(tmp_path / "b.mvz", seven, replace(settings, run=1))
         assert packets == packet_pictures(path)
@@ -208,7 +213,7 @@ def test_runs_fill_gops_and_change_no_sample(gop, run, packets, motion, seven, t
 
 @pytest.mark.parametrize("gop", [1, 3, 100])
 def test_i_pictures_open_each_gop(gop, seven, tmp_path):
-    path = write(tmp_path / "a.mvz", seven, codec.Settings(gop=gop))
+    path = write(tmp_path / "a.mvz", seven, settings_of(gop=gop))
     with codec.open(path) as video:
         assert [number % gop == 0 for number in range(7)] == [
             picture.type is PictureType.I for picture in video.info.pictures
@@ -218,7 +223,7 @@ def test_i_pictures_open_each_gop(gop, seven, tmp_path):
 def test_threads_give_the_same_bytes_and_pictures(moving, tmp_path):
     pictures = moving("yuv420", 26, 19, count=17)  # with GOPs of 2 more than may wait at once
     for motion, run in product(MOTIONS, (1, 2)):
-        settings = codec.Settings(residual="int8", step=4, motion=motion, gop=2, run=run)
+        settings = settings_of(residual="int8", step=4, motion=motion, gop=2, run=run)
         alone = write(tmp_path / "a.mvz", pictures, settings)
         with ThreadPoolExecutor(3) as executor:
             together = write(tmp_path / "b.mvz", pictures, settings, executor=executor)
@@ -229,7 +234,7 @@ def test_threads_give_the_same_bytes_and_pictures(moving, tmp_path):
 
 
 def test_processes_give_the_same_bytes_and_pictures(seven, tmp_path):
-    settings = codec.Settings(residual="uint8", step=4, motion="mesh", gop=3)
+    settings = settings_of(residual="uint8", step=4, motion="mesh", gop=3)
     alone = write(tmp_path / "a.mvz", seven, settings)
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
         apart = write(tmp_path / "b.mvz", seven, settings, executor=executor)
@@ -239,7 +244,7 @@ def test_processes_give_the_same_bytes_and_pictures(seven, tmp_path):
 
 
 def test_encoding_twice_gives_the_same_bytes(seven, tmp_path):
-    first, second = (write(tmp_path / name, seven, codec.Settings(motion="mesh")) for name in ("a.mvz", "b.mvz"))
+    first, second = (write(tmp_path / name, seven, settings_of(motion="mesh")) for name in ("a.mvz", "b.mvz"))
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -250,7 +255,7 @@ def test_encoding_twice_gives_the_same_bytes(seven, tmp_path):
 def test_names_come_back(run, flat, tmp_path):
     names = ["one.png", None, "drei-ü.png", "4" * 200, None, "six \udcff.png"]
     pictures = [replace(picture, name=name) for picture, name in zip(flat(1, 2, 3, 4, 5, 6), names, strict=True)]
-    path = write(tmp_path / "a.mvz", pictures, codec.Settings(run=run, gop=4))
+    path = write(tmp_path / "a.mvz", pictures, settings_of(run=run, gop=4))
     assert names == [picture.name for picture in read(path)]
     with codec.open(path) as video:
         assert names == [picture.name for picture in video.info.pictures]
@@ -258,13 +263,13 @@ def test_names_come_back(run, flat, tmp_path):
 
 @pytest.mark.parametrize("rate", [25, Fraction(30000, 1001), Fraction(1, 3), Fraction(2**32 - 1)])
 def test_the_rate_comes_back(rate, flat, tmp_path):
-    with codec.open(write(tmp_path / "a.mvz", flat(1), codec.Settings(), rate=rate)) as video:
+    with codec.open(write(tmp_path / "a.mvz", flat(1), settings_of(), rate=rate)) as video:
         assert rate == video.rate
 
 
 def test_metadata_comes_back_beside_the_encoders_name(flat, tmp_path):
     metadata = {"title": "Größe", "empty": "", "k" * 255: "v" * 65535}
-    with codec.open(write(tmp_path / "a.mvz", flat(1), codec.Settings(), metadata=metadata)) as video:
+    with codec.open(write(tmp_path / "a.mvz", flat(1), settings_of(), metadata=metadata)) as video:
         assert {"encoder": f"mvz {codec.__version__}"} | metadata == video.metadata
 
 
@@ -277,13 +282,13 @@ def test_colour_comes_back(moving, tmp_path):
     ):
         picture_format = PictureFormat(6, 4, SampleFormat.YUV420, colour)
         picture = replace(moving("yuv420", 6, 4, count=1)[0], format=picture_format)
-        with codec.open(write(tmp_path / "a.mvz", [picture], codec.Settings())) as video:
+        with codec.open(write(tmp_path / "a.mvz", [picture], settings_of())) as video:
             assert picture_format == video.format
             assert picture_format == video.picture(0).format
 
 
 def test_settings_come_back_in_the_header(flat, tmp_path):
-    settings = codec.Settings(residual="uint8", motion="mesh", block=8, search=7, gop=12)
+    settings = settings_of(residual="uint8", motion="mesh", block=8, search=7, gop=12)
     with codec.open(write(tmp_path / "a.mvz", flat(1), settings)) as video:
         header = video.info.header
     assert ("uint8", "mesh", 8, 4 * 7, 12) == (
@@ -299,7 +304,7 @@ def test_settings_come_back_in_the_header(flat, tmp_path):
 def test_every_byte_of_the_file_is_accounted_for(run, seven, tmp_path):
     pictures = [replace(picture, name=f"{number}.png") for number, picture in enumerate(seven)]
     for motion in MOTIONS:
-        path = write(tmp_path / "a.mvz", pictures, codec.Settings(motion=motion, run=run, gop=4))
+        path = write(tmp_path / "a.mvz", pictures, settings_of(motion=motion, run=run, gop=4))
         with codec.open(path) as video:
             info = video.info
         assert path.stat().st_size == info.file_bytes == sum(info.bytes.values())
@@ -323,7 +328,7 @@ def checkerboard(first, second, size):
 @pytest.mark.parametrize("residual", ["lossless", "float16"])
 def test_saturated_pictures_are_exact(residual, motion, flat, noise, tmp_path):
     boards = [Picture.from_array(checkerboard(*ends, (21, 18))) for ends in ((0, 255), (255, 0), (0, 255))]
-    settings = codec.Settings(residual=residual, motion=motion, block=8, search=3)
+    settings = settings_of(residual=residual, motion=motion, block=8, search=3)
     for pictures in (
         flat(0, 255, 0, 255, size=(18, 21)),
         flat(255, 0, 255, size=(18, 21)),
@@ -336,14 +341,14 @@ def test_saturated_pictures_are_exact(residual, motion, flat, noise, tmp_path):
 
 def test_int8_reaches_a_far_value_in_as_many_pictures_as_its_levels_need(flat, tmp_path):
     rising, falling = flat(0, 255, 255, 255), flat(255, 0, 0, 0)
-    settings = codec.Settings(residual="int8", motion="none", step=1)
+    settings = settings_of(residual="int8", motion="none", step=1)
     # each picture gets 127 nearer when the value rises, 128 when it falls
     assert [0, 127, 254, 255] == [int(p.planes[0][0, 0]) for p in read(write(tmp_path / "a.mvz", rising, settings))]
     assert [255, 127, 0, 0] == [int(p.planes[0][0, 0]) for p in read(write(tmp_path / "a.mvz", falling, settings))]
 
 
 def test_uint8_moves_its_zero_point_where_int8_must_cut(flat, tmp_path):
-    settings = codec.Settings(residual="uint8", motion="none", step=1)
+    settings = settings_of(residual="uint8", motion="none", step=1)
     for pictures in (flat(0, 255, 0, 255), flat(255, 0, 255)):
         assert all(map(Picture.same_samples, pictures, read(write(tmp_path / "a.mvz", pictures, settings))))
 
@@ -353,7 +358,7 @@ def test_uint8_moves_its_zero_point_where_int8_must_cut(flat, tmp_path):
 def test_a_still_after_saturation_converges(residual, step, motion, noise, tmp_path):
     before, still = noise("yuv420", 19, 17, count=2, values=2)
     pictures = [before, still, still, still, still]
-    settings = codec.Settings(residual=residual, motion=motion, step=step, block=8, search=3)
+    settings = settings_of(residual=residual, motion=motion, step=step, block=8, search=3)
     decoded = read(write(tmp_path / "a.mvz", pictures, settings))
     assert largest_error(still, decoded[-1]) <= step // 2
 
@@ -361,7 +366,7 @@ def test_a_still_after_saturation_converges(residual, step, motion, noise, tmp_p
 def test_a_saturated_checkerboard_that_flips_decodes_to_the_encoders_loop(tmp_path):
     pictures = [Picture.from_array(checkerboard(*ends, (17, 18))) for ends in ((0, 255), (255, 0)) * 3]
     for residual, motion in product(("int8", "uint8"), MOTIONS):
-        settings = codec.Settings(residual=residual, motion=motion, step=1, block=4, search=0, run=2)
+        settings = settings_of(residual=residual, motion=motion, step=1, block=4, search=0, run=2)
         decoded = read(write(tmp_path / "a.mvz", pictures, settings))  # each is held against its CRC-32
         assert 6 == len(decoded)
 
@@ -371,7 +376,7 @@ def test_vectors_at_the_search_limit_point_outside_the_picture(motion, moving, t
     (wide,) = moving("gray", 60, 60, count=1)
     # the second picture shows what lies 15 further down and right: at the far edges, samples that nobody has
     pictures = [Picture.from_array(wide.planes[0][y : y + 40, y : y + 40]) for y in (0, 15)]
-    settings = codec.Settings(motion=motion, block=8, search=15)
+    settings = settings_of(motion=motion, block=8, search=15)
     path = write(tmp_path / "a.mvz", pictures, settings)
     (vectors,) = vectors_of(path)
     assert 4 * 15 == np.abs(vectors).max()
@@ -382,7 +387,7 @@ def test_vectors_at_the_search_limit_point_outside_the_picture(motion, moving, t
 def test_a_search_far_beyond_a_small_picture_is_harmless(motion, noise, tmp_path):
     for mode, (width, height) in product(("gray", "yuv420"), ((1, 1), (5, 3))):
         pictures = noise(mode, width, height, count=3)
-        settings = codec.Settings(motion=motion, block=4, search=256 if motion == "block" else 64)
+        settings = settings_of(motion=motion, block=4, search=256 if motion == "block" else 64)
         assert all(map(Picture.same_samples, pictures, read(write(tmp_path / "a.mvz", pictures, settings))))
 
 
@@ -391,5 +396,5 @@ def test_real_pictures_are_exact(motion, clips, tmp_path):
     path = tmp_path / "a.mvz"
     with open_source(clips / "foreman_352x288.y4m") as source:
         pictures = [picture for _, picture in zip(range(3), source, strict=False)]
-    write(path, pictures, codec.Settings(motion=motion))
+    write(path, pictures, settings_of(motion=motion))
     assert all(map(Picture.same_samples, pictures, read(path)))
