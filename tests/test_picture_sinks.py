@@ -188,7 +188,7 @@ def test_pictures_without_names_are_numbered_from_first(tmp_path):
     "hostile",
     [
         "../out.png",
-        "/tmp/out.png",
+        "/elsewhere/out.png",
         "..",
         ".",
         "",
