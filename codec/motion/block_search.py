@@ -164,6 +164,17 @@ def _shortest_first(search_range: int) -> npt.NDArray[np.int32]:
 
 
 @kernel
+def window_rectangle(
+    shape: tuple[int, int], windows: Windows, row: Integer, column: Integer
+) -> tuple[Integer, Integer, Integer, Integer]:
+    """(top, left, rows, columns) of a window, cut to a picture of ``shape``."""
+    first_row: Integer = windows.tops[row]
+    first_column: Integer = windows.lefts[column]
+    top, left = max(first_row, 0), max(first_column, 0)
+    return top, left, min(first_row + windows.size, shape[0]) - top, min(first_column + windows.size, shape[1]) - left
+
+
+@kernel
 def match_windows_kernel(
     source: Plane,
     shape: tuple[int, int],
@@ -175,13 +186,10 @@ def match_windows_kernel(
     vectors: Vectors,
 ) -> None:
     """Try every offset for every window; ``offsets`` come shortest first; ``source`` and ``padded`` are flat."""
-    height, width = shape
+    width = shape[1]
     for row in range(windows.tops.size):
-        top = max(windows.tops[row], 0)
-        rows = min(windows.tops[row] + windows.size, height) - top
         for column in range(windows.lefts.size):
-            left = max(windows.lefts[column], 0)
-            columns = min(windows.lefts[column] + windows.size, width) - left
+            top, left, rows, columns = window_rectangle(shape, windows, row, column)
             best: Integer = np.int32(0x7FFFFFFF)
             for k in range(offsets.shape[0]):
                 y, x = top + search_range + offsets[k, 0], left + search_range + offsets[k, 1]
@@ -244,16 +252,11 @@ def descend_windows(
 
     λ follows the mean squared error of the windows so far.
     """
-    height, width = shape
     error_so_far, samples_so_far = 0.0, 0
     for sweep in range(sweeps):
         for row in range(windows.tops.size):
-            top = max(windows.tops[row], 0)
-            rows = min(windows.tops[row] + windows.size, height) - top
             for column in range(windows.lefts.size):
-                left = max(windows.lefts[column], 0)
-                columns = min(windows.lefts[column] + windows.size, width) - left
-                window = (top, left, rows, columns)
+                window = window_rectangle(shape, windows, row, column)
                 median = (
                     median_prediction(vectors, row, column, 0),
                     median_prediction(vectors, row, column, 1),
@@ -300,4 +303,4 @@ def descend_windows(
                 vectors[row, column, 1] = best_x
                 if sweep == 0:
                     error_so_far += best
-                    samples_so_far += rows * columns
+                    samples_so_far += window[2] * window[3]

@@ -151,16 +151,23 @@ def move_rectangle(
 
 
 @kernel
+def cell_rectangle(
+    shape: tuple[int, int], geometry: Geometry, row: Integer, column: Integer
+) -> tuple[Integer, Integer, Integer, Integer]:
+    """(top, left, rows, columns) of a cell, cut to a plane of ``shape`` (spec 7.1)."""
+    top, left = row << geometry[0], column << geometry[1]
+    return top, left, min(1 << geometry[0], shape[0] - top), min(1 << geometry[1], shape[1] - left)
+
+
+@kernel
 def predict_blocks(
     reference: Plane, vectors: Vectors, geometry: Geometry, taps: npt.NDArray[np.int32], prediction: Plane
 ) -> None:
     """Block prediction of a plane (spec 7.3): every cell is the reference moved by its vector."""
-    log2_rows, log2_columns, shift_y, shift_x = geometry
-    height, width = reference.shape
+    _, _, shift_y, shift_x = geometry
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
-            y0, x0 = row << log2_rows, column << log2_columns
-            rows, columns = min(1 << log2_rows, height - y0), min(1 << log2_columns, width - x0)
+            y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, row, column)
             dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
             move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])
 
@@ -177,8 +184,7 @@ def warp_cell(
 ) -> None:
     """Prediction of a cell in mode WARP (spec 7.4): bilinear displacement between the cell's four nodes."""
     log2_rows, log2_columns, shift_y, shift_x = geometry
-    y0, x0 = cell_row << log2_rows, cell_column << log2_columns
-    rows, columns = min(1 << log2_rows, reference.shape[0] - y0), min(1 << log2_columns, reference.shape[1] - x0)
+    y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, cell_row, cell_column)
     down_y, down_x = log2_rows + log2_columns - shift_y, log2_rows + log2_columns - shift_x
     corners = vectors[cell_row : cell_row + 2, cell_column : cell_column + 2]
     for v in range(rows):
@@ -212,8 +218,7 @@ def blend_cell(
     ``moved`` is room for four cells, uint8 (4, rows, columns).
     """
     log2_rows, log2_columns, shift_y, shift_x = geometry
-    y0, x0 = cell_row << log2_rows, cell_column << log2_columns
-    rows, columns = min(1 << log2_rows, reference.shape[0] - y0), min(1 << log2_columns, reference.shape[1] - x0)
+    y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, cell_row, cell_column)
     for corner in range(4):
         row, column = cell_row + (corner >> 1), cell_column + (corner & 1)
         dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
@@ -251,8 +256,6 @@ def predict_mesh(
             elif modes[row, column] == BLEND:
                 blend_cell(reference, vectors, row, column, geometry, taps, moved, prediction)
             else:
-                y0, x0 = row << log2_rows, column << log2_columns
-                rows = min(1 << log2_rows, reference.shape[0] - y0)
-                columns = min(1 << log2_columns, reference.shape[1] - x0)
+                y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, row, column)
                 dy, dx = np.int32(own[row, column, 0]) << shift_y, np.int32(own[row, column, 1]) << shift_x
                 move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])

@@ -18,7 +18,7 @@ from codec.motion.block_search import (
     exp_golomb_bits,
     search_windows,
 )
-from codec.motion.compensate import CATMULL_ROM_TAPS, plane_geometry, warp_cell
+from codec.motion.compensate import CATMULL_ROM_TAPS, Geometry, cell_rectangle, plane_geometry, warp_cell
 from codec.motion.field import CellMode, Modes, MotionField, Vectors, corner_means, grid_shape
 from codec.motion.median import median_prediction
 from codec.motion.quarter_planes import Layout, moved_offset
@@ -70,9 +70,6 @@ def search_mesh(searched: Searched, cell_size: int) -> MotionField:
     return MotionField(MotionModel.MESH, cell_size, vectors, modes, own)
 
 
-Geometry = tuple[int, int, int, int]
-
-
 @kernel
 def moved_cell_sse(
     source: Plane,
@@ -85,9 +82,8 @@ def moved_cell_sse(
     dx: Integer,
 ) -> Integer:
     """Squared error of one cell moved by one vector."""
-    height, width = source.shape
-    top, left = row << geometry[0], column << geometry[1]
-    rows, columns = min(1 << geometry[0], height - top), min(1 << geometry[1], width - left)
+    width = source.shape[1]
+    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
     there = moved_offset(layout, top, left, dy, dx)
     return rectangle_sse(source.reshape(-1), top * width + left, width, planes, there, layout[1], rows, columns)
 
@@ -114,10 +110,8 @@ def blend_cell_sse(
     column: Integer,
 ) -> Integer:
     """Squared error of one cell in mode BLEND, exact."""
-    height, width = source.shape
     log2_cell = geometry[0]
-    top, left = row << log2_cell, column << log2_cell
-    rows, columns = min(1 << log2_cell, height - top), min(1 << log2_cell, width - left)
+    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
     stride = layout[1]
     a = moved_offset(layout, top, left, np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1]))
     b = moved_offset(layout, top, left, np.int32(vectors[row, column + 1, 0]), np.int32(vectors[row, column + 1, 1]))
@@ -159,11 +153,9 @@ def warp_cell_sse(
     column: Integer,
 ) -> Integer:
     """Squared error of one cell in mode WARP with displacements rounded to quarter samples: fast, near enough."""
-    height, width = source.shape
     plane_size, stride, border = layout
     log2_cell = geometry[0]
-    top, left = row << log2_cell, column << log2_cell
-    rows, columns = min(1 << log2_cell, height - top), min(1 << log2_cell, width - left)
+    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
     size, down = np.int32(1 << log2_cell), np.int32(2 * log2_cell)
     half = np.int32(1 << (2 * log2_cell - 1))
     total = np.int32(0)
@@ -301,13 +293,12 @@ def choose_modes(
     """Give every cell the mode of least squared error + λ · bits; returns the squared error, which is exact."""
     total = 0.0
     scratch = np.empty_like(source)
-    height, width = source.shape
+    width = source.shape[1]
     for row in range(modes.shape[0]):
         for column in range(modes.shape[1]):
             blend_error = blend_cell_sse(source, planes, layout, geometry, vectors, row, column)
             blend = blend_error + rate_weight * MODE_BITS
-            top, left = row << geometry[0], column << geometry[1]
-            rows, columns = min(1 << geometry[0], height - top), min(1 << geometry[1], width - left)
+            top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
             warp_cell(reference, vectors, row, column, geometry, taps, scratch)
             offset = top * width + left
             error = rectangle_sse(source.reshape(-1), offset, width, scratch.reshape(-1), offset, width, rows, columns)
