@@ -11,10 +11,11 @@ from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes,
 
 import codec
 from codec.bitstream import schema
-from codec.bitstream.frames import byte_planes, zigzag
+from codec.bitstream.frames import decompress
+from codec.bitstream.level_streams import subtract_green
 from codec.bitstream.limits import Limits
+from codec.bitstream.motion_streams import pack_vectors
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
-from codec.bitstream.streams import subtract_green
 from codec.coded import MotionField, Quantiser, SequenceHeader
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import CATMULL_ROM_TAPS, sample_sixteenth_pel
@@ -121,8 +122,10 @@ def test_limits_are_those_of_the_spec():
 def test_the_example_of_vectors_holds():
     dy = np.array([[4, 4, 0], [8, 4, 0]], np.int16)
     field = MotionField(MotionModel.BLOCK, 16, np.stack([dy, 0 * dy], axis=-1))
-    expected = re.search(r"example: vectors .* -> ([0-9a-f ]+) -->", SPEC)[1].strip()
-    assert byte_planes(zigzag(field.differences()[:, :, 0].ravel())).hex(" ") == expected
+    flags, values = re.search(r"example: vectors .* -> ([0-9a-f ]+) \| ([0-9a-f ]+) -->", SPEC).groups()
+    streams = pack_vectors(field.differences().reshape(-1, 2))
+    assert decompress(streams[StreamId.VECTOR_FLAGS], 2).hex(" ") == flags
+    assert decompress(streams[StreamId.VECTOR_VALUES], 4).hex(" ") == values
 
 
 def test_the_example_of_levels_holds():

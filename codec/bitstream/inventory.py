@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
-from codec.bitstream.payloads import compressed_streams
+from codec.bitstream.payloads import compressed_streams, run_quantisers
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
-from codec.bitstream.streams import checked_lengths, picture_shares, unpack_names
+from codec.bitstream.streams import check_streams, picture_shares, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType
 
@@ -149,19 +149,19 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
     count = len(types)
     streams = compressed_streams(raw)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
-    container.checked(packet, lambda: checked_lengths(header, types, streams, container.limits))
-    shares = (
-        container.checked(packet, lambda: picture_shares(header, types, streams, container.limits))
-        if count > 1
-        else dict.fromkeys(streams, np.ones(1))
-    )
+    container.checked(packet, lambda: check_streams(header, types, streams, container.limits))
+    shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))
+    if count > 1:
+        quantisers = run_quantisers(header, raw)
+        shares |= container.checked(packet, lambda: picture_shares(header, types, quantisers, streams))
     framing = PACKET_OVERHEAD + len(packet.payload) - len(raw.data)
     totals["headers"] += framing
     per_picture = {component: np.zeros(count) for component in COMPONENTS}
     per_picture["headers"] += framing / count
     for stream, frame in streams.items():
-        totals[COMPONENT_OF[stream]] += len(frame)
-        per_picture[COMPONENT_OF[stream]] += len(frame) * shares[stream]
+        component = COMPONENT_OF[stream]
+        totals[component] += len(frame)
+        per_picture[component] += len(frame) * shares[component]
     return [
         PictureEntry(
             entry.first_picture + number,

@@ -2,78 +2,117 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes, unzigzag, zigzag
+from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.symbols import join_digits, split_digits, unzigzag, zigzag
 from codec.coded import CellMode, Modes, MotionField, SequenceHeader
 from codec.errors import BitstreamError
 from codec.models import MotionModel
 
-__all__ = ["pack_fields", "unpack_fields", "unpack_modes"]
+__all__ = ["pack_fields", "unpack_fields", "unpack_motion"]
+
+Differences = npt.NDArray[np.int16]
+
+FLAGS_A_BYTE = 4  # of two bits each
+MODES_A_BYTE = 3  # of three each; five a byte cost 4 % more, one a byte 9 %
 
 
 def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:
-    """The streams of the P pictures' motion (spec 6.3, 6.6), in the order of the file."""
-    streams: dict[StreamId, bytes] = {}
+    """The streams of the P pictures' motion, in the order of the file."""
     if not fields:
-        return streams
-    for component, stream in enumerate((StreamId.MOTION_Y, StreamId.MOTION_X)):
-        values = np.concatenate([field.differences()[:, :, component].ravel() for field in fields])
-        streams[stream] = compress(byte_planes(zigzag(values)))
+        return {}
+    nodes = [field.differences().reshape(-1, 2) for field in fields]
+    streams = pack_vectors(np.concatenate(nodes + [field.own_differences() for field in fields]))
     if fields[0].model is MotionModel.MESH:
-        streams[StreamId.MODES] = compress(np.concatenate([field.modes.ravel() for field in fields]).tobytes())
-        own = np.concatenate([field.own_differences() for field in fields])
-        for component, stream in enumerate((StreamId.OWN_Y, StreamId.OWN_X)):
-            if own.size:
-                streams[stream] = compress(byte_planes(zigzag(own[:, component])))
+        modes = np.concatenate([field.modes.ravel() for field in fields])
+        streams[StreamId.MODES] = compress(join_digits(modes, len(CellMode), MODES_A_BYTE))
     return streams
 
 
-def unpack_fields(
-    header: SequenceHeader, lengths: dict[StreamId, int], streams: dict[StreamId, bytes]
-) -> list[MotionField]:
-    """The motion fields of the P pictures of a run, in order; the inverse of `pack_fields`."""
-    if StreamId.MOTION_Y not in lengths:
-        return []
+def pack_vectors(differences: Differences) -> dict[StreamId, bytes]:
+    """VECTOR_FLAGS, which components differ from their prediction, and VECTOR_VALUES, by how much (spec 6.3)."""
+    symbols = zigzag(differences)
+    differs = symbols > 0
+    streams = {StreamId.VECTOR_FLAGS: compress(join_digits(2 * differs[:, 0] + differs[:, 1], 4, FLAGS_A_BYTE))}
+    values = symbols[differs] - 1
+    if values.size:
+        narrow = values.max() < 256
+        streams[StreamId.VECTOR_VALUES] = compress(byte_planes(values.astype("<u1" if narrow else "<u2")))
+    return streams
+
+
+def unpack_vectors(count: int, streams: dict[StreamId, bytes]) -> Differences:
+    """The inverse of `pack_vectors` for ``count`` vectors."""
+    flags = unpack_digits(streams[StreamId.VECTOR_FLAGS], 4, FLAGS_A_BYTE, count)
+    differs = np.stack([flags >> 1, flags & 1], axis=-1) == 1
+    values = int(np.count_nonzero(differs))
+    if (StreamId.VECTOR_VALUES in streams) != (values > 0):
+        raise BitstreamError(f"VECTOR_VALUES is {'missing' if values else 'there'} for {values} values")
+    symbols = np.zeros((count, 2), np.int32)
+    if values:
+        data = decompress(streams[StreamId.VECTOR_VALUES], values, 2 * values)
+        symbols[differs] = from_byte_planes(data, np.dtype(f"<u{len(data) // values}")).astype(np.int32) + 1
+    return unzigzag(symbols)
+
+
+def unpack_digits(frame: bytes, base: int, digits_a_byte: int, count: int) -> npt.NDArray[np.uint8]:
+    """``count`` digits from a frame of `join_digits`."""
+    size = -(-count // digits_a_byte)
+    return split_digits(decompress(frame, size), base, digits_a_byte, count)
+
+
+class CodedMotion(NamedTuple):
+    """What the streams of a run say about its P pictures, before any prediction of vectors.
+
+    Attributes:
+        nodes: differences of the grids' vectors, int16 (pictures, rows, columns, 2).
+        modes: of cells, uint8 (pictures, cell rows, cell columns); of blocks (pictures, 0, 0).
+        own: differences of each picture's own vectors, int16 (own cells, 2).
+    """
+
+    nodes: Differences
+    modes: Modes
+    own: list[Differences]
+
+
+def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> CodedMotion:
+    """The motion of the ``predicted`` P pictures of a run; the inverse of `pack_fields` but for predictions."""
+    if not predicted or header.motion is MotionModel.NONE:
+        return CodedMotion(np.zeros((0, 0, 0, 2), np.int16), np.zeros((0, 0, 0), np.uint8), [])
+    nodes = predicted * math.prod(header.grid_shape)
+    modes = unpack_modes(header, predicted, streams)
+    own_counts = np.count_nonzero(modes == CellMode.OWN, axis=(1, 2))
+    differences = unpack_vectors(nodes + int(own_counts.sum()), streams)
+    own = np.split(differences[nodes:], np.cumsum(own_counts)[:-1])
+    return CodedMotion(differences[:nodes].reshape(predicted, *header.grid_shape, 2), modes, own)
+
+
+def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> list[MotionField]:
+    """The motion fields of the ``predicted`` P pictures of a run, in order; the inverse of `pack_fields`."""
+    motion = unpack_motion(header, predicted, streams)
     limit = header.vector_limit_quarter_pel
-    differences = unpack_vectors(streams, (StreamId.MOTION_Y, StreamId.MOTION_X), lengths[StreamId.MOTION_Y])
     try:
-        fields = [
-            MotionField.from_differences(header.motion, header.cell_size, field, limit)
-            for field in differences.reshape(-1, *header.grid_shape, 2)
-        ]
+        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, limit) for nodes in motion.nodes]
         if header.motion is not MotionModel.MESH:
             return fields
-        modes = unpack_modes(header, lengths, streams)
-        counts = np.count_nonzero(modes == CellMode.OWN, axis=(1, 2))
-        own = unpack_vectors(streams, (StreamId.OWN_Y, StreamId.OWN_X), 2 * int(counts.sum()))
-        parts = np.split(own, np.cumsum(counts)[:-1])
         return [
-            field.with_modes(cell_modes, part, limit)
-            for field, cell_modes, part in zip(fields, modes, parts, strict=True)
+            field.with_modes(modes, own, limit)
+            for field, modes, own in zip(fields, motion.modes, motion.own, strict=True)
         ]
     except ValueError as error:
         raise BitstreamError(str(error)) from error
 
 
-def unpack_vectors(
-    streams: dict[StreamId, bytes], ids: tuple[StreamId, StreamId], length: int
-) -> npt.NDArray[np.int16]:
-    """Differences of vectors from the streams of their two components, int16 (vectors, 2) (spec 6.3)."""
-    if [stream in streams for stream in ids] != [length > 0] * 2:
-        raise BitstreamError(f"{ids[0].name} and {ids[1].name} are there where no vector needs them, or missing")
-    if not length:
-        return np.zeros((0, 2), np.int16)
-    symbols = [from_byte_planes(decompress(streams[stream], length, length), np.dtype("<u2")) for stream in ids]
-    return np.stack([unzigzag(component) for component in symbols], axis=-1)
-
-
-def unpack_modes(header: SequenceHeader, lengths: dict[StreamId, int], streams: dict[StreamId, bytes]) -> Modes:
-    """Modes of the cells of a run's P pictures, uint8 (P pictures, rows, columns) (spec 6.6)."""
-    length = lengths[StreamId.MODES]
-    modes = np.frombuffer(decompress(streams[StreamId.MODES], length, length), np.uint8)
-    if int(modes.max()) > max(CellMode):
-        raise BitstreamError(f"a cell mode is {int(modes.max())}; it lies in 0…{max(CellMode):d}")
-    return modes.reshape(-1, *header.cell_shape)
+def unpack_modes(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> Modes:
+    """Modes of the cells of a run's P pictures, uint8 (P pictures, rows, columns), which blocks have none of."""
+    if header.motion is not MotionModel.MESH:
+        return np.zeros((predicted, 0, 0), np.uint8)
+    count = predicted * math.prod(header.cell_shape)
+    modes = unpack_digits(streams[StreamId.MODES], len(CellMode), MODES_A_BYTE, count)
+    return modes.reshape(predicted, *header.cell_shape)

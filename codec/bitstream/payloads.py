@@ -27,6 +27,7 @@ __all__ = [
     "pack_run",
     "parse",
     "parse_run",
+    "run_quantisers",
     "unpack_header",
     "unpack_index",
     "unpack_metadata",
@@ -175,12 +176,16 @@ def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_
     """
     raw = parse_run(header, payload)
     types = [models.PictureType(picture.type) for picture in raw.pictures]
+    pictures, names = unpack_streams(header, types, run_quantisers(header, raw), compressed_streams(raw), limits)
+    return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
+
+
+def run_quantisers(header: SequenceHeader, raw: Any) -> list[tuple[Quantiser, ...]]:
+    """The quantisers of each picture's planes, in a packet that `parse_run` accepted."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
-    quantisers = [
+    return [
         tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default for picture in raw.pictures
     ]
-    pictures, names = unpack_streams(header, types, quantisers, compressed_streams(raw), limits)
-    return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
 
 
 def compressed_streams(raw: Any) -> dict[StreamId, bytes]:

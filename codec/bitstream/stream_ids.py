@@ -11,11 +11,9 @@ class StreamId(enum.IntEnum):
     """What a stream holds (spec 6.1); the value is its id in the file."""
 
     NAMES = 0
-    MOTION_Y = 1
-    MOTION_X = 2
+    VECTOR_FLAGS = 1
+    VECTOR_VALUES = 2
     MODES = 3
-    OWN_Y = 4
-    OWN_X = 5
     RESIDUAL_0 = 16
     RESIDUAL_1 = 17
     RESIDUAL_2 = 18
@@ -23,11 +21,9 @@ class StreamId(enum.IntEnum):
 
 COMPONENT_OF = {
     StreamId.NAMES: "headers",
-    StreamId.MOTION_Y: "motion",
-    StreamId.MOTION_X: "motion",
+    StreamId.VECTOR_FLAGS: "motion",
+    StreamId.VECTOR_VALUES: "motion",
     StreamId.MODES: "modes",
-    StreamId.OWN_Y: "motion",
-    StreamId.OWN_X: "motion",
     StreamId.RESIDUAL_0: "residual",
     StreamId.RESIDUAL_1: "residual",
     StreamId.RESIDUAL_2: "residual",
