@@ -23,7 +23,7 @@ from codec.motion.field import MotionField
 from codec.parallel import OrderedWork
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.reconstruct import predict, reconstruct
+from codec.reconstruct import complete, predict
 from codec.residual.samples import code_plane
 from codec.settings import Settings
 from codec.whole_file import whole_file
@@ -82,8 +82,8 @@ def code_picture(
     header: SequenceHeader,
     settings: Settings,
     before: MotionField | None,
-) -> CodedPicture:
-    """One picture against what the decoder will have: search, predict, residual.
+) -> tuple[CodedPicture, Picture]:
+    """One picture against what the decoder will have: search, predict, residual; and what the decoder makes of it.
 
     ``before`` is the motion field of the picture before, which the search may start from.
     """
@@ -100,7 +100,7 @@ def code_picture(
         code_plane(plane, prediction, header.residual, step)
         for plane, prediction in zip(source.planes, predictions, strict=False)
     )
-    return CodedPicture(type_, field, residuals)
+    return CodedPicture(type_, field, residuals), complete(residuals, predictions, header.format)
 
 
 def search_motion(
@@ -133,8 +133,8 @@ def encode_gop(
     for number, source in enumerate(pictures):
         type_ = PictureType.I if number == 0 else PictureType.P
         before = coded[-1].field if coded else None
-        coded.append(code_picture(source, reference, type_, header, settings, before))
-        reference = reconstruct(coded[-1], reference, header.format)
+        picture, reference = code_picture(source, reference, type_, header, settings, before)
+        coded.append(picture)
         checksums.append(reference.crc32())
     runs = []
     for start in range(0, len(pictures), settings.run):

@@ -1,15 +1,20 @@
-"""From a coded picture to samples: the only code that makes a reference picture, called by both sides."""
+"""From a coded picture to samples: the only code that makes a reference picture, called by both sides.
+
+A decoder calls `reconstruct`; an encoder calls its two halves, since between them it makes the residual.
+"""
 
 from __future__ import annotations
 
-from codec.coded import CodedPicture
+from collections.abc import Sequence
+
+from codec.coded import CodedPicture, PlaneResidual
 from codec.models import PictureType
 from codec.motion.compensate import compensate
 from codec.motion.field import MotionField
 from codec.picture.planes import Picture, PictureFormat, Plane
 from codec.residual.samples import add_residual
 
-__all__ = ["predict", "reconstruct"]
+__all__ = ["complete", "predict", "reconstruct"]
 
 
 def predict(field: MotionField | None, type_: PictureType, reference: Picture | None) -> tuple[Plane | None, ...]:
@@ -23,10 +28,18 @@ def predict(field: MotionField | None, type_: PictureType, reference: Picture | 
     return compensate(field, reference)
 
 
+def complete(
+    residuals: Sequence[PlaneResidual],
+    predictions: Sequence[Plane | None],
+    picture_format: PictureFormat,
+    name: str | None = None,
+) -> Picture:
+    """Prediction + residual of every plane (spec 8.1)."""
+    return Picture(picture_format, tuple(map(add_residual, residuals, predictions)), name)
+
+
 def reconstruct(
     coded: CodedPicture, reference: Picture | None, picture_format: PictureFormat, name: str | None = None
 ) -> Picture:
-    """The decoded picture (spec 8.1); ``reference`` is the one before it, and is not used by an I picture."""
-    predictions = predict(coded.field, coded.type, reference)
-    planes = tuple(map(add_residual, coded.residuals, predictions))
-    return Picture(picture_format, planes, name)
+    """The decoded picture; ``reference`` is the one before it, and is not used by an I picture."""
+    return complete(coded.residuals, predict(coded.field, coded.type, reference), picture_format, name)
