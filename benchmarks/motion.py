@@ -1,11 +1,12 @@
 """What motion search finds, what its field costs, and how long it takes, beside the lab exercise's own functions.
 
-    python benchmarks/motion.py CLIP [CLIP …] [--gap N] [--block S] [--search N] [--pairs N]
+    python benchmarks/motion.py CLIP [CLIP …] [--gap N] [--block S] [--search N] [--pairs N] [--threads N]
 
-PSNR is of the luma prediction from original references, over all pairs; bytes are of the coded field, a pair;
-times are of one thread, the best of three, a pair, with making the quarter-sample planes.
+PSNR is of the luma prediction from original references, over all pairs; bytes are of the coded field, a pair.
+ms are of the first pair in one thread, the best of half a second, with making the quarter-sample planes.
 The exercise's block matching (block 10, range 3) and mesh (20 × 20 nodes, 200 iterations, of which 2 are timed) run
-on the first pair.
+on the first pair too; speed-up is their time over ours.
+pictures/s are of all pairs, as many at once as ``--threads`` says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -23,7 +26,7 @@ from codec.bitstream.motion_streams import pack_fields
 from codec.models import MotionModel, Speed
 from codec.motion.block_search import Searched, block_windows, match_windows, search_blocks
 from codec.motion.compensate import compensate_plane
-from codec.motion.field import MotionField
+from codec.motion.field import CellMode, MotionField
 from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import luma
 from codec.picture.planes import Plane, Subsampling
@@ -74,10 +77,10 @@ def lab_mesh(frame1: Real, frame2: Real, nodes: int = 20, iterations: int = 2) -
                     displacements[i, j, axis] -= 0.1 * (dfd(i, j, start + step) - dfd(i, j, start)) / 2
 
 
-def seconds(work: Callable[[], object], times: int = 3) -> float:
-    """The shortest wall time of a few calls."""
-    spans = []
-    for _ in range(times):
+def seconds(work: Callable[[], object]) -> float:
+    """The shortest wall time of as many calls as half a second takes, since some wait for others on the machine."""
+    spans: list[float] = []
+    while sum(spans) < 0.5:
         started = time.perf_counter()
         work()
         spans.append(time.perf_counter() - started)
@@ -101,24 +104,36 @@ def quarter_pel(
     return lambda source, reference: find(Searched.of(source, reference, search_range, speed), cell_size)
 
 
+def searches(cell_size: int, search_range: int) -> dict[str, Search]:
+    """All rows of the table."""
+    product = partial(quarter_pel, cell_size=cell_size, search_range=search_range)
+    return {
+        "full-pel block": full_pel(cell_size, search_range),
+        **{f"block {speed.label}": product(search_blocks, speed=speed) for speed in Speed},
+        "mesh warp only": product(partial(search_mesh, allowed=(CellMode.WARP,)), speed=Speed.SLOW),
+        "mesh blend only": product(partial(search_mesh, allowed=(CellMode.BLEND,)), speed=Speed.SLOW),
+        **{f"mesh {speed.label}": product(search_mesh, speed=speed) for speed in Speed},
+    }
+
+
 def field_bytes(field: MotionField) -> int:
     """Bytes of the coded field, framing of its streams left out."""
     return sum(map(len, pack_fields([field]).values()))
 
 
-def measure(name: str, search: Search, pairs: list[tuple[Plane, Plane]], beside: float) -> None:
+def measure(name: str, search: Search, pairs: list[tuple[Plane, Plane]], beside: float, threads: int) -> None:
     """Print one row; ``beside`` is the time that the speed-up is against."""
-    search(*pairs[0])
-    squared, bytes_ = 0.0, 0
-    for source, reference in pairs:
-        field = search(source, reference)
-        error = source.astype(np.int32) - compensate_plane(field, reference, Subsampling(0, 0))
-        squared += float(np.mean(error**2))
-        bytes_ += field_bytes(field)
-    psnr = 10 * math.log10(255**2 * len(pairs) / squared)
+    fields = [search(*pair) for pair in pairs]
     span = seconds(lambda: search(*pairs[0]))
-    ratio = f"{beside / span:8.0f}×" if beside else ""
-    print(f"{name:24}{psnr:8.2f}{bytes_ / len(pairs):10.0f}{span * 1e3:10.1f}{ratio}", flush=True)
+    with ThreadPoolExecutor(threads) as pool:
+        rate = len(pairs) / seconds(lambda: list(pool.map(lambda pair: search(*pair), pairs)))
+    errors = [
+        source.astype(np.int32) - compensate_plane(field, reference, Subsampling(0, 0))
+        for field, (source, reference) in zip(fields, pairs, strict=True)
+    ]
+    psnr = 10 * math.log10(255**2 / np.mean([np.mean(error**2) for error in errors]))
+    bytes_ = sum(map(field_bytes, fields)) / len(fields)
+    print(f"{name:16}{psnr:8.2f}{bytes_:8.0f}{span * 1e3:9.1f}{beside / span:8.0f}×{rate:12.1f}", flush=True)
 
 
 def main() -> None:
@@ -129,24 +144,24 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=16, help="cell size (default 16)")
     parser.add_argument("--search", type=int, default=15, help="range in samples (default 15)")
     parser.add_argument("--pairs", type=int, default=20, help="pairs a clip at most (default 20)")
+    parser.add_argument("--threads", type=int, default=1, help="pairs at once, for pictures/s (default 1)")
     options = parser.parse_args()
     for clip in options.clips:
         with open_source(clip) as source:
             pictures = [luma(picture) for picture in islice(source, options.pairs + options.gap)]
-        pairs = [(pictures[k + options.gap], pictures[k]) for k in range(len(pictures) - options.gap)]
+        pairs = list(zip(pictures[options.gap :], pictures, strict=False))  # source, reference
         real = [plane / 255 for plane in pairs[0]]
-        lab_block_time = seconds(lambda real=real: lab_block(real[1], real[0]), 1)
-        lab_mesh_time = 100 * seconds(lambda real=real: lab_mesh(real[1], real[0]), 1)
+        beside = {
+            "block": seconds(lambda real=real: lab_block(real[1], real[0])),
+            "mesh": 100 * seconds(lambda real=real: lab_mesh(real[1], real[0])),
+        }
         print(f"\n{clip}, gap {options.gap}, S = {options.block}, ±{options.search}, {len(pairs)} pairs")
-        print(f"the exercise: block {lab_block_time * 1e3:.0f} ms, mesh {lab_mesh_time * 1e3:.0f} ms")
-        print(f"{'':24}{'PSNR dB':>8}{'bytes':>10}{'ms':>10}{'speed-up':>9}")
-        measure("full-pel block", full_pel(options.block, options.search), pairs, lab_block_time)
-        for speed in Speed:
-            search = quarter_pel(search_blocks, options.block, options.search, speed)
-            measure(f"block {speed.label}", search, pairs, lab_block_time)
-        for speed in Speed:
-            search = quarter_pel(search_mesh, options.block, options.search, speed)
-            measure(f"mesh {speed.label}", search, pairs, lab_mesh_time)
+        print(f"the exercise: block {beside['block'] * 1e3:.0f} ms, mesh {beside['mesh'] * 1e3:.0f} ms")
+        print(
+            f"{'':16}{'PSNR dB':>8}{'bytes':>8}{'ms':>9}{'speed-up':>9}{'pictures/s':>12}, threads: {options.threads}"
+        )
+        for name, search in searches(options.block, options.search).items():
+            measure(name, search, pairs, beside["mesh" if name.startswith("mesh") else "block"], options.threads)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import pytest
 
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.block_search import Searched, Windows, match_windows, search_blocks
-from codec.motion.compensate import CATMULL_ROM_TAPS, compensate, compensate_plane
+from codec.motion.compensate import CATMULL_ROM_TAPS, cell_rectangle, compensate, compensate_plane, plane_geometry
 from codec.motion.field import MAX_VECTOR_QUARTER_PEL, CellMode, MotionField, grid_shape
-from codec.motion.mesh_search import search_mesh
-from codec.motion.quarter_planes import moved_offset, quarter_planes
-from codec.motion.vector_rows import rectangle_sad, rectangle_sse
+from codec.motion.mesh_search import blend_sse, corners_of, search_mesh, warp_sse
+from codec.motion.quarter_planes import moved_offset, pair_of, quarter_planes
+from codec.motion.vector_rows import rectangle_sse
 from codec.picture.planes import SampleFormat, Subsampling
 from codec.residual.coders import CODERS
 from codec.residual.levels import Quantiser
@@ -280,7 +280,7 @@ def test_differences_that_add_up_beyond_16_bits_do_not_wrap_into_the_limit(value
 
 
 def best_vector_twin(source, reference, top, left, size, search_range):
-    """Least sum of absolute differences, then least dy² + dx², then dy, then dx; samples beyond edges repeat."""
+    """Least squared error, then least dy² + dx², then dy, then dx; samples beyond edges repeat."""
     height, width = source.shape
     rows, columns = np.mgrid[max(top, 0) : min(top + size, height), max(left, 0) : min(left + size, width)]
     window = source[rows, columns].astype(int)
@@ -288,7 +288,9 @@ def best_vector_twin(source, reference, top, left, size, search_range):
     _, _, dy, dx = min(
         (
             int(
-                np.abs(window - reference[np.clip(rows + dy, 0, height - 1), np.clip(columns + dx, 0, width - 1)]).sum()
+                (
+                    (window - reference[np.clip(rows + dy, 0, height - 1), np.clip(columns + dx, 0, width - 1)]) ** 2
+                ).sum()
             ),
             dy * dy + dx * dx,
             dy,
@@ -352,17 +354,16 @@ def test_quarter_planes_hold_what_compensation_predicts():
         np.testing.assert_array_equal(expected, np.reshape(found, reference.shape))
 
 
+@pytest.mark.parametrize("rows", [1, 4, 9, 23, 32])
 @pytest.mark.parametrize("columns", [1, 4, 7, 8, 15, 16, 17, 24, 31, 32])
-def test_sums_over_rectangles_equal_their_twins(columns):
+def test_sums_over_rectangles_equal_their_twins(rows, columns):
     random = np.random.default_rng(columns)
     for low in (0, 255):
         a, b = random.integers(0, 256, (40, 50), np.uint8), random.integers(low, 256, (45, 64), np.uint8)
-        difference = a[3 : 3 + 9, 2 : 2 + columns].astype(int) - b[5 : 5 + 9, 7 : 7 + columns]
-        arguments = (a.ravel(), 3 * 50 + 2, 50, b.ravel(), 5 * 64 + 7, 64, 9, columns)
-        assert np.abs(difference).sum() == rectangle_sad(*arguments, 1 << 30)
-        assert (difference**2).sum() == rectangle_sse(*arguments)
-        sums = np.abs(difference).sum(axis=1).cumsum()
-        assert sums[np.argmax(sums >= 300)] == rectangle_sad(*arguments, 300) or sums[-1] < 300
+        expected = ((a[3 : 3 + rows, 2 : 2 + columns].astype(int) - b[5 : 5 + rows, 7 : 7 + columns]) ** 2).sum()
+        arguments = (a.ctypes.data + 3 * 50 + 2, 50, b.ctypes.data + 5 * 64 + 7, 64, rows, columns)
+        assert expected == rectangle_sse(*arguments, 1 << 30)
+        assert expected >= rectangle_sse(*arguments, expected // 2 + 1) > expected // 2
 
 
 def test_windows_that_begin_outside_the_picture_are_cut(moving):
@@ -447,6 +448,41 @@ def test_a_shift_between_samples_is_found(shift_quarter_pel, search, texture):
     inner = vectors[1:-1, 1:-1].reshape(-1, 2).astype(int)
     assert np.abs(inner - shift_quarter_pel).max() <= 1
     assert [dy, dx] == np.median(inner, axis=0).tolist()
+
+
+@pytest.mark.parametrize("mode", [CellMode.WARP, CellMode.BLEND])
+def test_mesh_search_chooses_only_modes_that_are_allowed(mode, moving):
+    reference, source = (picture.planes[0] for picture in moving("gray", 48, 40, count=2))
+    field = search_mesh(Searched.of(source, reference, 7, Speed.MEDIUM), 8, allowed=(mode,))
+    assert (field.modes == mode).all()
+    assert squared_error(field, source, reference) < still_error(source, reference)
+
+
+@pytest.mark.parametrize("cell_size", CELL_SIZES)
+def test_errors_of_mesh_cells_equal_their_twins(cell_size):
+    random = np.random.default_rng(cell_size)
+    source, reference = random.integers(0, 256, (2, 37, 41), np.uint8)
+    vectors = random_field(random, MotionModel.MESH, cell_size, source.shape, range(-60, 61)).vectors_quarter_pel
+    cells = grid_shape(MotionModel.BLOCK, cell_size, 41, 37)
+    blend = compensation_twin(
+        MotionField(MotionModel.MESH, cell_size, vectors, np.full(cells, CellMode.BLEND), np.zeros((*cells, 2), int)),
+        reference,
+        Subsampling(0, 0),
+    )
+    y, x = np.indices(source.shape)
+    rounded = [mesh_displacement(vectors, cell_size, cell_size, j, i, (1, 1)) for j, i in np.ndindex(source.shape)]
+    dy, dx = np.array(rounded).T.reshape(2, *source.shape)
+    warp = sample_twin(reference, 16 * y + 4 * dy, 16 * x + 4 * dx)  # at quarter samples
+    planes = quarter_planes(reference, 16)
+    pair, geometry = pair_of(source, *planes), plane_geometry(cell_size, Subsampling(0, 0))
+    for row, column in np.ndindex(cells):
+        top, left, rows, columns = rectangle = cell_rectangle(source.shape, geometry, row, column)
+        corners = corners_of(vectors, row, column)
+        for prediction, kernel in ((blend, blend_sse), (warp, warp_sse)):
+            errors = (source.astype(int) - prediction)[top : top + rows, left : left + columns]
+            expected = (errors**2).sum()
+            assert expected == kernel(pair, rectangle, geometry[0], corners, 1 << 30)
+            assert expected >= kernel(pair, rectangle, geometry[0], corners, expected // 2 + 1) > expected // 2
 
 
 def test_mesh_search_follows_a_zoom_that_blocks_cannot(texture):

@@ -71,6 +71,10 @@ class MotionField:
         differences: Vectors = self.own_quarter_pel[own] - corner_means(self.vectors_quarter_pel)[own]
         return differences
 
+    def doubled(self) -> MotionField:
+        """The same with vectors twice as long."""
+        return replace(self, vectors_quarter_pel=2 * self.vectors_quarter_pel, own_quarter_pel=2 * self.own_quarter_pel)
+
     @classmethod
     def from_differences(
         cls, model: MotionModel, cell_size: int, differences: Vectors, limit_quarter_pel: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +12,18 @@ from codec.models import MotionModel, Speed
 from codec.motion.block_search import (
     LAMBDA,
     LEAST_LAMBDA,
+    NO_BOUND,
     Searched,
     Windows,
     block_windows,
-    exp_golomb_bits,
     search_windows,
+    vector_bits,
 )
 from codec.motion.compensate import CATMULL_ROM_TAPS, Geometry, cell_rectangle, plane_geometry, warp_cell
 from codec.motion.field import CellMode, Modes, MotionField, Vectors, corner_means, grid_shape
 from codec.motion.median import median_prediction
-from codec.motion.quarter_planes import Layout, moved_offset
-from codec.motion.vector_rows import rectangle_sse
+from codec.motion.quarter_planes import Layout, Pair, moved_address, moved_sse, pair_of
+from codec.motion.vector_rows import address, blend_row_sse, rectangle_sse, warp_row_sse
 from codec.picture.planes import Plane, Subsampling
 
 __all__ = ["search_mesh"]
@@ -31,13 +32,19 @@ WARP, BLEND, OWN = int(CellMode.WARP), int(CellMode.BLEND), int(CellMode.OWN)
 SWEEPS = {Speed.SLOW: (4, 3), Speed.MEDIUM: (2, 1), Speed.FAST: (1, 1)}  # of each descent; how often modes are chosen
 MODE_BITS = 1.0  # what warp and blend cost; entropies on 352×288 clips are 0.9…1.5 bits a cell
 OWN_BITS = 3.0  # the mode alone; the vector comes on top
+NEAR = 1.25  # × the best other mode: up to there WARP, looked up at quarter samples, is worth its exact error
+DIAMOND = ((-1, 0), (1, 0), (0, -1), (0, 1))  # (down, right)
+
+Vector = tuple[Integer, Integer]
+Corners = tuple[Vector, Vector, Vector, Vector]
 
 
-def search_mesh(searched: Searched, cell_size: int) -> MotionField:
+def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode] = tuple(CellMode)) -> MotionField:
     """Fit a mesh: block matches around nodes and cells, then nodes downhill and a mode for each cell, in turns.
 
     What counts is squared error + λ · estimated bits, with λ a quarter of the mean squared error of the block matches.
     Cells start as BLEND; the descent looks WARP up at the nearest quarter sample, the choice of modes is exact.
+    Only ``allowed`` modes are chosen, among them WARP or BLEND.
     """
     height, width = searched.source.shape
     rows, columns = grid_shape(MotionModel.MESH, cell_size, width, height)
@@ -50,170 +57,163 @@ def search_mesh(searched: Searched, cell_size: int) -> MotionField:
     before = searched.before.vectors_quarter_pel if searched.before is not None else None
     vectors = search_windows(searched, around_nodes, before)
     own = search_windows(searched, block_windows(height, width, cell_size), corner_means(vectors))
-    modes = np.full(own.shape[:2], BLEND, np.uint8)
-    arguments = (
-        np.ascontiguousarray(searched.source),
-        searched.planes.samples,
-        searched.planes.layout,
-        plane_geometry(cell_size, Subsampling(0, 0)),
-    )
-    rate_weight = max(LEAST_LAMBDA, LAMBDA * mean_squared_error(*arguments, own))
+    first = BLEND if CellMode.BLEND in allowed else WARP
+    modes = np.full(own.shape[:2], first, np.uint8)
+    scene = (searched.source, *searched.planes, plane_geometry(cell_size, Subsampling(0, 0)))
+    rate_weight = max(LEAST_LAMBDA, LAMBDA * mean_squared_error(*scene, own))
+    choices = np.array([mode in allowed for mode in CellMode])
     sweeps, turns = SWEEPS[searched.speed]
-    for _ in range(turns):
-        descend_nodes(*arguments, vectors, modes, searched.limit_quarter_pel, sweeps, rate_weight)
-        choose_modes(*arguments, searched.reference, CATMULL_ROM_TAPS, vectors, own, rate_weight, modes)
-    descend_nodes(*arguments, vectors, modes, searched.limit_quarter_pel, 1, rate_weight)
-    error = choose_modes(*arguments, searched.reference, CATMULL_ROM_TAPS, vectors, own, rate_weight, modes)
-    if error > mean_squared_error(*arguments, np.zeros_like(own)) * searched.source.size:
-        vectors[:], modes[:] = 0, WARP
+    error = np.inf
+    for turn in range(turns + 1):
+        descend_nodes(*scene, vectors, modes, searched.limit_quarter_pel, sweeps if turn < turns else 1, rate_weight)
+        error = choose_modes(*scene, searched.reference, CATMULL_ROM_TAPS, vectors, own, rate_weight, choices, modes)
+    if error > mean_squared_error(*scene, np.zeros_like(own)) * searched.source.size:
+        vectors[:], modes[:] = 0, first
     own[modes != OWN] = 0
     return MotionField(MotionModel.MESH, cell_size, vectors, modes, own)
 
 
 @kernel
-def moved_cell_sse(
-    source: Plane,
-    planes: Plane,
-    layout: Layout,
-    geometry: Geometry,
-    row: Integer,
-    column: Integer,
-    dy: Integer,
-    dx: Integer,
-) -> Integer:
-    """Squared error of one cell moved by one vector."""
-    width = source.shape[1]
-    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
-    there = moved_offset(layout, top, left, dy, dx)
-    return rectangle_sse(source.reshape(-1), top * width + left, width, planes, there, layout[1], rows, columns)
-
-
-@kernel
 def mean_squared_error(source: Plane, planes: Plane, layout: Layout, geometry: Geometry, vectors: Vectors) -> float:
     """Mean squared error a sample of blocks moved by ``vectors``."""
+    pair = pair_of(source, planes, layout)
     total = 0.0
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
-            dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-            total += moved_cell_sse(source, planes, layout, geometry, row, column, dy, dx)
+            dy, dx = np.int64(vectors[row, column, 0]), np.int64(vectors[row, column, 1])
+            total += moved_sse(pair, cell_rectangle(source.shape, geometry, row, column), dy, dx, NO_BOUND)
     return total / source.size
 
 
 @kernel
-def blend_cell_sse(
-    source: Plane,
-    planes: Plane,
-    layout: Layout,
-    geometry: Geometry,
-    vectors: Vectors,
-    row: Integer,
-    column: Integer,
-) -> Integer:
-    """Squared error of one cell in mode BLEND, exact."""
-    log2_cell = geometry[0]
-    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
-    stride = layout[1]
-    a = moved_offset(layout, top, left, np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1]))
-    b = moved_offset(layout, top, left, np.int32(vectors[row, column + 1, 0]), np.int32(vectors[row, column + 1, 1]))
-    c = moved_offset(layout, top, left, np.int32(vectors[row + 1, column, 0]), np.int32(vectors[row + 1, column, 1]))
-    d = moved_offset(
-        layout, top, left, np.int32(vectors[row + 1, column + 1, 0]), np.int32(vectors[row + 1, column + 1, 1])
+def corners_of(vectors: Vectors, row: Integer, column: Integer) -> Corners:
+    """The vectors of a cell's four nodes: upper left, upper right, lower left, lower right."""
+    upper, lower = vectors[row], vectors[row + 1]
+    return (
+        (np.int32(upper[column, 0]), np.int32(upper[column, 1])),
+        (np.int32(upper[column + 1, 0]), np.int32(upper[column + 1, 1])),
+        (np.int32(lower[column, 0]), np.int32(lower[column, 1])),
+        (np.int32(lower[column + 1, 0]), np.int32(lower[column + 1, 1])),
     )
-    size, down = np.int32(1 << log2_cell), np.int32(2 * log2_cell)
-    half = np.int32(1 << (2 * log2_cell - 1))
-    total = np.int32(0)
+
+
+@kernel
+def blend_sse(
+    pair: Pair, rectangle: tuple[int, int, int, int], log2_cell: Integer, corners: Corners, bound: Integer
+) -> Integer:
+    """Squared error of one cell (top, left, rows, columns) in mode BLEND, exact; from ``bound`` on, a part of it."""
+    top, left, rows, columns = rectangle
+    here = pair.source + top * pair.shape[1] + left
+    a = moved_address(pair, top, left, corners[0][0], corners[0][1])
+    b = moved_address(pair, top, left, corners[1][0], corners[1][1])
+    c = moved_address(pair, top, left, corners[2][0], corners[2][1])
+    d = moved_address(pair, top, left, corners[3][0], corners[3][1])
+    total, down = np.int32(0), 0
     for v in range(rows):
-        below = np.int32(v)
-        above = np.int32(size - below)
-        row_a, row_b = planes[a : a + columns], planes[b : b + columns]
-        row_c, row_d = planes[c : c + columns], planes[d : d + columns]
-        here = source[top + v, left : left + columns]
-        for u in range(columns):
-            right = np.int32(u)
-            upper = np.int32(np.int32(row_a[u]) * np.int32(size - right) + np.int32(row_b[u]) * right)
-            lower = np.int32(np.int32(row_c[u]) * np.int32(size - right) + np.int32(row_d[u]) * right)
-            predicted = np.int32(np.int32(above * upper + below * lower + half) >> down)
-            error = np.int32(np.int32(here[u]) - predicted)
-            total += np.int32(error * error)
-        a += stride
-        b += stride
-        c += stride
-        d += stride
+        total += blend_row_sse(here, a + down, b + down, c + down, d + down, v, log2_cell, columns)
+        if total >= bound:
+            break
+        here += pair.shape[1]
+        down += pair.layout[1]
     return total
 
 
 @kernel
-def warp_cell_sse(
-    source: Plane,
-    planes: Plane,
-    layout: Layout,
-    geometry: Geometry,
-    vectors: Vectors,
-    row: Integer,
-    column: Integer,
+def warp_sse(
+    pair: Pair, rectangle: tuple[int, int, int, int], log2_cell: Integer, corners: Corners, bound: Integer
 ) -> Integer:
     """Squared error of one cell in mode WARP with displacements rounded to quarter samples: fast, near enough."""
-    plane_size, stride, border = layout
-    log2_cell = geometry[0]
-    top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
-    size, down = np.int32(1 << log2_cell), np.int32(2 * log2_cell)
-    half = np.int32(1 << (2 * log2_cell - 1))
+    top, left, rows, columns = rectangle
+    _, stride, border = pair.layout
+    size, half = 1 << log2_cell, 1 << (2 * log2_cell - 1)
+    here = pair.source + top * pair.shape[1] + left
+    there = (top + border) * stride + left + border
     total = np.int32(0)
     for v in range(rows):
-        below = np.int32(v)
-        above = np.int32(size - below)
-        left_y = above * np.int32(vectors[row, column, 0]) + below * np.int32(vectors[row + 1, column, 0])
-        left_x = above * np.int32(vectors[row, column, 1]) + below * np.int32(vectors[row + 1, column, 1])
-        right_y = above * np.int32(vectors[row, column + 1, 0]) + below * np.int32(vectors[row + 1, column + 1, 0])
-        right_x = above * np.int32(vectors[row, column + 1, 1]) + below * np.int32(vectors[row + 1, column + 1, 1])
-        y, x = np.int32(size * left_y + half), np.int32(size * left_x + half)
-        step_y, step_x = np.int32(right_y - left_y), np.int32(right_x - left_x)
-        base = np.int64((top + v + border) * stride + left + border)
-        for u in range(columns):
-            dy, dx = np.int32(y >> down), np.int32(x >> down)
-            place = np.int64(base + (4 * (dy & 3) + (dx & 3)) * plane_size + (dy >> 2) * stride + u + (dx >> 2))
-            error = np.int32(source[top + v, left + u]) - np.int32(planes[place])
-            total += np.int32(error * error)
-            y = np.int32(y + step_y)
-            x = np.int32(x + step_x)
+        left_y, left_x = (size - v) * corners[0][0] + v * corners[2][0], (size - v) * corners[0][1] + v * corners[2][1]
+        right_y, right_x = (
+            (size - v) * corners[1][0] + v * corners[3][0],
+            (size - v) * corners[1][1] + v * corners[3][1],
+        )
+        start, step = (size * left_y + half, size * left_x + half), (right_y - left_y, right_x - left_x)
+        total += warp_row_sse(here, pair.planes, there, start, step, 2 * log2_cell, pair.layout, columns)
+        if total >= bound:
+            break
+        here += pair.shape[1]
+        there += stride
     return total
 
 
 @kernel
 def try_node(
-    source: Plane,
-    planes: Plane,
-    layout: Layout,
+    pair: Pair,
     geometry: Geometry,
     vectors: Vectors,
     modes: Modes,
-    row: Integer,
-    column: Integer,
-    dy: Integer,
-    dx: Integer,
+    node: tuple[int, int],
+    vector: Vector,
     rate_weight: float,
     best: float,
-) -> Any:
-    """Move a node to (dy, dx) if that costs less than ``best``; returns the lower cost."""
+) -> float:
+    """Move a node to ``vector`` if that costs less than ``best``; returns the lower cost."""
+    row, column = node
     old_dy, old_dx = vectors[row, column, 0], vectors[row, column, 1]
-    cost = rate_weight * (
-        exp_golomb_bits(dy - median_prediction(vectors, row, column, 0))
-        + exp_golomb_bits(dx - median_prediction(vectors, row, column, 1))
-    )
-    vectors[row, column, 0] = dy
-    vectors[row, column, 1] = dx
+    median_y, median_x = median_prediction(vectors, row, column, 0), median_prediction(vectors, row, column, 1)
+    cost: float = rate_weight * vector_bits(vector[0] - median_y, vector[1] - median_x)
+    vectors[row, column, 0] = vector[0]
+    vectors[row, column, 1] = vector[1]
     for cell_row in range(max(row - 1, 0), min(row + 1, modes.shape[0])):
         for cell_column in range(max(column - 1, 0), min(column + 1, modes.shape[1])):
-            if cost < best:
-                if modes[cell_row, cell_column] == BLEND:
-                    cost += blend_cell_sse(source, planes, layout, geometry, vectors, cell_row, cell_column)
-                elif modes[cell_row, cell_column] == WARP:
-                    cost += warp_cell_sse(source, planes, layout, geometry, vectors, cell_row, cell_column)
+            mode = modes[cell_row, cell_column]
+            if cost < best and mode != OWN:
+                rectangle = cell_rectangle(pair.shape, geometry, cell_row, cell_column)
+                corners = corners_of(vectors, cell_row, cell_column)
+                bound = np.int64(min(best - cost, NO_BOUND)) + 1
+                if mode == BLEND:
+                    cost += blend_sse(pair, rectangle, geometry[0], corners, bound)
+                else:
+                    cost += warp_sse(pair, rectangle, geometry[0], corners, bound)
     if cost < best:
         return cost
     vectors[row, column, 0] = old_dy
     vectors[row, column, 1] = old_dx
     return best
+
+
+@kernel
+def descend_node(
+    pair: Pair,
+    geometry: Geometry,
+    vectors: Vectors,
+    modes: Modes,
+    node: tuple[int, int],
+    limit: Integer,
+    rate_weight: float,
+) -> bool:
+    """Move a node to the best of its four neighbours' vectors, then downhill; whether it has moved.
+
+    Downhill is a diamond of 4, 2, 1 quarter samples.
+    """
+    row, column = node
+    old = (np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1]))
+    best = try_node(pair, geometry, vectors, modes, node, old, rate_weight, np.inf)
+    for down, right in DIAMOND:
+        j, i = row + down, column + right
+        if 0 <= j < vectors.shape[0] and 0 <= i < vectors.shape[1]:
+            vector = (np.int32(vectors[j, i, 0]), np.int32(vectors[j, i, 1]))
+            if vector[0] != vectors[row, column, 0] or vector[1] != vectors[row, column, 1]:
+                best = try_node(pair, geometry, vectors, modes, node, vector, rate_weight, best)
+    step = 4
+    while step >= 1:
+        centre_y, centre_x = vectors[row, column, 0], vectors[row, column, 1]
+        before = best
+        for down, right in DIAMOND:
+            vector = (np.int32(centre_y + step * down), np.int32(centre_x + step * right))
+            if abs(vector[0]) <= limit and abs(vector[1]) <= limit:
+                best = try_node(pair, geometry, vectors, modes, node, vector, rate_weight, best)
+        if best == before:
+            step >>= 1
+    return bool(vectors[row, column, 0] != old[0] or vectors[row, column, 1] != old[1])
 
 
 @kernel
@@ -230,9 +230,9 @@ def descend_nodes(
 ) -> None:
     """Improve ``vectors`` in place, sweep after sweep in alternating raster order, until nothing moves.
 
-    Candidates of a node: its four neighbours' vectors, then a diamond of 4, 2, 1 quarter samples.
     A node is visited again only if it or a neighbour has moved since.
     """
+    pair = pair_of(source, planes, layout)
     rows, columns = vectors.shape[:2]
     stale = np.ones((rows + 2, columns + 2), np.bool_)  # a border saves the edge cases
     for sweep in range(sweeps):
@@ -242,39 +242,20 @@ def descend_nodes(
             row, column = node // columns, node % columns
             if not stale[row + 1, column + 1]:
                 continue
-            stale[row + 1, column + 1] = False
-            old_dy, old_dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-            best = try_node(
-                source, planes, layout, geometry, vectors, modes, row, column, old_dy, old_dx, rate_weight, np.inf
-            )
-            for k in range(4):  # above, below, left, right
-                j, i = row + (k == 1) - (k == 0), column + (k == 3) - (k == 2)
-                if j < 0 or j >= rows or i < 0 or i >= columns:
-                    continue
-                dy, dx = np.int32(vectors[j, i, 0]), np.int32(vectors[j, i, 1])
-                if dy != vectors[row, column, 0] or dx != vectors[row, column, 1]:
-                    best = try_node(
-                        source, planes, layout, geometry, vectors, modes, row, column, dy, dx, rate_weight, best
-                    )
-            step = 4
-            while step >= 1:
-                centre_y, centre_x = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-                before = best
-                for k in range(4):
-                    dy = np.int32(centre_y + step * ((k == 1) - (k == 0)))
-                    dx = np.int32(centre_x + step * ((k == 3) - (k == 2)))
-                    if abs(dy) <= limit and abs(dx) <= limit:
-                        best = try_node(
-                            source, planes, layout, geometry, vectors, modes, row, column, dy, dx, rate_weight, best
-                        )
-                if best == before:
-                    step >>= 1
-            if vectors[row, column, 0] != old_dy or vectors[row, column, 1] != old_dx:
+            if descend_node(pair, geometry, vectors, modes, (row, column), limit, rate_weight):
                 moved = True
                 stale[row : row + 3, column : column + 3] = True
-                stale[row + 1, column + 1] = False
+            stale[row + 1, column + 1] = False
         if not moved:
             break
+
+
+@kernel
+def own_bits(corners: Corners, dy: Integer, dx: Integer) -> Integer:
+    """Bits of a vector of a cell's own, predicted by the mean of its corners."""
+    mean_y = (corners[0][0] + corners[1][0] + corners[2][0] + corners[3][0] + 2) >> 2
+    mean_x = (corners[0][1] + corners[1][1] + corners[2][1] + corners[3][1] + 2) >> 2
+    return vector_bits(dy - mean_y, dx - mean_x)
 
 
 @kernel
@@ -288,37 +269,36 @@ def choose_modes(
     vectors: Vectors,
     own: Vectors,
     rate_weight: float,
+    allowed: npt.NDArray[np.bool_],
     modes: Modes,
 ) -> float:
     """Give every cell the mode of least squared error + λ · bits; returns the squared error, which is exact."""
-    total = 0.0
+    pair = pair_of(source, planes, layout)
     scratch = np.empty_like(source)
     width = source.shape[1]
+    total = 0.0
     for row in range(modes.shape[0]):
         for column in range(modes.shape[1]):
-            blend_error = blend_cell_sse(source, planes, layout, geometry, vectors, row, column)
-            blend = blend_error + rate_weight * MODE_BITS
-            top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
-            warp_cell(reference, vectors, row, column, geometry, taps, scratch)
-            offset = top * width + left
-            error = rectangle_sse(source.reshape(-1), offset, width, scratch.reshape(-1), offset, width, rows, columns)
-            warp = error + rate_weight * MODE_BITS
-            bits = OWN_BITS
-            for component in range(2):
-                mean = np.int32(2)
-                for corner in range(4):
-                    mean += np.int32(vectors[row + (corner >> 1), column + (corner & 1), component])
-                bits += exp_golomb_bits(np.int32(own[row, column, component]) - (mean >> 2))
-            dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
-            own_error = moved_cell_sse(source, planes, layout, geometry, row, column, dy, dx)
-            alone = own_error + rate_weight * bits
-            if alone < min(warp, blend):
-                modes[row, column] = OWN
-                total += own_error
-            elif warp < blend:
-                modes[row, column] = WARP
-                total += error
-            else:
-                modes[row, column] = BLEND
-                total += blend_error
+            rectangle = top, left, rows, columns = cell_rectangle(source.shape, geometry, row, column)
+            corners = corners_of(vectors, row, column)
+            best, best_error, mode = np.inf, 0.0, WARP
+            if allowed[BLEND]:
+                best_error = float(blend_sse(pair, rectangle, geometry[0], corners, NO_BOUND))
+                best, mode = best_error + rate_weight * MODE_BITS, BLEND
+            if allowed[OWN]:
+                dy, dx = np.int64(own[row, column, 0]), np.int64(own[row, column, 1])
+                error = moved_sse(pair, rectangle, dy, dx, NO_BOUND)
+                cost = error + rate_weight * (OWN_BITS + own_bits(corners, dy, dx))
+                if cost < best:
+                    best, best_error, mode = cost, float(error), OWN
+            near = np.int64(min(NEAR * best, NO_BOUND))
+            if allowed[WARP] and warp_sse(pair, rectangle, geometry[0], corners, near) < near:
+                warp_cell(reference, vectors, row, column, geometry, taps, scratch)
+                offset = top * width + left
+                here, there = address(source) + offset, address(scratch) + offset
+                error = rectangle_sse(here, width, there, width, rows, columns, NO_BOUND)
+                if error + rate_weight * MODE_BITS < best:
+                    best_error, mode = float(error), WARP
+            modes[row, column] = mode
+            total += best_error
     return total

@@ -12,9 +12,19 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.motion.compensate import CATMULL_ROM_TAPS
+from codec.motion.vector_rows import address, rectangle_sse
 from codec.picture.planes import Plane
 
-__all__ = ["Layout", "QuarterPlanes", "moved_offset", "quarter_planes"]
+__all__ = [
+    "Layout",
+    "Pair",
+    "QuarterPlanes",
+    "moved_address",
+    "moved_offset",
+    "moved_sse",
+    "pair_of",
+    "quarter_planes",
+]
 
 Layout = tuple[int, int, int]
 """(samples of one plane, samples of a row, border) of `QuarterPlanes`, as kernels take it."""
@@ -44,6 +54,39 @@ def moved_offset(layout: Layout, y: Integer, x: Integer, dy: Integer, dx: Intege
     """Where the sample lies that (y, x) of the picture comes from with a vector (dy, dx) in quarter samples."""
     plane_size, stride, border = layout
     return (4 * (dy & 3) + (dx & 3)) * plane_size + (y + border + (dy >> 2)) * stride + x + border + (dx >> 2)
+
+
+class Pair(NamedTuple):
+    """A picture and the quarter planes of its reference as the inner kernels of a search take them.
+
+    ``source`` and ``planes`` are addresses: an array as argument is counted atomically, which doubles a search's time.
+    """
+
+    source: Integer
+    shape: tuple[int, int]
+    planes: Integer
+    layout: Layout
+
+
+@kernel
+def pair_of(source: Plane, planes: Plane, layout: Layout) -> Pair:
+    """The pair of contiguous arrays that the caller keeps."""
+    return Pair(address(source), source.shape, address(planes), layout)
+
+
+@kernel
+def moved_address(pair: Pair, y: Integer, x: Integer, dy: Integer, dx: Integer) -> Integer:
+    """The address of what `moved_offset` finds."""
+    return pair.planes + moved_offset(pair.layout, y, x, dy, dx)
+
+
+@kernel
+def moved_sse(pair: Pair, rectangle: tuple[int, int, int, int], dy: Integer, dx: Integer, bound: Integer) -> Integer:
+    """Squared error of a rectangle (top, left, rows, columns) moved by one vector; from ``bound`` on, a part of it."""
+    top, left, rows, columns = rectangle
+    width = pair.shape[1]
+    there = moved_address(pair, top, left, dy, dx)
+    return rectangle_sse(pair.source + top * width + left, width, there, pair.layout[1], rows, columns, bound)
 
 
 @kernel
