@@ -19,7 +19,7 @@ import numpy as np
 import codec
 from codec.models import Speed
 from codec.motion.block_search import Searched, search_blocks
-from codec.motion.compensate import compensate
+from codec.motion.compensate import Reference, compensate
 from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
@@ -55,7 +55,7 @@ def predictions(clip: str, pictures: list[Picture]) -> None:
     for number, (reference, source) in enumerate(pairwise(pictures), 20):
         searched = Searched.of(luma(source), luma(reference), 15, Speed.MEDIUM)
         block, mesh = search_blocks(searched, 16), search_mesh(searched, 16)
-        errors = [lab_mse(compensate(field, reference), source.planes) for field in (None, block, mesh)]
+        errors = [lab_mse(compensate(field, Reference(reference)), source.planes) for field in (None, block, mesh)]
         worse["block"] += errors[1] >= errors[0]
         worse["mesh"] += errors[2] >= errors[0]
         lab = LAB_PREDICTION.get((clip, number))

@@ -11,19 +11,37 @@ from fractions import Fraction
 
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import CellMode, Modes, MotionField, Vectors, grid_shape
-from codec.picture.planes import PictureFormat
-from codec.residual.levels import LEVEL_DTYPES, LOSSLESS_QUANTISER, Levels, PlaneResidual, Quantiser
+from codec.picture.planes import PictureFormat, SampleFormat
+from codec.residual.levels import (
+    CELL,
+    CONTEXTS,
+    LEVEL_DTYPES,
+    LOSSLESS_QUANTISER,
+    MAX_CLASSES,
+    WEIGHT_COUNTS,
+    Levels,
+    LosslessResidual,
+    PlaneResidual,
+    Quantiser,
+    Queues,
+)
 
 __all__ = [
+    "CELL",
+    "CONTEXTS",
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
+    "MAX_CLASSES",
+    "WEIGHT_COUNTS",
     "CellMode",
     "CodedPicture",
     "Levels",
+    "LosslessResidual",
     "Modes",
     "MotionField",
     "PlaneResidual",
     "Quantiser",
+    "Queues",
     "Run",
     "SequenceHeader",
     "Vectors",
@@ -42,6 +60,7 @@ class SequenceHeader:
         cell_size: side of a block or mesh cell in luma samples.
         vector_limit_quarter_pel: no vector component is beyond ± this.
         gop_limit: most pictures from one I picture to the next.
+        max_error: how far a sample of a lossless file may be off, 0…16; 0 for every other coder.
     """
 
     format: PictureFormat
@@ -51,6 +70,13 @@ class SequenceHeader:
     cell_size: int
     vector_limit_quarter_pel: int
     gop_limit: int
+    max_error: int = 0
+
+    @property
+    def greens_apart(self) -> bool:
+        """Whether planes are coded as G, R − G and B − G (spec 8.2.4): errors would add up, so only without any."""
+        lossless = self.residual is ResidualCoder.LOSSLESS and self.max_error == 0
+        return lossless and self.format.sample_format is SampleFormat.RGB
 
     @property
     def cell_shape(self) -> tuple[int, int]:
@@ -70,14 +96,20 @@ class CodedPicture:
     """One picture as the file tells it.
 
     Attributes:
-        type: I or P.
+        references: how many decoded pictures before it, of its GOP, it is predicted from: 0 makes an I picture;
+            2 is for the lossless coder alone.
         field: motion of a P picture; None for an I picture, and where the file's model is NONE.
-        residuals: one a plane.
+        residual: of the lossless coder one for all planes, of the others one a plane.
     """
 
-    type: PictureType
+    references: int
     field: MotionField | None
-    residuals: tuple[PlaneResidual, ...]
+    residual: LosslessResidual | tuple[PlaneResidual, ...]
+
+    @property
+    def type(self) -> PictureType:
+        """I or P."""
+        return PictureType.P if self.references else PictureType.I
 
 
 @dataclass(frozen=True, eq=False)

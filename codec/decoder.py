@@ -16,7 +16,7 @@ import numpy.typing as npt
 from codec.bitstream.container import ContainerReader, RunEntry
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.coded import Run, SequenceHeader
-from codec.errors import ChecksumError, MediaError
+from codec.errors import BitstreamError, ChecksumError, MediaError
 from codec.parallel import ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
@@ -33,20 +33,25 @@ def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, pa
 
     Raises:
         ChecksumError: a picture does not come out as the encoder saw it.
+        BitstreamError: its residual does not fit it.
     """
-    from codec.reconstruct import reconstruct  # brings numba, which opening a file and `info` do without
+    from codec.reconstruct import History, reconstruct  # bring numba, which opening a file and `info` do without
 
-    reference: Picture | None = None
+    history = History()
     for entry, run in runs:
         names = run.names or ("",) * len(run.pictures)
         for number, (coded, checksum, name) in enumerate(
             zip(run.pictures, run.checksums, names, strict=True), run.first_picture
         ):
-            reference = reconstruct(coded, reference, header.format, name or None)
-            if reference.crc32() != checksum:
+            try:
+                history = reconstruct(coded, history, header, name or None)
+            except BitstreamError as error:
+                raise error.located(path, entry.offset) from error.__cause__
+            picture = history.newest
+            if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=path, offset=entry.offset)
-            yield reference
+            yield picture
 
 
 class GopTask(NamedTuple):

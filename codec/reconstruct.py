@@ -5,41 +5,100 @@ A decoder calls `reconstruct`; an encoder calls its two halves, since between th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
-from codec.coded import CodedPicture, PlaneResidual
-from codec.models import PictureType
-from codec.motion.compensate import compensate
-from codec.motion.field import MotionField
-from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.coded import CodedPicture, LosslessResidual, MotionField, SequenceHeader
+from codec.errors import BitstreamError
+from codec.motion.compensate import Reference, compensate
+from codec.picture.planes import Picture, Plane
+from codec.residual.levels import PlaneResidual, Weights
+from codec.residual.lossless import add_green, decode_lossless, subtract_green
 from codec.residual.samples import add_residual
 
-__all__ = ["complete", "predict", "reconstruct"]
+__all__ = ["History", "Prediction", "complete", "predict", "reconstruct"]
+
+Prediction = tuple[Plane, ...]
 
 
-def predict(field: MotionField | None, type_: PictureType, reference: Picture | None) -> tuple[Plane | None, ...]:
-    """The motion-compensated planes of a P picture (spec 7), or None for each plane of an I picture.
+class History(NamedTuple):
+    """What the decoded pictures of a GOP leave for the next one.
 
-    ``reference`` is the decoded picture before it.
+    Attributes:
+        references: the newest first, two at most.
+        weights: of the lossless coder, every plane's, by the references of the picture that brought them last.
     """
-    if type_ is PictureType.I:
-        return (None,) * 3
-    assert reference is not None, "a P picture follows a decoded picture"
-    return compensate(field, reference)
+
+    references: tuple[Reference, ...] = ()
+    weights: tuple[tuple[Weights, ...], ...] = ((), (), ())
+
+    def after(self, picture: Picture, weights: tuple[Weights, ...] = (), references: int = 0) -> History:
+        """The history once ``picture`` is decoded."""
+        brought = tuple(weights if number == references and weights else old for number, old in enumerate(self.weights))
+        return History((Reference(picture), *self.references[:1]), brought)
+
+    @property
+    def newest(self) -> Picture:
+        """The picture that was decoded last."""
+        return self.references[0].picture
+
+
+def predict(field: MotionField | None, references: int, history: History) -> tuple[Prediction, ...]:
+    """The motion-compensated planes from each of the references (spec 7), none for an I picture.
+
+    The second is predicted as if motion had been the same: by vectors twice as long.
+    """
+    fields = (field, field.doubled() if field is not None and references > 1 else None)
+    return tuple(
+        compensate(of_reference, reference)
+        for of_reference, reference in zip(fields, history.references[:references], strict=False)
+    )
 
 
 def complete(
-    residuals: Sequence[PlaneResidual],
-    predictions: Sequence[Plane | None],
-    picture_format: PictureFormat,
+    residual: tuple[PlaneResidual, ...],
+    predictions: tuple[Prediction, ...],
+    header: SequenceHeader,
     name: str | None = None,
 ) -> Picture:
-    """Prediction + residual of every plane (spec 8.1)."""
-    return Picture(picture_format, tuple(map(add_residual, residuals, predictions)), name)
+    """Prediction + residual of every plane, of the coders in the sample domain (spec 8.1)."""
+    prediction = predictions[0] if predictions else (None,) * len(residual)
+    return Picture(header.format, tuple(map(add_residual, residual, prediction)), name)
 
 
-def reconstruct(
-    coded: CodedPicture, reference: Picture | None, picture_format: PictureFormat, name: str | None = None
-) -> Picture:
-    """The decoded picture; ``reference`` is the one before it, and is not used by an I picture."""
-    return complete(coded.residuals, predict(coded.field, coded.type, reference), picture_format, name)
+def complete_lossless(
+    residual: LosslessResidual,
+    predictions: tuple[Prediction, ...],
+    header: SequenceHeader,
+    history: History,
+    name: str | None = None,
+) -> History:
+    """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
+    apart = header.greens_apart
+    planes, weights = decode_lossless(
+        residual,
+        header.format.plane_shapes,
+        tuple(subtract_green(prediction) for prediction in predictions) if apart else predictions,
+        history.weights[len(predictions)],
+        header,
+    )
+    picture = Picture(header.format, add_green(planes) if apart else planes, name)
+    return history.after(picture, weights, len(predictions))
+
+
+def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None) -> History:
+    """The history with the decoded picture as its newest.
+
+    Raises:
+        BitstreamError: the residual is not enough or too much for the picture, or fewer pictures are there than
+            it refers to.
+    """
+    if coded.references == 0:
+        history = History()
+    if coded.references > len(history.references):
+        raise BitstreamError(
+            f"a picture refers to {coded.references} pictures of a GOP that has {len(history.references)}"
+        )
+    predictions = predict(coded.field, coded.references, history)
+    if isinstance(coded.residual, LosslessResidual):
+        return complete_lossless(coded.residual, predictions, header, history, name)
+    return history.after(complete(coded.residual, predictions, header, name))

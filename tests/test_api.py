@@ -123,11 +123,13 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_opening_a_file_and_reading_what_is_in_it_compiles_nothing(tmp_path):
-    codec.encode(ramp(), tmp_path / "a.mvz", codec.Settings(gop=2, run=2))
-    code = (
-        f"import codec; video = codec.open({str(tmp_path / 'a.mvz')!r}); print(video.info.ratio > 0); video.close(); "
-    )
-    assert "True\nconstruct numpy zstandard" == run_python(code + LOADED)
+    for settings in (codec.Settings("int8", gop=2, run=2), codec.Settings("lossless", gop=2, run=2)):
+        codec.encode(ramp(), tmp_path / "a.mvz", settings, force=True)
+        code = (
+            f"import codec; video = codec.open({str(tmp_path / 'a.mvz')!r}); "
+            "print(video.info.ratio > 0); video.close(); "
+        )
+        assert "True\nconstruct numpy zstandard" == run_python(code + LOADED)
 
 
 def test_decoding_loads_neither_pictures_files_nor_plots(tmp_path):
@@ -142,7 +144,7 @@ def test_decoding_loads_no_encoder(tmp_path):
     loaded = run_python(code).split()
     assert "codec.decoder" in loaded
     assert {"codec.encoder", "codec.settings"}.isdisjoint(loaded)
-    assert [] == [name for name in loaded if name.startswith("codec.") and name.endswith("_search")]
+    assert [] == [name for name in loaded if name.startswith("codec.") and name.endswith(("_search", "weight_fit"))]
 
 
 # ------------------------------------------------------------------------- kernels without a cache
@@ -229,6 +231,12 @@ print((codec.decode(folder / "a.mvz") == pictures).all())
         ({"residual": "int8", "step": 2.5}, "step is a whole number"),
         ({"residual": "lossless", "step": 4}, "step is for int8 and uint8; lossless has none"),
         ({"residual": "float16", "step": 4}, "step is for int8 and uint8; float16 has none"),
+        ({"max_error": -1}, "max_error is a whole number from 0 to 16, not -1"),
+        ({"max_error": 17}, "max_error is a whole number"),
+        ({"max_error": 1.5}, "max_error is a whole number"),
+        ({"max_error": True}, "max_error is a whole number"),
+        ({"residual": "int8", "max_error": 1}, "max_error is for lossless, not int8"),
+        ({"residual": "float16", "max_error": 16}, "max_error is for lossless, not float16"),
     ],
 )
 def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, message):
@@ -240,6 +248,23 @@ def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, m
 def test_settings_at_the_ends_of_their_ranges_are_accepted():
     codec.Settings(residual="int8", motion="none", step=1, gop=1, block=4, search=0, run=1)
     codec.Settings(residual="uint8", motion="mesh", step=255, gop=1024, block=32, search=256, run=1024)
+    codec.Settings(residual="lossless", max_error=16, run=None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "length"),
+    [
+        ({}, 8),
+        ({"max_error": 2}, 8),
+        ({"run": 1}, 1),
+        ({"run": 50}, 50),
+        ({"residual": "int8"}, 1),
+        ({"residual": "float16"}, 1),
+        ({"residual": "uint8", "run": 3}, 3),
+    ],
+)
+def test_without_a_run_eight_pictures_of_lossless_share_a_packet_and_one_of_others(arguments, length):
+    assert length == codec.Settings(**arguments).run_length
 
 
 def test_settings_take_names_and_keep_enumerations():
@@ -447,7 +472,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 pictures = numpy.random.default_rng(0).integers(0, 256, (8, 64, 64), numpy.uint8)
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
 try:
-    with codec.Writer({str(tmp_path / "a.mvz")!r}, (64, 64), "gray", codec.Settings(gop=1, motion="none")) as out:
+    with codec.Writer({str(tmp_path / "a.mvz")!r}, (64, 64), "gray", codec.Settings("int8", "none", gop=1)) as out:
         for picture in pictures:
             out.append(picture)
 except codec.MediaError as error:

@@ -6,15 +6,22 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import codec
+from codec.bitstream.container import ContainerReader
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.sources import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MANIFEST = json.loads((FIXTURES / "manifest.json").read_text())
 FORMATS = {"gray": (37, 23), "rgb": (40, 32), "yuv420": (35, 27)}
+CLOSE = {  # how far a sample may be off, of the files whose source is kept
+    name: entry["max_error"]
+    for name, entry in MANIFEST.items()
+    if entry["residual"] in ("lossless", "float16") and name != "smallest.mvz"
+}
 
 
 def test_the_manifest_and_the_folder_name_the_same_files():
@@ -25,6 +32,19 @@ def test_there_is_a_golden_file_for_every_residual_motion_and_format():
     there = {(entry["residual"], entry["motion"], entry["sample_format"]) for entry in MANIFEST.values()}
     wanted = {(r.label, m.label, f) for r in ResidualCoder for m in MotionModel for f in FORMATS}
     assert wanted - there == set()
+
+
+def test_there_is_a_golden_file_with_losses_of_the_lossless_coder():
+    assert {3} == {entry["max_error"] for entry in MANIFEST.values()} - {0}
+
+
+def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_references():
+    path = FIXTURES / "golden" / "rgb_40x32_lossless_block_run3.mvz"
+    with path.open("rb") as file:
+        container = ContainerReader(file, str(path))
+        references = [[picture.references for picture in container.read_run(run).pictures] for run in container.runs]
+        assert container.header.greens_apart
+    assert references == [[0, 1, 2], [2]]
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))
@@ -42,9 +62,12 @@ def test_a_golden_file_decodes_to_the_samples_of_the_manifest(name):
         assert video.format.sample_format.label == entry["sample_format"]
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MANIFEST if "_lossless_" in name or "_float16_" in name))
-def test_exact_golden_files_decode_to_their_sources(name):
+@pytest.mark.parametrize("name", CLOSE)
+def test_exact_and_nearly_exact_golden_files_decode_to_their_sources(name):
     source = next(path for path in (FIXTURES / "sources").iterdir() if name.startswith(path.name.partition(".")[0]))
+    errors = []
     with codec.open(FIXTURES / "golden" / name) as video, open_source(source) as pictures:
         for expected, decoded in zip(pictures, video.pictures(), strict=True):
-            assert expected.same_samples(decoded)
+            for before, after in zip(expected.planes, decoded.planes, strict=True):
+                errors.append(int(np.abs(before.astype(int) - after).max()))
+    assert CLOSE[name] == max(errors)  # a file that may be off by 3 is so somewhere

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from codec.bitstream.stream_ids import COMPONENTS
 from codec.errors import MediaError
 from codec.measure.metrics import ErrorSums, PictureError
 from codec.measure.points import Clip, Point
@@ -24,6 +25,7 @@ from codec.picture.planes import Picture
 from codec.settings import Settings
 from codec.show.findings import bytes_at_equal_mse, findings
 from codec.show.plots import (
+    COLOUR_OF_COMPONENT,
     plot_components,
     plot_psnr_against_bits,
     plot_psnr_against_ratio,
@@ -67,7 +69,7 @@ class Page(HTMLParser):
 
 def lossy_point(file_bytes, squared_error, motion="block", residual="int8", step=8):
     error = PictureError({"Y": ErrorSums(100, squared_error, 10**6, 9)})
-    components = {"motion": 10, "modes": 0, "residual": file_bytes - 20, "headers": 10}
+    components = {"motion": 10, "modes": 0, "weights": 0, "residual": file_bytes - 20, "headers": 10}
     settings = Settings(residual, motion, step if residual in ("int8", "uint8") else None)
     return Point(settings, 1, 100, 100_000, file_bytes, components, error, 1.5, 0.25)
 
@@ -122,7 +124,7 @@ def test_page_says_what_the_source_was(page):
     text = " ".join(Page(page).text.split())
     assert "32 × 24 rgb · 3 pictures · 30000/1001 per second · 6,912 bytes of raw samples" in text
     assert "2 points were measured at the same time" in text
-    assert "gop 32, block 16, search 32, run 1" in text
+    assert "gop 32, block 16, search 32, run automatic" in text
 
 
 def test_page_is_the_same_for_the_same_points(page, points, clip):
@@ -141,6 +143,26 @@ def test_page_of_one_lossy_point(clip):
     page = Page(report_page([lossy_point(1000, 500)], ReportMeta(clip)))
     assert "No file is exact" in page.text
     assert "5.00" in page.cells
+
+
+def test_every_component_has_a_colour_of_its_own():
+    assert set(COMPONENTS) == set(COLOUR_OF_COMPONENT)
+    assert len(COMPONENTS) == len(set(COLOUR_OF_COMPONENT.values()))
+
+
+def test_the_bars_of_a_point_show_all_its_bytes(points):
+    (whole, rest) = plot_components(points).axes
+    for axes, left_out in ((whole, ()), (rest, ("residual",))):
+        widths = np.zeros(len(points))
+        for bar in axes.patches:
+            widths[round(bar.get_y() + bar.get_height() / 2)] += bar.get_width()
+        expected = [point.file_bytes - sum(point.bytes[name] for name in left_out) for point in points]
+        assert widths.tolist() == expected
+
+
+def test_settings_of_several_values_are_all_on_the_page(clip):
+    points = sweep(clip, [Settings("int8", "none", 8), Settings("int8", "none", 8, run=2)])
+    assert "run 2, automatic" in " ".join(Page(report_page(points, ReportMeta(clip))).text.split())
 
 
 @pytest.mark.parametrize("plot", PLOTS)

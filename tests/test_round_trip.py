@@ -15,9 +15,11 @@ import pytest
 
 import codec
 from codec.bitstream.container import ContainerReader
+from codec.encoder import code_picture, sequence_header
 from codec.models import PictureType
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sources import open_source
+from codec.reconstruct import History
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 MOTIONS = ("none", "block", "mesh")
@@ -52,10 +54,10 @@ def largest_error(source, decoded):
     return max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(source.planes, decoded.planes, strict=True))
 
 
-def promised_error(residual, step, type_):
+def promised_error(settings, step, type_):
     """Largest error of a sample where nothing saturates: half a step, and the I picture has half the step."""
-    if residual in ("lossless", "float16"):
-        return 0
+    if settings.residual.label in ("lossless", "float16"):
+        return settings.max_error
     assert step is not None
     return (step if type_ is PictureType.P else (step + 1) // 2) // 2
 
@@ -77,7 +79,7 @@ def assert_error_within_promise(source, path, settings):
         if step is None and settings.residual not in ("lossless", "float16"):
             step = 1  # these pictures have no residual beyond ±120, so the smallest scale is 1
         assert before.format == after.format
-        assert largest_error(before, after) <= promised_error(settings.residual.label, step, type_)
+        assert largest_error(before, after) <= promised_error(settings, step, type_)
 
 
 # ------------------------------------------------------------------------- every coder × motion × format × size
@@ -104,6 +106,53 @@ def test_every_size_keeps_the_promise(residual, step, mode, moving, tmp_path):
         pictures = moving(mode, width, height, count=3)
         settings = settings_of(residual=residual, motion=motion, step=step, search=2)
         assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
+
+
+LOSSLESS_SIZES = ((1, 1), (1, 7), (2, 2), (17, 16), (37, 23))  # (width, height)
+RUNS_AND_GOPS = ((1, 32), (3, 4), (None, 3), (None, 100), (2, 1))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("speed", ["slow", "medium", "fast"])
+def test_lossless_is_exact_at_every_speed_in_every_size_motion_and_run(speed, mode, moving, noise, tmp_path):
+    for number, ((width, height), motion) in enumerate(product(LOSSLESS_SIZES, MOTIONS)):
+        run, gop = RUNS_AND_GOPS[number % len(RUNS_AND_GOPS)]
+        settings = settings_of(motion=motion, speed=speed, run=run, gop=gop, block=8, search=3)
+        pictures = (noise if number % 4 == 0 else moving)(mode, width, height, count=5)
+        path = write(tmp_path / "a.mvz", pictures, settings)
+        assert all(map(Picture.same_samples, pictures, read(path)))
+        length = min(run or 8, gop)
+        assert -(-5 // gop) <= len(packet_pictures(path))
+        assert max(packet_pictures(path)) == min(length, 5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("max_error", [1, 2, 5, 16])
+def test_nearly_lossless_keeps_within_its_error_on_any_content(max_error, mode, moving, noise, tmp_path):
+    contents = {
+        "moving": moving(mode, 37, 23, count=5),
+        "noise": noise(mode, 18, 17, count=4),
+        "saturated": noise(mode, 18, 17, count=4, values=2),
+        "tiny": noise(mode, 1, 2, count=4),
+    }
+    for (name, pictures), motion in product(contents.items(), MOTIONS):
+        settings = settings_of(max_error=max_error, motion=motion, run=3, gop=4, block=8, search=3)
+        path = write(tmp_path / "a.mvz", pictures, settings)
+        decoded = read(path)
+        errors = [largest_error(*pair) for pair in zip(pictures, decoded, strict=True)]
+        assert len(pictures) == len(decoded)
+        assert max(errors) <= max_error
+        assert name != "noise" or max(errors) == max_error  # so it is made use of
+
+
+def test_the_more_a_sample_may_be_off_the_smaller_is_the_file(moving, tmp_path):
+    pictures = moving("rgb", 48, 48)
+    sizes = [
+        write(tmp_path / "a.mvz", pictures, settings_of(max_error=max_error)).stat().st_size
+        for max_error in (0, 1, 2, 5, 16)
+    ]
+    assert sorted(sizes, reverse=True) == sizes
+    assert 2 * sizes[2] < sizes[0]
 
 
 @pytest.mark.parametrize("motion", ["block", "mesh"])
@@ -220,10 +269,14 @@ def test_i_pictures_open_each_gop(gop, seven, tmp_path):
         ]
 
 
-def test_threads_give_the_same_bytes_and_pictures(moving, tmp_path):
+CODERS = ({"residual": "int8", "step": 4}, {"residual": "lossless"}, {"residual": "lossless", "max_error": 2})
+
+
+@pytest.mark.parametrize("coder", CODERS, ids=["int8", "lossless", "near"])
+def test_threads_give_the_same_bytes_and_pictures(coder, moving, tmp_path):
     pictures = moving("yuv420", 26, 19, count=17)  # with GOPs of 2 more than may wait at once
     for motion, run in product(MOTIONS, (1, 2)):
-        settings = settings_of(residual="int8", step=4, motion=motion, gop=2, run=run)
+        settings = settings_of(**coder, motion=motion, gop=2, run=run)
         alone = write(tmp_path / "a.mvz", pictures, settings)
         with ThreadPoolExecutor(3) as executor:
             together = write(tmp_path / "b.mvz", pictures, settings, executor=executor)
@@ -234,13 +287,57 @@ def test_threads_give_the_same_bytes_and_pictures(moving, tmp_path):
 
 
 def test_processes_give_the_same_bytes_and_pictures(seven, tmp_path):
-    settings = settings_of(residual="uint8", step=4, motion="mesh", gop=3)
-    alone = write(tmp_path / "a.mvz", seven, settings)
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
-        apart = write(tmp_path / "b.mvz", seven, settings, executor=executor)
-        decoded = read(alone, executor)
-    assert alone.read_bytes() == apart.read_bytes()
-    assert all(map(Picture.same_samples, read(alone), decoded))
+        for coder in ({"residual": "uint8", "step": 4}, {"residual": "lossless"}):
+            settings = settings_of(**coder, motion="mesh", gop=3)
+            alone = write(tmp_path / "a.mvz", seven, settings)
+            apart = write(tmp_path / "b.mvz", seven, settings, executor=executor)
+            decoded = read(alone, executor)
+            assert alone.read_bytes() == apart.read_bytes()
+            assert all(map(Picture.same_samples, read(alone), decoded))
+
+
+ALL_CODERS = (*CODERS, {"residual": "uint8"}, {"residual": "float16"}, {"residual": "lossless", "max_error": 16})
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize("coder", ALL_CODERS, ids=str)
+def test_the_encoders_reconstruction_is_what_a_decoder_gets(coder, motion, moving, tmp_path):
+    for mode in ("rgb", "yuv420"):
+        pictures = moving(mode, 35, 20, count=5)
+        settings = settings_of(**coder, motion=motion, gop=5, run=2, block=8, search=4)
+        header = sequence_header(pictures[0].format, Fraction(25), settings)
+        history, before, made = History(), None, []
+        for source in pictures:
+            coded, history = code_picture(source, history, header, settings, before)
+            before = coded.field
+            made.append(history.newest)
+        decoded = read(write(tmp_path / "a.mvz", pictures, settings))
+        assert len(made) == len(decoded)
+        assert all(map(Picture.same_samples, made, decoded))
+
+
+@pytest.mark.parametrize("coder", ALL_CODERS, ids=str)
+def test_pictures_in_any_order_are_those_of_the_sequence(coder, moving, tmp_path):
+    pictures = moving("rgb", 22, 19, count=11)
+    path = write(tmp_path / "a.mvz", pictures, settings_of(**coder, gop=5, run=3, block=8, search=3))
+    sequence = read(path)
+    order = np.random.default_rng(1).permutation(11).tolist()
+    with codec.open(path) as video:
+        assert all(sequence[number].same_samples(video.picture(number)) for number in order + order[::-1])
+    for number in order:
+        with codec.open(path) as video:
+            assert sequence[number].same_samples(video.picture(number))
+
+
+def test_an_encoder_makes_no_packet_that_a_reader_would_refuse(seven, monkeypatch, tmp_path):
+    picture_bytes = 2 * seven[0].format.sample_count + 4 * 2 * 2  # two a sample, and four for each of 2 × 2 vectors
+    for most, packets in ((3 * picture_bytes, [3, 3, 1]), (3 * picture_bytes - 1, [2, 2, 2, 1]), (1, [1] * 7)):
+        monkeypatch.setattr("codec.encoder.DEFAULT_LIMITS", codec.Limits(max_run_bytes=most))
+        path = write(tmp_path / "a.mvz", seven, settings_of(run=5))
+        assert packets == packet_pictures(path)
+        if most > 1:
+            assert 7 == len(codec.decode(path, limits=codec.Limits(max_run_bytes=most)))
 
 
 def test_encoding_twice_gives_the_same_bytes(seven, tmp_path):
@@ -376,7 +473,7 @@ def test_vectors_at_the_search_limit_point_outside_the_picture(motion, moving, t
     (wide,) = moving("gray", 60, 60, count=1)
     # the second picture shows what lies 15 further down and right: at the far edges, samples that nobody has
     pictures = [Picture.from_array(wide.planes[0][y : y + 40, y : y + 40]) for y in (0, 15)]
-    settings = settings_of(motion=motion, block=8, search=15)
+    settings = settings_of(motion=motion, block=8, search=15, speed="slow")
     path = write(tmp_path / "a.mvz", pictures, settings)
     (vectors,) = vectors_of(path)
     assert 4 * 15 == np.abs(vectors).max()

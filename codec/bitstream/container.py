@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 PACKET_OVERHEAD = 12  # kind, length, CRC-32
 END_BYTES = PACKET_OVERHEAD + 12
-LEAST_PICTURE_BYTES = 5  # type and CRC-32: no packet holds more pictures than its length over this
+LEAST_PICTURE_BYTES = 5  # references and CRC-32: no packet holds more pictures than its length over this
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ class ContainerReader:
             packet = self.read_packet(offset)
             if packet.kind == schema.KIND_PICTURES:
                 raw = self.parse_run(packet)
-                starts_gop = raw.pictures[0].type == PictureType.I
+                starts_gop = raw.pictures[0].references == 0
                 runs.append(RunEntry(offset, raw.first_picture, len(raw.pictures), starts_gop))
             elif packet.kind == schema.KIND_END:
                 self._check_end(packet, runs, next_offset)

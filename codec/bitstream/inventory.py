@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
-from codec.bitstream.payloads import compressed_streams, run_quantisers
-from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.payloads import compressed_streams, picture_headers
+from codec.bitstream.stream_ids import COMPONENT_OF, COMPONENTS, StreamId
 from codec.bitstream.streams import check_streams, picture_shares, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
-
-COMPONENTS = ("motion", "modes", "residual", "headers")
 
 
 @dataclass(frozen=True)
@@ -145,15 +143,14 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
     """The pictures of one packet; adds its bytes to ``totals``."""
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_run(packet)
-    types = [PictureType(picture.type) for picture in raw.pictures]
-    count = len(types)
+    headers = picture_headers(header, raw)
+    count = len(headers)
     streams = compressed_streams(raw)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
-    container.checked(packet, lambda: check_streams(header, types, streams, container.limits))
+    container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))
     if count > 1:
-        quantisers = run_quantisers(header, raw)
-        shares |= container.checked(packet, lambda: picture_shares(header, types, quantisers, streams))
+        shares |= container.checked(packet, lambda: picture_shares(header, headers, streams))
     framing = PACKET_OVERHEAD + len(packet.payload) - len(raw.data)
     totals["headers"] += framing
     per_picture = {component: np.zeros(count) for component in COMPONENTS}
@@ -165,11 +162,11 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
     return [
         PictureEntry(
             entry.first_picture + number,
-            type_,
+            PictureType.P if picture.references else PictureType.I,
             (names[number] or None) if names else None,
             {component: round(float(values[number]), 1) for component, values in per_picture.items()},
             count > 1,
             tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
         )
-        for number, type_ in enumerate(types)
+        for number, picture in enumerate(headers)
     ]

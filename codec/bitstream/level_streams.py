@@ -9,7 +9,7 @@ import numpy as np
 
 from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.stream_ids import StreamId
-from codec.coded import LEVEL_DTYPES, CodedPicture, Levels, PlaneResidual, Quantiser, SequenceHeader
+from codec.coded import LEVEL_DTYPES, Levels, PlaneResidual, Quantiser, SequenceHeader
 from codec.errors import BitstreamError
 from codec.models import ResidualCoder
 from codec.picture.planes import SampleFormat
@@ -19,12 +19,9 @@ __all__ = ["RESIDUALS", "pack_levels", "unpack_levels"]
 RESIDUALS = (StreamId.RESIDUAL_0, StreamId.RESIDUAL_1, StreamId.RESIDUAL_2)
 
 
-def pack_levels(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> dict[StreamId, bytes]:
+def pack_levels(header: SequenceHeader, residuals: Sequence[tuple[PlaneResidual, ...]]) -> dict[StreamId, bytes]:
     """A stream for each plane with the levels of all pictures."""
-    planes = [
-        np.stack([picture.residuals[plane].levels for picture in pictures])
-        for plane in range(len(header.format.plane_shapes))
-    ]
+    planes = [np.stack([residual.levels for residual in plane]) for plane in zip(*residuals, strict=True)]
     subtract_green(header, planes)
     return {stream: compress(byte_planes(levels.ravel())) for stream, levels in zip(RESIDUALS, planes, strict=False)}
 
@@ -57,7 +54,7 @@ def unpack_levels(
 def subtract_green(header: SequenceHeader, planes: list[Levels]) -> None:
     """Replace levels of red and blue by their differences from green modulo 256, in place (spec 6.4).
 
-    Saves 9…28 % of lossless bytes on RGB clips that come from a camera; float16 is left alone.
+    Saves 4…21 % of int8 bytes at step 8 on RGB clips that come from a camera; float16 is left alone.
     """
     if _greens_apart(header):
         for plane in (planes[0], planes[2]):

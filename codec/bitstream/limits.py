@@ -13,7 +13,7 @@ class Limits:
 
     Attributes:
         max_pixels: luma samples of a picture.
-        max_run_bytes: levels and vectors of one packet, decompressed.
+        max_run_bytes: levels or queues, vectors and modes of one packet, decompressed.
         max_pictures: pictures of a file.
         max_names_bytes: names of one packet, decompressed.
         max_metadata_bytes: a metadata packet.

@@ -14,8 +14,16 @@ from codec import models
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.stream_ids import StreamId
-from codec.bitstream.streams import pack_streams, unpack_streams
-from codec.coded import LOSSLESS_QUANTISER, Quantiser, Run, SequenceHeader
+from codec.bitstream.streams import PictureHeader, pack_streams, unpack_streams
+from codec.coded import (
+    LOSSLESS_QUANTISER,
+    MAX_CLASSES,
+    CodedPicture,
+    LosslessResidual,
+    Quantiser,
+    Run,
+    SequenceHeader,
+)
 from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
 from codec.picture import planes
 
@@ -27,7 +35,7 @@ __all__ = [
     "pack_run",
     "parse",
     "parse_run",
-    "run_quantisers",
+    "picture_headers",
     "unpack_header",
     "unpack_index",
     "unpack_metadata",
@@ -36,6 +44,7 @@ __all__ = [
 
 MAX_VECTOR_LIMIT = 4096
 MAX_GOP_LIMIT = 1024
+MAX_MAX_ERROR = 16
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
 
 
@@ -76,6 +85,7 @@ def pack_header(header: SequenceHeader) -> bytes:
             "log2_cell_size": header.cell_size.bit_length() - 1,
             "vector_limit": header.vector_limit_quarter_pel,
             "gop_limit": header.gop_limit,
+            "max_error": header.max_error,
         }
     )
     return payload
@@ -102,6 +112,8 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
     _in_range("vector_limit", raw.vector_limit, 0, MAX_VECTOR_LIMIT)
     _in_range("gop_limit", raw.gop_limit, 1, MAX_GOP_LIMIT)
+    lossless = raw.residual_coder == models.ResidualCoder.LOSSLESS
+    _in_range("max_error", raw.max_error, 0, MAX_MAX_ERROR if lossless else 0)
     colour = planes.Colour(
         _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
         _member(planes.ColourRange, "colour_range", raw.colour_range),
@@ -116,6 +128,7 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
         1 << raw.log2_cell_size,
         raw.vector_limit,
         raw.gop_limit,
+        raw.max_error,
     )
 
 
@@ -127,32 +140,41 @@ def pack_run(header: SequenceHeader, run: Run) -> bytes:
             "first_picture": run.first_picture,
             "pictures": [
                 {
-                    "type": picture.type,
+                    "references": picture.references,
                     "checksum": checksum,
-                    "quantisers": [
-                        {"step_256": plane.quantiser.step_256, "zero_point": plane.quantiser.zero_point}
-                        for plane in picture.residuals
-                        if header.residual.has_step
-                    ],
+                    **plane_parameters(header, picture),
                 }
                 for picture, checksum in zip(run.pictures, run.checksums, strict=True)
             ],
             "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
             "data": b"".join(streams.values()),
         },
-        quantiser_count=_quantiser_count(header),
+        **_planes_with(header),
     )
     return payload
 
 
+def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
+    """What a picture's header says about its planes, as the schema wants it."""
+    if isinstance(picture.residual, LosslessResidual):
+        return {"quantisers": [], "class_counts": [len(plane) for plane in picture.residual.weight_differences]}
+    quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
+    return {
+        "quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers],
+        "class_counts": [],
+    }
+
+
 def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
-    raw = parse(schema.PICTURES, payload, "picture packet", quantiser_count=_quantiser_count(header))
+    raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
     _in_range("picture_count", len(raw.pictures), 1, header.gop_limit)
     for number, picture in enumerate(raw.pictures):
-        type_ = _member(models.PictureType, "type", picture.type)
-        if number > 0 and type_ is models.PictureType.I:
+        _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
+        if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")
+        for count in picture.class_counts:
+            _in_range("class_counts", count, 0, MAX_CLASSES)
         for quantiser in picture.quantisers:
             _in_range("step_256", quantiser.step_256, 1, 65280)
             if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:
@@ -175,16 +197,20 @@ def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_
         BitstreamError: the payload breaks a rule of spec 5.4 or 6.
     """
     raw = parse_run(header, payload)
-    types = [models.PictureType(picture.type) for picture in raw.pictures]
-    pictures, names = unpack_streams(header, types, run_quantisers(header, raw), compressed_streams(raw), limits)
+    pictures, names = unpack_streams(header, picture_headers(header, raw), compressed_streams(raw), limits)
     return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
 
 
-def run_quantisers(header: SequenceHeader, raw: Any) -> list[tuple[Quantiser, ...]]:
-    """The quantisers of each picture's planes, in a packet that `parse_run` accepted."""
+def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
+    """What the headers of pictures say, in a packet that `parse_run` accepted."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
     return [
-        tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default for picture in raw.pictures
+        PictureHeader(
+            picture.references,
+            tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
+            tuple(picture.class_counts),
+        )
+        for picture in raw.pictures
     ]
 
 
@@ -248,8 +274,14 @@ def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
     return np.frombuffer(payload, dtype)
 
 
-def _quantiser_count(header: SequenceHeader) -> int:
-    return len(header.format.plane_shapes) if header.residual.has_step else 0
+def _planes_with(header: SequenceHeader) -> dict[str, int]:
+    """How many planes have a quantiser, and how many have classes, in the header of a picture."""
+    planes = len(header.format.plane_shapes)
+    weighted = header.residual is models.ResidualCoder.LOSSLESS
+    return {
+        "quantised_planes": planes if header.residual.has_step else 0,
+        "weighted_planes": planes if weighted else 0,
+    }
 
 
 def _in_range(name: str, value: int, low: int, high: int) -> None:

@@ -41,7 +41,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 3)
+VERSION = (0, 4)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -70,16 +70,18 @@ SEQUENCE_HEADER = Struct(
     "log2_cell_size" / Int8ul,
     "vector_limit" / Int16ul,
     "gop_limit" / Int16ul,
-    "reserved" / Const(b"\0\0"),
+    "max_error" / Int8ul,
+    "reserved" / Const(b"\0"),
     Terminated,
 )
 
 QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 
 PICTURE_HEADER = Struct(
-    "type" / Int8ul,
+    "references" / Int8ul,
     "checksum" / Int32ul,
-    "quantisers" / Array(this._params.quantiser_count, QUANTISER),
+    "quantisers" / Array(this._params.quantised_planes, QUANTISER),
+    "class_counts" / Array(this._params.weighted_planes, Int8ul),
 )
 
 STREAM_HEADER = Struct("id" / Int8ul, "length" / Int32ul)

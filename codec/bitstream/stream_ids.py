@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["COMPONENT_OF", "StreamId"]
+__all__ = ["COMPONENTS", "COMPONENT_OF", "StreamId"]
 
 
 class StreamId(enum.IntEnum):
@@ -14,16 +14,25 @@ class StreamId(enum.IntEnum):
     VECTOR_FLAGS = 1
     VECTOR_VALUES = 2
     MODES = 3
+    WEIGHTS = 4
+    CLASSES = 5
+    QUEUES = 6
     RESIDUAL_0 = 16
     RESIDUAL_1 = 17
     RESIDUAL_2 = 18
 
+
+COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
+"""What bytes are counted under."""
 
 COMPONENT_OF = {
     StreamId.NAMES: "headers",
     StreamId.VECTOR_FLAGS: "motion",
     StreamId.VECTOR_VALUES: "motion",
     StreamId.MODES: "modes",
+    StreamId.WEIGHTS: "weights",
+    StreamId.CLASSES: "weights",
+    StreamId.QUEUES: "residual",
     StreamId.RESIDUAL_0: "residual",
     StreamId.RESIDUAL_1: "residual",
     StreamId.RESIDUAL_2: "residual",

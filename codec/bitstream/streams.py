@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,47 @@ import numpy.typing as npt
 from codec.bitstream.frames import compress, declared_size, decompress
 from codec.bitstream.level_streams import RESIDUALS, pack_levels, unpack_levels
 from codec.bitstream.limits import Limits
+from codec.bitstream.lossless_streams import pack_lossless, unpack_lossless
 from codec.bitstream.motion_streams import pack_fields, unpack_fields, unpack_motion
-from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.queue_streams import queue_shares
+from codec.bitstream.stream_ids import COMPONENTS, StreamId
 from codec.bitstream.symbols import zigzag
-from codec.coded import LEVEL_DTYPES, CodedPicture, Quantiser, SequenceHeader
+from codec.coded import (
+    LEVEL_DTYPES,
+    WEIGHT_COUNTS,
+    CodedPicture,
+    LosslessResidual,
+    PlaneResidual,
+    Quantiser,
+    SequenceHeader,
+)
 from codec.errors import BitstreamError, LimitError
-from codec.models import MotionModel, PictureType
+from codec.models import MotionModel, ResidualCoder
 
-__all__ = ["check_streams", "encoded_name", "pack_streams", "picture_shares", "unpack_names", "unpack_streams"]
+__all__ = [
+    "PictureHeader",
+    "check_streams",
+    "encoded_name",
+    "pack_streams",
+    "picture_shares",
+    "run_bytes",
+    "unpack_names",
+    "unpack_streams",
+]
+
+
+class PictureHeader(NamedTuple):
+    """What the header of a picture says about its streams.
+
+    Attributes:
+        references: pictures that it is predicted from, 0…2.
+        quantisers: of each plane.
+        class_counts: sets of weights of each plane; empty but for the lossless coder.
+    """
+
+    references: int
+    quantisers: tuple[Quantiser, ...]
+    class_counts: tuple[int, ...]
 
 
 def pack_streams(
@@ -29,15 +63,15 @@ def pack_streams(
     if names:
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
     streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
-    return streams | pack_levels(header, pictures)
+    residuals = [picture.residual for picture in pictures]
+    lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
+    if lossless:
+        return streams | pack_lossless(lossless)
+    return streams | pack_levels(header, [planes for planes in residuals if isinstance(planes, tuple)])
 
 
 def unpack_streams(
-    header: SequenceHeader,
-    types: Sequence[PictureType],
-    quantisers: Sequence[tuple[Quantiser, ...]],
-    streams: dict[StreamId, bytes],
-    limits: Limits,
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes], limits: Limits
 ) -> tuple[tuple[CodedPicture, ...], tuple[str, ...]]:
     """The coded pictures of a run, and their names; the inverse of `pack_streams`.
 
@@ -45,15 +79,25 @@ def unpack_streams(
         BitstreamError: streams other than the headers imply, or symbols without a meaning.
         LimitError: the run is larger than ``limits`` allow.
     """
-    check_streams(header, types, streams, limits)
-    names = unpack_names(streams.get(StreamId.NAMES), len(types), limits)
-    fields = iter(unpack_fields(header, types.count(PictureType.P), streams))
-    residuals = unpack_levels(header, quantisers, streams)
-    pictures = tuple(
-        CodedPicture(type_, next(fields, None) if type_ is PictureType.P else None, of_picture)
-        for type_, of_picture in zip(types, residuals, strict=True)
+    check_streams(header, pictures, streams, limits)
+    names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
+    fields = iter(unpack_fields(header, predicted_count(pictures), streams))
+    residuals: list[LosslessResidual] | list[tuple[PlaneResidual, ...]]
+    if header.residual is ResidualCoder.LOSSLESS:
+        references, class_counts = [p.references for p in pictures], [p.class_counts for p in pictures]
+        residuals = unpack_lossless(header, references, class_counts, streams)
+    else:
+        residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
+    coded = tuple(
+        CodedPicture(picture.references, next(fields, None) if picture.references else None, residuals[number])
+        for number, picture in enumerate(pictures)
     )
-    return pictures, names
+    return coded, names
+
+
+def predicted_count(pictures: Sequence[PictureHeader]) -> int:
+    """How many of the pictures are P pictures."""
+    return sum(picture.references > 0 for picture in pictures)
 
 
 def encoded_name(name: str) -> bytes:
@@ -81,7 +125,7 @@ def unpack_names(frame: bytes | None, count: int, limits: Limits) -> tuple[str, 
 
 
 def check_streams(
-    header: SequenceHeader, types: Sequence[PictureType], streams: Iterable[StreamId], limits: Limits
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: Iterable[StreamId], limits: Limits
 ) -> None:
     """Hold the streams that are there against those that the headers imply, and their sizes against the limits.
 
@@ -89,52 +133,58 @@ def check_streams(
         BitstreamError: streams other than the headers imply.
         LimitError: the run is larger than ``limits`` allow.
     """
-    implied = list(RESIDUALS[: len(header.format.plane_shapes)])
     optional = {StreamId.NAMES}
-    if PictureType.P in types and header.motion is not MotionModel.NONE:
+    implied = []
+    predicted = predicted_count(pictures)
+    if predicted and header.motion is not MotionModel.NONE:
         implied.append(StreamId.VECTOR_FLAGS)
         optional.add(StreamId.VECTOR_VALUES)
         if header.motion is MotionModel.MESH:
             implied.append(StreamId.MODES)
+    if header.residual is ResidualCoder.LOSSLESS:
+        implied += [StreamId.CLASSES, StreamId.QUEUES]
+        optional.add(StreamId.WEIGHTS)
+    else:
+        implied += RESIDUALS[: len(header.format.plane_shapes)]
     found = sorted(stream for stream in streams if stream not in optional)
-    if found != sorted(implied):
-        expected = ", ".join(stream.name for stream in sorted(implied))
-        raise BitstreamError(
-            f"streams {', '.join(stream.name for stream in found) or 'none'} where the headers imply {expected}"
-        )
-    size = run_bytes(header, len(types), types.count(PictureType.P))
+    if found != implied:
+        names = ", ".join(stream.name for stream in found) or "none"
+        raise BitstreamError(f"streams {names} where the headers imply {', '.join(stream.name for stream in implied)}")
+    size = run_bytes(header, len(pictures), predicted)
     if size > limits.max_run_bytes:
         raise LimitError(f"a run of {size} bytes; the limit is {limits.max_run_bytes}")
 
 
 def run_bytes(header: SequenceHeader, pictures: int, predicted: int) -> int:
-    """What levels, vectors and modes of a run take at most once they are decompressed (spec 10)."""
+    """What levels or queues, vectors and modes of a run take at most once they are decompressed (spec 10)."""
     motion = 4 * math.prod(header.grid_shape)
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
-    return predicted * motion + pictures * LEVEL_DTYPES[header.residual].itemsize * header.format.sample_count
+    sample_bytes = 2 if header.residual is ResidualCoder.LOSSLESS else LEVEL_DTYPES[header.residual].itemsize
+    return predicted * motion + pictures * sample_bytes * header.format.sample_count
 
 
 def picture_shares(
-    header: SequenceHeader,
-    types: Sequence[PictureType],
-    quantisers: Sequence[tuple[Quantiser, ...]],
-    streams: dict[StreamId, bytes],
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """How much of a run's motion, modes and residual belongs to each picture: float64 (pictures,), sum 1.
+    """How much of each component of a run belongs to each picture: float64 (pictures,), sum 1.
 
     An estimate: −log₂ of each symbol's frequency in the run, summed over the picture's symbols.
     """
-    predicted = np.array([type_ is PictureType.P for type_ in types])
+    predicted = np.array([picture.references > 0 for picture in pictures])
     motion = unpack_motion(header, int(predicted.sum()), streams)
     vectors = [np.concatenate([nodes.reshape(-1, 2), own]) for nodes, own in zip(motion.nodes, motion.own, strict=True)]
-    bits = {component: np.zeros(len(types)) for component in ("motion", "modes", "residual")}
+    bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     if vectors:
         bits["motion"][predicted] = entropies([zigzag(differences) for differences in vectors])
         bits["modes"][predicted] = entropies(list(motion.modes))
-    residuals = unpack_levels(header, quantisers, streams)
-    for plane in zip(*residuals, strict=True):
-        bits["residual"] += entropies([residual.levels.view(np.uint8) for residual in plane])
+    if header.residual is ResidualCoder.LOSSLESS:
+        bits["weights"] += [sum(picture.class_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures]
+        bits["residual"] += queue_shares(streams[StreamId.QUEUES], len(pictures), header.format.sample_count)
+    else:
+        residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
+        for plane in zip(*residuals, strict=True):
+            bits["residual"] += entropies([residual.levels.view(np.uint8) for residual in plane])
     return {component: (cost + 1e-9) / (cost + 1e-9).sum() for component, cost in bits.items()}
 
 

@@ -19,10 +19,11 @@ def main(options: argparse.Namespace) -> int:
         residual=options.residual,
         motion=options.motion,
         step=options.step,
+        max_error=options.max_error,
         gop=options.gop,
         block=options.block,
         search=options.search,
-        run=min(options.run, options.gop),
+        run=options.run,
         speed=options.speed,
         scene_cut=options.scene_cut,
     )

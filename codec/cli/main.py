@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_decode(commands)
     _add_info(commands)
     _add_compare(commands)
+    _add_verify(commands)
     _add_report(commands)
     _add_demo(commands)
     return parser
@@ -100,6 +101,13 @@ def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="quantiser step, 1…255, for int8 and uint8; without it the smallest scale at which nothing saturates",
     )
     coding.add_argument(
+        "--max-error",
+        type=int,
+        default=defaults.max_error,
+        metavar="N",
+        help="how far lossless may be off in any sample, 0…16: near-lossless, much smaller (default %(default)s)",
+    )
+    coding.add_argument(
         "--gop",
         type=int,
         default=defaults.gop,
@@ -115,9 +123,8 @@ def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
     coding.add_argument(
         "--run",
         type=int,
-        default=defaults.run,
         metavar="N",
-        help="pictures that share one packet (default %(default)s)",
+        help="pictures that share one packet (default 1, for lossless 8)",
     )
     coding.add_argument(
         "--fps",
@@ -204,6 +211,20 @@ def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
     form.add_argument("--json", action="store_true", help="as JSON")
     form.add_argument("--csv", action="store_true", help="a line a picture, as CSV")
     parser.add_argument("--no-ssim", action="store_true", help="leave out SSIM, the slowest of the measures")
+
+
+def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "verify",
+        "check that an .mvz file is whole, and that it is what its source was",
+        "Every packet and every decoded picture is held against its CRC-32. With SOURCE, an .mvz file or anything that "
+        "encode takes, every sample is compared; exit code 1 if the file is further off than it promises: lossless "
+        "promises to be exact or within its --max-error, the other coders promise nothing.",
+    )
+    parser.add_argument("file", metavar="FILE", help="an .mvz file")
+    parser.add_argument("source", nargs="?", metavar="SOURCE", help="what it was made from")
+    parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -19,12 +19,12 @@ from codec.whole_file import whole_file
 
 __all__ = ["CSV_COLUMNS", "SCHEMA_VERSION", "Clip", "Point", "points_as_json", "write_csv", "write_json"]
 
-SCHEMA_VERSION = 1  # keys and columns stay as they are within a version
+SCHEMA_VERSION = 2  # keys and columns stay as they are within a version
 
 CSV_COLUMNS = (
     *("residual", "motion", "step", "gop", "block", "search", "run", "pictures"),
     *("source_bytes", "file_bytes", "ratio", "bits_per_pixel"),
-    *("motion_bytes", "modes_bytes", "residual_bytes", "headers_bytes"),
+    *("motion_bytes", "modes_bytes", "weights_bytes", "residual_bytes", "headers_bytes"),
     *("exact", "mse", "psnr", "psnr_plane_1", "psnr_plane_2", "psnr_plane_3", "psnr_yuv", "snr", "max_error", "ssim"),
     *("encode_seconds", "decode_seconds"),
 )
@@ -64,7 +64,8 @@ class Point:
         pixels: luma samples of all of them.
         source_bytes: raw samples.
         file_bytes: the whole file, headers and index included.
-        bytes: the file's bytes by component: motion, modes, residual, headers; they add up to ``file_bytes``.
+        bytes: the file's bytes by component: motion, modes, weights, residual, headers; they add up to
+            ``file_bytes``.
         error: of all pictures together.
         encode_seconds: wall time from the first picture handed over to the file on disk; no reading of the source.
         decode_seconds: wall time to decode every picture from the file; no comparing.
@@ -123,7 +124,7 @@ class Point:
             "gop": settings.gop,
             "block": settings.block,
             "search": settings.search,
-            "run": settings.run,
+            "run": settings.run_length,
             "pictures": self.pictures,
             "source_bytes": self.source_bytes,
             "file_bytes": self.file_bytes,
@@ -143,7 +144,7 @@ class Point:
 def points_as_json(points: Iterable[Point], clip: Clip | None = None, jobs: int | None = None) -> dict[str, Any]:
     """Points as plain values for `json.dumps`.
 
-    ``schema`` is ``mvz-sweep``, ``schema_version`` is 1, ``mvz`` is the version that measured.
+    ``schema`` is ``mvz-sweep``, ``schema_version`` is 2, ``mvz`` is the version that measured.
     ``source`` is null or has ``label``, ``width``, ``height``, ``sample_format``, ``rate`` (a ratio as text),
     ``pictures`` and ``source_bytes``; ``jobs`` is how many points were measured at once, or null.
     Each of ``points`` has:

@@ -10,16 +10,18 @@ import numpy.typing as npt
 from codec.kernels import Integer, kernel
 from codec.models import MotionModel, Speed
 from codec.motion.field import MAX_VECTOR_QUARTER_PEL, MotionField, Vectors, grid_shape
+from codec.motion.half_planes import HalfPlanes, Layout, half_planes
 from codec.motion.median import median_prediction
-from codec.motion.quarter_planes import Layout, Pair, QuarterPlanes, moved_sse, pair_of, quarter_planes
-from codec.motion.vector_rows import address, rectangle_sse
+from codec.motion.quarter_planes import Pair, moved_sse, pair_of
 from codec.picture.planes import Plane
+from codec.vector_kernels import address, rectangle_sse
 
 __all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows", "shrink"]
 
 LAMBDA = 0.25  # × the mean squared error so far: what a bit of a vector may cost; at 1.4 files grow by 0.2…4 %
 LEAST_LAMBDA = 1.0  # the same for a match without error
-FIRST_STEP, LATER_STEP = 32, 4  # quarter samples
+FIRST_STEP = {Speed.SLOW: 32, Speed.MEDIUM: 32, Speed.FAST: 4}  # quarter samples; 4 loses up to 0.26 dB
+LATER_STEP = 4
 AROUND = ((0, 0), (0, -1), (-1, 0), (-1, 1), (0, 1), (1, 0))  # (down, right) of windows whose vectors are tried
 NO_BOUND = 1 << 30  # more than any sum of squared errors
 EXP_GOLOMB_BITS = np.array(  # by magnitude; no two vectors are further apart
@@ -31,24 +33,21 @@ class Searched(NamedTuple):
     """What a search works on.
 
     ``source`` is luma (H, W) of the picture to predict, ``reference`` of the decoded one before it.
-    ``limit_quarter_pel`` bounds both components; ``before`` is the field of the picture before, or None.
+    ``halves`` are the reference's; ``limit_quarter_pel`` bounds both components.
+    ``before`` is the field of the picture before, or None.
     """
 
     source: Plane
     reference: Plane
-    planes: QuarterPlanes
+    halves: HalfPlanes
     limit_quarter_pel: int
     speed: Speed
     before: MotionField | None
 
     @classmethod
-    def of(
-        cls, source: Plane, reference: Plane, search_range: int, speed: Speed, before: MotionField | None = None
-    ) -> Searched:
-        """Make the quarter planes; ``search_range`` is in full samples."""
-        planes = quarter_planes(reference, search_range + 1)
-        source = np.ascontiguousarray(source)  # kernels go by its address
-        return cls(source, reference, planes, 4 * search_range, speed, before)
+    def of(cls, source: Plane, reference: Plane, search_range: int, speed: Speed) -> Searched:
+        """A search of its own, with half samples made for it; ``search_range`` is in full samples."""
+        return cls(source, reference, half_planes(reference), 4 * search_range, speed, None)
 
 
 class Windows(NamedTuple):
@@ -79,7 +78,7 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
     Each starts from a full search for ``slow``, from a search of pictures a quarter the size for ``medium``,
     from the picture before for ``fast``.
     The best of that, no motion, the neighbours' vectors, and that of the picture before goes downhill in steps from
-    eight samples to a quarter.
+    eight samples, for ``fast`` from one, to a quarter.
     What counts is squared error + λ · bits of the difference from the median.
     """
     if before is None or before.shape != (len(windows.tops), len(windows.lefts), 2):
@@ -92,11 +91,12 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
     else:
         vectors = before.copy()
     descend_windows(
-        searched.source,
-        *searched.planes,
+        np.ascontiguousarray(searched.source),
+        *searched.halves,
         windows,
         before,
         searched.limit_quarter_pel,
+        FIRST_STEP[searched.speed],
         1 if searched.speed is Speed.FAST else 2,
         vectors,
     )
@@ -191,7 +191,7 @@ def match_windows_kernel(
             best: Integer = NO_BOUND
             for k in range(offsets.shape[0]):
                 moved = there + offsets[k, 0] * stride + offsets[k, 1]
-                error = rectangle_sse(here, width, moved, stride, rows, columns, best)
+                error = rectangle_sse(here, width, moved, moved, stride, rows, columns, best)
                 if error < best:
                     best = error
                     vectors[row, column, 0] = 4 * offsets[k, 0]
@@ -254,11 +254,14 @@ def best_candidate(pair: Pair, aim: Aim, before: Vectors, vectors: Vectors, row:
 
 
 @kernel
-def go_downhill(pair: Pair, aim: Aim, best: Match, step: Integer) -> Match:
-    """To the best of eight vectors around, while that gets better, with ``step`` and then with half of it, to 1."""
+def go_downhill(pair: Pair, aim: Aim, best: Match, step: Integer, diamond: bool) -> Match:
+    """To the best vector around, while that gets better, with ``step`` and then with half of it, to 1.
+
+    Eight are around, or the four of a diamond.
+    """
     while step >= 1:
         centre = best
-        for k in range(9):
+        for k in range(1, 9, 2) if diamond else range(0, 9, 1):
             best = better_match(pair, aim, best, centre.dy + step * (k // 3 - 1), centre.dx + step * (k % 3 - 1))
         if best.dy == centre.dy and best.dx == centre.dx:
             step >>= 1
@@ -268,11 +271,12 @@ def go_downhill(pair: Pair, aim: Aim, best: Match, step: Integer) -> Match:
 @kernel
 def descend_windows(
     source: Plane,
-    planes: Plane,
+    halves: Plane,
     layout: Layout,
     windows: Windows,
     before: Vectors,
     limit: Integer,
+    first_step: Integer,
     sweeps: Integer,
     vectors: Vectors,
 ) -> None:
@@ -280,7 +284,7 @@ def descend_windows(
 
     λ follows the mean squared error of the windows so far.
     """
-    pair = pair_of(source, planes, layout)
+    pair = pair_of(source, halves, halves, layout)
     error_so_far, samples_so_far = 0.0, 0
     for sweep in range(sweeps):
         for row in range(windows.tops.size):
@@ -291,10 +295,10 @@ def descend_windows(
                 aim = Aim(window, median, rate_weight, limit)
                 best = best_candidate(pair, aim, before, vectors, row, column)
                 if sweep == 0:
-                    best = go_downhill(pair, aim, best, FIRST_STEP)
+                    best = go_downhill(pair, aim, best, first_step, sweeps == 1)
                     error_so_far += best.cost
                     samples_so_far += window[2] * window[3]
                 elif best.dy != vectors[row, column, 0] or best.dx != vectors[row, column, 1]:
-                    best = go_downhill(pair, aim, best, LATER_STEP)
+                    best = go_downhill(pair, aim, best, LATER_STEP, False)
                 vectors[row, column, 0] = best.dy
                 vectors[row, column, 1] = best.dx

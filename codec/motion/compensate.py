@@ -10,9 +10,11 @@ import numpy.typing as npt
 from codec.kernels import Integer, kernel
 from codec.models import MotionModel
 from codec.motion.field import CellMode, Modes, MotionField, Vectors
+from codec.motion.half_planes import HalfPlanes, Layout, bordered, half_planes, place_within, quarter_offsets
 from codec.picture.planes import Picture, Plane, Subsampling
+from codec.vector_kernels import address, put_means
 
-__all__ = ["CATMULL_ROM_TAPS", "compensate", "compensate_plane", "plane_geometry"]
+__all__ = ["CATMULL_ROM_TAPS", "Reference", "compensate", "compensate_plane", "plane_geometry"]
 
 Geometry = tuple[int, int, int, int]
 WARP, BLEND = int(CellMode.WARP), int(CellMode.BLEND)  # plain numbers, for kernels
@@ -34,31 +36,49 @@ CATMULL_ROM_TAPS: Final[npt.NDArray[np.int32]] = np.array(
 )
 
 
-def compensate(field: MotionField | None, reference: Picture) -> tuple[Plane, ...]:
+class Reference:
+    """A decoded picture to predict from, with the half samples of its planes, made when they are first needed."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self._halves: dict[int, HalfPlanes] = {}
+
+    def halves(self, plane: int) -> HalfPlanes:
+        """`half_planes` of a plane; of a subsampled one only what it needs, which is FULL."""
+        if plane not in self._halves:
+            subsampled = self.picture.format.sample_format.subsampling[plane] != (0, 0)
+            self._halves[plane] = (bordered if subsampled else half_planes)(self.picture.planes[plane])
+        return self._halves[plane]
+
+
+def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, ...]:
     """Predict every plane of a picture from its reference; without a field nothing moves.
 
     Returns one uint8 plane for each of the reference's.
     """
+    planes = reference.picture.planes
     if field is None:
-        return reference.planes
+        return planes
+    subsamplings = reference.picture.format.sample_format.subsampling
     return tuple(
-        compensate_plane(field, plane, subsampling)
-        for plane, subsampling in zip(reference.planes, reference.format.sample_format.subsampling, strict=True)
+        compensate_plane(field, plane, reference.halves(number), subsampling)
+        for number, (plane, subsampling) in enumerate(zip(planes, subsamplings, strict=True))
     )
 
 
-def compensate_plane(field: MotionField, reference: Plane, subsampling: Subsampling) -> Plane:
-    """Predict one plane, uint8 (rows, columns) as ``reference``.
+def compensate_plane(field: MotionField, reference: Plane, halves: HalfPlanes, subsampling: Subsampling) -> Plane:
+    """Predict one plane, uint8 (rows, columns) as ``reference``, whose half samples are ``halves``.
 
     In a subsampled plane the same vectors act on smaller cells, in units of an eighth of its samples.
     """
     geometry = plane_geometry(field.cell_size, subsampling)
     prediction = np.empty_like(reference)
     if field.model is MotionModel.BLOCK:
-        predict_blocks(reference, field.vectors_quarter_pel, geometry, CATMULL_ROM_TAPS, prediction)
+        predict_blocks(*halves, field.vectors_quarter_pel, geometry, prediction)
     else:
         predict_mesh(
             reference,
+            *halves,
             field.vectors_quarter_pel,
             field.modes,
             field.own_quarter_pel,
@@ -74,12 +94,6 @@ def plane_geometry(cell_size: int, subsampling: Subsampling) -> Geometry:
     log2_cell = cell_size.bit_length() - 1
     log2_y, log2_x = subsampling
     return log2_cell - log2_y, log2_cell - log2_x, 2 - log2_y, 2 - log2_x
-
-
-@kernel
-def clip_sample(value: Integer) -> Integer:
-    """0…255."""
-    return min(max(value, 0), 255)
 
 
 @kernel
@@ -106,48 +120,53 @@ def sample_sixteenth_pel(
 
 
 @kernel
+def move_by_quarters(
+    halves: Plane, layout: Layout, y0: Integer, x0: Integer, dy_quarter: Integer, dx_quarter: Integer, target: Plane
+) -> None:
+    """Fill ``target`` with the reference from (y0, x0) on, moved by one vector in quarter samples (spec 7.2)."""
+    first, second = quarter_offsets(layout, y0, x0, dy_quarter, dx_quarter)
+    rows, columns = target.shape
+    start = address(halves)
+    put_means(address(target), target.strides[0], start + first, start + second, layout[1], rows, columns)
+
+
+@kernel
+def move_between(
+    halves: Plane, layout: Layout, y0: Integer, x0: Integer, dy_sixteenth: Integer, dx_sixteenth: Integer, target: Plane
+) -> None:
+    """The same in a subsampled plane, in sixteenths of its samples, which are mixed by nearness (spec 7.2)."""
+    rows, columns = target.shape
+    down, right = dy_sixteenth & 15, dx_sixteenth & 15
+    place = place_within(layout, y0 + (dy_sixteenth >> 4), x0 + (dx_sixteenth >> 4))
+    a, b = np.int32((16 - down) * (16 - right)), np.int32((16 - down) * right)
+    c, d = np.int32(down * (16 - right)), np.int32(down * right)
+    for j in range(rows):
+        upper, lower = halves[place : place + columns + 1], halves[place + layout[1] : place + layout[1] + columns + 1]
+        moved = target[j]
+        for i in range(columns):
+            above = np.int32(np.int32(a * np.int32(upper[i])) + np.int32(b * np.int32(upper[i + 1])))
+            below = np.int32(np.int32(c * np.int32(lower[i])) + np.int32(d * np.int32(lower[i + 1])))
+            moved[i] = np.uint8(np.int32(np.int32(above + below) + 128) >> 8)
+        place += layout[1]
+
+
+@kernel
 def move_rectangle(
-    reference: Plane,
+    halves: Plane,
+    layout: Layout,
     y0: Integer,
     x0: Integer,
-    rows: Integer,
-    columns: Integer,
-    dy_sixteenth: Integer,
-    dx_sixteenth: Integer,
-    taps: npt.NDArray[np.int32],
+    dy_quarter: Integer,
+    dx_quarter: Integer,
+    geometry: Geometry,
     target: Plane,
 ) -> None:
-    """Fill ``target[:rows, :columns]`` with the reference from (y0, x0) on, moved by one vector (spec 7.2).
-
-    The two passes of the filter are apart, which gives the sums of `sample_sixteenth_pel` exactly.
-    """
-    height, width = reference.shape
-    top, left = y0 + (dy_sixteenth >> 4), x0 + (dx_sixteenth >> 4)
-    row_phase, column_phase = dy_sixteenth & 15, dx_sixteenth & 15
-    a0, a1, a2, a3 = taps[row_phase, 0], taps[row_phase, 1], taps[row_phase, 2], taps[row_phase, 3]
-    b0, b1, b2, b3 = taps[column_phase, 0], taps[column_phase, 1], taps[column_phase, 2], taps[column_phase, 3]
-    lines = np.empty((rows + 3, columns), np.int32)
-    edge = np.empty(columns + 3, np.uint8)
-    inside = left >= 1 and left + columns + 2 <= width
-    for j in range(rows + 3):
-        row = _clamp(top + j - 1, height - 1)
-        if inside:
-            line = reference[row, left - 1 : left + columns + 2]
-        else:
-            for i in range(columns + 3):
-                edge[i] = reference[row, _clamp(left + i - 1, width - 1)]
-            line = edge[: columns + 3]
-        for i in range(columns):
-            lines[j, i] = (
-                b0 * np.int32(line[i])
-                + b1 * np.int32(line[i + 1])
-                + b2 * np.int32(line[i + 2])
-                + b3 * np.int32(line[i + 3])
-            )
-    for j in range(rows):
-        for i in range(columns):
-            total: Integer = a0 * lines[j, i] + a1 * lines[j + 1, i] + a2 * lines[j + 2, i] + a3 * lines[j + 3, i]
-            target[j, i] = clip_sample(np.int32(total + 8192) >> 14)
+    """Fill ``target`` with the plane from (y0, x0) on, moved by a vector in quarters of a sample of plane 0."""
+    _, _, shift_y, shift_x = geometry
+    if shift_y == 2 and shift_x == 2:
+        move_by_quarters(halves, layout, y0, x0, dy_quarter, dx_quarter, target)
+    else:
+        move_between(halves, layout, y0, x0, dy_quarter << shift_y, dx_quarter << shift_x, target)
 
 
 @kernel
@@ -160,16 +179,13 @@ def cell_rectangle(
 
 
 @kernel
-def predict_blocks(
-    reference: Plane, vectors: Vectors, geometry: Geometry, taps: npt.NDArray[np.int32], prediction: Plane
-) -> None:
+def predict_blocks(halves: Plane, layout: Layout, vectors: Vectors, geometry: Geometry, prediction: Plane) -> None:
     """Block prediction of a plane (spec 7.3): every cell is the reference moved by its vector."""
-    _, _, shift_y, shift_x = geometry
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
-            y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, row, column)
-            dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
-            move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])
+            y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, row, column)
+            dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
+            move_rectangle(halves, layout, y0, x0, dy, dx, geometry, prediction[y0 : y0 + rows, x0 : x0 + columns])
 
 
 @kernel
@@ -204,12 +220,12 @@ def warp_cell(
 
 @kernel
 def blend_cell(
-    reference: Plane,
+    halves: Plane,
+    layout: Layout,
     vectors: Vectors,
     cell_row: Integer,
     cell_column: Integer,
     geometry: Geometry,
-    taps: npt.NDArray[np.int32],
     moved: npt.NDArray[np.uint8],
     prediction: Plane,
 ) -> None:
@@ -217,12 +233,12 @@ def blend_cell(
 
     ``moved`` is room for four cells, uint8 (4, rows, columns).
     """
-    log2_rows, log2_columns, shift_y, shift_x = geometry
-    y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, cell_row, cell_column)
+    log2_rows, log2_columns, _, _ = geometry
+    y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, cell_row, cell_column)
     for corner in range(4):
         row, column = cell_row + (corner >> 1), cell_column + (corner & 1)
-        dy, dx = np.int32(vectors[row, column, 0]) << shift_y, np.int32(vectors[row, column, 1]) << shift_x
-        move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, moved[corner])
+        dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
+        move_rectangle(halves, layout, y0, x0, dy, dx, geometry, moved[corner, :rows, :columns])
     down = log2_rows + log2_columns
     half = np.int32(1 << (down - 1))
     for v in range(rows):
@@ -239,6 +255,8 @@ def blend_cell(
 @kernel
 def predict_mesh(
     reference: Plane,
+    halves: Plane,
+    layout: Layout,
     vectors: Vectors,
     modes: Modes,
     own: Vectors,
@@ -247,15 +265,15 @@ def predict_mesh(
     prediction: Plane,
 ) -> None:
     """Mesh prediction of a plane, cell by cell, each in its mode."""
-    log2_rows, log2_columns, shift_y, shift_x = geometry
+    log2_rows, log2_columns, _, _ = geometry
     moved = np.empty((4, 1 << log2_rows, 1 << log2_columns), np.uint8)
     for row in range(modes.shape[0]):
         for column in range(modes.shape[1]):
             if modes[row, column] == WARP:
                 warp_cell(reference, vectors, row, column, geometry, taps, prediction)
             elif modes[row, column] == BLEND:
-                blend_cell(reference, vectors, row, column, geometry, taps, moved, prediction)
+                blend_cell(halves, layout, vectors, row, column, geometry, moved, prediction)
             else:
                 y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, row, column)
-                dy, dx = np.int32(own[row, column, 0]) << shift_y, np.int32(own[row, column, 1]) << shift_x
-                move_rectangle(reference, y0, x0, rows, columns, dy, dx, taps, prediction[y0:, x0:])
+                dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
+                move_rectangle(halves, layout, y0, x0, dy, dx, geometry, prediction[y0 : y0 + rows, x0 : x0 + columns])

@@ -15,7 +15,9 @@ __all__ = ["MAX_VECTOR_QUARTER_PEL", "CellMode", "Modes", "MotionField", "Vector
 Vectors = npt.NDArray[np.int16]
 Modes = npt.NDArray[np.uint8]
 
-MAX_VECTOR_QUARTER_PEL = 4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.3 stay below 2**23
+MAX_VECTOR_QUARTER_PEL = (
+    4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.4 keep to 2**23, vectors doubled
+)
 
 
 def grid_shape(model: MotionModel, cell_size: int, width: int, height: int) -> tuple[int, int]:

@@ -21,10 +21,11 @@ from codec.motion.block_search import (
 )
 from codec.motion.compensate import CATMULL_ROM_TAPS, Geometry, cell_rectangle, plane_geometry, warp_cell
 from codec.motion.field import CellMode, Modes, MotionField, Vectors, corner_means, grid_shape
+from codec.motion.half_planes import BORDER, Layout, place_within
 from codec.motion.median import median_prediction
-from codec.motion.quarter_planes import Layout, Pair, moved_address, moved_sse, pair_of
-from codec.motion.vector_rows import address, blend_row_sse, rectangle_sse, warp_row_sse
+from codec.motion.quarter_planes import Pair, moved_address, moved_sse, pair_of, quarter_planes
 from codec.picture.planes import Plane, Subsampling
+from codec.vector_kernels import address, blend_row_sse, rectangle_sse, warp_row_sse
 
 __all__ = ["search_mesh"]
 
@@ -59,7 +60,14 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
     own = search_windows(searched, block_windows(height, width, cell_size), corner_means(vectors))
     first = BLEND if CellMode.BLEND in allowed else WARP
     modes = np.full(own.shape[:2], first, np.uint8)
-    scene = (searched.source, *searched.planes, plane_geometry(cell_size, Subsampling(0, 0)))
+    halves, layout = searched.halves
+    scene = (
+        np.ascontiguousarray(searched.source),
+        halves,
+        quarter_planes(searched.halves),
+        layout,
+        plane_geometry(cell_size, Subsampling(0, 0)),
+    )
     rate_weight = max(LEAST_LAMBDA, LAMBDA * mean_squared_error(*scene, own))
     choices = np.array([mode in allowed for mode in CellMode])
     sweeps, turns = SWEEPS[searched.speed]
@@ -74,9 +82,11 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
 
 
 @kernel
-def mean_squared_error(source: Plane, planes: Plane, layout: Layout, geometry: Geometry, vectors: Vectors) -> float:
+def mean_squared_error(
+    source: Plane, halves: Plane, quarters: Plane, layout: Layout, geometry: Geometry, vectors: Vectors
+) -> float:
     """Mean squared error a sample of blocks moved by ``vectors``."""
-    pair = pair_of(source, planes, layout)
+    pair = pair_of(source, halves, quarters, layout)
     total = 0.0
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
@@ -122,12 +132,21 @@ def blend_sse(
 def warp_sse(
     pair: Pair, rectangle: tuple[int, int, int, int], log2_cell: Integer, corners: Corners, bound: Integer
 ) -> Integer:
-    """Squared error of one cell in mode WARP with displacements rounded to quarter samples: fast, near enough."""
+    """Squared error of one cell in mode WARP with displacements rounded to quarter samples: fast, near enough.
+
+    `NO_BOUND` where a node moves the cell out of the planes.
+    """
     top, left, rows, columns = rectangle
-    _, stride, border = pair.layout
+    for corner_y, corner_x in corners:
+        y, x = top + (corner_y >> 2), left + (corner_x >> 2)
+        if y < -BORDER or x < -BORDER:
+            return np.int32(NO_BOUND)
+        if y + rows >= pair.shape[0] + BORDER or x + columns >= pair.shape[1] + BORDER:
+            return np.int32(NO_BOUND)
+    stride = pair.layout[1]
     size, half = 1 << log2_cell, 1 << (2 * log2_cell - 1)
     here = pair.source + top * pair.shape[1] + left
-    there = (top + border) * stride + left + border
+    there = place_within(pair.layout, top, left)
     total = np.int32(0)
     for v in range(rows):
         left_y, left_x = (size - v) * corners[0][0] + v * corners[2][0], (size - v) * corners[0][1] + v * corners[2][1]
@@ -136,7 +155,7 @@ def warp_sse(
             (size - v) * corners[1][1] + v * corners[3][1],
         )
         start, step = (size * left_y + half, size * left_x + half), (right_y - left_y, right_x - left_x)
-        total += warp_row_sse(here, pair.planes, there, start, step, 2 * log2_cell, pair.layout, columns)
+        total += warp_row_sse(here, pair.quarters, there, start, step, 2 * log2_cell, pair.layout, columns)
         if total >= bound:
             break
         here += pair.shape[1]
@@ -219,7 +238,8 @@ def descend_node(
 @kernel
 def descend_nodes(
     source: Plane,
-    planes: Plane,
+    halves: Plane,
+    quarters: Plane,
     layout: Layout,
     geometry: Geometry,
     vectors: Vectors,
@@ -232,7 +252,7 @@ def descend_nodes(
 
     A node is visited again only if it or a neighbour has moved since.
     """
-    pair = pair_of(source, planes, layout)
+    pair = pair_of(source, halves, quarters, layout)
     rows, columns = vectors.shape[:2]
     stale = np.ones((rows + 2, columns + 2), np.bool_)  # a border saves the edge cases
     for sweep in range(sweeps):
@@ -261,7 +281,8 @@ def own_bits(corners: Corners, dy: Integer, dx: Integer) -> Integer:
 @kernel
 def choose_modes(
     source: Plane,
-    planes: Plane,
+    halves: Plane,
+    quarters: Plane,
     layout: Layout,
     geometry: Geometry,
     reference: Plane,
@@ -273,7 +294,7 @@ def choose_modes(
     modes: Modes,
 ) -> float:
     """Give every cell the mode of least squared error + λ · bits; returns the squared error, which is exact."""
-    pair = pair_of(source, planes, layout)
+    pair = pair_of(source, halves, quarters, layout)
     scratch = np.empty_like(source)
     width = source.shape[1]
     total = 0.0
@@ -296,7 +317,7 @@ def choose_modes(
                 warp_cell(reference, vectors, row, column, geometry, taps, scratch)
                 offset = top * width + left
                 here, there = address(source) + offset, address(scratch) + offset
-                error = rectangle_sse(here, width, there, width, rows, columns, NO_BOUND)
+                error = rectangle_sse(here, width, there, there, width, rows, columns, NO_BOUND)
                 if error + rate_weight * MODE_BITS < best:
                     best_error, mode = float(error), WARP
             modes[row, column] = mode

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from codec.models import ResidualCoder
 from codec.residual.levels import Levels, PlaneResidual, Quantiser, Residual
-from codec.residual.lossless import Lossless
 from codec.residual.quantised import Float16, Int8, UInt8
 
 __all__ = ["CODERS", "SampleCoder", "inverse"]
@@ -14,9 +13,6 @@ __all__ = ["CODERS", "SampleCoder", "inverse"]
 
 class SampleCoder(Protocol):
     """A residual coder in the sample domain: `forward` is the encoder's, `inverse` is normative."""
-
-    wraps: bool
-    """Whether prediction + residual is taken modulo 256, instead of cut to 0…255."""
 
     @staticmethod
     def choose_quantiser(residual: Residual, step: int | None) -> Quantiser:
@@ -32,7 +28,6 @@ class SampleCoder(Protocol):
 
 
 CODERS: dict[ResidualCoder, type[SampleCoder]] = {
-    ResidualCoder.LOSSLESS: Lossless,
     ResidualCoder.INT8: Int8,
     ResidualCoder.UINT8: UInt8,
     ResidualCoder.FLOAT16: Float16,

@@ -32,8 +32,6 @@ def dequantise(level: npt.NDArray[np.int32], step_256: int) -> Residual:
 class Int8:
     """Signed levels with a step per plane; what does not fit −128…127 is cut, and the loop corrects it later."""
 
-    wraps = False
-
     @staticmethod
     def choose_quantiser(residual: Residual, step: int | None) -> Quantiser:
         """The step asked for, or the smallest, but no smaller than 1, at which ±127 reaches every residual."""
@@ -55,8 +53,6 @@ class Int8:
 
 class UInt8:
     """Levels 0…255 around a zero point per plane, which follows a lopsided residual where `Int8` must cut."""
-
-    wraps = False
 
     @staticmethod
     def choose_quantiser(residual: Residual, step: int | None) -> Quantiser:
@@ -82,8 +78,6 @@ class UInt8:
 
 class Float16:
     """Residual / 255 in IEEE 754 binary16, as the original exercise kept it; exact once rounded to 8 bits."""
-
-    wraps = False
 
     @staticmethod
     def choose_quantiser(residual: Residual, step: int | None) -> Quantiser:

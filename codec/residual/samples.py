@@ -20,13 +20,12 @@ def add_residual(residual: PlaneResidual, prediction: Plane | None) -> Plane:
     ``prediction`` is the motion-compensated plane, or None where every sample is predicted from its neighbours.
     """
     values = inverse(residual)
-    wraps = CODERS[residual.coder].wraps
     if prediction is None:
         samples = np.empty(values.shape, np.uint8)
-        walk_neighbours(samples, values, _ALL_RESIDUALS, wraps, False)
+        walk_neighbours(samples, values, _ALL_RESIDUALS, False)
         return samples
     total = prediction.astype(np.int16) + values  # −255…510
-    return (total if wraps else np.clip(total, 0, 255)).astype(np.uint8)
+    return np.asarray(np.clip(total, 0, 255), np.uint8)
 
 
 def code_plane(source: Plane, prediction: Plane | None, coder: ResidualCoder, step: int | None) -> PlaneResidual:
@@ -41,14 +40,14 @@ def code_plane(source: Plane, prediction: Plane | None, coder: ResidualCoder, st
         quantiser = kind.choose_quantiser(residual, step)
     else:
         residual = np.empty(source.shape, np.int16)
-        walk_neighbours(source.copy(), residual, _ALL_RESIDUALS, False, True)
+        walk_neighbours(source.copy(), residual, _ALL_RESIDUALS, True)
         low = high = 0
         while True:
             # losses move predictions, so a residual may grow beyond what the walk before saw
             low, high = min(low, int(residual.min())), max(high, int(residual.max()))
             quantiser = kind.choose_quantiser(np.array([low, high], np.int16), step)
             rounded = kind.inverse(kind.forward(_ALL_RESIDUALS, quantiser), quantiser)
-            walk_neighbours(source.copy(), residual, rounded, kind.wraps, True)
+            walk_neighbours(source.copy(), residual, rounded, True)
             if step is not None or (low <= residual.min() and residual.max() <= high):
                 break
     return PlaneResidual(coder, quantiser, kind.forward(residual, quantiser))
@@ -58,9 +57,7 @@ _ALL_RESIDUALS: npt.NDArray[np.int16] = np.arange(-255, 256, dtype=np.int16)
 
 
 @kernel
-def walk_neighbours(
-    samples: Plane, residual: Residual, rounded: npt.NDArray[np.int16], wraps: bool, encode: bool
-) -> None:
+def walk_neighbours(samples: Plane, residual: Residual, rounded: npt.NDArray[np.int16], encode: bool) -> None:
     """One walk for both directions: predict each sample from left, above and above left (spec 8.5).
 
     Decoding, ``residual`` is given and ``samples`` is filled.
@@ -83,4 +80,4 @@ def walk_neighbours(
                 residual[y, x] = wanted
                 value = np.int32(rounded[wanted + 255])
             total: Integer = prediction + value
-            samples[y, x] = total & 255 if wraps else min(max(total, 0), 255)
+            samples[y, x] = min(max(total, 0), 255)

@@ -39,7 +39,13 @@ COLOUR_OF = {
     ResidualCoder.UINT8: "#d55e00",
     ResidualCoder.FLOAT16: "#009e73",
 }
-COLOUR_OF_COMPONENT = {"residual": "#56b4e9", "motion": "#d55e00", "modes": "#cc79a7", "headers": "#4d4d4d"}
+COLOUR_OF_COMPONENT = {
+    "residual": "#56b4e9",
+    "weights": "#009e73",
+    "motion": "#d55e00",
+    "modes": "#cc79a7",
+    "headers": "#4d4d4d",
+}
 
 
 class LineLook(NamedTuple):

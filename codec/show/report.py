@@ -169,8 +169,9 @@ def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
     """What was set besides residual, motion and step: one value each, or all that occur."""
     common = {}
     for name in ("gop", "block", "search", "run"):
-        values = sorted({getattr(point.settings, name) for point in points})
-        common[name] = ", ".join(map(str, values))
+        values = {getattr(point.settings, name) for point in points}
+        numbers = sorted(value for value in values if value is not None)
+        common[name] = ", ".join([*map(str, numbers), *(["automatic"] if None in values else [])])
     return common
 
 

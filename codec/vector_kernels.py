@@ -20,9 +20,20 @@ from numba.extending import intrinsic
 
 from codec.kernels import Integer, kernel
 
-__all__ = ["address", "blend_row_sse", "rectangle_sse", "warp_row_sse"]
+__all__ = [
+    "LANES",
+    "address",
+    "blend_row_sse",
+    "four_products",
+    "put_means",
+    "rectangle_sse",
+    "warp_row_sse",
+    "weighted_sum",
+]
 
-_BYTE, _WORD, _LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+LANES = 16
+_BYTE, _HALF, _WORD, _LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_WORDS = ir.VectorType(_WORD, LANES)
 
 
 def _address() -> Any:
@@ -39,6 +50,11 @@ def _address() -> Any:
     return address
 
 
+def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
+    """Where an array's first element lies."""
+    return context.make_array(array_type)(context, builder, array).data
+
+
 def _load(builder: Any, place: Any, lanes: int) -> Any:
     """Samples from an address on, widened to 32 bits."""
     samples = builder.load(builder.inttoptr(place, ir.VectorType(_BYTE, lanes).as_pointer()))
@@ -46,14 +62,27 @@ def _load(builder: Any, place: Any, lanes: int) -> Any:
     return builder.zext(samples, ir.VectorType(_WORD, lanes))
 
 
+def _load_halves(builder: Any, data: Any, offset: Any) -> Any:
+    """Thirty-two numbers of 16 bits, widened to 32."""
+    place = builder.bitcast(builder.gep(data, [offset]), ir.VectorType(_HALF, 2 * LANES).as_pointer())
+    halves = builder.load(place)
+    halves.align = 2
+    return builder.sext(halves, ir.VectorType(_WORD, 2 * LANES))
+
+
 def _sum_of_squares(builder: Any, errors: list[Any]) -> Any:
     """Σ error² of a few vectors."""
     total = ir.Constant(errors[0].type, None)
     for error in errors:
         total = builder.add(total, builder.mul(error, error))
+    return _sum(builder, total)
+
+
+def _sum(builder: Any, vector: Any) -> Any:
+    """The sum of all lanes."""
     declare: Any = cgutils.get_or_insert_function
-    reduction = ir.FunctionType(_WORD, (total.type,))
-    return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{total.type.count}i32"), [total])
+    reduction = ir.FunctionType(_WORD, (vector.type,))
+    return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{vector.type.count}i32"), [vector])
 
 
 def _all(builder: Any, word: Any, lanes: int) -> Any:
@@ -69,19 +98,25 @@ def _count(lanes: int) -> Any:
 
 
 def _tile_sse(rows: int, columns: int) -> Any:
-    """An intrinsic (a, a_stride, b, b_stride) → squared error of ``rows`` × ``columns`` samples at two addresses."""
+    """An intrinsic (a, a_stride, b, c, stride): squared error of ``rows`` × ``columns`` samples.
+
+    Of those at the address ``a`` against the means of those at ``b`` and ``c``, rounded up at a half.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, a_stride, b, b_stride = arguments
+        a, a_stride, b, c, stride = arguments
         errors = []
+        one = ir.Constant(ir.VectorType(_WORD, columns), [1] * columns)
         for _ in range(rows):
-            errors.append(builder.sub(_load(builder, a, columns), _load(builder, b, columns)))
-            a, b = builder.add(a, a_stride), builder.add(b, b_stride)
+            both = builder.add(_load(builder, b, columns), _load(builder, c, columns))
+            mean = builder.lshr(builder.add(both, one), one)
+            errors.append(builder.sub(_load(builder, a, columns), mean))
+            a, b, c = builder.add(a, a_stride), builder.add(b, stride), builder.add(c, stride)
         return _sum_of_squares(builder, errors)
 
     @intrinsic
-    def tile_sse(typing_context, a, a_stride, b, b_stride):  # type: ignore[no-untyped-def]
-        return types.int32(*(types.int64,) * 4), generate
+    def tile_sse(typing_context, a, a_stride, b, c, stride):  # type: ignore[no-untyped-def]
+        return types.int32(*(types.int64,) * 5), generate
 
     return tile_sse
 
@@ -140,17 +175,117 @@ def _warp_lanes(lanes: int) -> Any:
     return warp_lanes
 
 
+def _mean_lanes(lanes: int) -> Any:
+    """An intrinsic (target, b, c): ``lanes`` means of samples at two addresses, rounded up at a half, to a third."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, b, c = arguments
+        bytes_ = ir.VectorType(_BYTE, lanes)
+        one = ir.Constant(ir.VectorType(_WORD, lanes), [1] * lanes)
+        both = builder.add(_load(builder, b, lanes), _load(builder, c, lanes))
+        mean = builder.trunc(builder.lshr(builder.add(both, one), one), bytes_)
+        builder.store(mean, builder.inttoptr(target, bytes_.as_pointer())).align = 1
+        return context.get_dummy_value()
+
+    @intrinsic
+    def mean_lanes(typing_context, target, b, c):  # type: ignore[no-untyped-def]
+        return types.void(*(types.int64,) * 3), generate
+
+    return mean_lanes
+
+
+def _room(builder: Any, vector: Any) -> Any:
+    """A place for a vector, which LLVM keeps in a register."""
+    allocate: Any = cgutils.alloca_once
+    return allocate(builder, vector)
+
+
+def _weighted_sum(typing_context, samples, place, offsets, weights, first, sums, at):  # type: ignore[no-untyped-def]
+    """sums[at + i] = weights[first] + Σ_k weights[first + 1 + k] · samples[place + offsets[k] + i], i below 16.
+
+    ``samples`` is flat uint8, ``offsets`` int64, ``weights`` and ``sums`` flat int32; nothing checks the places.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sample_data, offset_data, weight_data, sum_data = (
+            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 3, 5)
+        )
+        count = context.make_array(signature.args[2])(context, builder, arguments[2]).nitems
+
+        def weight(number: Any) -> Any:
+            place = builder.gep(weight_data, [builder.add(arguments[4], number)])
+            return _all(builder, builder.load(place), LANES)
+
+        total = _room(builder, _WORDS)
+        builder.store(weight(_LONG(0)), total)
+        with cgutils.for_range(builder, count) as loop:
+            offset = builder.add(arguments[1], builder.load(builder.gep(offset_data, [loop.index])))
+            lanes = _load(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
+            product = builder.mul(lanes, weight(builder.add(loop.index, _LONG(1))))
+            builder.store(builder.add(builder.load(total), product), total)
+        target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), _WORDS.as_pointer())
+        builder.store(builder.load(total), target).align = 4
+        return context.get_dummy_value()
+
+    return types.void(samples, types.int64, offsets, weights, types.int64, sums, types.int64), generate
+
+
+def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # type: ignore[no-untyped-def]
+    """sums[at + k] = Σ_x rows[i + x] · rows[j + k · stride + x], x below ``length``, k below 4.
+
+    ``rows`` is flat int16, ``sums`` flat float32; ``length`` is a multiple of 32; sums stay below 2**31.
+    """
+    even, odd = (ir.Constant(_WORDS, [_WORD(2 * lane + part) for lane in range(LANES)]) for part in (0, 1))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row_data = _data(context, builder, signature.args[0], arguments[0])
+        sum_data = _data(context, builder, signature.args[5], arguments[5])
+        totals = [_room(builder, _WORDS) for _ in range(4)]
+        for total in totals:
+            builder.store(ir.Constant(_WORDS, [_WORD(0)] * LANES), total)
+        with cgutils.for_range(builder, builder.sdiv(arguments[4], _LONG(2 * LANES))) as loop:
+            step = builder.mul(loop.index, _LONG(2 * LANES))
+            left = _load_halves(builder, row_data, builder.add(arguments[1], step))
+            place = builder.add(arguments[2], step)
+            for total in totals:
+                product = builder.mul(left, _load_halves(builder, row_data, place))
+                pairs = builder.add(
+                    builder.shuffle_vector(product, product, even), builder.shuffle_vector(product, product, odd)
+                )
+                builder.store(builder.add(builder.load(total), pairs), total)
+                place = builder.add(place, arguments[3])
+        for number, total in enumerate(totals):
+            value = builder.sitofp(_sum(builder, builder.load(total)), ir.FloatType())
+            builder.store(value, builder.gep(sum_data, [builder.add(arguments[6], _LONG(number))]))
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64, types.int64, types.int64, types.int64, sums, types.int64), generate
+
+
 address = _address()
+weighted_sum: Any = intrinsic(_weighted_sum)
+four_products: Any = intrinsic(_four_products)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)
+mean_16, mean_1 = _mean_lanes(16), _mean_lanes(1)
 blend_16, blend_4, blend_1 = _blend_lanes(16), _blend_lanes(4), _blend_lanes(1)
 warp_16, warp_4, warp_1 = _warp_lanes(16), _warp_lanes(4), _warp_lanes(1)
 
 
 @kernel
 def rectangle_sse(
-    a: Integer, a_stride: Integer, b: Integer, b_stride: Integer, rows: Integer, columns: Integer, bound: Integer
+    a: Integer,
+    a_stride: Integer,
+    b: Integer,
+    c: Integer,
+    stride: Integer,
+    rows: Integer,
+    columns: Integer,
+    bound: Integer,
 ) -> Integer:
-    """Squared error of two rectangles at addresses ``a`` and ``b``; stops after the rows that reach ``bound``."""
+    """Squared error of the rectangle at address ``a`` against the means of those at ``b`` and ``c``.
+
+    Stops after the rows that reach ``bound``.
+    """
     total = np.int32(0)  # 32 × 32 × 255² at most, below 2**27
     row = 0
     while row < rows and total < bound:
@@ -158,22 +293,42 @@ def rectangle_sse(
         i = 0
         while i < columns:
             if height == 8 and i + 16 <= columns:
-                total += tile_8x16(a + i, a_stride, b + i, b_stride)
+                total += tile_8x16(a + i, a_stride, b + i, c + i, stride)
                 i += 16
             elif height == 8 and i + 8 <= columns:
-                total += tile_8x8(a + i, a_stride, b + i, b_stride)
+                total += tile_8x8(a + i, a_stride, b + i, c + i, stride)
                 i += 8
             elif height == 4 and i + 4 <= columns:
-                total += tile_4x4(a + i, a_stride, b + i, b_stride)
+                total += tile_4x4(a + i, a_stride, b + i, c + i, stride)
                 i += 4
             else:
                 for j in range(height):
-                    total += tile_1x1(a + j * a_stride + i, a_stride, b + j * b_stride + i, b_stride)
+                    down = j * stride + i
+                    total += tile_1x1(a + j * a_stride + i, a_stride, b + down, c + down, stride)
                 i += 1
         row += height
         a += height * a_stride
-        b += height * b_stride
+        b += height * stride
+        c += height * stride
     return total
+
+
+@kernel
+def put_means(
+    target: Integer, target_stride: Integer, b: Integer, c: Integer, stride: Integer, rows: Integer, columns: Integer
+) -> None:
+    """Fill the rectangle at address ``target`` with the means of those at ``b`` and ``c``, rounded up at a half."""
+    for _ in range(rows):
+        i = 0
+        while i + 16 <= columns:
+            mean_16(target + i, b + i, c + i)
+            i += 16
+        while i < columns:
+            mean_1(target + i, b + i, c + i)
+            i += 1
+        target += target_stride
+        b += stride
+        c += stride
 
 
 @kernel
@@ -208,7 +363,7 @@ def warp_row_sse(
     start: tuple[int, int],
     step: tuple[int, int],
     down: Integer,
-    layout: tuple[int, int, int],
+    layout: tuple[int, int, int, int],
     columns: Integer,
 ) -> Integer:
     """Squared error of a row of samples whose displacement grows evenly, each looked up at a quarter sample.

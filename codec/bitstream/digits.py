@@ -1,0 +1,87 @@
+"""Small symbols as digits that share bytes, with escapes (spec 6.2, 6.7): the loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.kernels import Integer, kernel
+
+__all__ = ["add_escapes", "join", "split"]
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def join(symbols: Bytes, base: int, digits_a_byte: int) -> tuple[Bytes, Bytes]:
+    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for."""
+    joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
+    escapes = np.empty(symbols.size + 1, np.uint8)
+    count = join_digits(symbols, base, digits_a_byte, joined, escapes)
+    return joined, escapes[:count]
+
+
+@kernel
+def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: Bytes, escapes: Bytes) -> Integer:
+    """The loops of `join`; ``escapes`` needs room for one more than there are symbols."""
+    digit: Integer
+    last, count = np.int32(base - 1), np.uint64(0)
+    for place in range(np.uint64(symbols.size)):
+        symbol = np.int32(symbols[place])
+        escapes[count] = np.uint8(symbol - last)
+        count += np.uint64(symbol >= last)
+    whole = symbols.size // digits_a_byte
+    for number in range(np.uint64(whole)):
+        value, first = np.int32(0), number * np.uint64(digits_a_byte)
+        for digit in range(np.uint64(digits_a_byte)):
+            value = np.int32(value * base + min(np.int32(symbols[first + digit]), last))
+        joined[number] = np.uint8(value)
+    if whole < joined.size:
+        value = np.int32(0)
+        for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
+            digit = min(np.int32(symbols[place]), last) if place < symbols.size else np.int32(0)
+            value = np.int32(value * base + digit)
+        joined[whole] = np.uint8(value)
+    return count
+
+
+def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
+    """Fill ``symbols`` with digits; returns how many of them are the last of the base, which stand for more.
+
+    ``joined`` has the bytes that it takes for so many symbols.
+
+    Raises:
+        ValueError: a byte is no number of so many digits, or what fills up the last byte is not 0.
+    """
+    places = base ** np.arange(digits_a_byte - 1, -1, -1)
+    table = (np.arange(256)[:, None] // places % base).astype(np.uint8)
+    if joined.size and int(joined.max()) >= base**digits_a_byte:
+        raise ValueError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
+    left_over = joined.size * digits_a_byte - symbols.size
+    if left_over and table[joined[-1], digits_a_byte - left_over :].any():
+        raise ValueError("what fills up the last byte of digits is not 0")
+    split_digits(joined, table, symbols)
+    return int(np.count_nonzero(symbols == base - 1))
+
+
+@kernel
+def split_digits(joined: Bytes, table: Bytes, symbols: Bytes) -> None:
+    """The loops of `split`; ``table`` has the digits of every byte."""
+    digits_a_byte = np.uint64(table.shape[1])
+    whole = np.uint64(symbols.size) // digits_a_byte
+    for number in range(whole):
+        value, first = np.uint64(joined[number]), number * digits_a_byte
+        for digit in range(digits_a_byte):
+            symbols[first + digit] = table[value, digit]
+    for place in range(whole * digits_a_byte, np.uint64(symbols.size)):
+        symbols[place] = table[joined[whole], place - whole * digits_a_byte]
+
+
+@kernel
+def add_escapes(symbols: Bytes, last: Integer, escapes: Bytes) -> None:
+    """Add to each symbol that is the last digit what it left over, in order; ``escapes`` has one byte to spare."""
+    taken, wanted = np.uint64(0), np.uint8(last)
+    for place in range(np.uint64(symbols.size)):
+        symbol = symbols[place]
+        escaped = np.uint64(symbol == wanted)
+        symbols[place] = np.uint8(np.uint64(symbol) + escaped * np.uint64(escapes[taken]))
+        taken += escaped

@@ -1,0 +1,89 @@
+"""What the lossless coder says about pictures as streams (spec 6.7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
+from codec.bitstream.queue_streams import pack_queues, unpack_queues
+from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.symbols import unzigzag, zigzag
+from codec.coded import CELL, WEIGHT_COUNTS, LosslessResidual, SequenceHeader
+from codec.errors import BitstreamError
+
+__all__ = ["pack_lossless", "unpack_lossless"]
+
+
+def pack_lossless(residuals: Sequence[LosslessResidual]) -> dict[StreamId, bytes]:
+    """The streams of the residuals of a run."""
+    weights = np.concatenate([plane.ravel() for residual in residuals for plane in residual.weight_differences])
+    classes = np.concatenate([plane.ravel() for residual in residuals for plane in residual.classes])
+    streams = {
+        StreamId.WEIGHTS: compress(byte_planes(zigzag(weights).astype("<u2"))),
+        StreamId.CLASSES: compress(classes.tobytes()),
+        StreamId.QUEUES: pack_queues([residual.queues for residual in residuals]),
+    }
+    return {stream: data for stream, data in streams.items() if stream is not StreamId.WEIGHTS or weights.size}
+
+
+def unpack_lossless(
+    header: SequenceHeader,
+    references: Sequence[int],
+    class_counts: Sequence[Sequence[int]],
+    streams: dict[StreamId, bytes],
+) -> list[LosslessResidual]:
+    """The residuals of the pictures of a run; the inverse of `pack_lossless`.
+
+    Raises:
+        BitstreamError: a stream is not what the headers imply, or a symbol has no meaning.
+    """
+    weights = unpack_weights(header, references, class_counts, streams)
+    classes = unpack_classes(header, class_counts, streams)
+    queues = unpack_queues(streams[StreamId.QUEUES], len(references), header.format.sample_count)
+    return [LosslessResidual(*parts) for parts in zip(weights, classes, queues, strict=True)]
+
+
+def unpack_weights(
+    header: SequenceHeader,
+    references: Sequence[int],
+    class_counts: Sequence[Sequence[int]],
+    streams: dict[StreamId, bytes],
+) -> list[tuple[npt.NDArray[np.int16], ...]]:
+    """Weight differences of every plane of every picture."""
+    # a plane that is coded after others has a weight for the residual of each
+    shapes = [
+        (count, WEIGHT_COUNTS[number] + (plane if header.greens_apart else 0))
+        for number, counts in zip(references, class_counts, strict=True)
+        for plane, count in enumerate(counts)
+    ]
+    sizes = [math.prod(shape) for shape in shapes]
+    if (StreamId.WEIGHTS in streams) != (sum(sizes) > 0):
+        raise BitstreamError("WEIGHTS is there where no class needs it, or missing")
+    symbols = np.zeros(0, "<u2")
+    if sum(sizes):
+        data = decompress(streams[StreamId.WEIGHTS], 2 * sum(sizes))
+        symbols = from_byte_planes(data, np.dtype("<u2"))
+    parts = np.split(unzigzag(symbols.astype(np.int32)), np.cumsum(sizes)[:-1])
+    planes = iter([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+    return [tuple(next(planes) for _ in counts) for counts in class_counts]
+
+
+def unpack_classes(
+    header: SequenceHeader, class_counts: Sequence[Sequence[int]], streams: dict[StreamId, bytes]
+) -> list[tuple[npt.NDArray[np.uint8], ...]]:
+    """Class maps of every plane of every picture."""
+    shapes = [(-(-rows // CELL), -(-columns // CELL)) for rows, columns in header.format.plane_shapes]
+    sizes = [math.prod(shape) for shape in shapes]
+    data = np.frombuffer(decompress(streams[StreamId.CLASSES], len(class_counts) * sum(sizes)), np.uint8)
+    pictures = []
+    for counts, of_picture in zip(class_counts, data.reshape(len(class_counts), -1), strict=True):
+        maps = np.split(of_picture, np.cumsum(sizes)[:-1])
+        for count, map_ in zip(counts, maps, strict=True):
+            if int(map_.max()) > count:
+                raise BitstreamError(f"a cell's class is {int(map_.max())} of {count}")
+        pictures.append(tuple(map_.reshape(shape) for map_, shape in zip(maps, shapes, strict=True)))
+    return pictures

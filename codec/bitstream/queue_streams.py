@@ -1,0 +1,183 @@
+"""Queues of symbols to bytes and back (spec 6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.bitstream.frames import compress_digits, decompress_digits
+from codec.coded import CONTEXTS, Queues
+from codec.errors import BitstreamError
+
+__all__ = ["SCHEMES", "Cursor", "pack_queues", "queue_shares", "unpack_queues"]
+
+Bytes = npt.NDArray[np.uint8]
+Scheme = tuple[int, ...]
+
+DIGITS_A_BYTE = {2: 8, 4: 4, 6: 3, 16: 2}
+NESTED = -2  # digits below 2 whose bytes, most of them 0, are digits below 2 once more
+SCHEMES: tuple[Scheme, ...] = ((), (16,), (6, 16), (4, 16), (NESTED, 6))
+"""Bases of digits: what the last digit of one leaves over goes to the next, in the end to plain bytes."""
+
+ZEROS = (0.08, 0.3, 0.45, 0.79)  # shares of zeros from which on the next scheme is shortest, within 1 % on six clips
+MAX_VARINT_BYTES = 5
+
+
+def pack_queues(pictures: Sequence[Queues]) -> bytes:
+    """The queues of a run: each picture's sizes; then of each context, all pictures' symbols one after the other.
+
+    They have a length in bytes, the number of a scheme, and the parts that the scheme makes.
+    """
+    parts = [varint(size) for queues in pictures for size in queues.sizes.tolist()]
+    for context in range(CONTEXTS):
+        symbols = np.concatenate([queues.of(context) for queues in pictures])
+        if symbols.size:
+            scheme = int(np.searchsorted(ZEROS, np.count_nonzero(symbols == 0) / symbols.size, side="right"))
+            queue = b"".join([bytes([scheme]), *pack_symbols(symbols, SCHEMES[scheme])])
+            parts += [varint(len(queue)), queue]
+    return b"".join(parts)
+
+
+def pack_symbols(symbols: Bytes, scheme: Scheme) -> list[bytes]:
+    """Symbols as parts: one for the digits of each base, and one for what is left."""
+    from codec.bitstream.digits import join  # brings numba, which reading headers does without
+
+    if not scheme:
+        return [pack_part(symbols.tobytes())]
+    joined, escapes = join(symbols, abs(scheme[0]), DIGITS_A_BYTE[abs(scheme[0])])
+    return pack_symbols(joined, (2,) if scheme[0] == NESTED else ()) + pack_symbols(escapes, scheme[1:])
+
+
+def pack_part(data: bytes) -> bytes:
+    """The length of a frame and the frame, or 0 and the bytes themselves; nothing at all of no bytes."""
+    if not data:
+        return b""
+    frame = compress_digits(data)
+    return varint(len(frame)) + frame if len(frame) < len(data) else b"\0" + data
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first; the high bit says that there are more."""
+    groups = bytearray()
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+class Cursor:
+    """A place in the bytes of a stream, which moves on as they are read."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data)
+        self.place = 0
+
+    def take(self, count: int) -> memoryview:
+        """The next bytes.
+
+        Raises:
+            BitstreamError: there are fewer.
+        """
+        taken = self._data[self.place : self.place + count]
+        if len(taken) < count:
+            raise BitstreamError("the queues end inside a part")
+        self.place += count
+        return taken
+
+    def varint(self) -> int:
+        """The next number, below 2**35."""
+        value = 0
+        for group in range(MAX_VARINT_BYTES):
+            byte = self.take(1)[0]
+            value |= (byte & 127) << 7 * group
+            if byte < 128:
+                return value
+        raise BitstreamError(f"a number of more than {MAX_VARINT_BYTES} bytes in the queues")
+
+    def part(self, size: int) -> Bytes:
+        """The ``size`` bytes of a part."""
+        if not size:
+            return np.zeros(0, np.uint8)
+        length = self.varint()
+        data = decompress_digits(bytes(self.take(length)), size) if length else self.take(size)
+        return np.frombuffer(data, np.uint8)
+
+    def end(self) -> None:
+        """Hold that nothing is left."""
+        if self.place < len(self._data):
+            raise BitstreamError(f"{len(self._data) - self.place} bytes after the last queue")
+
+
+def unpack_sizes(cursor: Cursor, pictures: int, samples: int) -> npt.NDArray[np.int64]:
+    """How many symbols each picture has in each queue, int64 (pictures, contexts).
+
+    Raises:
+        BitstreamError: they are not as many as a picture has samples.
+    """
+    sizes = np.array([cursor.varint() for _ in range(pictures * CONTEXTS)], np.int64).reshape(pictures, CONTEXTS)
+    for number, total in enumerate(sizes.sum(axis=1).tolist()):
+        if total != samples:
+            raise BitstreamError(f"queues of {total} symbols for picture {number} of the run, of {samples} samples")
+    return sizes
+
+
+def unpack_queues(data: bytes, pictures: int, samples: int) -> list[Queues]:
+    """The queues of the pictures of a run, each of so many samples; the inverse of `pack_queues`.
+
+    Raises:
+        BitstreamError: the queues have another number of symbols, a scheme without a meaning, or damaged parts.
+    """
+    cursor = Cursor(data)
+    sizes = unpack_sizes(cursor, pictures, samples)
+    starts = np.cumsum(sizes.T.ravel()).reshape(CONTEXTS, pictures).T - sizes
+    # one queue behind the other, with room to read on from the last as far as a picture could want
+    symbols = np.zeros((pictures + 1) * samples + 1, np.uint8)
+    for context in range(CONTEXTS):
+        first, size = starts[0, context], sizes[:, context].sum()
+        if size:
+            queue = Cursor(cursor.take(cursor.varint()))
+            scheme = queue.take(1)[0]
+            if scheme >= len(SCHEMES):
+                raise BitstreamError(f"a queue's scheme is {scheme}; it lies in 0…{len(SCHEMES) - 1}")
+            unpack_symbols(queue, SCHEMES[scheme], symbols[first : first + size])
+            queue.end()
+    cursor.end()
+    return [Queues(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
+
+
+def queue_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
+    """Bytes of the queues of each picture of a run, float64 (pictures,), without looking into the queues.
+
+    An estimate: in a queue every symbol counts the same.
+    """
+    cursor = Cursor(data)
+    sizes = unpack_sizes(cursor, pictures, samples)
+    shares = np.zeros(pictures)
+    for of_pictures in sizes.T:
+        if of_pictures.any():
+            length = cursor.varint()
+            cursor.take(length)
+            shares += length * of_pictures / of_pictures.sum()
+    cursor.end()
+    return shares
+
+
+def unpack_symbols(cursor: Cursor, scheme: Scheme, symbols: Bytes) -> None:
+    """Fill ``symbols``; the inverse of `pack_symbols`."""
+    from codec.bitstream.digits import add_escapes, split
+
+    if not scheme:
+        symbols[:] = cursor.part(symbols.size)
+        return
+    base = abs(scheme[0])
+    joined = np.empty(-(-symbols.size // DIGITS_A_BYTE[base]), np.uint8)
+    unpack_symbols(cursor, (2,) if scheme[0] == NESTED else (), joined)
+    try:
+        escaped = split(joined, base, DIGITS_A_BYTE[base], symbols)
+    except ValueError as error:
+        raise BitstreamError(str(error)) from error
+    escapes = np.empty(escaped + 1, np.uint8)
+    unpack_symbols(cursor, scheme[1:], escapes[:-1])
+    add_escapes(symbols, base - 1, escapes)

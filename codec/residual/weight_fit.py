@@ -1,0 +1,244 @@
+"""Encoder only: weights for `codec.residual.lossless`, by least squares over cells that are put into classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.kernels import Integer, kernel
+from codec.models import Speed
+from codec.picture.planes import Plane
+from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights
+from codec.residual.lossless import (
+    BASE,
+    CURRENT,
+    ONE,
+    CoderHeader,
+    Stage,
+    cell_shape,
+    set_stage,
+    walk,
+    weight_differences,
+)
+from codec.vector_kernels import four_products
+
+__all__ = ["EFFORTS", "Effort", "code_lossless", "fit_weights"]
+
+Products = npt.NDArray[np.float32]
+
+LIMIT = 2047  # of a weight, in 1/256
+RIDGE = 1e-4  # × the mean of the diagonal, for taps that say the same
+LEAST_ERROR = 0.12  # squared, a sample: what coding cost levels off at, as if it were 0.5 · log2(error + this)
+PART_CELLS = 128
+LEAST_CELLS = 3  # of a class that is fitted
+
+
+class Effort(NamedTuple):
+    """How thoroughly pictures are coded.
+
+    Attributes:
+        search: how thoroughly motion is searched.
+        references: how many pictures a picture is predicted from, as far as there are any.
+        classes: sets of weights for the first plane, and for each other.
+        first_rounds: of fitting and choosing, where there are no weights to start from.
+        rounds: the same, starting from the picture before.
+        row_step: every how many rows are looked at.
+    """
+
+    search: Speed
+    references: int
+    classes: tuple[int, int]
+    first_rounds: int
+    rounds: int
+    row_step: int
+
+
+# A better search than FAST saves 0.1 % of the bytes for a quarter of the time
+EFFORTS = {
+    Speed.SLOW: Effort(Speed.SLOW, 2, (12, 8), 8, 4, 1),
+    Speed.MEDIUM: Effort(Speed.FAST, 2, (8, 4), 4, 1, 2),
+    Speed.FAST: Effort(Speed.FAST, 1, (4, 2), 2, 1, 4),
+}
+
+
+def code_lossless(
+    planes: Sequence[Plane],
+    predictions: Sequence[Sequence[Plane]],
+    before: Sequence[Weights],
+    effort: Effort,
+    header: CoderHeader,
+) -> tuple[LosslessResidual, tuple[Weights, ...], tuple[Plane, ...]]:
+    """Code the planes of a picture; returns what is coded, the weights, and the planes that a decoder will have.
+
+    ``predictions`` are of the newest picture and the older one, as far as there are any, each for every plane.
+    ``before`` has the weights of the last picture with as many predictions, or is empty.
+    """
+    room = sum(plane.size for plane in planes) + 1
+    starts = np.arange(CONTEXTS, dtype=np.int64) * room
+    queues = Queues(np.empty(CONTEXTS * room, np.uint8), starts, np.zeros(CONTEXTS, np.int64))
+    places = starts.copy()
+    weights, classes, decoded = [], [], []
+    left: list[Plane] = []
+    for number, plane in enumerate(planes):
+        stage = set_stage(plane.shape, [of_picture[number] for of_picture in predictions], left)
+        stage.inside(CURRENT)[...] = plane
+        count = min(effort.classes[min(number, 1)], math.prod(cell_shape(plane.shape)))
+        start = before[number] if before else None
+        fitted, map_ = fit_weights(stage, count, start, effort)
+        walked = walk(stage, fitted, map_, queues, places, header.max_error, True)
+        weights.append(fitted)
+        classes.append(map_)
+        decoded.append(stage.inside(CURRENT))
+        if header.greens_apart:
+            left.append(walked)
+    filled = replace(queues, sizes=places - starts)
+    kept = Queues(  # what is used, of room that is many times as large
+        np.concatenate([filled.of(context) for context in range(CONTEXTS)]),
+        np.cumsum(filled.sizes) - filled.sizes,
+        filled.sizes,
+    )
+    residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(classes), kept)
+    return residual, tuple(weights), tuple(decoded)
+
+
+def fit_weights(
+    stage: Stage, count: int, before: Weights | None, effort: Effort
+) -> tuple[Weights, npt.NDArray[np.uint8]]:
+    """Weights (``count``, 1 + taps − 1), and a class 0…``count`` for each cell.
+
+    In turns, weights are fitted to the cells of their class, and each cell takes the class that codes it shortest,
+    as in k-means; a cell counts by the inverse of its error, since bits go with the logarithm of the error.
+    """
+    products, pairs = normal_products(stage, effort.row_step)
+    samples = CELL * CELL / effort.row_step
+    taps = len(stage.taps())
+    if before is not None and len(before) == count:
+        weights = before.astype(np.float64) / ONE
+        classes, errors = choose(products, pairs, weights, None, samples)
+        rounds = effort.rounds
+    else:
+        weights = np.zeros((count, taps))
+        weights[:] = solve(products.sum(axis=0, dtype=np.float64)[None], pairs, taps)
+        classes, errors = choose(products, pairs, weights[:1], None, samples)
+        order = np.argsort(errors, kind="stable")
+        classes[order] = 1 + np.arange(len(order)) * count // len(order)
+        rounds = effort.first_rounds
+    sizes: npt.NDArray[np.float64] | None = None
+    for _ in range(rounds):
+        counted = np.bincount(classes, minlength=count + 1)
+        by_class = ((np.arange(1, count + 1)[:, None] == classes) / (errors + 0.3 * samples)).astype(np.float32)
+        sums = np.sum([by_class[:, part] @ products[part] for part in parts(len(products))], axis=0)
+        fitted = counted[1:] >= min(LEAST_CELLS, len(classes))
+        if fitted.any():
+            weights[fitted] = solve(sums[fitted].astype(np.float64), pairs, taps)
+        classes, errors = choose(products, pairs, weights, sizes, samples)
+        sizes = np.bincount(classes, minlength=count + 1).astype(np.float64) + 1
+    return np.round(weights * ONE).astype(np.int16), classes.reshape(cell_shape(stage.shape))
+
+
+def solve(sums: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], taps: int) -> npt.NDArray[np.float64]:
+    """Least-squares weights for each sum of products, (n, taps), rounded as the file keeps them."""
+    matrices = np.zeros((len(sums), taps + 1, taps + 1))
+    first, second, times = pairs.T
+    matrices[:, first[times > 0], second[times > 0]] = sums[:, times > 0]
+    matrices[:, second[times > 0], first[times > 0]] = sums[:, times > 0]
+    left, right = matrices[:, :taps, :taps], matrices[:, :taps, taps:]
+    ridge = RIDGE * np.trace(left, axis1=1, axis2=2) / taps + 1e-6
+    weights = np.linalg.solve(left + ridge[:, None, None] * np.eye(taps), right)[:, :, 0]
+    return np.clip(np.round(weights * ONE), -LIMIT, LIMIT) / ONE
+
+
+def choose(
+    products: Products,
+    pairs: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.float64] | None,
+    samples: float,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """For each cell the class of least cost, 0 being no weights at all, and its squared error."""
+    signed = np.zeros((len(weights) + 1, weights.shape[1] + 1))
+    signed[1:, :-1] = weights
+    signed[:, -1] = -1
+    first, second, times = pairs.T
+    forms = (signed[:, first] * signed[:, second] * times).astype(np.float32)
+    errors = np.concatenate([products[part] @ forms.T for part in parts(len(products))])
+    errors = np.maximum(errors, 0).astype(np.float64)
+    costs = 0.5 * samples * np.log2(errors / samples + LEAST_ERROR)
+    if sizes is not None:
+        costs -= np.log2(sizes / sizes.sum())
+    classes = costs.argmin(axis=1)
+    return classes.astype(np.uint8), errors[np.arange(len(classes)), classes]
+
+
+def parts(cells: int) -> list[slice]:
+    """Cells for one product of matrices: so few that no BLAS library shares them out to threads.
+
+    It would round differently according to how many threads are free, and the file's bytes would follow.
+    """
+    return [slice(start, start + PART_CELLS) for start in range(0, cells, PART_CELLS)]
+
+
+def normal_products(stage: Stage, row_step: int) -> tuple[Products, npt.NDArray[np.int64]]:
+    """Sums over each cell of the products of two inputs, float32 (cells, pairs), and of which they are, (pairs, 3).
+
+    Inputs are 1, every tap but the base relative to its origin, and the sample minus the base.
+    The third number of a pair says how often it comes in a quadratic form: 2, 1 on the diagonal, or 0 for a pair
+    that is only there because four are computed at once.
+    """
+    taps, relative_to = stage.taps(), stage.relative_to()
+    inputs = np.append(np.delete(taps, BASE), 0)
+    origins = np.append(np.delete(relative_to, BASE), taps[BASE])
+    count = 1 + len(inputs)
+    tiles = -(-count // 4)
+    pairs = [(i, j) for i in range(count) for j in range(i // 4 * 4, 4 * tiles)]
+    rows, columns = cell_shape(stage.shape)
+    products = np.zeros((rows * columns, len(pairs)), np.float32)
+    fill_products(stage.samples, stage.origin, stage.shape, stage.stride, inputs, origins, row_step, products)
+    times = [0 if j < i or j >= count else 1 + (i < j) for i, j in pairs]
+    return products, np.array([(i, min(j, count - 1), n) for (i, j), n in zip(pairs, times, strict=True)])
+
+
+@kernel
+def fill_products(
+    samples: Plane,
+    origin: Integer,
+    shape: tuple[int, int],
+    stride: Integer,
+    inputs: npt.NDArray[np.int64],
+    origins: npt.NDArray[np.int64],
+    row_step: Integer,
+    products: Products,
+) -> None:
+    """The loops of `normal_products`."""
+    count = 1 + inputs.size
+    tiles = (count + 3) // 4
+    area = CELL * CELL
+    values = np.zeros(4 * tiles * area, np.int16)
+    flat = products.reshape(-1)
+    cells_across = (shape[1] + CELL - 1) // CELL
+    for cell in range(products.shape[0]):
+        top, left = cell // cells_across * CELL, cell % cells_across * CELL
+        rows, columns = min(CELL, shape[0] - top), min(CELL, shape[1] - left)
+        used = (rows + row_step - 1) // row_step * CELL
+        used = (used + 31) // 32 * 32
+        values[:] = 0
+        for y in range(0, rows, row_step):
+            corner = origin + (top + y) * stride + left
+            line = y // row_step * CELL
+            values[line : line + columns] = 1
+            for number in range(inputs.size):
+                target = np.uint64((number + 1) * area + line)
+                here, there = np.uint64(corner + inputs[number]), np.uint64(corner + origins[number])
+                for x in range(np.uint64(columns)):
+                    values[target + x] = np.int16(np.int16(samples[here + x]) - np.int16(samples[there + x]))
+        place = np.int64(cell * products.shape[1])
+        for i in range(count):
+            for tile in range(i // 4, tiles):
+                first, second = np.int64(i * area), np.int64(4 * tile * area)
+                four_products(values, first, second, np.int64(area), np.int64(used), flat, place)
+                place += 4
