@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from codec.models import MotionModel, PictureType, ResidualCoder
-from codec.motion.field import CellMode, Modes, MotionField, Vectors, grid_shape
+from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
 from codec.picture.planes import PictureFormat, SampleFormat
 from codec.residual.levels import (
     CELL,
@@ -71,6 +71,11 @@ class SequenceHeader:
     vector_limit_quarter_pel: int
     gop_limit: int
     max_error: int = 0
+
+    @property
+    def half_sample_tap(self) -> int:
+        """Which filter makes half samples (spec 7.2)."""
+        return SHARP if self.residual is ResidualCoder.LOSSLESS else SOFT
 
     @property
     def greens_apart(self) -> bool:

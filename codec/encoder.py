@@ -96,7 +96,7 @@ def code_picture(
         all_planes, after = code_losslessly(source, predictions, header, lossless_effort, history)
         return CodedPicture(references, field, all_planes), after
     residual = code_samples(source, predictions, header, settings)
-    return CodedPicture(references, field, residual), history.after(complete(residual, predictions, header))
+    return CodedPicture(references, field, residual), history.after(complete(residual, predictions, header), header)
 
 
 def code_samples(
@@ -132,7 +132,7 @@ def code_losslessly(
         header,
     )
     picture = Picture(header.format, add_green(planes) if apart else planes)
-    return residual, history.after(picture, weights, len(predictions))
+    return residual, history.after(picture, header, weights, len(predictions))
 
 
 def search_motion(
@@ -150,7 +150,8 @@ def search_motion(
 
     searched_plane = luma(reference.picture)
     # the luma of RGB is no plane of the picture, so its half samples serve the search alone
-    halves = half_planes(searched_plane) if header.format.sample_format is SampleFormat.RGB else reference.halves(0)
+    is_rgb = header.format.sample_format is SampleFormat.RGB
+    halves = half_planes(searched_plane, header.half_sample_tap) if is_rgb else reference.halves(0)
     searched = Searched(luma(source), searched_plane, halves, 4 * search_range, speed, before)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)

@@ -31,10 +31,12 @@ class History(NamedTuple):
     references: tuple[Reference, ...] = ()
     weights: tuple[tuple[Weights, ...], ...] = ((), (), ())
 
-    def after(self, picture: Picture, weights: tuple[Weights, ...] = (), references: int = 0) -> History:
+    def after(
+        self, picture: Picture, header: SequenceHeader, weights: tuple[Weights, ...] = (), references: int = 0
+    ) -> History:
         """The history once ``picture`` is decoded."""
         brought = tuple(weights if number == references and weights else old for number, old in enumerate(self.weights))
-        return History((Reference(picture), *self.references[:1]), brought)
+        return History((Reference(picture, header.half_sample_tap), *self.references[:1]), brought)
 
     @property
     def newest(self) -> Picture:
@@ -82,7 +84,7 @@ def complete_lossless(
         header,
     )
     picture = Picture(header.format, add_green(planes) if apart else planes, name)
-    return history.after(picture, weights, len(predictions))
+    return history.after(picture, header, weights, len(predictions))
 
 
 def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None) -> History:
@@ -101,4 +103,4 @@ def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, n
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)
-    return history.after(complete(coded.residual, predictions, header, name))
+    return history.after(complete(coded.residual, predictions, header, name), header)

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 from statistics import median
 
 import numpy as np
 import pytest
 
+from codec.coded import SequenceHeader
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.block_search import Searched, Windows, match_windows, search_blocks
 from codec.motion.compensate import (
@@ -26,6 +28,7 @@ from codec.motion.half_planes import BORDER, HalfPlanes, bordered, half_planes, 
 from codec.motion.mesh_search import blend_sse, corners_of, search_mesh, warp_sse
 from codec.motion.quarter_planes import moved_address, pair_of, quarter_planes
 from codec.picture.planes import SampleFormat, Subsampling
+from codec.reconstruct import History, predict
 from codec.residual.coders import CODERS
 from codec.residual.levels import Quantiser
 from codec.residual.quantised import dequantise, quantise
@@ -64,16 +67,18 @@ def full_twin(reference, y, x):
     return reference[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)].astype(np.int64)
 
 
-SIX_TAPS = ((-2, 1), (-1, -5), (0, 20), (1, 20), (2, -5), (3, 1))  # (place, weight) of a half sample, sum 32
+def six_taps(n):
+    """(place, weight) of a half sample, sum 32; ``n`` says how sharp it is."""
+    return ((-2, 1), (-1, -n), (0, 15 + n), (1, 15 + n), (2, -n), (3, 1))
 
 
-def half_twin(reference, y, x, down, right):
+def half_twin(reference, y, x, down, right, n):
     """Samples at (y, x), arrays, or halfway to the one below, to the right, or both, which ``down`` and ``right`` say.
 
     Six taps one way or both, rounded and cut to 0…255 once, at the end.
     """
     total = np.zeros(np.shape(y), np.int64)
-    for (j, below), (i, beside) in product(SIX_TAPS if down else [(0, 32)], SIX_TAPS if right else [(0, 32)]):
+    for (j, below), (i, beside) in product(*(six_taps(n) if way else [(0, 32)] for way in (down, right))):
         total += below * beside * full_twin(reference, y + j, x + i)
     return np.clip((total + 512) // 1024, 0, 255)
 
@@ -84,7 +89,7 @@ HALVES = {"G": (0, 0), "b": (0, 1), "h": (1, 0), "j": (1, 1), "H": (0, 2), "M": 
 QUARTER_MEANS = (("G", "Gb", "b", "Hb"), ("Gh", "bh", "bj", "bm"), ("h", "hj", "j", "jm"), ("Mh", "hs", "js", "ms"))
 
 
-def quarter_twin(reference, y, x):
+def quarter_twin(reference, y, x, n=5):
     """Samples at (y, x) quarter samples, arrays."""
     result = np.zeros(np.shape(y), np.int64)
     for down, right in product(range(4), range(4)):
@@ -92,7 +97,7 @@ def quarter_twin(reference, y, x):
         if here.any():
             names = QUARTER_MEANS[down][right]
             one, other = (
-                half_twin(reference, y[here] // 4 + j // 2, x[here] // 4 + i // 2, j % 2, i % 2)
+                half_twin(reference, y[here] // 4 + j // 2, x[here] // 4 + i // 2, j % 2, i % 2, n)
                 for j, i in (HALVES[names[0]], HALVES[names[-1]])
             )
             result[here] = (one + other + 1) // 2
@@ -138,7 +143,7 @@ def mesh_displacement(vectors, cell_rows, cell_columns, y, x, units):
     return tuple(moved)
 
 
-def compensation_twin(field, reference, subsampling):
+def compensation_twin(field, reference, subsampling, n=5):
     """Quarter luma samples are four sixteenths of a luma sample, and two of one that is half as dense.
 
     What one vector moves comes from quarter samples of six taps; of a subsampled plane, from between four samples.
@@ -152,7 +157,7 @@ def compensation_twin(field, reference, subsampling):
     def moved_by(vectors):
         dy, dx = vectors[..., 0], vectors[..., 1]
         if subsampling == (0, 0):
-            return quarter_twin(reference, 4 * y + dy, 4 * x + dx)
+            return quarter_twin(reference, 4 * y + dy, 4 * x + dx, n)
         return bilinear_twin(reference, 16 * y + units[0] * dy, 16 * x + units[1] * dx)
 
     vectors = field.vectors_quarter_pel.astype(np.int64)
@@ -196,9 +201,9 @@ def random_field(random, model, cell_size, luma_size, values):
     return MotionField(model, cell_size, vectors, modes, own)
 
 
-def predicted(field, reference, subsampling):
+def predicted(field, reference, subsampling, n=5):
     """What the kernels make of a plane."""
-    halves = (bordered if any(subsampling) else half_planes)(reference)
+    halves = bordered(reference) if any(subsampling) else half_planes(reference, n)
     return compensate_plane(field, reference, halves, subsampling)
 
 
@@ -233,8 +238,9 @@ def test_compensation_equals_its_twin(model, cell_size, subsampling):
     for luma_size in LUMA_SIZES:
         for field in fields(random, model, cell_size, luma_size):
             for reference in planes(random, plane_shape(luma_size, subsampling)):
-                expected = compensation_twin(field, reference, subsampling)
-                np.testing.assert_array_equal(expected, predicted(field, reference, subsampling))
+                for n in (5, 4) if subsampling == (0, 0) else (5,):
+                    expected = compensation_twin(field, reference, subsampling, n)
+                    np.testing.assert_array_equal(expected, predicted(field, reference, subsampling, n))
 
 
 def test_every_pair_of_filter_phases_equals_the_twin():
@@ -276,6 +282,24 @@ def test_each_plane_is_compensated_with_its_own_subsampling(sample_format, noise
         for plane, prediction, subsampling in zip(reference.planes, predictions, subsamplings, strict=False):
             expected = compensation_twin(field, plane, Subsampling(*subsampling))
             np.testing.assert_array_equal(expected, prediction)
+
+
+@pytest.mark.parametrize("mode", ["rgb", "yuv420"])
+@pytest.mark.parametrize("coder", ResidualCoder, ids=lambda coder: coder.label)
+def test_the_coder_says_how_sharp_half_samples_are_and_older_pictures_move_twice_as_far(coder, mode, noise):
+    older, newer = noise(mode, 21, 17, count=2)
+    header = SequenceHeader(newer.format, Fraction(25), coder, MotionModel.MESH, 8, 60, 9)
+    history = History().after(older, header).after(newer, header)
+    field = random_field(np.random.default_rng(4), MotionModel.MESH, 8, (17, 21), range(-60, 61))
+    twice = replace(field, vectors_quarter_pel=2 * field.vectors_quarter_pel, own_quarter_pel=2 * field.own_quarter_pel)
+    n = 5 if coder is ResidualCoder.LOSSLESS else 4
+    for references in (0, 1, 2):
+        predictions = predict(field, references, history)
+        assert references == len(predictions)
+        for moved, picture, prediction in zip((field, twice), (newer, older), predictions, strict=False):
+            subsamplings = picture.format.sample_format.subsampling
+            for plane, subsampling, found in zip(picture.planes, subsamplings, prediction, strict=True):
+                np.testing.assert_array_equal(compensation_twin(moved, plane, subsampling, n), found)
 
 
 def test_without_a_field_the_prediction_is_the_reference(noise):
@@ -419,19 +443,20 @@ def test_block_search_keeps_to_its_range_and_beats_no_motion(cell_size, search_r
 WHOLES = ((0, 0), (-1, 1), (7, -10), (-60, 2), (60, -60), (-2, 60), (1024, -2048))  # of displacements
 
 
+@pytest.mark.parametrize("n", [5, 4])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 23), (21, 1), (19, 26)])
-def test_quarter_samples_are_the_means_that_half_planes_and_quarter_planes_give(shape):
+def test_quarter_samples_are_the_means_that_half_planes_and_quarter_planes_give(shape, n):
     random = np.random.default_rng(8)
     y, x = np.indices(shape)
     for reference in planes(random, shape):
-        halves = half_planes(reference)
+        halves = half_planes(reference, n)
         quarters = quarter_planes(halves)
         size, stride = halves.layout[:2]
         pair = pair_of(reference, halves.samples, quarters, halves.layout)
         assert quarters.size == 16 * size
         for (down, right), *phase in product(WHOLES, range(4), range(4)):
             dy, dx = 4 * down + phase[0], 4 * right + phase[1]
-            expected = quarter_twin(reference, 4 * y + dy, 4 * x + dx)
+            expected = quarter_twin(reference, 4 * y + dy, 4 * x + dx, n)
             # where one rectangle of the picture's size lies, as a kernel looks it up
             place = place_within(halves.layout, dy >> 2, dx >> 2) + y * stride + x
             offsets = quarter_offsets(halves.layout, 0, 0, dy, dx)
@@ -445,8 +470,8 @@ def test_quarter_samples_are_the_means_that_half_planes_and_quarter_planes_give(
 def test_a_half_sample_is_cut_to_the_range_where_its_taps_leave_it():
     dark, bright = np.full((6, 6), 255, np.uint8), np.zeros((6, 6), np.uint8)
     dark[2:4, 2:4], bright[2:4, 2:4] = 0, 255
-    for reference, value in ((dark, 0), (bright, 255)):
-        samples, (size, stride, *_) = half_planes(reference)
+    for (reference, value), n in product(((dark, 0), (bright, 255)), (5, 4)):
+        samples, (size, stride, *_) = half_planes(reference, n)
         at = (BORDER + 2) * stride + BORDER + 2
         assert [value] * 4 == [int(samples[number * size + at]) for number in range(4)]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.models import MotionModel
-from codec.motion.field import CellMode, Modes, MotionField, Vectors
+from codec.motion.field import SHARP, CellMode, Modes, MotionField, Vectors
 from codec.motion.half_planes import HalfPlanes, Layout, bordered, half_planes, place_within, quarter_offsets
 from codec.picture.planes import Picture, Plane, Subsampling
 from codec.vector_kernels import address, put_means
@@ -39,15 +39,17 @@ CATMULL_ROM_TAPS: Final[npt.NDArray[np.int32]] = np.array(
 class Reference:
     """A decoded picture to predict from, with the half samples of its planes, made when they are first needed."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, tap: int = SHARP) -> None:
         self.picture = picture
+        self._tap = tap
         self._halves: dict[int, HalfPlanes] = {}
 
     def halves(self, plane: int) -> HalfPlanes:
         """`half_planes` of a plane; of a subsampled one only what it needs, which is FULL."""
         if plane not in self._halves:
             subsampled = self.picture.format.sample_format.subsampling[plane] != (0, 0)
-            self._halves[plane] = (bordered if subsampled else half_planes)(self.picture.planes[plane])
+            samples = self.picture.planes[plane]
+            self._halves[plane] = bordered(samples) if subsampled else half_planes(samples, self._tap)
         return self._halves[plane]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
+from codec.motion.field import SHARP
 from codec.picture.planes import Plane
 
 __all__ = [
@@ -58,13 +59,16 @@ class HalfPlanes(NamedTuple):
     layout: Layout
 
 
-def half_planes(reference: Plane) -> HalfPlanes:
-    """The planes of a reference (rows, columns); beyond the picture its outermost samples go on."""
+def half_planes(reference: Plane, tap: int = SHARP) -> HalfPlanes:
+    """The planes of a reference (rows, columns); beyond the picture its outermost samples go on.
+
+    ``tap`` is `codec.motion.field.SHARP` or ``SOFT``.
+    """
     margins = (BORDER + _BEFORE, BORDER + _BEHIND)
     padded = np.pad(reference, (margins, margins), mode="edge")
     rows, columns = reference.shape[0] + 2 * BORDER, reference.shape[1] + 2 * BORDER
     planes = np.empty((4, rows, columns), np.uint8)
-    fill_half_planes(padded, planes)
+    fill_half_planes(padded, tap, planes)
     return HalfPlanes(planes.reshape(-1), (rows * columns, columns, *reference.shape))
 
 
@@ -81,21 +85,26 @@ def clip_sample(value: Integer) -> Integer:
 
 
 @kernel
-def six_taps(a: Integer, b: Integer, c: Integer, d: Integer, e: Integer, f: Integer) -> Integer:
-    """Thirty-two times the sample halfway between ``c`` and ``d`` (spec 7.2)."""
+def six_taps(
+    a: Integer, b: Integer, c: Integer, d: Integer, e: Integer, f: Integer, tap: Integer, middle: Integer
+) -> Integer:
+    """Thirty-two times the sample halfway between ``c`` and ``d`` (spec 7.2); ``middle`` is ``tap`` + 15."""
     outer, inner = np.int32(np.int32(a) + np.int32(f)), np.int32(np.int32(b) + np.int32(e))
-    return np.int32(outer - np.int32(5 * inner) + np.int32(20 * np.int32(np.int32(c) + np.int32(d))))
+    return np.int32(outer - np.int32(tap * inner) + np.int32(middle * np.int32(np.int32(c) + np.int32(d))))
 
 
 @kernel
-def fill_half_planes(padded: Plane, planes: npt.NDArray[np.uint8]) -> None:
+def fill_half_planes(padded: Plane, tap: Integer, planes: npt.NDArray[np.uint8]) -> None:
     """Filter across, then down, with the last six lines at hand; both is filtered from what is not rounded yet."""
     _, rows, columns = planes.shape
+    tap, middle = np.int32(tap), np.int32(tap + 15)
     wide = np.empty((6, columns), np.int32)  # filtered across, line modulo 6
     for j in range(rows + 5):
         line, filtered = padded[j], wide[j % 6]
         for i in range(columns):
-            filtered[i] = six_taps(line[i], line[i + 1], line[i + 2], line[i + 3], line[i + 4], line[i + 5])
+            filtered[i] = six_taps(
+                line[i], line[i + 1], line[i + 2], line[i + 3], line[i + 4], line[i + 5], tap, middle
+            )
         if j < 5:
             continue
         top = j - 5
@@ -107,9 +116,9 @@ def fill_half_planes(padded: Plane, planes: npt.NDArray[np.uint8]) -> None:
         across, down, both = planes[ACROSS, top], planes[DOWN, top], planes[BOTH, top]
         for i in range(columns):
             across[i] = clip_sample(np.int32(c[i] + 16) >> 5)
-            both[i] = clip_sample(np.int32(six_taps(a[i], b[i], c[i], d[i], e[i], f[i]) + 512) >> 10)
+            both[i] = clip_sample(np.int32(six_taps(a[i], b[i], c[i], d[i], e[i], f[i], tap, middle) + 512) >> 10)
         for i in range(columns):
-            down[i] = clip_sample(np.int32(six_taps(p[i], q[i], r[i], s[i], t[i], u[i]) + 16) >> 5)
+            down[i] = clip_sample(np.int32(six_taps(p[i], q[i], r[i], s[i], t[i], u[i], tap, middle) + 16) >> 5)
 
 
 @kernel
