@@ -115,7 +115,11 @@ RUNS_AND_GOPS = ((1, 32), (3, 4), (None, 3), (None, 100), (2, 1))
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("speed", ["slow", "medium", "fast"])
 def test_lossless_is_exact_at_every_speed_in_every_size_motion_and_run(speed, mode, moving, noise, tmp_path):
-    for number, ((width, height), motion) in enumerate(product(LOSSLESS_SIZES, MOTIONS)):
+    turn = MODES.index(mode)
+    # the largest with every motion, the others with one each, which differs from format to format
+    cases = [*((size, MOTIONS[(turn + k) % 3]) for k, size in enumerate(LOSSLESS_SIZES[:-1]))]
+    cases += [(LOSSLESS_SIZES[-1], motion) for motion in MOTIONS]
+    for number, ((width, height), motion) in enumerate(cases, turn):
         run, gop = RUNS_AND_GOPS[number % len(RUNS_AND_GOPS)]
         settings = settings_of(motion=motion, speed=speed, run=run, gop=gop, block=8, search=3)
         pictures = (noise if number % 4 == 0 else moving)(mode, width, height, count=5)
@@ -135,7 +139,8 @@ def test_nearly_lossless_keeps_within_its_error_on_any_content(max_error, mode, 
         "saturated": noise(mode, 18, 17, count=4, values=2),
         "tiny": noise(mode, 1, 2, count=4),
     }
-    for (name, pictures), motion in product(contents.items(), MOTIONS):
+    for number, (name, pictures) in enumerate(contents.items(), max_error):
+        motion = MOTIONS[number % 3]
         settings = settings_of(max_error=max_error, motion=motion, run=3, gop=4, block=8, search=3)
         path = write(tmp_path / "a.mvz", pictures, settings)
         decoded = read(path)
