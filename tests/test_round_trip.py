@@ -144,6 +144,8 @@ def test_nearly_lossless_keeps_within_its_error_on_any_content(max_error, mode, 
         settings = settings_of(max_error=max_error, motion=motion, run=3, gop=4, block=8, search=3)
         path = write(tmp_path / "a.mvz", pictures, settings)
         decoded = read(path)
+        with codec.open(path) as video:
+            assert video.info.as_dict()["max_error"] == max_error
         errors = [largest_error(*pair) for pair in zip(pictures, decoded, strict=True)]
         assert len(pictures) == len(decoded)
         assert max(errors) <= max_error

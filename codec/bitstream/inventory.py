@@ -107,6 +107,7 @@ class Inventory:
             "block": header.cell_size,
             "vector_limit_quarter_pel": header.vector_limit_quarter_pel,
             "gop_limit": header.gop_limit,
+            "max_error": header.max_error,
             "metadata": self.metadata,
             "bytes": self.bytes,
             "picture_count": len(self.pictures),

@@ -38,11 +38,14 @@ def _heading(info: codec.Inventory) -> str:
     motion = header.motion.label
     if header.motion is not MotionModel.NONE:
         motion += f" of {header.cell_size}×{header.cell_size}, within ±{header.vector_limit_quarter_pel / 4:g} samples"
+    residual = header.residual.label
+    if header.max_error:
+        residual += f" but for ±{header.max_error} a sample"
     lines = [
         f"{info.path}: {thousands(info.file_bytes)} bytes for {thousands(info.source_bytes)}, "
         f"{info.ratio:.2f} : 1, {info.bits_per_pixel:.3f} bits a pixel",
         f"{count} pictures of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
-        f"residual {header.residual.label}; motion {motion}; at most {header.gop_limit} pictures a GOP",
+        f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
     lines += [f"{key}: {_printable(value)}" for key, value in info.metadata.items()]
     return "\n".join(lines)
