@@ -24,6 +24,7 @@ from codec.residual.levels import (
     PlaneResidual,
     Quantiser,
     Queues,
+    cell_shape,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Run",
     "SequenceHeader",
     "Vectors",
+    "cell_shape",
 ]
 
 

@@ -40,8 +40,7 @@ def _address() -> Any:
     """An intrinsic (array) → where its first sample lies, int64; whoever asks keeps the array alive."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.ptrtoint(data, _LONG)
+        return builder.ptrtoint(_data(context, builder, signature.args[0], arguments[0]), _LONG)
 
     @intrinsic
     def address(typing_context, array):  # type: ignore[no-untyped-def]

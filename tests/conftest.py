@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from codec.cli.main import run
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
@@ -105,3 +106,18 @@ def crop(texture, shape, dy, dx):
         [texture[top + j : top + j + shape[0], left + i : left + i + shape[1]] for i in range(2)] for j in range(2)
     ]
     return (1 - v) * ((1 - u) * corners[0][0] + u * corners[0][1]) + v * ((1 - u) * corners[1][0] + u * corners[1][1])
+
+
+@pytest.fixture
+def mvz(capsys):
+    """Run a command in this process; returns exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = run([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

@@ -16,26 +16,10 @@ import numpy as np
 import pytest
 
 import codec
-from codec.cli.main import run
 from codec.picture.sources import open_source
 
 SOURCES = Path(__file__).parent.parent / "fixtures" / "sources"
 ROOT = SOURCES.parent.parent
-
-
-@pytest.fixture
-def mvz(capsys):
-    """Run a command in this process; returns exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = run([str(argument) for argument in arguments])
-        except SystemExit as stop:  # argparse
-            code = stop.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

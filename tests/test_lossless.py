@@ -11,13 +11,12 @@ import pytest
 from numba import njit
 
 from codec.models import Speed
-from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Queues
+from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Queues, cell_shape
 from codec.residual.lossless import (
     CURRENT,
     LANES,
     absolute_weights,
     add_green,
-    cell_shape,
     set_stage,
     subtract_green,
     walk,

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import codec
-from codec.cli.main import run
 from codec.picture.planes import Picture
 
 ROOT = Path(__file__).parent.parent
@@ -22,21 +21,6 @@ KEYS = {
     *("residual", "promised_error", "comparison"),
 }
 PACKETS = 6  # header, metadata, two GOPs of a run each, index, end
-
-
-@pytest.fixture
-def mvz(capsys):
-    """Run a command in this process; returns exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = run([str(argument) for argument in arguments])
-        except SystemExit as stop:  # argparse
-            code = stop.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

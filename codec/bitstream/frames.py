@@ -36,11 +36,11 @@ def compress(symbols: bytes) -> bytes:
     return zstandard.ZstdCompressor(compression_params=parameters).compress(symbols)
 
 
-def declared_size(frame: bytes) -> int:
-    """The bytes that a frame says it holds.
+def content_size(frame: bytes) -> int | None:
+    """The bytes that a frame says it holds, or None where it does not say.
 
     Raises:
-        BitstreamError: it does not say, or has parts that it must not have.
+        BitstreamError: it is no frame, or has parts that it must not have.
     """
     if frame[:1] and frame[0] & 0x1F:
         raise BitstreamError("a stream's frame has a checksum, a dictionary or a reserved bit")
@@ -48,9 +48,35 @@ def declared_size(frame: bytes) -> int:
         declared = zstandard.get_frame_parameters(frame, format=zstandard.FORMAT_ZSTD1_MAGICLESS).content_size
     except zstandard.ZstdError as error:
         raise BitstreamError(f"a stream is not a zstd frame: {error}") from error
-    if declared == zstandard.CONTENTSIZE_UNKNOWN:
+    return None if declared == zstandard.CONTENTSIZE_UNKNOWN else declared
+
+
+def declared_size(frame: bytes) -> int:
+    """The bytes that a frame says it holds.
+
+    Raises:
+        BitstreamError: it does not say, or has parts that it must not have.
+    """
+    declared = content_size(frame)
+    if declared is None:
         raise BitstreamError("a stream's frame does not declare its size")
     return declared
+
+
+def expand(frame: bytes, size: int) -> bytes:
+    """The ``size`` bytes of a frame, which declares no other number.
+
+    Raises:
+        BitstreamError: the frame is damaged, has trailing bytes, or holds another number.
+    """
+    try:
+        decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+        symbols = decompressor.decompress(frame, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise BitstreamError(f"a stream is not one whole zstd frame, or does not hold {size} bytes: {error}") from error
+    if len(symbols) != size:
+        raise BitstreamError(f"a stream's frame holds {len(symbols)} bytes where {size} are needed")
+    return symbols
 
 
 def decompress(frame: bytes, *sizes: int) -> bytes:
@@ -64,14 +90,7 @@ def decompress(frame: bytes, *sizes: int) -> bytes:
     if declared not in sizes:
         expected = " or ".join(map(str, sizes))
         raise BitstreamError(f"a stream's frame declares {declared} bytes; the headers imply {expected}")
-    try:
-        decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-        symbols = decompressor.decompress(frame, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise BitstreamError(f"a stream is not one whole zstd frame: {error}") from error
-    if len(symbols) != declared:
-        raise BitstreamError(f"a stream's frame holds {len(symbols)} bytes and declares {declared}")
-    return symbols
+    return expand(frame, declared)
 
 
 def compress_digits(symbols: bytes) -> bytes:
@@ -100,19 +119,10 @@ def decompress_digits(frame: bytes, size: int) -> bytes:
     Raises:
         BitstreamError: the frame is damaged, or holds another number of bytes.
     """
-    if frame[:1] and frame[0] & 0x1F:
-        raise BitstreamError("a frame of a queue has a checksum, a dictionary or a reserved bit")
-    try:
-        declared = zstandard.get_frame_parameters(frame, format=zstandard.FORMAT_ZSTD1_MAGICLESS).content_size
-        if declared not in (size, zstandard.CONTENTSIZE_UNKNOWN):
-            raise BitstreamError(f"a frame of a queue declares {declared} bytes where {size} are needed")
-        decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-        symbols = decompressor.decompress(frame, max_output_size=size, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise BitstreamError(f"a frame of a queue does not hold {size} bytes: {error}") from error
-    if len(symbols) != size:
-        raise BitstreamError(f"a frame of a queue holds {len(symbols)} bytes where {size} are needed")
-    return symbols
+    declared = content_size(frame)
+    if declared not in (size, None):
+        raise BitstreamError(f"a frame of a queue declares {declared} bytes where {size} are needed")
+    return expand(frame, size)
 
 
 def byte_planes(symbols: npt.NDArray[np.generic]) -> bytes:

@@ -12,7 +12,7 @@ from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_
 from codec.bitstream.queue_streams import pack_queues, unpack_queues
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.symbols import unzigzag, zigzag
-from codec.coded import CELL, WEIGHT_COUNTS, LosslessResidual, SequenceHeader
+from codec.coded import WEIGHT_COUNTS, LosslessResidual, SequenceHeader, cell_shape
 from codec.errors import BitstreamError
 
 __all__ = ["pack_lossless", "unpack_lossless"]
@@ -76,7 +76,7 @@ def unpack_classes(
     header: SequenceHeader, class_counts: Sequence[Sequence[int]], streams: dict[StreamId, bytes]
 ) -> list[tuple[npt.NDArray[np.uint8], ...]]:
     """Class maps of every plane of every picture."""
-    shapes = [(-(-rows // CELL), -(-columns // CELL)) for rows, columns in header.format.plane_shapes]
+    shapes = [cell_shape(shape) for shape in header.format.plane_shapes]
     sizes = [math.prod(shape) for shape in shapes]
     data = np.frombuffer(decompress(streams[StreamId.CLASSES], len(class_counts) * sum(sizes)), np.uint8)
     pictures = []

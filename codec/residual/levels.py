@@ -24,6 +24,7 @@ __all__ = [
     "Queues",
     "Residual",
     "Weights",
+    "cell_shape",
 ]
 
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
@@ -102,3 +103,8 @@ class LosslessResidual:
     weight_differences: tuple[Weights, ...]
     classes: tuple[npt.NDArray[np.uint8], ...]
     queues: Queues
+
+
+def cell_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of a plane's cells."""
+    return -(-shape[0] // CELL), -(-shape[1] // CELL)

@@ -27,7 +27,6 @@ __all__ = [
     "Stage",
     "absolute_weights",
     "add_green",
-    "cell_shape",
     "decode_lossless",
     "set_stage",
     "subtract_green",
@@ -157,11 +156,6 @@ def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: S
     if residuals:
         stage.samples[-size:] = 128
     return stage
-
-
-def cell_shape(shape: tuple[int, int]) -> tuple[int, int]:
-    """(rows, columns) of a plane's cells."""
-    return -(-shape[0] // CELL), -(-shape[1] // CELL)
 
 
 def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:

@@ -13,14 +13,13 @@ import numpy.typing as npt
 from codec.kernels import Integer, kernel
 from codec.models import Speed
 from codec.picture.planes import Plane
-from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights
+from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
 from codec.residual.lossless import (
     BASE,
     CURRENT,
     ONE,
     CoderHeader,
     Stage,
-    cell_shape,
     set_stage,
     walk,
     weight_differences,
