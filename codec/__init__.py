@@ -21,14 +21,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BitstreamError",
+    "CellMode",
     "ChecksumError",
     "CodecError",
     "ConfigError",
     "ExistsError",
+    "Inspection",
     "Inventory",
     "LimitError",
     "Limits",
     "MediaError",
+    "MotionField",
     "Picture",
     "PictureFormat",
     "Progress",
@@ -61,6 +64,8 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsupportedError,
     )
+    from codec.inspection import Inspection
+    from codec.motion.field import CellMode, MotionField
     from codec.picture.planes import Picture, PictureFormat
     from codec.settings import Settings
 
@@ -70,6 +75,8 @@ _HOMES = {
     "codec.decoder": ("Video", "decode", "open"),
     "codec.encoder": ("Progress", "Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "codec.inspection": ("Inspection",),
+    "codec.motion.field": ("CellMode", "MotionField"),
     "codec.picture.planes": ("Picture", "PictureFormat"),
     "codec.settings": ("Settings",),
 }

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, overload
@@ -15,21 +16,32 @@ import numpy.typing as npt
 
 from codec.bitstream.container import ContainerReader, RunEntry
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.coded import Run, SequenceHeader
+from codec.coded import CodedPicture, Run, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, MediaError
 from codec.parallel import ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
 if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
+    from codec.inspection import Inspection
+    from codec.reconstruct import History
 
 __all__ = ["Video", "decode", "open_video"]
 
 GOPS_AHEAD = 4  # decoded GOPs that wait to be taken; what bounds memory when an executor is given
 
 
-def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Picture]:
-    """Pictures of one GOP from its runs, each checked against its CRC-32.
+class Step(NamedTuple):
+    """One picture's way through the decoder: what the file says of it, and the history before and after it."""
+
+    number: int
+    coded: CodedPicture
+    before: History
+    after: History
+
+
+def decode_steps(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Step]:
+    """The pictures of one GOP from its runs, each checked against its CRC-32.
 
     Raises:
         ChecksumError: a picture does not come out as the encoder saw it.
@@ -44,14 +56,19 @@ def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, pa
             zip(run.pictures, run.checksums, names, strict=True), run.first_picture
         ):
             try:
-                history = reconstruct(coded, history, header, name or None)
+                after = reconstruct(coded, history, header, name or None)
             except BitstreamError as error:
                 raise error.located(path, entry.offset) from error.__cause__
-            picture = history.newest
-            if picture.crc32() != checksum:
+            if after.newest.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=path, offset=entry.offset)
-            yield picture
+            yield Step(number, coded, history, after)
+            history = after
+
+
+def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Picture]:
+    """The same, the decoded pictures alone."""
+    return (step.after.newest for step in decode_steps(runs, header, path))
 
 
 class GopTask(NamedTuple):
@@ -144,9 +161,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             IndexError: there is no such picture.
             BitstreamError: the GOP is damaged.
         """
-        number = index + len(self) if index < 0 else index
-        if not 0 <= number < len(self):
-            raise IndexError(f"picture {index} of {len(self)}")
+        number = self._number(index)
         gop = self._gop_of(number)
         if gop != self._cached_gop:
             self._cached, self._cached_gop = [], gop
@@ -165,7 +180,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     ) -> Iterator[Picture]:
         """Decoded pictures from ``start`` to before ``stop``, in order; with an executor, GOPs in parallel."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        gops = [gop for gop in self._gops if gop[0].first_picture < stop and _end(gop[-1]) > start]
+        gops = self._gops_between(start, stop)
         if executor is None:
             decoded: Iterable[Iterable[Picture]] = (
                 decode_runs(self._read(gop), self._container.header, self.path) for gop in gops
@@ -179,6 +194,41 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
                     return
                 if number >= start:
                     yield picture
+
+    def inspect(self, index: int) -> Inspection:
+        """One picture with all that its decoding went through: motion, prediction, estimated bits of each cell.
+
+        Raises:
+            IndexError: there is no such picture.
+            BitstreamError: the GOP is damaged.
+        """
+        number = self._number(index)
+        return next(iter(self.inspections(number, number + 1)))
+
+    def inspections(self, start: int = 0, stop: int | None = None) -> Iterator[Inspection]:
+        """`inspect` for the pictures from ``start`` to before ``stop``, in order; holds a packet's pictures at once."""
+        from codec.inspection import inspect_packet
+
+        start, stop, _ = slice(start, stop).indices(len(self))
+        for gop in self._gops_between(start, stop):
+            steps = decode_steps(self._read(gop), self._container.header, self.path)
+            for entry in gop:
+                if entry.first_picture >= stop:
+                    return
+                of_packet = list(islice(steps, entry.picture_count))
+                if _end(entry) > start:
+                    inspections = inspect_packet(self._container, entry, of_packet)
+                    yield from (seen for seen in inspections if start <= seen.number < stop)
+
+    def _number(self, index: int) -> int:
+        """An index, from the end where it is negative, as a picture's number."""
+        number = index + len(self) if index < 0 else index
+        if not 0 <= number < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        return number
+
+    def _gops_between(self, start: int, stop: int) -> list[list[RunEntry]]:
+        return [gop for gop in self._gops if gop[0].first_picture < stop and _end(gop[-1]) > start]
 
     def _read(self, gop: Iterable[RunEntry]) -> Iterator[tuple[RunEntry, Run]]:
         return ((entry, self._container.read_run(entry)) for entry in gop)

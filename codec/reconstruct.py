@@ -12,10 +12,10 @@ from codec.errors import BitstreamError
 from codec.motion.compensate import Reference, compensate
 from codec.picture.planes import Picture, Plane
 from codec.residual.levels import PlaneResidual, Weights
-from codec.residual.lossless import add_green, decode_lossless, subtract_green
+from codec.residual.lossless import add_green, subtract_green, walk_lossless
 from codec.residual.samples import add_residual
 
-__all__ = ["History", "Prediction", "complete", "predict", "reconstruct"]
+__all__ = ["History", "Prediction", "complete", "lossless_residuals", "predict", "reconstruct"]
 
 Prediction = tuple[Plane, ...]
 
@@ -75,16 +75,32 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
-    apart = header.greens_apart
-    planes, weights = decode_lossless(
+    planes, weights, _ = _walked(residual, predictions, header, history)
+    picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
+    return history.after(picture, header, weights, len(predictions))
+
+
+def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHeader) -> tuple[Plane, ...]:
+    """What the lossless coder kept of each sample: residuals + 128, uint8, of planes in the order of coding.
+
+    ``before`` is the history that the picture was decoded from.
+    """
+    assert isinstance(coded.residual, LosslessResidual)
+    _, _, residuals = _walked(coded.residual, predict(coded.field, coded.references, before), header, before)
+    return residuals
+
+
+def _walked(
+    residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
+    """Planes as they are coded, weights and residuals of a lossless picture."""
+    return walk_lossless(
         residual,
         header.format.plane_shapes,
-        tuple(subtract_green(prediction) for prediction in predictions) if apart else predictions,
+        tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,
         history.weights[len(predictions)],
         header,
     )
-    picture = Picture(header.format, add_green(planes) if apart else planes, name)
-    return history.after(picture, header, weights, len(predictions))
 
 
 def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None) -> History:

@@ -27,7 +27,8 @@ from codec.picture.planes import Picture
 ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
-    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Picture", "PictureFormat"),
+    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CellMode"),
+    *("MotionField", "Picture", "PictureFormat"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
     "__version__",

@@ -51,7 +51,8 @@ MAY_IMPORT = {
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
         *("codec.coded", "codec.errors", "codec.models"),
     ),
-    "codec.decoder": DECODER,
+    "codec.decoder": (*DECODER, "codec.inspection"),
+    "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (*DECODER, "codec.motion", "codec.residual", "codec.settings", "codec.whole_file"),
     "codec.measure": (*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
     "codec.show": (

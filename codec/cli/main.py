@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_verify(commands)
     _add_report(commands)
+    _add_plot(commands)
     _add_demo(commands)
     return parser
 
@@ -250,6 +251,27 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
     _add_common(parser, json=False)
+
+
+def _add_plot(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "plot",
+        "draw vectors, field, mesh, prediction and residual of pictures, and why prediction goes backward",
+        "Only P pictures are drawn; the residual and the lesson are of luma. Pictures are counted from 0.",
+    )
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the drawings")
+    parser.add_argument(
+        "--pictures",
+        type=picture_range,
+        default=slice(1, 2),
+        metavar="A:B",
+        help="draw pictures A to before B (default: picture 1)",
+    )
+    parser.add_argument("--svg", action="store_true", help="SVG instead of PNG; the same bytes every time")
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    parser.add_argument("--quiet", action="store_true", help="do not list what was drawn")
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
