@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,14 +43,21 @@ class Step(Protocol):
         """The same with the picture."""
 
 
+class PacketFacts(NamedTuple):
+    """The packet that holds a picture: its first picture, how many there are, its bytes with their framing."""
+
+    first: int
+    pictures: int
+    bytes: int
+
+
 class Packet:
     """The pictures that share a packet, and how its bytes are spread over them."""
 
     def __init__(
         self, header: SequenceHeader, steps: Sequence[Step], stream_bytes: dict[StreamId, int], total_bytes: int
     ) -> None:
-        self.first = steps[0].number
-        self.total_bytes = total_bytes
+        self.facts = PacketFacts(steps[0].number, len(steps), total_bytes)
         self._header = header
         self._steps = steps
         self._stream_bytes = stream_bytes
@@ -67,7 +74,7 @@ class Packet:
     def header_bits(self) -> float:
         """What is left for each picture: its share of packet and picture headers, and of names."""
         in_cells = sum(float(bits.sum()) for bits in self.cell_bits.values())
-        return (8 * self.total_bytes - in_cells) / len(self._steps)
+        return (8 * self.facts.bytes - in_cells) / len(self._steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +109,17 @@ class Inspection:
         return self.coded.field
 
     @property
-    def packet(self) -> tuple[int, int]:
-        """Number of the first picture of its packet, and the packet's bytes with its framing."""
-        return self._packet.first, self._packet.total_bytes
+    def packet(self) -> PacketFacts:
+        """The packet that it shares with others, or has for itself."""
+        return self._packet.facts
+
+    @property
+    def dial(self) -> tuple[str, str] | None:
+        """What turns rate against distortion, and where it stands: ``("step", "8")``; None without any."""
+        if isinstance(self.coded.residual, LosslessResidual) or not self.header.residual.has_step:
+            return None
+        steps = dict.fromkeys(plane.quantiser.step_256 / 256 for plane in self.coded.residual)
+        return "step", " / ".join(f"{step:.4g}" for step in steps)
 
     @property
     def cell_bits(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -112,7 +127,7 @@ class Inspection:
 
         With ``header_bits`` they add up to the packet, over all of its pictures.
         """
-        number = self.number - self._packet.first
+        number = self.number - self.packet.first
         return {component: bits[number] for component, bits in self._packet.cell_bits.items()}
 
     @property

@@ -42,10 +42,11 @@ def test_bits_of_cells_and_headers_add_up_to_every_packet(made, mode, residual, 
         for seen in video.inspections():
             assert all(bits.shape == seen.header.cell_shape and (bits >= 0).all() for bits in seen.cell_bits.values())
             packets.setdefault(seen.packet, []).append(seen)
-        assert [0, 3, 4] == [first for first, _ in packets]
-        for (_, total_bytes), inside in packets.items():
+        assert [0, 3, 4] == [packet.first for packet in packets]
+        for packet, inside in packets.items():
+            assert packet.pictures == len(inside)
             in_cells = sum(bits.sum() for seen in inside for bits in seen.cell_bits.values())
-            assert 8 * total_bytes == pytest.approx(in_cells + sum(seen.header_bits for seen in inside))
+            assert 8 * packet.bytes == pytest.approx(in_cells + sum(seen.header_bits for seen in inside))
             assert all(seen.header_bits > 0 for seen in inside)
 
 

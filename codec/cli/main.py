@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_report(commands)
     _add_plot(commands)
+    _add_inspect(commands)
     _add_demo(commands)
     return parser
 
@@ -272,6 +273,26 @@ def _add_plot(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--svg", action="store_true", help="SVG instead of PNG; the same bytes every time")
     parser.add_argument("--force", action="store_true", help="replace what exists")
     parser.add_argument("--quiet", action="store_true", help="do not list what was drawn")
+
+
+def _add_inspect(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "inspect",
+        "write one page to look into a file: pictures, cells, vectors, residual, estimated bits",
+        "The page needs no network. It stays below 30 MB: of a long file it shows every second, fourth … picture.",
+    )
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the .html page to make")
+    parser.add_argument(
+        "--pictures",
+        type=picture_range,
+        default=slice(None),
+        metavar="A:B",
+        help="only pictures A to before B, counted from 0",
+    )
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:

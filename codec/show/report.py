@@ -8,11 +8,9 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 import codec
@@ -20,6 +18,7 @@ from codec.measure.points import Clip, Point, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.settings import Settings
 from codec.show.findings import findings
+from codec.show.pages import asset, data_url, environment
 from codec.show.plots import (
     plot_components,
     plot_psnr_against_bits,
@@ -27,7 +26,7 @@ from codec.show.plots import (
     plot_size_against_mse,
     svg,
 )
-from codec.show.samples import data_url, make_samples
+from codec.show.samples import make_samples
 from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
@@ -112,22 +111,15 @@ def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathL
 
 def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("codec.show"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"significant": significant, "decibels": decibels, "seconds": seconds, "share": share}
+    templates = environment()
+    templates.filters |= {"significant": significant, "decibels": decibels, "seconds": seconds, "share": share}
     samples = None
     if meta.sample_number is not None:
         samples = make_samples(points, meta.clip.pictures[meta.sample_number], meta.sample_number)
-    style = resources.files("codec.show").joinpath("templates", "report.css").read_text("utf-8")
-    return environment.get_template("report.html.j2").render(
+    return templates.get_template("report.html.j2").render(
         name=Path(meta.clip.label).name or meta.clip.label,
         clip=meta.clip,
-        style=Markup(style),
+        style=Markup(asset("report.css")),
         findings=[unbroken(sentence) for sentence in findings(points)],
         plots=_plots(points),
         components=_image(plot_components(points), "Bytes by component", "Stacked bars, one a point."),
