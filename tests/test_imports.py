@@ -70,6 +70,7 @@ ONLY_IN = {
     "PIL": ("codec.picture.images",),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
+    "imageio_ffmpeg": ("codec.measure.peers",),
     "zstandard": ("codec.bitstream.frames",),
     "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
     "numba": ("codec.kernels", "codec.vector_kernels"),

@@ -249,6 +249,23 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="LIST",
         help="steps of int8 and uint8, with commas between (default: a sensible set)",
     )
+    sweep.add_argument(
+        "--points",
+        type=_positive,
+        metavar="N",
+        help="points a curve, spread over the range of its dial (default: a sensible set)",
+    )
+    sweep.add_argument("--pictures", type=_positive, metavar="N", help="measure only the first N pictures")
+    sweep.add_argument(
+        "--anchor",
+        metavar="CURVE",
+        help="curve that others are compared with, such as 'int8, block' (default: the first of block motion)",
+    )
+    sweep.add_argument(
+        "--peers",
+        action="store_true",
+        help="measure other codecs too: ffv1, x264, MPEG-2, MPEG-4, VP9, MJPEG (pip install 'mvz[peers]'), PNG, WebP",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
     _add_common(parser, json=False)

@@ -12,11 +12,12 @@ __all__ = ["main"]
 
 def main(options: argparse.Namespace) -> int:
     """Measure a source every way, and write the page."""
+    from codec.measure.peers import peer_count
     from codec.measure.sweep import default_settings
     from codec.show.report import make_report
 
-    settings = default_settings(options.residual, options.motion, options.step)
-    with points_bar(len(settings), options.quiet) as progress:
+    settings = default_settings(options.residual, options.motion, options.step, options.points)
+    with points_bar(len(settings) + (peer_count() if options.peers else 0), options.quiet) as progress:
         make_report(
             source_of(options.input),
             options.output,
@@ -26,7 +27,11 @@ def main(options: argparse.Namespace) -> int:
             force=options.force,
             progress=progress,
             jobs=job_count(options.jobs),
+            pictures=options.pictures,
+            anchor=options.anchor,
+            peers=options.peers,
         )
     if not options.quiet:
-        print(f"{options.output}: {len(settings)} points", file=sys.stderr)
+        others = ", and other codecs" if options.peers else ""
+        print(f"{options.output}: {len(settings)} points{others}", file=sys.stderr)
     return 0

@@ -65,8 +65,7 @@ def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], No
     with tqdm(desc="measure", total=count, unit=" points", disable=disabled, leave=False, dynamic_ncols=True) as bar:
 
         def show(progress: SweepProgress) -> None:
-            chosen = progress.point.settings
-            bar.set_postfix_str(f"{chosen.residual_coder.label} {chosen.motion_model.label}", refresh=False)
+            bar.set_postfix_str(progress.point.label, refresh=False)
             bar.update(progress.points_done - bar.n)
 
         yield show

@@ -17,8 +17,10 @@ import numpy as np
 
 import codec
 from codec.errors import CodecError, ConfigError
+from codec.measure.cache import SweepCache
+from codec.measure.dials import DIALS, settings_at
 from codec.measure.metrics import compare_sequences
-from codec.measure.points import Clip, Point, points_as_json, write_csv, write_json
+from codec.measure.points import Clip, PeerPoint, Point, points_as_json, write_csv, write_json
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.planes import Picture, PictureFormat
 from codec.settings import Settings
@@ -40,9 +42,6 @@ __all__ = [
 ]
 
 MAX_CLIP_BYTES = 1 << 31  # raw; a sweep holds its clip in memory, so that reading it does not count as encoding
-
-# Mesh search takes most of a sweep's time, so uint8, which differs from int8 by about 0.1 %, gets one step.
-DEFAULT_STEPS = {ResidualCoder.INT8: (4, 8, 16, 32), ResidualCoder.UINT8: (8,)}
 
 
 def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
@@ -72,24 +71,29 @@ def default_settings(
     residuals: Iterable[ResidualCoder | str] | None = None,
     motions: Iterable[MotionModel | str] | None = None,
     steps: Iterable[int | None] | None = None,
+    points: int | None = None,
 ) -> list[Settings]:
-    """Every residual with every motion model; ``int8`` and ``uint8`` with every step.
+    """Every residual with every motion model, and coders with a dial at several of its values.
 
-    Without ``steps``, ``int8`` takes 4, 8, 16 and 32, and ``uint8`` 8.
-    A step of None leaves the scale to the encoder.
+    ``steps`` are the values of dials that are steps; None among them leaves the scale to the encoder.
+    ``points`` spreads so many values over each dial's range instead of the usual ones.
 
     Raises:
-        ConfigError: a name or step that `Settings` refuses.
+        ConfigError: a name or step that `Settings` refuses, or fewer than 1 point.
     """
+    if points is not None and points < 1:
+        raise ConfigError(f"a curve has at least 1 point, not {points}")
     chosen_steps = None if steps is None else tuple(steps)
     result = []
     for residual in residuals if residuals is not None else ResidualCoder:
         coder = Settings(residual=residual).residual_coder
-        of_coder: tuple[int | None, ...] = (None,)
-        if coder.has_step:
-            of_coder = DEFAULT_STEPS[coder] if chosen_steps is None else chosen_steps
-        for step in of_coder:
-            result += [Settings(coder, motion, step) for motion in (motions if motions is not None else MotionModel)]
+        values: tuple[int | None, ...] = ()
+        if (dial := DIALS.get(coder)) is not None:
+            values = dial.usual if points is None else dial.spread(points)
+            if chosen_steps is not None and dial.name == "step":
+                values = chosen_steps
+        curves = [settings_at(coder, motion, values) for motion in (motions if motions is not None else MotionModel)]
+        result += [settings for same_value in zip(*curves, strict=True) for settings in same_value]
     return result
 
 
@@ -101,8 +105,8 @@ class SweepProgress(NamedTuple):
 
     points_done: int
     point_count: int
-    point: Point
-    """The one that has just been measured."""
+    point: Point | PeerPoint
+    """The one that has just been measured, or was found in the cache."""
 
 
 def sweep(
@@ -113,6 +117,7 @@ def sweep(
     progress: Callable[[SweepProgress], None] | None = None,
     ssim: bool = True,
     keep_picture: int | None = None,
+    cache: SweepCache | None = None,
 ) -> list[Point]:
     """Measure each of the settings on one source; the points come in the order of the settings.
 
@@ -124,6 +129,7 @@ def sweep(
         progress: called after every point, one call at a time.
         ssim: measure SSIM too, where scikit-image is installed.
         keep_picture: number of a decoded picture to keep in each point.
+        cache: where points are looked for first, and kept for the case that this is interrupted.
 
     Raises:
         MediaError: the source cannot be read.
@@ -138,7 +144,11 @@ def sweep(
 
     def measure(settings: Settings) -> Point:
         nonlocal done
-        point = measure_point(clip, settings, ssim=ssim, keep_picture=keep_picture)
+        point = cache.get(settings) if cache is not None else None
+        if point is None:
+            point = measure_point(clip, settings, ssim=ssim, keep_picture=keep_picture)
+            if cache is not None:
+                cache.put(point)
         with lock:
             done += 1
             if progress is not None:

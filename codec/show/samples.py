@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from codec.measure.dials import dial_of
 from codec.measure.points import Point
 from codec.picture.colour import to_array
 from codec.picture.images import encoded
@@ -69,9 +70,8 @@ def _coarsest(points: Sequence[Point]) -> list[tuple[Point, Picture]]:
     if not lossy:
         return []
     worst = max(lossy, key=lambda pair: pair[0].mse)[0].settings
-    return [
-        pair for pair in lossy if (pair[0].settings.residual, pair[0].settings.step) == (worst.residual, worst.step)
-    ]
+    coarsest = (worst.residual, dial_of(worst))
+    return [pair for pair in lossy if (pair[0].settings.residual, dial_of(pair[0].settings)) == coarsest]
 
 
 def _middle(samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
