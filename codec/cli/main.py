@@ -314,13 +314,15 @@ def _add_inspect(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _command(
-        commands, "demo", "make a small moving sequence, encode it every way, check, and write the report"
+        commands,
+        "demo",
+        "make a small moving sequence, encode it every way, check, write the report and a page to look inside",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FOLDER",
-        help="where the sequence, files and report go (default: a new temporary folder)",
+        help="where the sequence, files and pages go (default: a new temporary folder)",
     )
     _add_common(parser, json=False)
 
