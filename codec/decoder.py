@@ -32,12 +32,12 @@ GOPS_AHEAD = 4  # decoded GOPs that wait to be taken; what bounds memory when an
 
 
 class Step(NamedTuple):
-    """One picture's way through the decoder: what the file says of it, and the history before and after it."""
+    """One picture's way through the decoder: what the file says of it, the history before it, and what comes out."""
 
     number: int
     coded: CodedPicture
     before: History
-    after: History
+    picture: Picture
 
 
 def decode_steps(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Step]:
@@ -59,16 +59,17 @@ def decode_steps(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, p
                 after = reconstruct(coded, history, header, name or None)
             except BitstreamError as error:
                 raise error.located(path, entry.offset) from error.__cause__
-            if after.newest.crc32() != checksum:
+            picture = after.newest
+            if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=path, offset=entry.offset)
-            yield Step(number, coded, history, after)
+            yield Step(number, coded, history, picture)
             history = after
 
 
 def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Picture]:
     """The same, the decoded pictures alone."""
-    return (step.after.newest for step in decode_steps(runs, header, path))
+    return (step.picture for step in decode_steps(runs, header, path))
 
 
 class GopTask(NamedTuple):

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.cell_bits import cell_bits
+from codec.bitstream.cell_bits import CellBits, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.stream_ids import StreamId
@@ -39,8 +39,8 @@ class Step(Protocol):
         """What the picture was decoded from."""
 
     @property
-    def after(self) -> History:
-        """The same with the picture."""
+    def picture(self) -> Picture:
+        """What comes out."""
 
 
 class PacketFacts(NamedTuple):
@@ -63,8 +63,8 @@ class Packet:
         self._stream_bytes = stream_bytes
 
     @cached_property
-    def cell_bits(self) -> dict[str, npt.NDArray[np.float64]]:
-        """By component, (pictures, cell rows, cell columns)."""
+    def cell_bits(self) -> CellBits:
+        """Of all its pictures."""
         steps = self._steps
         lossless = isinstance(steps[0].coded.residual, LosslessResidual)
         left = [lossless_residuals(step.coded, step.before, self._header) for step in steps] if lossless else []
@@ -73,7 +73,7 @@ class Packet:
     @cached_property
     def header_bits(self) -> float:
         """What is left for each picture: its share of packet and picture headers, and of names."""
-        in_cells = sum(float(bits.sum()) for bits in self.cell_bits.values())
+        in_cells = sum(float(bits.sum()) for bits in self.cell_bits.by_component.values())
         return (8 * self.facts.bytes - in_cells) / len(self._steps)
 
 
@@ -86,7 +86,8 @@ class Inspection:
         header: what all pictures of the file share.
         coded: what the file says of this one.
         references: the decoded pictures that it is predicted from, the newest first; none for an I picture.
-        predictions: what motion makes of each of them, before any residual.
+        predictions: what motion makes of each of them, before any residual; none where the coder predicts and
+            completes a picture block by block.
         picture: the decoded picture.
     """
 
@@ -128,7 +129,12 @@ class Inspection:
         With ``header_bits`` they add up to the packet, over all of its pictures.
         """
         number = self.number - self.packet.first
-        return {component: bits[number] for component, bits in self._packet.cell_bits.items()}
+        return {component: bits[number] for component, bits in self._packet.cell_bits.by_component.items()}
+
+    @property
+    def spread_evenly(self) -> tuple[str, ...]:
+        """Components some of whose bits every cell gets alike in ``cell_bits``, since nobody knows better."""
+        return self._packet.cell_bits.spread_evenly
 
     @property
     def header_bits(self) -> float:
@@ -147,10 +153,8 @@ def inspect_packet(container: ContainerReader, entry: RunEntry, steps: Sequence[
 
 def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection:
     references = tuple(reference.picture for reference in step.before.references[: step.coded.references])
-    predictions = tuple(
-        Picture(reference.format, planes)
-        for reference, planes in zip(
-            references, predict(step.coded.field, step.coded.references, step.before), strict=True
-        )
-    )
-    return Inspection(step.number, header, step.coded, references, predictions, step.after.newest, packet)
+    predictions: tuple[Picture, ...] = ()
+    if isinstance(step.coded.residual, (LosslessResidual, tuple)):
+        planes = predict(step.coded.field, step.coded.references, step.before)
+        predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
+    return Inspection(step.number, header, step.coded, references, predictions, step.picture, packet)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.cell_bits import sum_over_cells
+from codec.bitstream.cell_bits import share_nodes, sum_over_cells
 from codec.models import MotionModel, PictureType, ResidualCoder
 
 MODES = ("gray", "rgb", "yuv420", "yuv422")
@@ -93,6 +93,22 @@ def test_prediction_and_levels_make_the_picture(made):
     prediction = seen.predictions[0].planes[0].astype(int)
     expected = np.clip(prediction + 8 * seen.coded.residual[0].levels.astype(int), 0, 255)
     assert np.array_equal(expected, seen.picture.planes[0])
+
+
+def test_what_nobody_knows_better_is_spread_evenly_and_named(made):
+    with codec.open(made(residual="lossless", motion="block", block=8)) as video:
+        seen = video.inspect(1)
+    assert ("weights",) == seen.spread_evenly
+    assert 0 == np.ptp(seen.cell_bits["weights"][:2])
+    with codec.open(made(residual="int8", motion="mesh", block=8)) as video:
+        assert () == video.inspect(1).spread_evenly
+
+
+def test_vectors_of_nodes_are_shared_by_the_cells_around_them():
+    of_nodes = np.zeros((3, 4))
+    of_nodes[1, 1], of_nodes[0, 0], of_nodes[2, 2] = 8, 3, 6
+    expected = [[2 + 3, 2, 0], [2, 2 + 3, 3]]
+    assert np.array_equal(expected, share_nodes(of_nodes))
 
 
 def test_one_picture_is_the_same_as_among_all(made):

@@ -354,6 +354,14 @@ def test_anchor_that_is_no_curve_is_refused(clip):
         report_page(int8_curve("block"), ReportMeta(clip, anchor="dct, mesh"))
 
 
+def test_anchor_is_refused_before_anything_is_measured(tmp_path, clip):
+    chosen, told = default_settings(["lossless", "int8"], ["block"]), []
+    for anchor in ("lossless, block", "x264"):
+        with pytest.raises(ConfigError, match=r"there are int8, block$"):
+            make_report(clip, tmp_path / "report.html", settings=chosen, anchor=anchor, progress=told.append)
+    assert told == []
+
+
 def test_make_report_leaves_nothing_beside_its_page(tmp_path, clip):
     make_report(clip, tmp_path / "report.html", settings=default_settings(["int8"], ["none"], [8]))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -304,3 +304,18 @@ def test_schema_is_documented(points, clip):
     told |= {"curve", "anchor", "change", "low_psnr", "high_psnr", "why_not", "dial_value"}
     assert [name for name in sorted(told) if f"`{name}`" not in text] == []
     assert f"`schema_version` is {values['schema_version']}" in text
+
+
+def test_coder_that_refuses_a_motion_is_measured_with_the_others(monkeypatch):
+    settings_at = sweep_module.settings_at
+
+    def refusing(coder, motion, values):
+        if (coder, motion) == (ResidualCoder.INT8, MotionModel.MESH):
+            raise ConfigError("int8 has no mesh today")
+        return settings_at(coder, motion, values)
+
+    monkeypatch.setattr(sweep_module, "settings_at", refusing)
+    chosen = default_settings(["lossless", "int8"], ["block", "mesh"], [8])
+    assert chosen == [Settings(), Settings(motion="mesh"), Settings("int8", step=8)]
+    with pytest.raises(ConfigError, match="no mesh today"):
+        default_settings(["int8"], ["mesh"])

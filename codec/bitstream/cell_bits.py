@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +11,23 @@ import numpy.typing as npt
 from codec.bitstream.level_streams import RESIDUALS, subtract_green
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.bitstream.symbols import zigzag
-from codec.coded import CellMode, CodedPicture, LosslessResidual, SequenceHeader
+from codec.coded import CellMode, CodedPicture, SequenceHeader
 from codec.models import MotionModel
 from codec.picture.planes import Plane
 
-__all__ = ["cell_bits", "sum_over_cells"]
+__all__ = ["CellBits", "cell_bits", "share_nodes", "sum_over_cells"]
 
 Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
 
 LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 8.2.3; what a lossless symbol costs depends on them
+
+
+class CellBits(NamedTuple):
+    """Estimated bits of each cell of each picture of a packet; headers are not in it."""
+
+    by_component: dict[str, Costs]
+    spread_evenly: tuple[str, ...]
+    """Components with streams of which nothing is known but their size, so that every cell gets the same of them."""
 
 
 def cell_bits(
@@ -26,11 +35,11 @@ def cell_bits(
     pictures: Sequence[CodedPicture],
     left: Sequence[tuple[Plane, ...]],
     stream_bytes: dict[StreamId, int],
-) -> dict[str, Costs]:
-    """Estimated bits of each cell of each picture of a packet, by component; headers are not in it.
+) -> CellBits:
+    """Spread the bytes of a packet's streams over its cells.
 
     The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
-    comes in the packet; of a stream of which this module knows nothing, each cell gets the same.
+    comes in the packet.
     ``left`` has, of the lossless coder, residuals + 128 of every plane of every picture.
     """
     unknown = dict(stream_bytes)
@@ -43,10 +52,10 @@ def cell_bits(
     for streams, costs in spread:
         count = sum(unknown.pop(stream, 0) for stream in streams)
         _add(bits, COMPONENT_OF[streams[0]], 8 * count, costs)
-    for stream, count in unknown.items():
-        if COMPONENT_OF[stream] != "headers":
-            _add(bits, COMPONENT_OF[stream], 8 * count, np.ones(shape))
-    return bits
+    even = {stream: count for stream, count in unknown.items() if COMPONENT_OF[stream] != "headers"}
+    for stream, count in even.items():
+        _add(bits, COMPONENT_OF[stream], 8 * count, np.ones(shape))
+    return CellBits(bits, tuple(sorted({COMPONENT_OF[stream] for stream in even})))
 
 
 def sum_over_cells(samples: npt.NDArray[np.float64], header: SequenceHeader) -> npt.NDArray[np.float64]:
@@ -88,7 +97,7 @@ def _motion_costs(
     of_nodes = costs[: nodes.size].reshape(nodes.shape).sum(axis=-1)
     of_own = np.split(costs[nodes.size :], np.cumsum([part.size for part in own])[:-1])
     for number, field, at_nodes, at_own in zip(fields, fields.values(), of_nodes, of_own, strict=True):
-        vectors[number] = at_nodes if field.model is MotionModel.BLOCK else _shared(at_nodes)
+        vectors[number] = at_nodes if field.model is MotionModel.BLOCK else share_nodes(at_nodes)
         if at_own.size:
             vectors[number][field.modes == CellMode.OWN] += at_own.reshape(-1, 2).sum(axis=-1)
     yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
@@ -97,7 +106,7 @@ def _motion_costs(
         yield (StreamId.MODES,), modes
 
 
-def _shared(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """What is at nodes, dealt to cells: a quarter to each around, more at the edge of the grid, where fewer are."""
     rows, columns = (np.full(side, 2.0) for side in of_nodes.shape)
     rows[[0, -1]] = columns[[0, -1]] = 1
@@ -110,7 +119,9 @@ def _level_costs(
     header: SequenceHeader, pictures: Sequence[CodedPicture]
 ) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
     """What the levels of the coders in the sample domain cost, plane by plane."""
-    residuals = [picture.residual for picture in pictures if not isinstance(picture.residual, LosslessResidual)]
+    residuals = [picture.residual for picture in pictures if isinstance(picture.residual, tuple)]
+    if not residuals:
+        return
     planes = [np.stack([residual.levels for residual in plane]) for plane in zip(*residuals, strict=True)]
     subtract_green(header, planes)
     for stream, levels in zip(RESIDUALS, planes, strict=False):

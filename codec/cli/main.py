@@ -230,7 +230,12 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "report", "encode every way, measure, and write one page of size against error", _INPUT)
+    parser = _command(
+        commands,
+        "report",
+        "encode every way, measure, and write one page of size against error",
+        f"{_INPUT} If this is interrupted, measured points wait in a hidden folder beside PAGE for the next call.",
+    )
     parser.add_argument("input", nargs="+", metavar="INPUT", help="the pictures (see below)")
     parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the .html page to make")
     sweep = parser.add_argument_group("sweep")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import codec
 from codec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from codec.show.picture_files import Drawing
 
 __all__ = ["main"]
 
@@ -19,11 +23,18 @@ def main(options: argparse.Namespace) -> int:
         start, stop, _ = options.pictures.indices(len(video))
         if start >= stop:
             raise ConfigError(f"--pictures selects none of the {len(video)} pictures of {options.input}")
-        drawn = draw_pictures(
-            video, options.output, start, stop, kind="svg" if options.svg else "png", force=options.force
+        draw_pictures(
+            video,
+            options.output,
+            start,
+            stop,
+            kind="svg" if options.svg else "png",
+            force=options.force,
+            progress=None if options.quiet else _tell,
         )
-    if not options.quiet:
-        widest = max(len(str(drawing.path)) for drawing in drawn)
-        for drawing in drawn:
-            print(f"{drawing.path!s:{widest}}  {drawing.shows}", file=sys.stderr)
     return 0
+
+
+def _tell(drawing: Drawing) -> None:
+    widest = drawing.path.with_name("0000_why_backward.png")
+    print(f"{drawing.path!s:{len(str(widest))}}  {drawing.shows}", file=sys.stderr)

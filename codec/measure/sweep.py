@@ -84,7 +84,11 @@ def default_settings(
     if points is not None and points < 1:
         raise ConfigError(f"a curve has at least 1 point, not {points}")
     chosen_steps = None if steps is None else tuple(steps)
-    result = []
+    chosen_motions = [
+        Settings(motion=motion).motion_model for motion in (motions if motions is not None else MotionModel)
+    ]
+    result: list[Settings] = []
+    refused: ConfigError | None = None
     for residual in residuals if residuals is not None else ResidualCoder:
         coder = Settings(residual=residual).residual_coder
         values: tuple[int | None, ...] = ()
@@ -92,8 +96,15 @@ def default_settings(
             values = dial.usual if points is None else dial.spread(points)
             if chosen_steps is not None and dial.name == "step":
                 values = chosen_steps
-        curves = [settings_at(coder, motion, values) for motion in (motions if motions is not None else MotionModel)]
+        curves = []
+        for motion in chosen_motions:
+            try:
+                curves.append(settings_at(coder, motion, values))
+            except ConfigError as error:  # a coder that has no such motion is measured with the others
+                refused = error
         result += [settings for same_value in zip(*curves, strict=True) for settings in same_value]
+    if not result and refused is not None:
+        raise refused
     return result
 
 

@@ -103,6 +103,7 @@ def write_inspector(
     data = _sequence_entry(video, seen) | {
         "shrink": shrink,
         "shared": shared,
+        "even": list(seen.spread_evenly),
         "timeline": timeline,
         "pictures": list(kept.pictures.values()),
     }
@@ -134,6 +135,7 @@ def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
             facts=" · ".join(facts),
             note=note,
             samples_note=samples_note,
+            even=" and ".join(data["even"]),
             style=Markup(asset("inspector.css")),
             script=Markup(asset("inspector.js")),
             data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),

@@ -22,7 +22,7 @@ from codec.show.picture_plots import (
     plot_vectors,
 )
 from codec.show.plots import png, svg
-from codec.whole_file import refuse_overwrite, whole_file
+from codec.whole_file import whole_file
 
 __all__ = ["Drawing", "draw_pictures"]
 
@@ -60,9 +60,8 @@ def draw_pictures(
     for inspection in video.inspections(start, stop):
         for name, shows, draw in drawings(inspection):
             drawing = Drawing(target / f"{inspection.number:04d}_{name}.{kind}", shows)
-            refuse_overwrite(drawing.path, force)
-            figure = draw()
-            with whole_file(drawing.path, force=force) as file:
+            with whole_file(drawing.path, force=force) as file:  # refuses before anything is drawn
+                figure = draw()
                 file.write(svg(figure).encode() if kind == "svg" else png(figure))
             made.append(drawing)
             if progress is not None:
@@ -87,8 +86,9 @@ def drawings(inspection: Inspection) -> Iterator[tuple[str, str, Callable[[], Fi
                 lambda: plot_mesh(inspection, field),
             )
             yield "modes", "how each cell is predicted", lambda: plot_modes(inspection, field)
-    yield "prediction", "decoded, and predicted by motion alone", lambda: plot_prediction(inspection)
-    yield "residual", "what is left before and after compensation", lambda: plot_residual(inspection)
+    if inspection.predictions:
+        yield "prediction", "decoded, and predicted by motion alone", lambda: plot_prediction(inspection)
+        yield "residual", "what is left before and after compensation", lambda: plot_residual(inspection)
     before, after, number = inspection.references[0], inspection.picture, inspection.number
     block = inspection.header.cell_size
     yield "why_backward", "forward and backward prediction", lambda: plot_why_backward(before, after, number, block)

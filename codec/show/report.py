@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 import codec
+from codec.errors import ConfigError
 from codec.measure.cache import SweepCache
 from codec.measure.curves import compare_curves
 from codec.measure.dials import dial_of
-from codec.measure.peers import Skipped, measure_peers, peer_count
+from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
 from codec.measure.points import Clip, PeerPoint, Point, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.settings import Settings
@@ -107,6 +108,7 @@ def make_report(
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
+    _refuse_anchor(anchor, chosen, peers)
     cache = SweepCache(Path(output_path).with_name(f".{Path(output_path).name}.points"), clip, sample_number)
     jobs = jobs or processors()
     points = sweep(clip, chosen, jobs=jobs, progress=progress, keep_picture=sample_number, cache=cache)
@@ -120,6 +122,14 @@ def make_report(
         write_csv([*points, *others], csv_path, force=force)
     cache.clear()
     return points
+
+
+def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
+    """Refuse an anchor before anything is measured, where it will be no curve."""
+    names = [f"{of.residual_coder.label}, {of.motion_model.label}" for of in settings if dial_of(of) is not None]
+    names = list(dict.fromkeys(names + [peer.name for peer in PEERS if peer.values and peers]))
+    if anchor is not None and anchor not in names:
+        raise ConfigError(f"no curve is called {anchor!r}; there are {'; '.join(names) or 'none'}")
 
 
 def _measured_peers(
