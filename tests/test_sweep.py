@@ -319,3 +319,16 @@ def test_coder_that_refuses_a_motion_is_measured_with_the_others(monkeypatch):
     assert chosen == [Settings(), Settings(motion="mesh"), Settings("int8", step=8)]
     with pytest.raises(ConfigError, match="no mesh today"):
         default_settings(["int8"], ["mesh"])
+
+
+def test_curves_are_compared_by_psnr_yuv_where_there_is_one(clip):
+    luma, chroma = ErrorSums(400, 4000, 10**6, 9), ErrorSums(100, 100, 10**6, 3)
+
+    def point(planes):
+        return Point(Settings("int8", step=8), 1, 400, 600, 100, {}, PictureError(planes), 1, 1)
+
+    yuv, gray = point({"Y": luma, "U": chroma, "V": chroma}), point({"Y": luma})
+    assert yuv.quality == yuv.error.psnr_yuv != yuv.psnr
+    assert gray.quality == gray.psnr
+    partly_exact = point({"Y": luma, "U": ErrorSums(100, 0, 10**6, 0), "V": chroma})
+    assert partly_exact.quality == partly_exact.psnr

@@ -115,13 +115,14 @@ def write_inspector(
 
 def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
     """The page as UTF-8."""
-    header = video.info.header
+    info = video.info
+    header = info.header
     facts = [
         f"{video.format}",
         f"{len(video)} picture{'s' if len(video) > 1 else ''}, {video.rate} a second",
         f"residual {header.residual.label}",
         f"motion {header.motion.label}, cells of {header.cell_size} × {header.cell_size}",
-        f"{Path(video.path).stat().st_size:,} bytes",
+        f"{info.file_bytes:,} bytes",
     ]
     is_yuv = video.format.sample_format.plane_names == ("Y", "U", "V")
     samples_note = (

@@ -5,7 +5,7 @@ const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-const ASIDE = 282; // dots left for what stands beside the picture
+const ASIDE = 290; // dots left for what stands beside the picture
 const WIDEST_BAR = 64; // dots
 const DECODED_KEPT = 32; // pictures whose samples stay in memory
 
@@ -97,7 +97,7 @@ function asRgb(yuv) {
 
 function fit() {
   const room = element("stage").parentElement.clientWidth;
-  const beside = matchMedia("(min-width: 761px)").matches;
+  const beside = matchMedia("(min-width: 901px)").matches;
   const across = beside ? room - ASIDE : room;
   const down = Math.max(window.innerHeight - (beside ? 210 : 120), 160);
   const scale = Math.min((across - 2) / data.width, down / data.height);
@@ -206,7 +206,8 @@ function drawMesh(context, scale, picture) {
       }
     }
   }
-  for (const [width, colour] of [[3, "rgb(0 0 0 / 0.6)"], [1.3, "#ffe27a"]]) {
+  const side = data.cellSize * scale; // a fine mesh has fine lines, to leave something of the picture
+  for (const [width, colour] of [[Math.min(3, side / 6), "rgb(0 0 0 / 0.6)"], [Math.min(1.3, side / 14), "#ffe27a"]]) {
     context.lineWidth = width;
     context.strokeStyle = colour;
     context.stroke(path);
