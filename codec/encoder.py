@@ -22,7 +22,7 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensate import Reference
 from codec.motion.field import MotionField
 from codec.motion.half_planes import half_planes
-from codec.parallel import OrderedWork
+from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from codec.picture.sources import SourceSpec
 
 __all__ = ["Progress", "Summary", "Writer", "encode"]
-
-GOPS_AHEAD = 4  # GOPs that wait for or are in work; what bounds memory when an executor is given
 
 
 class Progress(NamedTuple):
@@ -236,6 +234,7 @@ class Writer:
         format: the whole picture format, with colour.
         metadata: free keys (1…255 bytes as UTF-8) and values (at most 65535).
         executor: codes GOPs there, in parallel; the bytes are the same as without.
+        workers: how many GOPs it codes at once, where it is not a pool that tells.
         force: replace a file that exists.
 
     Raises:
@@ -254,6 +253,7 @@ class Writer:
         format: PictureFormat | None = None,  # noqa: A002  the field's noun
         metadata: dict[str, str] | None = None,
         executor: Executor | None = None,
+        workers: int | None = None,
         force: bool = False,
     ) -> None:
         if (size is None) == (format is None):
@@ -268,7 +268,9 @@ class Writer:
             raise ConfigError(f"metadata of more than the {DEFAULT_LIMITS.max_metadata_bytes} bytes that readers take")
         self._pictures: list[Picture] = []
         self._started = time.perf_counter()
-        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(executor, encode_task, GOPS_AHEAD)
+        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
+            executor, encode_task, calls_ahead(executor, workers)
+        )
         with ExitStack() as resources:
             file = resources.enter_context(whole_file(path, force=force))
             self._container = ContainerWriter(file, self._header, metadata)
@@ -388,6 +390,7 @@ def encode(
     metadata: dict[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
+    workers: int | None = None,
     force: bool = False,
 ) -> Summary:
     """Encode a sequence of pictures into one ``.mvz`` file.
@@ -401,6 +404,7 @@ def encode(
         metadata: free keys and values to keep in the file.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
+        workers: how many GOPs it codes at once, where it is not a pool that tells.
         force: replace a file that exists.
 
     Raises:
@@ -418,6 +422,7 @@ def encode(
             format=pictures.format,
             metadata=metadata,
             executor=executor,
+            workers=workers,
             force=force,
         ) as out,
     ):

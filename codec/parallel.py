@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Generic, TypeVar
 
-__all__ = ["OrderedWork", "ordered_map"]
+__all__ = ["OrderedWork", "calls_ahead", "ordered_map"]
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
+
+
+def calls_ahead(executor: Executor | None, workers: int | None = None) -> int:
+    """How many calls may be under way before the result of the oldest is waited for: what bounds memory.
+
+    Twice the workers, so that none is idle while the oldest call, whose result is next, takes longer than others.
+    The pools of `concurrent.futures` tell how many they have; for any other executor say it, or a call for each
+    processor here is assumed.
+    """
+    if executor is None:
+        return 1
+    return 2 * (workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1)
 
 
 class OrderedWork(Generic[_A, _R]):

@@ -167,8 +167,9 @@ def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str,
 
 def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
+    if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
+        _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
-    _in_range("picture_count", len(raw.pictures), 1, header.gop_limit)
     for number, picture in enumerate(raw.pictures):
         _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
         if number > 0 and picture.references == 0:

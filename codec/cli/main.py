@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import signal
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from types import FrameType
-from typing import NoReturn
 
 from codec import __version__
 from codec.errors import CodecError, ConfigError, ExistsError
@@ -18,7 +15,7 @@ from codec.settings import BLOCK_SIZES, Settings
 
 __all__ = ["build_parser", "run"]
 
-DONE, DATA_IS_BAD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
 an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), or a .npy array (T, H, W[, 3])."""
@@ -29,11 +26,12 @@ _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 int
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors of ours become one line on standard error."""
-    signal.signal(signal.SIGTERM, _stop)
     options = build_parser().parse_args(arguments)
     command = importlib.import_module(f"codec.cli.{options.command}")
     try:
         code: int = command.main(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (ConfigError, ExistsError) as error:
         return _complain(error, WRONG_USE)
     except CodecError as error:
@@ -42,19 +40,16 @@ def run(arguments: Sequence[str]) -> int:
         # whoever read us has had enough; the interpreter must not find that out again at exit
         sys.stdout = None
         return DONE
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+    except OSError as error:  # of standard output: files that are asked for are MediaErrors
+        sys.stdout = None
+        name = error.filename or "standard output"
+        return _complain(f"{name}: cannot be written: {error.strerror or error}", DATA_IS_BAD)
     return code
 
 
 def _complain(message: object, code: int) -> int:
     print(f"mvz: {message}", file=sys.stderr)
     return code
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave as after Ctrl-C, so that half-written files are taken away."""
-    raise KeyboardInterrupt
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,6 +183,11 @@ def _add_decode(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="A:B",
         help="only pictures A to before B, counted from 0",
     )
+    parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="write what is whole of a file that is damaged or cut, say which pictures are missing, and exit with 1",
+    )
     _add_common(parser)
 
 
@@ -225,6 +225,7 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("file", metavar="FILE", help="an .mvz file")
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="what it was made from")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    _add_jobs(parser)
 
 
 def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -266,11 +267,15 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, json: bool = True) -> None:
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
+    _add_jobs(parser)
     parser.add_argument("--force", action="store_true", help="replace what exists")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
     if json:
         parser.add_argument("--json", action="store_true", help="the summary as JSON")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
 
 
 def picture_rate(text: str) -> Fraction:

@@ -31,8 +31,11 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
     if count == 1:
         yield None
         return
-    with ThreadPoolExecutor(count) as executor:
+    executor = ThreadPoolExecutor(count)
+    try:
         yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for GOPs in work
 
 
 def source_of(inputs: Sequence[str]) -> str | list[str]:
