@@ -10,12 +10,15 @@
     pictures = codec.decode("clip.mvz")     # (T, H, W[, 3])
 
 Names are loaded when they are first used: ``import codec`` costs nothing.
+``PIL.Image.open`` knows ``.mvz`` from then on.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING
+
+from codec.pillow_hook import register_with_pillow
 
 __version__ = "0.1.0"
 
@@ -87,3 +90,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register_with_pillow()

@@ -6,10 +6,11 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, overload
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -88,17 +89,17 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     the others.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False) -> None:
-        self.path = os.fspath(path)
-        try:
-            self._file = Path(self.path).open("rb")  # noqa: SIM115  closed by close()
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read: {error.strerror}") from error
-        try:
-            self._container = (SalvageReader if damaged else ContainerReader)(self._file, self.path, limits)
-        except BaseException:
-            self._file.close()
-            raise
+    def __init__(
+        self, file: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
+    ) -> None:
+        with ExitStack() as resources:
+            if isinstance(file, str | os.PathLike):
+                self.path = os.fspath(file)
+                file = resources.enter_context(_opened(self.path))
+            else:
+                self.path = str(getattr(file, "name", "a stream"))
+            self._container = (SalvageReader if damaged else ContainerReader)(file, self.path, limits)
+            self._resources = resources.pop_all()
         self.damage: list[BitstreamError] = []
         """What `whole_pictures` had to leave out pictures for; with ``damaged``, first what is amiss with the file."""
         self.has_end = True
@@ -261,8 +262,8 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         return GopTask(runs, self._container.header, self.path, self._container.limits)
 
     def close(self) -> None:
-        """Close the file; pictures that were handed out stay."""
-        self._file.close()
+        """Close the file, unless it was given as one; pictures that were handed out stay."""
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -273,12 +274,21 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         self.close()
 
 
+def _opened(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def _first(gop: Sequence[RunEntry]) -> int:
     return gop[0].first_picture
 
 
-def open_video(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, damaged: bool = False) -> Video:
-    """Open an ``.mvz`` file; as `codec.open` the usual way in.
+def open_video(
+    file: str | os.PathLike[str] | IO[bytes], *, limits: Limits = DEFAULT_LIMITS, damaged: bool = False
+) -> Video:
+    """Open an ``.mvz`` file, by its name or as a binary stream that can seek; as `codec.open` the usual way in.
 
     With ``damaged`` every packet that is whole is looked for, in a file that may be cut short or harmed.
 
@@ -287,7 +297,7 @@ def open_video(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS,
         BitstreamError: it is not an ``.mvz`` file, or its structure is damaged; with ``damaged``, only where
             signature or sequence header are.
     """
-    return Video(path, limits, damaged=damaged)
+    return Video(file, limits, damaged=damaged)
 
 
 def decode(

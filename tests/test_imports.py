@@ -26,6 +26,8 @@ DECODER = (
 PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
 MAY_IMPORT = {
     "codec": ("codec",),  # the list of public names, which it imports when they are asked for
+    "codec.pillow_hook": ("codec.pillow_plugin",),
+    "codec.pillow_plugin": (*PUBLIC, "codec.picture"),
     "codec.__main__": ("codec.cli",),
     "codec.errors": (),
     "codec.models": (),
@@ -66,7 +68,7 @@ MAY_IMPORT = {
 
 # Where a library may be imported; nobody else may
 ONLY_IN = {
-    "PIL": ("codec.picture.images",),
+    "PIL": ("codec.picture.images", "codec.pillow_plugin"),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
     "zstandard": ("codec.bitstream.frames",),

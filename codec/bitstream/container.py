@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class ContainerReader:
         MediaError: it cannot be read, or has no end that could be looked for.
     """
 
-    def __init__(self, file: BinaryIO, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: IO[bytes], path: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._file = file
         self.path = path
         self.limits = limits

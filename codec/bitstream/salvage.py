@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from codec.bitstream import schema
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, Packet, RunEntry
@@ -31,7 +31,7 @@ class SalvageReader(ContainerReader):
         MediaError: the file cannot be read.
     """
 
-    def __init__(self, file: BinaryIO, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: IO[bytes], path: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self.damage: list[BitstreamError] = []
         self.has_end = False
         self._declared_count = 0
