@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "codec.models": (),
     "codec.kernels": (),
     "codec.vector_kernels": ("codec.kernels",),
-    "codec.parallel": (),
+    "codec.parallel": ("codec.errors",),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
@@ -55,7 +55,10 @@ MAY_IMPORT = {
     ),
     "codec.decoder": DECODER,
     "codec.encoder": (*DECODER, "codec.motion", "codec.residual", "codec.settings", "codec.whole_file"),
-    "codec.measure": (*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+    "codec.measure": (
+        *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+        "codec.parallel",
+    ),
     "codec.show": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
         "codec.measure",
@@ -74,6 +77,7 @@ ONLY_IN = {
     "zstandard": ("codec.bitstream.frames",),
     "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
     "numba": ("codec.kernels", "codec.vector_kernels"),
+    "distributed": ("codec.cli.cluster",),
     "llvmlite": ("codec.vector_kernels",),
 }
 

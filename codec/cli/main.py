@@ -128,6 +128,7 @@ def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)",
     )
     _add_common(parser)
+    _add_scheduler(parser, "GOPs")
 
 
 def add_coder_options(group: argparse._ArgumentGroup) -> None:
@@ -251,6 +252,7 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
     _add_common(parser, json=False)
+    _add_scheduler(parser, "points")
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -276,6 +278,15 @@ def _add_common(parser: argparse.ArgumentParser, json: bool = True) -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
+
+
+def _add_scheduler(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=f"a dask scheduler, such as tcp://192.168.0.2:8786, whose workers share the {what} instead of threads "
+        "here (needs mvz[cluster] everywhere)",
+    )
 
 
 def picture_rate(text: str) -> Fraction:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from codec.cli.terminal import job_count, points_bar, source_of
+from codec.cli.cluster import workers_of
+from codec.cli.terminal import points_bar, source_of
 
 __all__ = ["main"]
 
@@ -16,7 +17,7 @@ def main(options: argparse.Namespace) -> int:
     from codec.show.report import make_report
 
     settings = default_settings(options.residual, options.motion, options.step)
-    with points_bar(len(settings), options.quiet) as progress:
+    with workers_of(options) as workers, points_bar(len(settings), options.quiet) as progress:
         make_report(
             source_of(options.input),
             options.output,
@@ -25,7 +26,8 @@ def main(options: argparse.Namespace) -> int:
             csv_path=options.csv,
             force=options.force,
             progress=progress,
-            jobs=job_count(options.jobs),
+            jobs=workers.at_once,
+            executor=workers.executor if options.scheduler else None,
         )
     if not options.quiet:
         print(f"{options.output}: {len(settings)} points", file=sys.stderr)

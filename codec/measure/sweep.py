@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from codec.errors import CodecError, ConfigError
 from codec.measure.metrics import compare_sequences
 from codec.measure.points import Clip, Point, points_as_json, write_csv, write_json
 from codec.models import MotionModel, ResidualCoder
+from codec.parallel import result_of
 from codec.picture.planes import Picture, PictureFormat
 from codec.settings import Settings
 
@@ -110,6 +111,7 @@ def sweep(
     settings_list: Sequence[Settings],
     *,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
     ssim: bool = True,
     keep_picture: int | None = None,
@@ -121,6 +123,7 @@ def sweep(
         settings_list: what to measure.
         jobs: points at once, as threads; the number of processors if not given. Seconds are wall time, so
             they grow where points at once are more than processors free.
+        executor: measures them there instead; each is sent the whole clip, and compiles what is not in its cache.
         progress: called after every point, one call at a time.
         ssim: measure SSIM too, where scikit-image is installed.
         keep_picture: number of a decoded picture to keep in each point.
@@ -133,26 +136,34 @@ def sweep(
     if not settings_list or (jobs is not None and jobs < 1):
         raise ConfigError("a sweep needs at least one setting and one job")
     clip = source if isinstance(source, Clip) else load_clip(source)
-    lock = threading.Lock()
-    done = 0
-
-    def measure(settings: Settings) -> Point:
-        nonlocal done
-        point = measure_point(clip, settings, ssim=ssim, keep_picture=keep_picture)
-        with lock:
-            done += 1
+    tasks = [PointTask(clip, settings, ssim, keep_picture) for settings in settings_list]
+    with ExitStack() as stack:
+        if executor is None:
+            _warm_up(clip.format, settings_list, ssim)
+            executor = ThreadPoolExecutor(jobs or processors())
+            stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        futures = [executor.submit(measure_task, task) for task in tasks]
+        for future in futures:
+            stack.callback(future.cancel)
+        for done, future in enumerate(as_completed(futures), 1):
+            point = result_of(future)
             if progress is not None:
-                progress(SweepProgress(done, len(settings_list), point))
-        return point
+                progress(SweepProgress(done, len(tasks), point))
+        return [result_of(future) for future in futures]
 
-    _warm_up(clip.format, settings_list, ssim)
-    with ThreadPoolExecutor(jobs or processors()) as executor:
-        futures = [executor.submit(measure, settings) for settings in settings_list]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+
+class PointTask(NamedTuple):
+    """What a worker needs to measure one point; it can be pickled."""
+
+    clip: Clip
+    settings: Settings
+    ssim: bool
+    keep_picture: int | None
+
+
+def measure_task(task: PointTask) -> Point:
+    """`measure_point` with its arguments as one."""
+    return measure_point(task.clip, task.settings, ssim=task.ssim, keep_picture=task.keep_picture)
 
 
 def processors() -> int:

@@ -31,6 +31,8 @@ from codec.show.samples import data_url, make_samples
 from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from matplotlib.figure import Figure
 
     from codec.picture.sources import SourceSpec
@@ -65,6 +67,7 @@ def make_report(
     force: bool = False,
     progress: Callable[[SweepProgress], None] | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
     pictures: int | None = None,
 ) -> list[Point]:
     """Measure a source every way, and write the page, and the numbers where asked.
@@ -78,6 +81,7 @@ def make_report(
         force: replace files that exist.
         progress: called after every point.
         jobs: points at once; the number of processors if not given.
+        executor: measures them there instead, ``jobs`` at once; each is sent the whole clip.
         pictures: measure only the first so many.
 
     Raises:
@@ -90,7 +94,7 @@ def make_report(
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     meta = ReportMeta(clip, jobs or processors(), len(clip.pictures) // 2)
     chosen = default_settings() if settings is None else list(settings)
-    points = sweep(clip, chosen, jobs=meta.jobs, progress=progress, keep_picture=meta.sample_number)
+    points = sweep(clip, chosen, jobs=meta.jobs, executor=executor, progress=progress, keep_picture=meta.sample_number)
     write_report(points, meta, output_path, force=force)
     if json_path is not None:
         write_json(points, json_path, clip=clip, jobs=meta.jobs, force=force)
