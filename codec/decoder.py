@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
 
 __all__ = ["Video", "decode", "open_video"]
+
+
+KEPT_BYTES = 1 << 31
+"""Decoded pictures kept at a time, unless two are more: of GOPs that wait for their turn, or of the GOP read last.
+
+Two GOPs of 32 pictures of 3840 × 2160 in RGB are 1.6 GB; a hostile file of 10 MB may hold 200 GB in a GOP.
+"""
 
 
 class GopTask(NamedTuple):
@@ -109,7 +118,9 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             self.has_end = self._container.has_end
         self._gops = self._container.gops()
         self._cached_gop = -1
-        self._cached: list[Picture] = []
+        self._cached_end = 0
+        """The number after the newest of `_cached`, which are consecutive."""
+        self._cached: deque[Picture] = deque(maxlen=max(KEPT_BYTES // self.format.sample_count, 2))
         self._to_come: Iterator[Picture] = iter(())
 
     @property
@@ -171,23 +182,26 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             IndexError: there is no such picture.
             BitstreamError: the GOP is damaged.
         """
-        number = index + len(self) if index < 0 else index
+        number = operator.index(index)
+        if number < 0:
+            number += len(self)
         if not 0 <= number < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
         gop = bisect_right(self._gops, number, key=_first) - 1
         if gop < 0 or number >= self._gops[gop][-1].end:
             raise self._missing(number)
-        if gop != self._cached_gop:
-            self._cached, self._cached_gop = [], gop
+        if gop != self._cached_gop or number < self._cached_end - len(self._cached):
+            self._cached.clear()
+            self._cached_gop, self._cached_end = gop, _first(self._gops[gop])
             self._to_come = decode_gop(self._task(self._gops[gop]))
-        wanted = number - _first(self._gops[gop])
-        while len(self._cached) <= wanted:
+        while self._cached_end <= number:
             try:
                 self._cached.append(next(self._to_come))
             except BaseException:
                 self._cached_gop = -1  # the next call starts afresh and fails with the same error
                 raise
-        return self._cached[wanted].copy()
+            self._cached_end += 1
+        return self._cached[number - self._cached_end].copy()
 
     def pictures(
         self,
@@ -237,12 +251,15 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     ) -> Iterator[tuple[int, Picture | BitstreamError]]:
         """Number and picture, or what kept it and the rest of its GOP away; what no packet holds is left out."""
         gops = [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
+        ahead = min(calls_ahead(executor, workers), self._most_ahead(gops))
+        if ahead < 1:
+            executor = None
         if executor is None:
             decoded: Iterable[Iterable[Picture | BitstreamError]] = (attempt_gop(self._task(gop)) for gop in gops)
         else:
             tasks = (self._task(gop) for gop in gops)
             whole_tasks = (task._replace(runs=list(task.runs)) for task in tasks)
-            decoded = ordered_map(executor, decode_task, whole_tasks, calls_ahead(executor, workers))
+            decoded = ordered_map(executor, decode_task, whole_tasks, ahead)
         for gop, outcomes in zip(gops, decoded, strict=True):
             for number, outcome in enumerate(outcomes, _first(gop)):
                 if number >= stop:
@@ -252,6 +269,11 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
                 elif number >= start:
                     # the next picture is predicted from this one
                     yield number, outcome.copy() if executor is None else outcome
+
+    def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:
+        """How many GOPs may be under way beside the one that is read."""
+        longest = max((gop[-1].end - _first(gop) for gop in gops), default=1)
+        return KEPT_BYTES // (longest * self.format.sample_count) - 1
 
     def _missing(self, number: int) -> BitstreamError:
         return BitstreamError(f"picture {number} is in no whole packet", path=self.path, offset=0)

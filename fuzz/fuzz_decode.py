@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of the reader with atheris (https://github.com/google/atheris).
 
     python -m pip install atheris
-    PYTHONPATH=.:tests NUMBA_DISABLE_JIT=0 python fuzz/fuzz_decode.py -max_len=65536 corpus/ fixtures/golden/
+    mkdir corpus
+    PYTHONPATH=.:tests python fuzz/fuzz_decode.py -max_len=65536 corpus/ fixtures/golden/
 
 ``corpus/`` is a new folder, which libFuzzer fills with inputs that reach new code.
 Each input is taken as it is, and once more with the checksums of its packets mended, so that it gets past them.

@@ -90,6 +90,36 @@ def test_planes_may_be_written_into_and_no_other_picture_changes(threads, clip):
                 plane[...] = 99
 
 
+def test_of_a_gop_that_is_too_large_only_the_newest_pictures_are_kept(clip, decoded, monkeypatch):
+    path, pictures = clip
+    monkeypatch.setattr("codec.decoder.KEPT_BYTES", 3 * pictures[0].format.sample_count)
+    with codec.open(path) as video:
+        for number, cost in ((4, 5), (3, 0), (2, 0), (1, 2), (0, 0), (4, 3), (1, 2)):
+            decoded.clear()
+            assert pictures[number].same_samples(video.picture(number))
+            assert cost == len(decoded), number
+
+
+@pytest.mark.parametrize(("gops", "most"), [(0, 1), (1, 1), (2, 2), (3, 3), (9, 4)])
+def test_gops_that_are_too_large_do_not_wait_for_each_other_decoded(gops, most, clip, monkeypatch):
+    """A hostile file of a few megabytes can hold gigabytes of pictures in a GOP."""
+    path, pictures = clip
+    monkeypatch.setattr("codec.decoder.KEPT_BYTES", gops * GOP * pictures[0].format.sample_count)
+    submitted = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            submitted.append(1)
+            return super().submit(*arguments)
+
+    with Counting(2) as executor, codec.open(path) as video:
+        came = video.pictures(executor=executor)
+        assert pictures[0].same_samples(next(came))
+        assert most == (len(submitted) or 1)
+        assert COUNT - 1 == sum(1 for _ in came)
+    assert (gops > 1) == (len(submitted) == COUNT // GOP)
+
+
 # ------------------------------------------------------------------------------------------- threads
 
 
