@@ -37,7 +37,7 @@ def result_of(future: Future[_R]) -> _R:
     try:
         return future.result()
     except (BrokenExecutor, CancelledError, OSError) as error:
-        raise CodecError(f"a worker is gone: {error or type(error).__name__}") from error
+        raise CodecError(f"a worker is gone: {str(error) or type(error).__name__}") from error
 
 
 class OrderedWork(Generic[_A, _R]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import NamedTuple
@@ -39,11 +40,14 @@ def workers_of(options: argparse.Namespace) -> Iterator[Workers]:
         from distributed import Client, KilledWorker
     except ImportError as error:
         raise ConfigError("--scheduler needs dask.distributed: pip install 'mvz[cluster]'") from error
-    try:
-        client = Client(options.scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{options.scheduler}: no scheduler there: {error}") from error
-    with client:
+    with contextlib.ExitStack() as stack:
+        # what happens there is told in one line of ours, or mended by the engine
+        logging.disable()
+        stack.callback(logging.disable, logging.NOTSET)
+        try:
+            client = stack.enter_context(Client(options.scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{options.scheduler}: no scheduler there: {error}") from error
         count = sum(client.nthreads().values())
         if count == 0:
             raise ConfigError(f"{options.scheduler}: the scheduler has no workers")
