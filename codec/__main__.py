@@ -10,11 +10,13 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
+AGAIN_SECONDS = 5  # by when files that are half written have long been taken away
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    sys.unraisablehook = _hide_interrupts
     try:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -32,7 +34,16 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     """Take half-written files away and leave, once, whatever signal it was."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    if hasattr(signal, "setitimer"):  # a callback of a library may swallow what is raised in it, so it comes again
+        signal.signal(signal.SIGALRM, _stop)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
     raise KeyboardInterrupt
+
+
+def _hide_interrupts(unraisable: sys.UnraisableHookArgs) -> None:
+    """Say nothing of an interrupt that was swallowed; it comes again."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
 
 
 def _leave(code: int) -> NoReturn:

@@ -93,6 +93,24 @@ def test_a_signal_while_gops_are_coded_ends_at_once_with_one_line_and_leaves_the
     assert untouched(target)
 
 
+def test_an_interrupt_that_is_swallowed_comes_again(tmp_path):
+    """As one that arrives in a finaliser does, which Python may only report."""
+    script = (
+        "import os, signal, sys, time, codec.__main__ as main, codec.cli.main as cli\n"
+        "main.AGAIN_SECONDS = 0.1\n"
+        "class Swallowing:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "def run(arguments):\n"
+        "    Swallowing()\n"
+        "    time.sleep(60)\n"
+        "cli.run = run\n"
+        "main.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=50, check=False)
+    assert (130, b"", b"mvz: interrupted\n") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_a_signal_while_pictures_are_written_leaves_no_folder(tmp_path, moving):
     clip, out = tmp_path / "clip.mvz", tmp_path / "out"
     with codec.Writer(clip, (64, 64), "gray", codec.Settings("float16", "none", gop=1)) as writer:
