@@ -10,6 +10,7 @@
     pictures = codec.decode("clip.mvz")     # (T, H, W[, 3])
 
 Names are loaded when they are first used: ``import codec`` costs nothing.
+``PIL.Image.open`` knows ``.mvz`` from then on.
 """
 
 from __future__ import annotations
@@ -17,18 +18,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from codec.pillow_hook import register_with_pillow
+
 __version__ = "0.1.0"
 
 __all__ = [
     "BitstreamError",
+    "CellMode",
     "ChecksumError",
     "CodecError",
     "ConfigError",
     "ExistsError",
+    "Inspection",
     "Inventory",
     "LimitError",
     "Limits",
     "MediaError",
+    "MotionField",
     "Picture",
     "PictureFormat",
     "Progress",
@@ -61,6 +67,8 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsupportedError,
     )
+    from codec.inspection import Inspection
+    from codec.motion.field import CellMode, MotionField
     from codec.picture.planes import Picture, PictureFormat
     from codec.settings import Settings
 
@@ -70,6 +78,8 @@ _HOMES = {
     "codec.decoder": ("Video", "decode", "open"),
     "codec.encoder": ("Progress", "Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "codec.inspection": ("Inspection",),
+    "codec.motion.field": ("CellMode", "MotionField"),
     "codec.picture.planes": ("Picture", "PictureFormat"),
     "codec.settings": ("Settings",),
 }
@@ -87,3 +97,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register_with_pillow()

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, WienerFilter, shape_of
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
-from codec.picture.planes import PictureFormat, SampleFormat
+from codec.picture.planes import Colour, ColourMatrix, ColourRange, PictureFormat, SampleFormat
 from codec.residual.levels import (
     CELL,
     CONTEXTS,
@@ -34,7 +35,10 @@ __all__ = [
     "LOSSLESS_QUANTISER",
     "MAX_CLASSES",
     "WEIGHT_COUNTS",
+    "WIENER_BLOCK",
+    "WIENER_TAPS",
     "CellMode",
+    "CodedBlocks",
     "CodedPicture",
     "Levels",
     "LosslessResidual",
@@ -46,7 +50,9 @@ __all__ = [
     "Run",
     "SequenceHeader",
     "Vectors",
+    "WienerFilter",
     "cell_shape",
+    "shape_of",
 ]
 
 
@@ -63,6 +69,7 @@ class SequenceHeader:
         vector_limit_quarter_pel: no vector component is beyond ± this.
         gop_limit: most pictures from one I picture to the next.
         max_error: how far a sample of a lossless file may be off, 0…16; 0 for every other coder.
+        coded: planes that are coded: those of ``format``, but for RGB by ``dct`` YUV420 or YUV444.
     """
 
     format: PictureFormat
@@ -73,11 +80,20 @@ class SequenceHeader:
     vector_limit_quarter_pel: int
     gop_limit: int
     max_error: int = 0
+    coded: SampleFormat | None = None
+
+    @property
+    def coded_format(self) -> PictureFormat:
+        """Size, planes and colour of pictures as they are coded; RGB becomes BT.601 with full range (spec 8.6.11)."""
+        if self.coded in (None, self.format.sample_format):
+            return self.format
+        full = Colour(ColourMatrix.BT601, ColourRange.FULL)
+        return PictureFormat(self.format.width, self.format.height, self.coded or self.format.sample_format, full)
 
     @property
     def half_sample_tap(self) -> int:
         """Which filter makes half samples (spec 7.2)."""
-        return SHARP if self.residual is ResidualCoder.LOSSLESS else SOFT
+        return SHARP if self.residual in (ResidualCoder.LOSSLESS, ResidualCoder.DCT) else SOFT
 
     @property
     def greens_apart(self) -> bool:
@@ -105,13 +121,14 @@ class CodedPicture:
     Attributes:
         references: how many decoded pictures before it, of its GOP, it is predicted from: 0 makes an I picture;
             2 is for the lossless coder alone.
-        field: motion of a P picture; None for an I picture, and where the file's model is NONE.
-        residual: of the lossless coder one for all planes, of the others one a plane.
+        field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, whose
+            blocks have their vectors.
+        residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane.
     """
 
     references: int
     field: MotionField | None
-    residual: LosslessResidual | tuple[PlaneResidual, ...]
+    residual: LosslessResidual | CodedBlocks | tuple[PlaneResidual, ...]
 
     @property
     def type(self) -> PictureType:

@@ -2,69 +2,109 @@
 
 from __future__ import annotations
 
+import operator
 import os
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, overload
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.container import ContainerReader, RunEntry
+from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_run
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.coded import Run, SequenceHeader
+from codec.bitstream.salvage import SalvageReader
+from codec.coded import CodedPicture, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, MediaError
-from codec.parallel import ordered_map
+from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
 if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
+    from codec.inspection import Inspection
+    from codec.reconstruct import History
 
 __all__ = ["Video", "decode", "open_video"]
 
-GOPS_AHEAD = 4  # decoded GOPs that wait to be taken; what bounds memory when an executor is given
+
+KEPT_BYTES = 1 << 31
+"""Decoded pictures kept at a time, unless two are more: of GOPs that wait for their turn, or of the GOP read last.
+
+Two GOPs of 32 pictures of 3840 × 2160 in RGB are 1.6 GB; a hostile file of 10 MB may hold 200 GB in a GOP.
+"""
 
 
-def decode_runs(runs: Iterable[tuple[RunEntry, Run]], header: SequenceHeader, path: str) -> Iterator[Picture]:
-    """Pictures of one GOP from its runs, each checked against its CRC-32.
+class Step(NamedTuple):
+    """One picture's way through the decoder: what the file says of it, the history before it, and what comes out."""
+
+    number: int
+    coded: CodedPicture
+    before: History
+    picture: Picture
+
+
+class GopTask(NamedTuple):
+    """What a worker needs to decode one GOP; with a list of runs it can be pickled."""
+
+    runs: Iterable[tuple[RunEntry, bytes]]
+    """Each with the bytes of its packet."""
+    header: SequenceHeader
+    path: str
+    limits: Limits
+
+
+def decode_steps(task: GopTask) -> Iterator[Step]:
+    """The pictures of one GOP, each checked against its CRC-32.
 
     Raises:
-        ChecksumError: a picture does not come out as the encoder saw it.
-        BitstreamError: its residual does not fit it.
+        ChecksumError: a packet is damaged, or a picture does not come out as the encoder saw it.
+        BitstreamError: a packet breaks another rule.
     """
-    from codec.reconstruct import History, reconstruct  # bring numba, which opening a file and `info` do without
+    # these bring numba, which opening a file and `info` do without
+    from codec.reconstruct import History, present, reconstruct
 
     history = History()
-    for entry, run in runs:
+    for entry, data in task.runs:
+        run = read_run(data, entry, task.header, task.path, task.limits)
         names = run.names or ("",) * len(run.pictures)
         for number, (coded, checksum, name) in enumerate(
             zip(run.pictures, run.checksums, names, strict=True), run.first_picture
         ):
             try:
-                history = reconstruct(coded, history, header, name or None)
+                after = reconstruct(coded, history, task.header, name or None)
             except BitstreamError as error:
-                raise error.located(path, entry.offset) from error.__cause__
-            picture = history.newest
+                raise error.located(task.path, entry.offset) from error.__cause__
+            picture = present(after.newest, task.header)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
-                raise ChecksumError(rule, path=path, offset=entry.offset)
-            yield picture
+                raise ChecksumError(rule, path=task.path, offset=entry.offset)
+            yield Step(number, coded, history, picture)
+            history = after
 
 
-class GopTask(NamedTuple):
-    """What a worker needs to decode one GOP; it can be pickled."""
-
-    runs: list[tuple[RunEntry, Run]]
-    header: SequenceHeader
-    path: str
+def decode_gop(task: GopTask) -> Iterator[Picture]:
+    """The same, the decoded pictures alone."""
+    return (step.picture for step in decode_steps(task))
 
 
-def decode_task(task: GopTask) -> list[Picture]:
-    """All pictures of one GOP."""
-    return list(decode_runs(*task))
+def attempt_gop(task: GopTask) -> Iterator[Picture | BitstreamError]:
+    """Pictures of one GOP, and last the error that keeps the others away, if any."""
+    try:
+        yield from decode_gop(task)
+    except BitstreamError as error:
+        yield error
+
+
+def decode_task(task: GopTask) -> list[Picture | BitstreamError]:
+    """`attempt_gop` at once, for a worker."""
+    return list(attempt_gop(task))
 
 
 class Video(Sequence[npt.NDArray[np.uint8]]):
@@ -72,25 +112,35 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
     Y'CbCr pictures are converted for these arrays; `picture` and `pictures` give their own planes.
     Pictures of the GOP read last are kept, so neighbours cost one picture each, forwards and backwards.
+    Arrays and planes that are handed out belong to the caller, who may write into them.
+
+    A video opened with ``damaged=True`` may lack pictures: asking for one of them raises; `whole_pictures` gives
+    the others.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> None:
-        self.path = os.fspath(path)
-        try:
-            self._file = Path(self.path).open("rb")  # noqa: SIM115  closed by close()
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read: {error.strerror}") from error
-        try:
-            self._container = ContainerReader(self._file, self.path, limits)
-        except OSError as error:
-            self._file.close()
-            raise MediaError(f"{self.path}: cannot be read: {error.strerror or error}") from error
-        except BaseException:
-            self._file.close()
-            raise
+    def __init__(
+        self, file: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
+    ) -> None:
+        with ExitStack() as resources:
+            if isinstance(file, str | os.PathLike):
+                self.path = os.fspath(file)
+                file = resources.enter_context(_opened(self.path))
+            else:
+                self.path = str(getattr(file, "name", "a stream"))
+            self._container = (SalvageReader if damaged else ContainerReader)(file, self.path, limits)
+            self._resources = resources.pop_all()
+        self.damage: list[BitstreamError] = []
+        """What `whole_pictures` had to leave out pictures for; with ``damaged``, first what is amiss with the file."""
+        self.has_end = True
+        """Whether all pictures are counted: False where a damaged file's end is missing, so that more may have been."""
+        if isinstance(self._container, SalvageReader):
+            self.damage += self._container.damage
+            self.has_end = self._container.has_end
         self._gops = self._container.gops()
         self._cached_gop = -1
-        self._cached: list[Picture] = []
+        self._cached_end = 0
+        """The number after the newest of `_cached`, which are consecutive."""
+        self._cached: deque[Picture] = deque(maxlen=max(KEPT_BYTES // self.format.sample_count, 2))
         self._to_come: Iterator[Picture] = iter(())
 
     @property
@@ -115,6 +165,14 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
         return take_inventory(self._container)
 
+    def packets(self) -> Iterator[Packet]:
+        """Every packet of the file with its bytes, in order; decodes nothing.
+
+        Raises:
+            BitstreamError: a packet does not have its CRC-32, also where decoding does without it (the index).
+        """
+        return self._container.packets()
+
     def __len__(self) -> int:
         return self._container.picture_count
 
@@ -130,12 +188,12 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        return to_array(self.picture(index)).copy()  # the caller may write into it, and pictures are references
+        return to_array(self.picture(index))
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         from codec.picture.colour import to_array
 
-        return (to_array(picture).copy() for picture in self.pictures())
+        return (to_array(picture) for picture in self.pictures())
 
     def picture(self, index: int) -> Picture:
         """One decoded picture; decodes at most its GOP up to there.
@@ -144,53 +202,143 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             IndexError: there is no such picture.
             BitstreamError: the GOP is damaged.
         """
-        number = index + len(self) if index < 0 else index
-        if not 0 <= number < len(self):
-            raise IndexError(f"picture {index} of {len(self)}")
-        gop = self._gop_of(number)
-        if gop != self._cached_gop:
-            self._cached, self._cached_gop = [], gop
-            self._to_come = decode_runs(self._read(self._gops[gop]), self._container.header, self.path)
-        wanted = number - self._gops[gop][0].first_picture
-        while len(self._cached) <= wanted:
+        number = self._number(index)
+        gop = bisect_right(self._gops, number, key=_first) - 1
+        if gop < 0 or number >= self._gops[gop][-1].end:
+            raise self._missing(number)
+        if gop != self._cached_gop or number < self._cached_end - len(self._cached):
+            self._cached.clear()
+            self._cached_gop, self._cached_end = gop, _first(self._gops[gop])
+            self._to_come = decode_gop(self._task(self._gops[gop]))
+        while self._cached_end <= number:
             try:
                 self._cached.append(next(self._to_come))
             except BaseException:
                 self._cached_gop = -1  # the next call starts afresh and fails with the same error
                 raise
-        return self._cached[wanted]
+            self._cached_end += 1
+        return self._cached[number - self._cached_end].copy()
 
     def pictures(
-        self, start: int = 0, stop: int | None = None, *, executor: Executor | None = None
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        executor: Executor | None = None,
+        workers: int | None = None,
     ) -> Iterator[Picture]:
-        """Decoded pictures from ``start`` to before ``stop``, in order; with an executor, GOPs in parallel."""
+        """Decoded pictures from ``start`` to before ``stop``, in order; with an executor, GOPs in parallel.
+
+        ``workers`` is how many calls the executor runs at once, where it is not a pool that tells.
+
+        Raises:
+            BitstreamError: the GOP of the next picture is damaged.
+        """
         start, stop, _ = slice(start, stop).indices(len(self))
-        gops = [gop for gop in self._gops if gop[0].first_picture < stop and _end(gop[-1]) > start]
+        expected = start
+        for number, outcome in self._outcomes(start, stop, executor, workers):
+            if number > expected:
+                break
+            if isinstance(outcome, BitstreamError):
+                raise outcome
+            yield outcome
+            expected += 1
+        if expected < stop:
+            raise self._missing(expected)
+
+    def whole_pictures(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        executor: Executor | None = None,
+        workers: int | None = None,
+    ) -> Iterator[tuple[int, Picture]]:
+        """As `pictures`, but numbers and pictures of those that can be decoded; `damage` says what the others lack."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        for number, outcome in self._outcomes(start, stop, executor, workers):
+            if isinstance(outcome, BitstreamError):
+                self.damage.append(outcome)
+            else:
+                yield number, outcome
+
+    def _outcomes(
+        self, start: int, stop: int, executor: Executor | None, workers: int | None
+    ) -> Iterator[tuple[int, Picture | BitstreamError]]:
+        """Number and picture, or what kept it and the rest of its GOP away; what no packet holds is left out."""
+        gops = self._gops_between(start, stop)
+        ahead = min(calls_ahead(executor, workers), self._most_ahead(gops))
+        if ahead < 1:
+            executor = None
         if executor is None:
-            decoded: Iterable[Iterable[Picture]] = (
-                decode_runs(self._read(gop), self._container.header, self.path) for gop in gops
-            )
+            decoded: Iterable[Iterable[Picture | BitstreamError]] = (attempt_gop(self._task(gop)) for gop in gops)
         else:
-            tasks = (GopTask(list(self._read(gop)), self._container.header, self.path) for gop in gops)
-            decoded = ordered_map(executor, decode_task, tasks, GOPS_AHEAD)
-        for gop, pictures in zip(gops, decoded, strict=True):
-            for number, picture in enumerate(pictures, gop[0].first_picture):
+            tasks = (self._task(gop) for gop in gops)
+            whole_tasks = (task._replace(runs=list(task.runs)) for task in tasks)
+            decoded = ordered_map(executor, decode_task, whole_tasks, ahead)
+        for gop, outcomes in zip(gops, decoded, strict=True):
+            for number, outcome in enumerate(outcomes, _first(gop)):
                 if number >= stop:
                     return
-                if number >= start:
-                    yield picture
+                if isinstance(outcome, BitstreamError):
+                    yield max(number, start), outcome
+                elif number >= start:
+                    # the next picture is predicted from this one
+                    yield number, outcome.copy() if executor is None else outcome
 
-    def _read(self, gop: Iterable[RunEntry]) -> Iterator[tuple[RunEntry, Run]]:
-        return ((entry, self._container.read_run(entry)) for entry in gop)
+    def inspect(self, index: int) -> Inspection:
+        """One picture with all that its decoding went through: motion, prediction, estimated bits of each cell.
 
-    def _gop_of(self, number: int) -> int:
-        from bisect import bisect_right
+        Raises:
+            IndexError: there is no such picture.
+            BitstreamError: the GOP is damaged.
+        """
+        number = self._number(index)
+        return next(iter(self.inspections(number, number + 1)))
 
-        return bisect_right(self._gops, number, key=lambda gop: gop[0].first_picture) - 1
+    def inspections(self, start: int = 0, stop: int | None = None) -> Iterator[Inspection]:
+        """`inspect` for the pictures from ``start`` to before ``stop``, in order; holds a packet's pictures at once."""
+        from codec.inspection import inspect_packet
+
+        start, stop, _ = slice(start, stop).indices(len(self))
+        for gop in self._gops_between(start, stop):
+            steps = decode_steps(self._task(gop))
+            for entry in gop:
+                if entry.first_picture >= stop:
+                    return
+                of_packet = list(islice(steps, entry.picture_count))
+                if entry.end > start:
+                    inspections = inspect_packet(self._container, entry, of_packet)
+                    yield from (seen for seen in inspections if start <= seen.number < stop)
+
+    def _number(self, index: int) -> int:
+        """An index, from the end where it is negative, as a picture's number."""
+        number = operator.index(index)
+        if number < 0:
+            number += len(self)
+        if not 0 <= number < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        return number
+
+    def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
+        return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
+
+    def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:
+        """How many GOPs may be under way beside the one that is read."""
+        longest = max((gop[-1].end - _first(gop) for gop in gops), default=1)
+        return KEPT_BYTES // (longest * self.format.sample_count) - 1
+
+    def _missing(self, number: int) -> BitstreamError:
+        return BitstreamError(f"picture {number} is in no whole packet", path=self.path, offset=0)
+
+    def _task(self, gop: Sequence[RunEntry]) -> GopTask:
+        """What is needed to decode a GOP; each packet is read when its turn comes."""
+        runs = ((entry, self._container.read_bytes(entry.offset)) for entry in gop)
+        return GopTask(runs, self._container.header, self.path, self._container.limits)
 
     def close(self) -> None:
-        """Close the file; pictures that were handed out stay."""
-        self._file.close()
+        """Close the file, unless it was given as one; pictures that were handed out stay."""
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -201,22 +349,38 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         self.close()
 
 
-def _end(run: RunEntry) -> int:
-    return run.first_picture + run.picture_count
+def _opened(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def open_video(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Video:
-    """Open an ``.mvz`` file; as `codec.open` the usual way in.
+def _first(gop: Sequence[RunEntry]) -> int:
+    return gop[0].first_picture
+
+
+def open_video(
+    file: str | os.PathLike[str] | IO[bytes], *, limits: Limits = DEFAULT_LIMITS, damaged: bool = False
+) -> Video:
+    """Open an ``.mvz`` file, by its name or as a binary stream that can seek; as `codec.open` the usual way in.
+
+    With ``damaged`` every packet that is whole is looked for, in a file that may be cut short or harmed.
 
     Raises:
         MediaError: the file cannot be read.
-        BitstreamError: it is not an ``.mvz`` file, or its structure is damaged.
+        BitstreamError: it is not an ``.mvz`` file, or its structure is damaged; with ``damaged``, only where
+            signature or sequence header are.
     """
-    return Video(path, limits)
+    return Video(file, limits, damaged=damaged)
 
 
 def decode(
-    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, executor: Executor | None = None
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    executor: Executor | None = None,
+    workers: int | None = None,
 ) -> npt.NDArray[np.uint8]:
     """All pictures of a file at once, uint8 (T, H, W) for gray, (T, H, W, 3) RGB otherwise.
 
@@ -228,4 +392,4 @@ def decode(
 
     with Video(path, limits) as video:
         # a list first: a hostile file may declare far more pictures than it has
-        return np.stack([to_array(picture) for picture in video.pictures(executor=executor)])
+        return np.stack([to_array(picture) for picture in video.pictures(executor=executor, workers=workers)])

@@ -22,7 +22,7 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensate import Reference
 from codec.motion.field import MotionField
 from codec.motion.half_planes import half_planes
-from codec.parallel import OrderedWork
+from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from codec.picture.sources import SourceSpec
 
 __all__ = ["Progress", "Summary", "Writer", "encode"]
-
-GOPS_AHEAD = 4  # GOPs that wait for or are in work; what bounds memory when an executor is given
 
 
 class Progress(NamedTuple):
@@ -160,10 +158,14 @@ def search_motion(
     return search_mesh(searched, header.cell_size)
 
 
-def encode_gop(
-    pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
-) -> list[CodedRun]:
-    """Code one closed GOP: an I picture, then P pictures, each from the reconstruction of the one before it."""
+def code_gop(
+    pictures: Sequence[Picture], header: SequenceHeader, settings: Settings
+) -> tuple[list[CodedPicture], list[int]]:
+    """A closed GOP: an I picture, then P pictures, each from the reconstruction of the one before; and CRC-32s."""
+    if header.residual is ResidualCoder.DCT:
+        from codec.block_encoder import code_gop_of_blocks
+
+        return code_gop_of_blocks(pictures, header, settings)
     coded: list[CodedPicture] = []
     checksums: list[int] = []
     history = History()
@@ -172,6 +174,14 @@ def encode_gop(
         picture, history = code_picture(source, history, header, settings, before)
         coded.append(picture)
         checksums.append(history.newest.crc32())
+    return coded, checksums
+
+
+def encode_gop(
+    pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
+) -> list[CodedRun]:
+    """Code one closed GOP, as the packets that hold it."""
+    coded, checksums = code_gop(pictures, header, settings)
     runs = []
     length = min(settings.run_length, max(DEFAULT_LIMITS.max_run_bytes // run_bytes(header, 1, 1), 1))
     for start in range(0, len(pictures), length):
@@ -215,7 +225,15 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         4 * settings.search,
         settings.gop,
         settings.max_error,
+        coded_format(picture_format.sample_format, settings),
     )
+
+
+def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:
+    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr."""
+    if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
+        return sample_format
+    return SampleFormat.YUV444 if settings.chroma == "444" else SampleFormat.YUV420
 
 
 def _software() -> dict[str, str]:
@@ -236,6 +254,7 @@ class Writer:
         format: the whole picture format, with colour.
         metadata: free keys (1…255 bytes as UTF-8) and values (at most 65535).
         executor: codes GOPs there, in parallel; the bytes are the same as without.
+        workers: how many GOPs it codes at once, where it is not a pool that tells.
         force: replace a file that exists.
 
     Raises:
@@ -254,6 +273,7 @@ class Writer:
         format: PictureFormat | None = None,  # noqa: A002  the field's noun
         metadata: dict[str, str] | None = None,
         executor: Executor | None = None,
+        workers: int | None = None,
         force: bool = False,
     ) -> None:
         if (size is None) == (format is None):
@@ -268,7 +288,9 @@ class Writer:
             raise ConfigError(f"metadata of more than the {DEFAULT_LIMITS.max_metadata_bytes} bytes that readers take")
         self._pictures: list[Picture] = []
         self._started = time.perf_counter()
-        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(executor, encode_task, GOPS_AHEAD)
+        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
+            executor, encode_task, calls_ahead(executor, workers)
+        )
         with ExitStack() as resources:
             file = resources.enter_context(whole_file(path, force=force))
             self._container = ContainerWriter(file, self._header, metadata)
@@ -388,6 +410,7 @@ def encode(
     metadata: dict[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
+    workers: int | None = None,
     force: bool = False,
 ) -> Summary:
     """Encode a sequence of pictures into one ``.mvz`` file.
@@ -401,6 +424,7 @@ def encode(
         metadata: free keys and values to keep in the file.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
+        workers: how many GOPs it codes at once, where it is not a pool that tells.
         force: replace a file that exists.
 
     Raises:
@@ -418,6 +442,7 @@ def encode(
             format=pictures.format,
             metadata=metadata,
             executor=executor,
+            workers=workers,
             force=force,
         ) as out,
     ):

@@ -8,15 +8,13 @@ __all__ = ["MotionModel", "PictureType", "ResidualCoder", "Speed"]
 
 
 class ResidualCoder(enum.IntEnum):
-    """How the difference between picture and prediction is kept (spec 5.2); the value is the code in the file.
-
-    Code 4 is reserved for an integer-transform coder, which this version does not have.
-    """
+    """How the difference between picture and prediction is kept (spec 5.2); the value is the code in the file."""
 
     LOSSLESS = 0
     INT8 = 1
     UINT8 = 2
     FLOAT16 = 3
+    DCT = 4
 
     @property
     def label(self) -> str:

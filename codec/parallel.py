@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import Generic, TypeVar
 
-__all__ = ["OrderedWork", "ordered_map"]
+from codec.errors import CodecError
+
+__all__ = ["OrderedWork", "calls_ahead", "ordered_map", "result_of"]
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
+
+
+def calls_ahead(executor: Executor | None, workers: int | None = None) -> int:
+    """How many calls may be under way before the result of the oldest is waited for: what bounds memory.
+
+    Twice the workers, so that none is idle while the oldest call, whose result is next, takes longer than others.
+    The pools of `concurrent.futures` tell how many they have; for any other executor say it, or a call for each
+    processor here is assumed.
+    """
+    if executor is None:
+        return 1
+    return 2 * (workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1)
+
+
+def result_of(future: Future[_R]) -> _R:
+    """The result of a call, once it is there.
+
+    Raises:
+        CodecError: the executor has lost it, a process or a machine that it ran on being gone.
+    """
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError, OSError) as error:
+        raise CodecError(f"a worker is gone: {str(error) or type(error).__name__}") from error
 
 
 class OrderedWork(Generic[_A, _R]):
@@ -30,12 +57,12 @@ class OrderedWork(Generic[_A, _R]):
         if self._executor is None:
             return [self._function(argument)]
         self._pending.append(self._executor.submit(self._function, argument))
-        return [self._pending.popleft().result()] if len(self._pending) > self._ahead else []
+        return [result_of(self._pending.popleft())] if len(self._pending) > self._ahead else []
 
     def rest(self) -> Iterator[_R]:
         """The results that are still to come."""
         while self._pending:
-            yield self._pending.popleft().result()
+            yield result_of(self._pending.popleft())
 
     def cancel(self) -> None:
         """Give up what has not started."""

@@ -5,17 +5,22 @@ A decoder calls `reconstruct`; an encoder calls its two halves, since between th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from codec.coded import CodedPicture, LosslessResidual, MotionField, SequenceHeader
+from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
 from codec.motion.compensate import Reference, compensate
-from codec.picture.planes import Picture, Plane
+from codec.picture.colour import to_array
+from codec.picture.planes import Picture, Plane, SampleFormat
 from codec.residual.levels import PlaneResidual, Weights
-from codec.residual.lossless import add_green, decode_lossless, subtract_green
+from codec.residual.lossless import add_green, subtract_green, walk_lossless
 from codec.residual.samples import add_residual
 
-__all__ = ["History", "Prediction", "complete", "predict", "reconstruct"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["History", "Prediction", "complete", "lossless_residuals", "predict", "present", "reconstruct"]
 
 Prediction = tuple[Plane, ...]
 
@@ -26,10 +31,12 @@ class History(NamedTuple):
     Attributes:
         references: the newest first, two at most.
         weights: of the lossless coder, every plane's, by the references of the picture that brought them last.
+        vectors: of the newest picture's blocks, int32 (rows, columns, 2) in quarter samples; None but for ``dct``.
     """
 
     references: tuple[Reference, ...] = ()
     weights: tuple[tuple[Weights, ...], ...] = ((), (), ())
+    vectors: npt.NDArray[np.int32] | None = None
 
     def after(
         self, picture: Picture, header: SequenceHeader, weights: tuple[Weights, ...] = (), references: int = 0
@@ -75,16 +82,50 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
-    apart = header.greens_apart
-    planes, weights = decode_lossless(
+    planes, weights, _ = _walked(residual, predictions, header, history)
+    picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
+    return history.after(picture, header, weights, len(predictions))
+
+
+def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHeader) -> tuple[Plane, ...]:
+    """What the lossless coder kept of each sample: residuals + 128, uint8, of planes in the order of coding.
+
+    ``before`` is the history that the picture was decoded from.
+    """
+    assert isinstance(coded.residual, LosslessResidual)
+    _, _, residuals = _walked(coded.residual, predict(coded.field, coded.references, before), header, before)
+    return residuals
+
+
+def _walked(
+    residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
+    """Planes as they are coded, weights and residuals of a lossless picture."""
+    return walk_lossless(
         residual,
         header.format.plane_shapes,
-        tuple(subtract_green(prediction) for prediction in predictions) if apart else predictions,
+        tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,
         history.weights[len(predictions)],
         header,
     )
-    picture = Picture(header.format, add_green(planes) if apart else planes, name)
-    return history.after(picture, header, weights, len(predictions))
+
+
+def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeader, name: str | None = None) -> History:
+    """The same for ``dct``, whose blocks are predicted and completed one by one (spec 8.6)."""
+    from codec.dct.decode import decode_blocks
+
+    reference = history.references[0] if history.references else None
+    limit = header.vector_limit_quarter_pel
+    picture, vectors = decode_blocks(blocks, reference, history.vectors, header.coded_format, limit, name)
+    return History((Reference(picture, header.half_sample_tap),), vectors=vectors)
+
+
+def present(picture: Picture, header: SequenceHeader) -> Picture:
+    """A decoded picture in the format of the sequence: RGB that was coded as Y'CbCr is RGB again (spec 8.6.11)."""
+    if picture.format.sample_format is header.format.sample_format:
+        return picture
+    assert header.format.sample_format is SampleFormat.RGB
+    return Picture.from_array(to_array(picture), picture.name)
 
 
 def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None) -> History:
@@ -100,6 +141,8 @@ def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, n
         raise BitstreamError(
             f"a picture refers to {coded.references} pictures of a GOP that has {len(history.references)}"
         )
+    if isinstance(coded.residual, CodedBlocks):
+        return complete_blocks(coded.residual, history, header, name)
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)

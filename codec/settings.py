@@ -18,6 +18,8 @@ BLOCK_SIZES = (4, 8, 16, 32)
 MAX_SEARCH = 256  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
 MAX_ERROR = 16  # sample values
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
+MAX_QP = 51
+CHROMAS = ("420", "444")
 MAX_GOP = 1024  # pictures; what one seek may have to decode
 
 
@@ -26,16 +28,18 @@ class Settings:
     """How to encode. Strings are accepted for ``residual`` and ``motion`` and become the enumerations.
 
     Attributes:
-        residual: ``lossless``, ``int8``, ``uint8`` or ``float16``.
+        residual: ``lossless``, ``int8``, ``uint8``, ``float16`` or ``dct``.
         motion: ``none``, ``block`` or ``mesh``.
         step: quantiser step in sample values, 1…255, for ``int8`` and ``uint8``;
             None takes the smallest scale per plane and picture at which nothing saturates.
+        qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so.
+        chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures.
         max_error: how far ``lossless`` may be off in any sample, 0…16; more than 0 makes smaller files.
         gop: pictures from one I picture to the next, 1…1024.
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32.
         search: largest displacement tried, in full luma samples each way, 0…256.
         run: pictures that share one packet's streams, at least 1; a run never crosses a GOP.
-            None takes 1, and for ``lossless`` 8.
+            None takes 1, for ``lossless`` 8, and for ``dct`` the whole GOP.
         scene_cut: whether a picture that has little to do with the one before starts a GOP.
         speed: ``slow``, ``medium`` or ``fast``: how thoroughly motion is searched.
 
@@ -46,6 +50,8 @@ class Settings:
     residual: ResidualCoder | str = ResidualCoder.LOSSLESS
     motion: MotionModel | str = MotionModel.BLOCK
     step: int | None = None
+    qp: int = 28
+    chroma: str = "420"
     max_error: int = 0
     gop: int = 32
     block: int = 16
@@ -69,6 +75,11 @@ class Settings:
         _in_range("max_error", self.max_error, 0, MAX_ERROR)
         if self.max_error and self.residual_coder is not ResidualCoder.LOSSLESS:
             raise ConfigError(f"max_error is for lossless, not {self.residual_coder.label}")
+        _in_range("qp", self.qp, 0, MAX_QP)
+        if self.chroma not in CHROMAS:
+            raise ConfigError(f"chroma is one of {', '.join(CHROMAS)}, not {self.chroma!r}")
+        if self.residual_coder is ResidualCoder.DCT and self.motion_model is MotionModel.MESH:
+            raise ConfigError("dct has vectors of its own for blocks of a quadtree; motion is block or none")
         if self.step is not None:
             _in_range("step", self.step, 1, 255)
             if not self.residual_coder.has_step:
@@ -84,6 +95,8 @@ class Settings:
         """How many pictures share a packet."""
         if self.run is not None:
             return self.run
+        if self.residual_coder is ResidualCoder.DCT:
+            return self.gop
         return LOSSLESS_RUN if self.residual_coder is ResidualCoder.LOSSLESS else 1
 
     @property

@@ -10,13 +10,16 @@ Nothing checks an address, so a search bounds its vectors before it looks.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from codec.kernels import Integer, kernel
 
@@ -24,12 +27,21 @@ __all__ = [
     "LANES",
     "address",
     "blend_row_sse",
+    "emit_all",
+    "emit_load",
+    "emit_room",
+    "emit_sum",
     "four_products",
     "put_means",
     "rectangle_sse",
+    "uncounted",
     "warp_row_sse",
     "weighted_sum",
 ]
+
+_T = TypeVar("_T", bound=np.generic)
+View: TypeAlias = Callable[[Integer, tuple[Integer, ...]], npt.NDArray[_T]]
+"""(address, shape) → what lies there."""
 
 LANES = 16
 _BYTE, _HALF, _WORD, _LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
@@ -49,12 +61,79 @@ def _address() -> Any:
     return address
 
 
+def _uncounted() -> Any:
+    """An intrinsic (array) → the same array, which nobody counts; whoever asks keeps it alive."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array: Any = context.make_array(signature.args[0])(context, builder, arguments[0])
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        array.parent = ir.Constant(array.parent.type, None)
+        return array._getvalue()
+
+    @intrinsic
+    def uncounted(typing_context, array):  # type: ignore[no-untyped-def]
+        return array(array), generate
+
+    return uncounted
+
+
+def _view(kind: Any, dimensions: int) -> Any:
+    """An intrinsic (address, shape) → an array of what lies there, which nobody counts."""
+    array_type = types.Array(kind, dimensions, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, shape = arguments
+        array: Any = context.make_array(array_type)(context, builder)
+        helpers: Any = cgutils
+        sides = helpers.unpack_tuple(builder, shape, dimensions)
+        item_bytes = context.get_abi_sizeof(context.get_data_type(kind))
+        strides = [context.get_constant(types.intp, item_bytes)]
+        for side in sides[:0:-1]:
+            strides.insert(0, builder.mul(side, strides[0]))
+        fill: Any = populate_array
+        fill(
+            array,
+            data=builder.inttoptr(address, array.data.type),
+            shape=sides,
+            strides=strides,
+            itemsize=context.get_constant(types.intp, item_bytes),
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    @intrinsic
+    def view(typing_context, address, shape):  # type: ignore[no-untyped-def]
+        tuple_type: Any = types.UniTuple
+        return array_type(types.int64, tuple_type(types.int64, dimensions)), generate
+
+    return view
+
+
+def _call() -> Any:
+    """An intrinsic (address, numbers) → float64: call a compiled function of int64 numbers that lies there."""
+
+    @intrinsic
+    def call(typing_context, address, numbers):  # type: ignore[no-untyped-def]
+        tuple_type: Any = types.UniTuple
+        wide = tuple_type(types.int64, len(numbers))
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            function_type = ir.FunctionType(ir.DoubleType(), [_LONG] * len(numbers))
+            function = builder.inttoptr(arguments[0], function_type.as_pointer())
+            helpers: Any = cgutils
+            return builder.call(function, helpers.unpack_tuple(builder, arguments[1], len(numbers)))
+
+        return types.float64(types.int64, wide), generate
+
+    return call
+
+
 def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
     """Where an array's first element lies."""
     return context.make_array(array_type)(context, builder, array).data
 
 
-def _load(builder: Any, place: Any, lanes: int) -> Any:
+def emit_load(builder: Any, place: Any, lanes: int) -> Any:
     """Samples from an address on, widened to 32 bits."""
     samples = builder.load(builder.inttoptr(place, ir.VectorType(_BYTE, lanes).as_pointer()))
     samples.align = 1
@@ -74,17 +153,17 @@ def _sum_of_squares(builder: Any, errors: list[Any]) -> Any:
     total = ir.Constant(errors[0].type, None)
     for error in errors:
         total = builder.add(total, builder.mul(error, error))
-    return _sum(builder, total)
+    return emit_sum(builder, total)
 
 
-def _sum(builder: Any, vector: Any) -> Any:
+def emit_sum(builder: Any, vector: Any) -> Any:
     """The sum of all lanes."""
     declare: Any = cgutils.get_or_insert_function
     reduction = ir.FunctionType(_WORD, (vector.type,))
     return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{vector.type.count}i32"), [vector])
 
 
-def _all(builder: Any, word: Any, lanes: int) -> Any:
+def emit_all(builder: Any, word: Any, lanes: int) -> Any:
     """One number in every lane."""
     nothing = ir.Constant(ir.VectorType(_WORD, lanes), ir.Undefined)
     first = builder.insert_element(nothing, word, _WORD(0))
@@ -107,9 +186,9 @@ def _tile_sse(rows: int, columns: int) -> Any:
         errors = []
         one = ir.Constant(ir.VectorType(_WORD, columns), [1] * columns)
         for _ in range(rows):
-            both = builder.add(_load(builder, b, columns), _load(builder, c, columns))
+            both = builder.add(emit_load(builder, b, columns), emit_load(builder, c, columns))
             mean = builder.lshr(builder.add(both, one), one)
-            errors.append(builder.sub(_load(builder, a, columns), mean))
+            errors.append(builder.sub(emit_load(builder, a, columns), mean))
             a, b, c = builder.add(a, a_stride), builder.add(b, stride), builder.add(c, stride)
         return _sum_of_squares(builder, errors)
 
@@ -126,15 +205,15 @@ def _blend_lanes(lanes: int) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, *moved, v, u, log2_cell = arguments
         size = builder.shl(_WORD(1), log2_cell)
-        right = builder.add(_all(builder, u, lanes), _count(lanes))
-        left = builder.sub(_all(builder, size, lanes), right)
-        below, above = _all(builder, v, lanes), _all(builder, builder.sub(size, v), lanes)
-        total = _all(builder, builder.lshr(builder.mul(size, size), _WORD(1)), lanes)  # a half, for rounding
+        right = builder.add(emit_all(builder, u, lanes), _count(lanes))
+        left = builder.sub(emit_all(builder, size, lanes), right)
+        below, above = emit_all(builder, v, lanes), emit_all(builder, builder.sub(size, v), lanes)
+        total = emit_all(builder, builder.lshr(builder.mul(size, size), _WORD(1)), lanes)  # a half, for rounding
         for place, across, down in zip(moved, (left, right) * 2, (above, above, below, below), strict=True):
-            weighted = builder.mul(_load(builder, place, lanes), builder.mul(across, down))
+            weighted = builder.mul(emit_load(builder, place, lanes), builder.mul(across, down))
             total = builder.add(total, weighted)
-        shift = _all(builder, builder.shl(log2_cell, _WORD(1)), lanes)
-        return _sum_of_squares(builder, [builder.sub(_load(builder, source, lanes), builder.lshr(total, shift))])
+        shift = emit_all(builder, builder.shl(log2_cell, _WORD(1)), lanes)
+        return _sum_of_squares(builder, [builder.sub(emit_load(builder, source, lanes), builder.lshr(total, shift))])
 
     @intrinsic
     def blend_lanes(typing_context, source, a, b, c, d, v, u, log2_cell):  # type: ignore[no-untyped-def]
@@ -151,8 +230,10 @@ def _warp_lanes(lanes: int) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, planes, *numbers = arguments
-        offset, y, x, step_y, step_x, down, plane_size, stride = (_all(builder, number, lanes) for number in numbers)
-        two, three = _all(builder, _WORD(2), lanes), _all(builder, _WORD(3), lanes)
+        offset, y, x, step_y, step_x, down, plane_size, stride = (
+            emit_all(builder, number, lanes) for number in numbers
+        )
+        two, three = emit_all(builder, _WORD(2), lanes), emit_all(builder, _WORD(3), lanes)
         dy = builder.ashr(builder.add(y, builder.mul(_count(lanes), step_y)), down)
         dx = builder.ashr(builder.add(x, builder.mul(_count(lanes), step_x)), down)
         phase = builder.add(builder.shl(builder.and_(dy, three), two), builder.and_(dx, three))
@@ -163,7 +244,9 @@ def _warp_lanes(lanes: int) -> Any:
             there = builder.add(planes, builder.zext(builder.extract_element(place, _WORD(k)), _LONG))
             sample = builder.load(builder.inttoptr(there, _BYTE.as_pointer()))
             samples = builder.insert_element(samples, sample, _WORD(k))
-        return _sum_of_squares(builder, [builder.sub(_load(builder, source, lanes), builder.zext(samples, place.type))])
+        return _sum_of_squares(
+            builder, [builder.sub(emit_load(builder, source, lanes), builder.zext(samples, place.type))]
+        )
 
     @intrinsic
     def warp_lanes(  # type: ignore[no-untyped-def]
@@ -181,7 +264,7 @@ def _mean_lanes(lanes: int) -> Any:
         target, b, c = arguments
         bytes_ = ir.VectorType(_BYTE, lanes)
         one = ir.Constant(ir.VectorType(_WORD, lanes), [1] * lanes)
-        both = builder.add(_load(builder, b, lanes), _load(builder, c, lanes))
+        both = builder.add(emit_load(builder, b, lanes), emit_load(builder, c, lanes))
         mean = builder.trunc(builder.lshr(builder.add(both, one), one), bytes_)
         builder.store(mean, builder.inttoptr(target, bytes_.as_pointer())).align = 1
         return context.get_dummy_value()
@@ -193,7 +276,7 @@ def _mean_lanes(lanes: int) -> Any:
     return mean_lanes
 
 
-def _room(builder: Any, vector: Any) -> Any:
+def emit_room(builder: Any, vector: Any) -> Any:
     """A place for a vector, which LLVM keeps in a register."""
     allocate: Any = cgutils.alloca_once
     return allocate(builder, vector)
@@ -213,13 +296,13 @@ def _weighted_sum(typing_context, samples, place, offsets, weights, first, sums,
 
         def weight(number: Any) -> Any:
             place = builder.gep(weight_data, [builder.add(arguments[4], number)])
-            return _all(builder, builder.load(place), LANES)
+            return emit_all(builder, builder.load(place), LANES)
 
-        total = _room(builder, _WORDS)
+        total = emit_room(builder, _WORDS)
         builder.store(weight(_LONG(0)), total)
         with cgutils.for_range(builder, count) as loop:
             offset = builder.add(arguments[1], builder.load(builder.gep(offset_data, [loop.index])))
-            lanes = _load(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
+            lanes = emit_load(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
             product = builder.mul(lanes, weight(builder.add(loop.index, _LONG(1))))
             builder.store(builder.add(builder.load(total), product), total)
         target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), _WORDS.as_pointer())
@@ -239,7 +322,7 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row_data = _data(context, builder, signature.args[0], arguments[0])
         sum_data = _data(context, builder, signature.args[5], arguments[5])
-        totals = [_room(builder, _WORDS) for _ in range(4)]
+        totals = [emit_room(builder, _WORDS) for _ in range(4)]
         for total in totals:
             builder.store(ir.Constant(_WORDS, [_WORD(0)] * LANES), total)
         with cgutils.for_range(builder, builder.sdiv(arguments[4], _LONG(2 * LANES))) as loop:
@@ -254,7 +337,7 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
                 builder.store(builder.add(builder.load(total), pairs), total)
                 place = builder.add(place, arguments[3])
         for number, total in enumerate(totals):
-            value = builder.sitofp(_sum(builder, builder.load(total)), ir.FloatType())
+            value = builder.sitofp(emit_sum(builder, builder.load(total)), ir.FloatType())
             builder.store(value, builder.gep(sum_data, [builder.add(arguments[6], _LONG(number))]))
         return context.get_dummy_value()
 
@@ -262,6 +345,21 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
 
 
 address = _address()
+uncounted = _uncounted()
+call: Any = _call()
+bytes_at: View[np.uint8] = _view(types.uint8, 1)
+tiles_at: View[np.uint8] = _view(types.uint8, 3)
+halves_at: View[np.uint16] = _view(types.uint16, 1)
+signed_halves_at: View[np.int16] = _view(types.int16, 1)
+vectors_at: View[np.int16] = _view(types.int16, 3)
+words_at: View[np.int32] = _view(types.int32, 1)
+word_rows_at: View[np.int32] = _view(types.int32, 2)
+word_blocks_at: View[np.int32] = _view(types.int32, 3)
+longs_at: View[np.int64] = _view(types.int64, 1)
+reals_at: View[np.float32] = _view(types.float32, 2)
+real_blocks_at: View[np.float32] = _view(types.float32, 3)
+doubles_at: View[np.float64] = _view(types.float64, 1)
+double_rows_at: View[np.float64] = _view(types.float64, 2)
 weighted_sum: Any = intrinsic(_weighted_sum)
 four_products: Any = intrinsic(_four_products)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,7 @@ def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
 
     The temporary file lies in the target's folder, so the rename cannot cross a file system.
     A target that exists is untouched until then.
+    What the block raises is raised on, an OSError as what it is here: the target could not be written.
 
     Raises:
         ExistsError: ``path`` exists and ``force`` is not set.
@@ -40,25 +41,17 @@ def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
     """
     target = Path(path)
     refuse_overwrite(target, force)
-    temporary = None
+    # named before it is made, so that an interrupt at any moment finds it
+    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-        with os.fdopen(descriptor, "w+b") as file:
+        with temporary.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             raise MediaError(f"{target}: cannot be written: {error.strerror or error}") from error
         raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

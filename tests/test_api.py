@@ -27,7 +27,8 @@ from codec.picture.planes import Picture
 ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
-    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Picture", "PictureFormat"),
+    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CellMode"),
+    *("MotionField", "Picture", "PictureFormat"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
     "__version__",
@@ -209,7 +210,7 @@ print((codec.decode(folder / "a.mvz") == pictures).all())
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, not 'zip'"),
+        ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, dct, not 'zip'"),
         ({"residual": "LOSSLESS"}, "residual is one of"),
         ({"residual": 1}, "residual is one of"),
         ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),

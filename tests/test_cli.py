@@ -30,7 +30,7 @@ def clip(tmp_path, mvz):
     return path
 
 
-@pytest.mark.parametrize("command", ["", "encode", "decode", "info", "compare", "report", "demo"])
+@pytest.mark.parametrize("command", ["", "encode", "decode", "info", "compare", "report", "plot", "inspect", "demo"])
 def test_help_names_every_option_and_ends_well(mvz, command):
     code, out, err = mvz(*command.split(), "--help")
     assert (code, err) == (0, "")
@@ -97,7 +97,7 @@ def test_nothing_is_overwritten_without_force(mvz, clip):
     [
         (["--step", "8"], "step is for int8 and uint8"),
         (["--residual", "int8", "--step", "0"], "step is a whole number from 1 to 255"),
-        (["--residual", "dct"], "invalid choice: 'dct'"),
+        (["--residual", "zip"], "invalid choice: 'zip'"),
         (["--fps", "fast"], "'fast' is not a number of pictures per second"),
         (["--search", "1000"], "search is a whole number from 0 to 256"),
     ],

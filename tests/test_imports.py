@@ -26,12 +26,15 @@ DECODER = (
 PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
 MAY_IMPORT = {
     "codec": ("codec",),  # the list of public names, which it imports when they are asked for
+    "codec.pillow_hook": ("codec.pillow_plugin",),
+    "codec.pillow_plugin": (*PUBLIC, "codec.picture"),
     "codec.__main__": ("codec.cli",),
     "codec.errors": (),
     "codec.models": (),
     "codec.kernels": (),
     "codec.vector_kernels": ("codec.kernels",),
-    "codec.parallel": (),
+    "codec.vector_transforms": ("codec.kernels", "codec.vector_kernels"),
+    "codec.parallel": ("codec.errors",),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
@@ -40,39 +43,60 @@ MAY_IMPORT = {
         *("codec.picture.planes", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels"),
     ),
+    "codec.dct": (
+        *("codec.picture.planes", "codec.motion.compensate", "codec.motion.half_planes", "codec.errors"),
+        *("codec.models", "codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+    ),
     "codec.coded": (
-        *("codec.motion.field", "codec.residual.levels", "codec.picture.planes"),
+        *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),
         *("codec.models", "codec.errors"),
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
     "codec.bitstream.digits": ("codec.kernels",),
+    "codec.bitstream.block_streams": (
+        *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
+        "codec.picture.planes",
+    ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensate", "codec.motion.field", "codec.motion.median"),
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
-        *("codec.coded", "codec.errors", "codec.models"),
+        *("codec.dct.decode", "codec.coded", "codec.errors", "codec.models"),
     ),
-    "codec.decoder": DECODER,
-    "codec.encoder": (*DECODER, "codec.motion", "codec.residual", "codec.settings", "codec.whole_file"),
-    "codec.measure": (*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+    "codec.block_encoder": (
+        *("codec.bitstream.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
+        *("codec.dct", "codec.motion", "codec.settings"),
+    ),
+    "codec.decoder": (*DECODER, "codec.inspection"),
+    "codec.inspection": (*DECODER, "codec.motion.field"),
+    "codec.encoder": (
+        *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
+        *("codec.settings", "codec.whole_file"),
+    ),
+    "codec.measure": (
+        *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
+        "codec.parallel",
+    ),
     "codec.show": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
         "codec.measure",
     ),
     "codec.cli": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
-        *("codec.measure", "codec.show", "codec.parallel"),
+        *("codec.measure", "codec.show", "codec.parallel", "codec.kernels"),
     ),
 }
 
 # Where a library may be imported; nobody else may
 ONLY_IN = {
-    "PIL": ("codec.picture.images",),
+    "PIL": ("codec.picture.images", "codec.pillow_plugin"),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
+    "imageio_ffmpeg": ("codec.measure.peers",),
     "zstandard": ("codec.bitstream.frames",),
     "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
-    "numba": ("codec.kernels", "codec.vector_kernels"),
-    "llvmlite": ("codec.vector_kernels",),
+    "numba": ("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+    "llvmlite": ("codec.vector_kernels", "codec.vector_transforms"),
+    "distributed": ("codec.cli.cluster",),
 }
 
 
@@ -210,5 +234,9 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     assert {"codec.reconstruct", "codec.motion.compensate", "codec.bitstream.container"} <= reached
     assert {"codec.residual.lossless", "codec.bitstream.queue_streams"} <= reached
     forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
-    forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes")
+    forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes", "codec.block_encoder")
+    forbidden += tuple(
+        f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search")
+    )
+    forbidden += ("codec.dct.wiener_fit",)
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

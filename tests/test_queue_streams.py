@@ -253,8 +253,8 @@ def frame_of(data, **options):
 @pytest.mark.parametrize(
     ("sizes", "queues", "match"),
     [
-        (b"", (), "end inside"),
-        (bytes(13), (), "end inside"),
+        (b"", (), "ends inside"),
+        (bytes(13), (), "ends inside"),
         (sized(), (), "queues of 0 symbols for picture 0"),
         (sized(3), (b"\0\0abc",), "queues of 3 symbols"),
         (sized(5), (b"\0\0abcde",), "queues of 5 symbols"),
@@ -262,18 +262,18 @@ def frame_of(data, **options):
         (sized((1 << 35) - 1), (b"\0\0abcd",), "queues of 34359738367 symbols"),
         (b"\xff\xff\xff\xff\xff" + bytes(13), (), "more than 5 bytes"),
         (b"\x84\x80\x80\x80\x80\0" + bytes(13), (b"\0\0abcd",), "more than 5 bytes"),
-        (b"\x84\x80\x80\x80", (), "end inside"),
-        (sized(4), (), "end inside"),
-        (sized(4), (b"",), "end inside"),
+        (b"\x84\x80\x80\x80", (), "ends inside"),
+        (sized(4), (), "ends inside"),
+        (sized(4), (b"",), "ends inside"),
         (sized(4), (b"\5\0abcd",), "a queue's scheme is 5"),
         (sized(4), (b"\xff\0abcd",), "a queue's scheme is 255"),
-        (sized(4), (b"\0",), "end inside"),
-        (sized(4), (b"\0\0abc",), "end inside"),
+        (sized(4), (b"\0",), "ends inside"),
+        (sized(4), (b"\0\0abc",), "ends inside"),
         (sized(4), (b"\0\0abcde",), "1 bytes after"),
         (sized(4), (b"\0\0abcd" + bytes(100),), "100 bytes after"),
-        (sized(4), (b"\0\0abcd", b"\0\0abcd"), "7 bytes after the last queue"),
-        (sized(4), (b"\0" + framed(b""),), "end inside"),  # a length of 0 is no frame, but four bytes
-        (sized(4), (b"\0\x01",), "end inside"),
+        (sized(4), (b"\0\0abcd", b"\0\0abcd"), "7 bytes after the last part"),
+        (sized(4), (b"\0" + framed(b""),), "ends inside"),  # a length of 0 is no frame, but four bytes
+        (sized(4), (b"\0\x01",), "ends inside"),
         (sized(4), (b"\0" + framed(b"?"),), "frame"),
         (sized(4), (b"\0" + framed(frame_of(b"abc")),), "declares 3 bytes where 4"),
         (sized(4), (b"\0" + framed(frame_of(b"abcde")),), "declares 5 bytes where 4"),
@@ -292,8 +292,8 @@ def frame_of(data, **options):
         (sized(3, 1), (b"\3\0\1", b"\0\0a"), "fills up the last byte"),
         (sized(4), (b"\4\0\x80\0\x07",), "fills up the last byte"),  # nested: the byte 8 is a fifth digit of four
         (sized(4), (b"\4\0\x40",), "fills up the last byte"),  # nested: a second byte of digits, of one
-        (sized(4), (b"\1\0\xff\0",), "end inside"),  # two bytes of digits, of which one is there
-        (sized(4), (b"\1\0\xff\xff\0abc",), "end inside"),  # four escapes, of which three are there
+        (sized(4), (b"\1\0\xff\0",), "ends inside"),  # two bytes of digits, of which one is there
+        (sized(4), (b"\1\0\xff\xff\0abc",), "ends inside"),  # four escapes, of which three are there
         (sized(4), (b"\1\0\xff\0\0abc",), "1 bytes after"),  # two escapes
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from codec.bitstream.stream_ids import COMPONENTS
-from codec.errors import MediaError
+from codec.errors import ConfigError, MediaError
 from codec.measure.metrics import ErrorSums, PictureError
 from codec.measure.points import Clip, Point
 from codec.measure.sweep import default_settings, sweep
@@ -27,6 +27,7 @@ from codec.show.findings import bytes_at_equal_mse, findings
 from codec.show.plots import (
     COLOUR_OF_COMPONENT,
     plot_components,
+    plot_mesh_against_block,
     plot_psnr_against_bits,
     plot_psnr_against_ratio,
     plot_size_against_mse,
@@ -37,7 +38,7 @@ from codec.show.report import ReportMeta, decibels, make_report, report_page, se
 from codec.show.samples import make_samples
 
 PLOTS = [plot_components, plot_psnr_against_bits, plot_psnr_against_ratio, plot_size_against_mse]
-VOID = {"meta", "img", "br", "wbr"}
+VOID = {"meta", "img", "input", "br", "wbr"}
 
 
 class Page(HTMLParser):
@@ -91,7 +92,7 @@ def page(points, clip):
 
 def test_page_refers_to_nothing_outside_itself(page):
     parsed = Page(page)
-    assert len(parsed.references) == 4 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
+    assert len(parsed.references) == 4 + 1 + 2 * 2  # plots, source, decoded and difference with each motion
     assert all(reference.startswith("data:image/") for reference in parsed.references)
     assert not parsed.tags & {"script", "link", "iframe", "object", "embed", "base"}
     assert not re.search(r"url\(|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
@@ -112,7 +113,8 @@ def test_every_point_is_in_the_table(page, points):
     for point in points:
         assert f"{point.file_bytes:,}" in cells
     exact = sum(point.exact for point in points)
-    assert cells.count("exact") == cells.count("∞") == exact == 6
+    assert cells.count("exact") == exact == 6
+    assert cells.count("∞") == (1 + 3) * 6  # over all planes, and of each
 
 
 def test_name_is_escaped_and_without_its_folder(page):
@@ -235,8 +237,9 @@ def test_bytes_at_equal_mse_need_a_shared_range():
 
 def test_samples_show_the_coarsest_setting_with_every_motion(points, clip):
     samples = make_samples(points, clip.pictures[1], 1)
-    assert [sample.point.settings.step for sample in samples.decoded] == [32] * 3
-    assert len({sample.point.settings.motion for sample in samples.decoded}) == 3
+    shown = [(sample.point.settings.residual_coder.label, sample.point.settings.qp) for sample in samples.decoded]
+    assert shown == [("dct", 37)] * 2
+    assert len({sample.point.settings.motion for sample in samples.decoded}) == 2
     assert not samples.cropped
 
 
@@ -315,3 +318,51 @@ def test_decibels_are_infinite_or_missing_in_a_sign():
 
 def test_seconds_have_fewer_digits_the_more_there_are():
     assert [seconds(value) for value in (0.0123, 1.234, 12.34)] == ["0.012", "1.23", "12.3"]
+
+
+def int8_curve(motion, factor=1.0):
+    return [lossy_point(round(factor * size), error, motion, step=step) for size, error, step in CURVE]
+
+
+CURVE = [(9000, 50, 2), (5000, 150, 4), (2500, 700, 8), (1200, 2500, 16)]
+
+
+def test_curves_are_compared_at_equal_psnr(clip):
+    points = [*int8_curve("none", 2.0), *int8_curve("block"), *int8_curve("mesh", 0.9)]
+    assert "Mesh motion against block motion: int8 files at equal PSNR are 10.0 % smaller on average." in findings(
+        points
+    )
+    page = Page(report_page(points, ReportMeta(clip)))
+    assert "against int8, block, on average" in page.text
+    cells = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in page.cells]
+    first = cells.index("int8, none")
+    assert cells[first : first + 4] == ["int8, none", "+100.0 %", "34.15", "51.14"]
+    assert cells[first + 4 : first + 6] == ["int8, mesh", "−10.0 %"]
+    anchored = Page(report_page(points, ReportMeta(clip, anchor="int8, none"))).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "−50.0 %" in anchored
+
+
+def test_mesh_against_block_is_drawn_where_both_have_curves():
+    points = [*int8_curve("block"), *int8_curve("mesh", 0.9)]
+    (line, _) = plot_mesh_against_block(points).axes[0].lines
+    assert np.allclose(line.get_ydata(), -10, atol=0.1)
+    assert plot_mesh_against_block(points[:6]) is None
+    assert plot_mesh_against_block([lossy_point(1000, 100)]) is None
+
+
+def test_anchor_that_is_no_curve_is_refused(clip):
+    with pytest.raises(ConfigError, match="no curve is called 'dct, mesh'; there are int8, block"):
+        report_page(int8_curve("block"), ReportMeta(clip, anchor="dct, mesh"))
+
+
+def test_anchor_is_refused_before_anything_is_measured(tmp_path, clip):
+    chosen, told = default_settings(["lossless", "int8"], ["block"]), []
+    for anchor in ("lossless, block", "x264"):
+        with pytest.raises(ConfigError, match=r"there are int8, block$"):
+            make_report(clip, tmp_path / "report.html", settings=chosen, anchor=anchor, progress=told.append)
+    assert told == []
+
+
+def test_make_report_leaves_nothing_beside_its_page(tmp_path, clip):
+    make_report(clip, tmp_path / "report.html", settings=default_settings(["int8"], ["none"], [8]))
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

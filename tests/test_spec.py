@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, Struct, Terminated
+from numba import njit
 
 import codec
 from codec.bitstream import level_streams, schema
+from codec.bitstream.block_streams import (
+    BLOCK_STREAMS,
+    STREAM_OF_FAMILY,
+    block_bytes,
+    pack_blocks,
+    symbol_limit,
+    unpack_blocks,
+    unpack_family,
+)
 from codec.bitstream.frames import compress, decompress
 from codec.bitstream.limits import Limits
 from codec.bitstream.lossless_streams import unpack_classes
 from codec.bitstream.motion_streams import pack_vectors
-from codec.bitstream.payloads import MAX_MAX_ERROR
+from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
 from codec.bitstream.queue_streams import (
     DIGITS_A_BYTE,
     NESTED,
@@ -35,17 +46,35 @@ from codec.coded import (
     CONTEXTS,
     MAX_CLASSES,
     WEIGHT_COUNTS,
+    WIENER_BLOCK,
+    CodedBlocks,
     LosslessResidual,
     MotionField,
     PlaneResidual,
     Quantiser,
     Queues,
     SequenceHeader,
+    WienerFilter,
 )
+from codec.dct import neighbours, symbols, tables
+from codec.dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
+from codec.dct.deblock import deblock
+from codec.dct.decode import decode_blocks
+from codec.dct.intra import is_across, predict_tile
+from codec.dct.wiener import apply_wiener
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import CATMULL_ROM_TAPS, Reference, compensate, sample_sixteenth_pel
 from codec.motion.half_planes import QUARTERS
-from codec.picture.planes import ChromaSiting, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
+from codec.picture.colour import to_array
+from codec.picture.planes import (
+    ChromaSiting,
+    Colour,
+    ColourMatrix,
+    ColourRange,
+    Picture,
+    PictureFormat,
+    SampleFormat,
+)
 from codec.residual import lossless
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
@@ -77,7 +106,7 @@ def declared_type(subcon) -> str:
         return f"{declared_type(count.subcon)} count, then {name_of(items.subcon)} each"
     if isinstance(subcon, Array):
         item = declared_type if isinstance(subcon.subcon, FormatField) else name_of
-        return f"{item(subcon.subcon)} for each plane"
+        return f"{item(subcon.subcon)} {'twice' if 'qps' in str(subcon.count) else 'for each plane'}"
     if subcon is GreedyBytes:
         return "rest of the payload"
     raise AssertionError(f"the spec has no words for {subcon!r}")
@@ -408,6 +437,410 @@ def test_the_example_of_prediction_from_neighbours_holds():
     residuals, samples = (np.array(numbers(part)).reshape(2, 2) for part in example("neighbours").split("->"))
     levels = PlaneResidual(ResidualCoder.INT8, Quantiser(256), residuals.astype(np.int8))
     assert add_residual(levels, None).tolist() == samples.tolist()
+
+
+# ------------------------------------------------------------------------- dct
+
+
+def test_what_dct_adds_to_headers_is_that_of_the_spec():
+    ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
+    assert ranges["coded_format"] == f"0…{max(SampleFormat)}"
+    assert ranges["qps"] == f"0…{MAX_QP}"
+    assert "with one exception: rgb by dct is coded as 2 yuv420 or 4 yuv444" in SPEC
+    for sample_format in SampleFormat:
+        assert coded_formats(sample_format, False) == (sample_format,)
+        expected = (2, 4) if sample_format is SampleFormat.RGB else (sample_format,)
+        assert coded_formats(sample_format, True) == expected
+
+
+def spans(marker: str) -> list[tuple[int, int, str]]:
+    """The rows of a table whose first column says from where to where."""
+    rows = [(*numbers(row[0]), row[1]) for row in rows_after(marker)]
+    return [(first, last, rest.replace("−", "-")) for first, last, rest in rows]
+
+
+def listed(marker: str, first: int) -> list[int]:
+    """A table of numbers in order, some in each row, counted from ``first`` on."""
+    found: list[int] = []
+    for low, high, rest in spans(marker):
+        assert low == first + len(found)
+        found += numbers(rest)
+        assert high == first + len(found) - 1
+    return found
+
+
+def test_families_of_contexts_are_those_of_the_spec():
+    names = ("nodes", "masks", "modes", "vectors", "escapes", "levels")
+    expected = []
+    for name, first, end, stream in zip(
+        names, (0, *symbols.FAMILIES), symbols.FAMILIES, STREAM_OF_FAMILY, strict=False
+    ):
+        expected.append([name, f"{first}…{end - 1}", BLOCK_STREAMS[stream].name])
+    assert rows_after("families") == expected
+    assert f"a *context* 0…{symbols.CONTEXTS - 1}" in SPEC
+
+
+def test_contexts_are_those_of_the_spec():
+    places = ("NODES", "MASKS", "PAIRS", "MODES_AT", "VECTORS", "ESCAPES", "LEVELS", "CONTEXTS")
+    starts = [getattr(symbols, name) for name in places]
+    written = [(int(row[0]), int(row[1])) for row in rows_after("contexts")]
+    assert written == [(first, end - first) for first, end in pairwise(starts)]
+    formulas = [row[3] for row in rows_after("contexts")]
+    assert formulas[-2].startswith("68 + 4 · chroma + min(band(position), 3)")
+    assert formulas[-1].startswith("76 + 3 · (6 · (4 · (m − 2) + 2 · chroma + intra) + band(position)) + past")
+    escape, level = run_contexts()
+    for m in range(2, 6):
+        for chroma in range(2):
+            for position in range(4**m):
+                band = sum(start <= position for start in (1, 3, 6, 10, 21))
+                assert escape(chroma, position) == 68 + 4 * chroma + min(band, 3)
+                for intra, past in ((0, 0), (0, 2), (1, 1)):
+                    expected = 76 + 3 * (6 * (4 * (m - 2) + 2 * chroma + intra) + band) + past
+                    assert level(m, chroma, intra, position, past) == expected
+
+
+def run_contexts():
+    """Contexts of escapes and of levels, which only kernels can call."""
+    escape_context, level_context = symbols.escape_context, symbols.level_context
+
+    @njit
+    def escape(chroma, position):
+        return escape_context(chroma, position)
+
+    @njit
+    def level(m, chroma, intra, position, past):
+        return level_context(m, chroma, intra, position, past)
+
+    return escape, level
+
+
+def test_numbers_of_the_walk_are_those_of_the_spec():
+    assert f"if s < {symbols.DIRECT}: return s" in SPEC
+    assert f"(0…{symbols.MAX_BUCKETS - 1}, else BitstreamError)" in SPEC
+    assert f"s = {symbols.SPLIT}   " in SPEC
+    assert f"t = (s − {symbols.FIRST_CODED}) >> 4" in SPEC
+    assert f"if t = {symbols.KIND_INTER}: kind = INTER" in SPEC
+    assert f"if t = {symbols.KIND_INTRA}: kind = INTRA" in SPEC
+    assert f"until s ≥ {symbols.LAST}" in SPEC
+    assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
+    assert f"the symbol of a mode is above {neighbours.MODES + 1}." in SPEC
+    assert f"but for merge = {neighbours.AVERAGED}, where it is the mean of two" in SPEC
+    assert f"a bit for each square of {WIENER_BLOCK} × {WIENER_BLOCK} samples of luma" in SPEC
+    assert f"− c, −{tables.WIENER_CLIP}, {tables.WIENER_CLIP})" in SPEC
+
+
+def test_runs_of_zeros_are_those_of_the_spec():
+    (first, last, _), (from_bucket, to_bucket, formula) = spans("runs")
+    assert formula == "24 + 8 · (2 ** (k - 24) - 1)"
+    assert [row[2] for row in rows_after("runs")] == ["0", "k − 21"]
+    expected = [(k, 0) for k in range(first, last + 1)]
+    expected += [(24 + 8 * (2 ** (k - 24) - 1), k - 21) for k in range(from_bucket, to_bucket + 1)]
+    assert list(zip(tables.RUN_BASES.tolist(), tables.RUN_BITS.tolist(), strict=True)) == expected
+    assert "how many of 1, 3, 6, 10, 21 are not above position" in SPEC
+    assert tables.BAND_STARTS == (0, 1, 3, 6, 10, 21)
+
+
+def test_transforms_are_those_of_the_spec():
+    cosines = listed("cosines", 1)
+
+    def k_of(a: int) -> int:
+        a = min(a % 128, 128 - a % 128)
+        return cosines[a - 1] if a < 32 else -cosines[63 - a]
+
+    for number, side in enumerate(tables.SIZES):
+        for k in range(side):
+            expected = [64 if k == 0 else k_of((2 * j + 1) * k * 32 // side) for j in range(side)]
+            assert tables.TRANSFORM[number, k, :side].tolist() == expected
+    written = [numbers(row) for row in example("matrix").split("/")]
+    assert tables.TRANSFORM[0, :4, :4].tolist() == written
+
+
+def test_no_number_of_a_transform_is_near_a_half():
+    exact = 64 * np.sqrt(2) * np.cos(np.pi * np.arange(1, 32) / 64)
+    assert "no value is nearer than 0.008 to a half" in SPEC
+    assert np.abs(exact - np.floor(exact) - 0.5).min() > 0.008
+
+
+def test_sums_of_a_transform_keep_to_the_bounds_of_the_spec():
+    bound = int(np.abs(tables.TRANSFORM).sum(axis=1).max())
+    assert f"The sums of |T| over a column are at most {bound}," in SPEC
+    halfway = (bound * 32768 + 64) >> 7
+    assert halfway < 2**19
+    assert halfway * bound + 2048 < 2**30
+
+
+def test_scans_are_those_of_the_spec():
+    flat = numbers(example("scan"))
+    begin = [32 * row + column for row, column in zip(flat[::2], flat[1::2], strict=True)]
+    assert tables.SCANS[0, : len(begin)].tolist() == begin
+    for number, side in enumerate(tables.SIZES):
+        expected = []
+        for total in range(2 * side - 1):
+            diagonal = [(row, total - row) for row in range(side) if 0 <= total - row < side]
+            expected += diagonal if total & 1 else diagonal[::-1]
+        assert tables.SCANS[number, : side * side].tolist() == [32 * row + column for row, column in expected]
+
+
+def test_tables_of_dct_are_those_of_the_spec():
+    assert tables.SCALES.tolist() == listed("scales", 0)
+    assert tables.ANGLES[2:].tolist() == listed("angles", 2)
+    assert tables.TC.tolist() == listed("tc", 0)
+    assert rows_after("beta") == [["0…15", "0"], ["16…28", "qp − 10"], ["29…51", "2 · qp − 38"]]
+    assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
+    places = listed_pairs("wiener places")
+    assert tables.WIENER_PLACES.tolist() == places
+    for marker, taps in (("quarter taps", tables.LUMA_TAPS), ("eighth taps", tables.CHROMA_TAPS)):
+        written = [numbers(" ".join(row).replace("−", "-")) for row in rows_after(marker)]
+        assert written == [[phase, *row] for phase, row in enumerate(taps.tolist())]
+        assert set(taps.sum(axis=1).tolist()) == {64}
+
+
+def listed_pairs(marker: str) -> list[list[int]]:
+    """Pairs of numbers in order, some in each row."""
+    flat = [number for _, _, rest in spans(marker) for number in numbers(rest)]
+    return [[first, second] for first, second in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def test_sums_of_eight_taps_keep_to_the_bounds_of_the_spec():
+    lows, highs = np.minimum(tables.LUMA_TAPS, 0), np.maximum(tables.LUMA_TAPS, 0)
+    assert "is in −6120…22440, 16 bits" in SPEC
+    assert (255 * lows.sum(axis=1).min(), 255 * highs.sum(axis=1).max()) == (-6120, 22440)
+    assert 22440 * np.abs(tables.LUMA_TAPS).sum(axis=1).max() < 2**22
+
+
+def test_the_example_of_the_order_of_places_holds():
+    assert tables.MORTON[:2].ravel().tolist() == numbers(example("order"))
+
+
+GRAY_8 = PictureFormat(8, 8, SampleFormat.GRAY)
+
+
+def leaf_of(kind: int, mask: int, *, merge: int = 0, quartered: int = 0, modes: int = 0, log2: int = 3) -> list[int]:
+    """A leaf at the upper left, of luma alone."""
+    return [log2, kind, merge, quartered, mask, 0, 0, modes, 0, 0, 0, 0]
+
+
+def blocks_of(leaf: list[int], qp: int, positions: list[int], levels: list[int]) -> CodedBlocks:
+    """A picture of one leaf with one block that has levels, or none."""
+    counts = np.array([len(levels)] if levels else [], np.uint16)
+    leaves = np.array([leaf], np.int32)
+    assert leaves.shape[1] == LEAF_FIELDS
+    return CodedBlocks(qp, qp, leaves, counts, np.array(positions, np.uint16), np.array(levels, np.int16), None)
+
+
+def walk_example() -> tuple[CodedBlocks, list[list[str]]]:
+    """The picture of the example, and the rows of its table."""
+    (found,) = re.findall(r"<!-- (example: walk .*) -->", SPEC)
+    flat = numbers(found.replace("−", "-"))
+    return blocks_of(leaf_of(MERGE, 1), 0, flat[1::2], flat[::2]), rows_after(found)
+
+
+def test_the_example_of_a_walk_holds():
+    blocks, rows = walk_example()
+    contexts, found, bits = symbols.write_blocks(blocks, shape_of(GRAY_8), True)
+    assert [[row[1], row[2]] for row in rows if row[1]] == [
+        [str(context), str(symbol)] for context, symbol in zip(contexts, found, strict=True)
+    ]
+    assert "".join(row[3] for row in rows) == "".join(map(str, bits))
+
+
+def test_the_example_of_block_streams_holds():
+    blocks, _ = walk_example()
+    nodes, levels, bits = (bytes.fromhex(part) for part in example("block streams").split("|"))
+    streams = {StreamId.BLOCK_NODES: nodes, StreamId.BLOCK_LEVELS: levels, StreamId.BLOCK_BITS: bits}
+    header = header_of(GRAY_8, ResidualCoder.DCT)
+    assert pack_blocks(header, [(1, blocks)]) == streams
+    (back,) = unpack_blocks(header, [1], [(0, 0)], streams)
+    assert (back.positions.tolist(), back.levels.tolist()) == (blocks.positions.tolist(), blocks.levels.tolist())
+
+
+def test_the_example_of_a_family_holds():
+    data, written = example("family").split("->")
+    cursor = Cursor(bytes.fromhex(data.replace(" ", "")))
+    family = unpack_family(cursor, 4, 100)
+    cursor.end()
+    expected = [numbers(part) for part in written.split(",")]
+    assert [family.stream_of.tolist(), *(track.tolist() for track in family.symbols)] == expected
+
+
+def test_the_example_of_numbers_holds():
+    """As differences of a vector, of which odd numbers stand for those above 0."""
+    for case in example("number").split(","):
+        number, coded = case.split("->")
+        value = int(number)
+        symbol, *expected = coded.split()
+        leaf = leaf_of(INTER, 0)
+        leaf[8] = (value + 1) // 2 if value & 1 else -value // 2
+        contexts, found, bits = symbols.write_blocks(blocks_of(leaf, 0, [], []), shape_of(GRAY_8), True)
+        assert (contexts[1], found[1]) == (64, int(symbol))
+        assert "".join(map(str, bits)) == "".join(expected)
+
+
+def test_sizes_of_a_run_of_dct_are_those_of_the_spec():
+    assert "at most 24 for each cell and two for each sample" in SPEC
+    header = header_of(PictureFormat(17, 9, SampleFormat.YUV420), ResidualCoder.DCT)
+    assert symbol_limit(header) == 24 * 3 * 2 + 2 * (24 * 16 + 2 * 12 * 8)
+    assert "88 bytes for each cell of 8 × 8 and six for each sample" in SPEC
+    assert block_bytes(header) == 88 * 3 * 2 + 6 * (24 * 16 + 2 * 12 * 8)
+
+
+def test_the_examples_of_candidates_hold():
+    merge_candidates = neighbours.merge_candidates
+
+    @njit
+    def run_candidates(cells, before, row, column, log2, found):
+        return merge_candidates(cells, before, row, column, log2, found)
+
+    examples = re.findall(r"<!-- example: candidates left (.*) above (.*) before (.*) -> (.*) -->", SPEC)
+    assert len(examples) == 2
+    for left, above, before, candidates in examples:
+        row = 0 if above == "none" else 1
+        cells = np.zeros((2, 2, neighbours.CELL_FIELDS), np.int32)
+        cells[:, :, neighbours.CELL_KIND] = INTRA
+        for there, vector in (((row, 0), left), ((0, 1), above)):
+            if vector != "none":
+                cells[there][neighbours.CELL_KIND] = INTER
+                cells[there][[neighbours.CELL_DY, neighbours.CELL_DX]] = numbers(vector)
+        found = np.zeros((5, 2), np.int32)
+        count = run_candidates(cells, np.tile(np.array(numbers(before), np.int32), (2, 2, 1)), row, 1, 3, found)
+        assert found[:count].tolist() == [numbers(candidate) for candidate in candidates.split(",")]
+
+
+def test_the_example_of_a_direction_holds():
+    @njit
+    def run_direction(edge, mode, side, line, tile):
+        predict_tile(edge, edge, mode, side, False, line, tile)
+        return is_across(mode)
+
+    setting, rows = example("direction").split("->")
+    mode, *edge = numbers(setting)
+    tile = np.zeros((32, 32), np.uint8)
+    assert not run_direction(np.array(edge, np.int32), mode, 4, np.zeros(160, np.int32), tile)
+    first, last = (numbers(row) for row in rows.split(","))
+    assert (tile[0, :4].tolist(), tile[3, :4].tolist()) == (first, last)
+
+
+def moved_blocks(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
+    """The planes of a picture of 8 × 8 samples, moved by one vector of a leaf."""
+    leaf = leaf_of(INTER, 0)
+    leaf[8:10] = dy, dx
+    nowhere = np.zeros((1, 1, 2), np.int32)
+    decoded, vectors = decode_blocks(blocks_of(leaf, 0, [], []), Reference(picture), nowhere, picture.format, 4096)
+    assert vectors.tolist() == [[[dy, dx]]]
+    return [plane.tolist() for plane in decoded.planes]
+
+
+def test_the_example_of_moved_blocks_holds():
+    luma, chroma = example("blocks moved").split(", chroma")
+    *row, half, quarter = (numbers(part) for part in re.split("at|->", luma))
+    (samples, steps), expected = (row[0], half), quarter
+    picture = Picture.from_array(np.tile(np.array(samples, np.uint8), (8, 1)))
+    assert [moved_blocks(picture, 0, dx)[0][0][3] for dx in steps] == expected
+    samples, (step,), expected = (numbers(part) for part in re.split("at|->", chroma))
+    plane = np.tile(np.array(samples, np.uint8), (4, 1))
+    yuv = Picture(PictureFormat(8, 8, SampleFormat.YUV420), (np.zeros((8, 8), np.uint8), plane, plane))
+    assert [moved_blocks(yuv, 0, step)[1][0][1]] == expected
+
+
+def test_the_example_of_a_transform_holds():
+    setting, expected = (numbers(part) for part in example("transform").split("->"))
+    qp, *levels = setting
+    dc = 1 + (1 << 6) + (1 << 12) + (1 << 18)
+    leaf = leaf_of(INTRA, 1, quartered=1, modes=dc)
+    picture, _ = decode_blocks(blocks_of(leaf, qp, [0, 1], levels), None, None, GRAY_8, 0)
+    assert picture.planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
+
+
+def test_the_examples_of_deblocking_hold():
+    examples = re.findall(r"<!-- example: edge (\d+): (\d+) (\d+) -> (.*) -->", SPEC)
+    assert len(examples) == 2
+    for qp, left, right, row in examples:
+        cells = np.zeros((1, 2, neighbours.CELL_FIELDS), np.int32)
+        cells[:, :, neighbours.CELL_LOG2], cells[:, :, neighbours.CELL_KIND] = 3, INTRA
+        sheet = np.repeat(np.array([int(left), int(right)] * 8, np.uint8), 8)
+        deblock(sheet, cells, Shape(8, 16, 1, 0, 0), int(qp), int(qp))
+        assert sheet.reshape(8, 16)[:, 4:12].tolist() == [numbers(row)] * 8
+
+
+def test_the_example_of_the_filter_of_luma_holds():
+    (tap,), samples, expected = (numbers(part) for part in re.split(":|->", example("wiener")))
+    taps = np.zeros(12, np.int8)
+    taps[0] = tap
+    filtered = apply_wiener(np.array([samples], np.uint8), WienerFilter(taps, np.ones((1, 1), np.uint8)))
+    assert [int(filtered[0, 1])] == expected
+
+
+def test_the_example_of_rgb_holds():
+    yuv, rgb = (numbers(part) for part in example("rgb").split("->"))
+    colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
+    planes = tuple(np.full((1, 1), sample, np.uint8) for sample in yuv)
+    assert to_array(Picture(PictureFormat(1, 1, SampleFormat.YUV444, colour), planes)).tolist() == [[rgb]]
+    header = header_of(PictureFormat(1, 1, SampleFormat.RGB), ResidualCoder.DCT)
+    assert SequenceHeader(**{**vars(header), "coded": SampleFormat.YUV444}).coded_format.colour == colour
+
+
+def tape_of(*pairs: tuple[int, int], bits: str = "") -> symbols.Tape:
+    """A tape on which every context has its own track."""
+    tracks = [[symbol for context, symbol in pairs if context == number] for number in range(symbols.CONTEXTS)]
+    ends = np.cumsum([len(track) for track in tracks])
+    return symbols.Tape(
+        np.array([0, 0, len(bits), 0], np.int64),
+        np.array([symbol for track in tracks for symbol in track] + [0], np.uint8),
+        np.zeros(0, np.uint16),
+        np.array([int(bit) for bit in bits], np.uint8),
+        np.arange(symbols.CONTEXTS),
+        np.concatenate([[0], ends[:-1]]),
+        ends,
+    )
+
+
+I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one cell
+
+
+LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, which fourteen bits say
+
+
+@pytest.mark.parametrize(
+    ("is_p", "tape", "message"),
+    [
+        pytest.param(1, tape_of((P_NODE, 101)), "no meaning", id="a node above 100"),
+        pytest.param(1, tape_of((P_NODE, 4)), "no meaning", id="a cell that is split"),
+        pytest.param(0, tape_of((I_NODE, 0)), "no meaning", id="SKIP in an I picture"),
+        pytest.param(0, tape_of((I_NODE, 5)), "no meaning", id="MERGE in an I picture"),
+        pytest.param(0, tape_of((I_NODE, 69), (64, 0), (65, 0)), "no meaning", id="INTER in an I picture"),
+        pytest.param(1, tape_of((P_NODE, 7)), "no meaning", id="a plane that there is not"),
+        pytest.param(1, tape_of((P_NODE, 14), (58, 0)), "no meaning", id="an empty mask"),
+        pytest.param(1, tape_of((P_NODE, 14), (58, 16)), "no meaning", id="a mask of five blocks"),
+        pytest.param(0, tape_of((I_NODE, 85), (63, 37)), "no meaning", id="mode 35"),
+        pytest.param(1, tape_of((P_NODE, 69), (64, 52), (65, 0), bits="0" * 16), "no meaning", id="bucket 12"),
+        pytest.param(1, tape_of(*LARGE, bits=f"{32764 - 16408:014b}0"), "no meaning", id="a level of 32768"),
+        pytest.param(1, tape_of((P_NODE, 6), (148, 128 + 4 * 26), bits="11110"), "more levels", id="too long a run"),
+        pytest.param(1, tape_of((P_NODE, 6), (148, 4 * 26), bits="01111"), "more levels", id="a last one without end"),
+        pytest.param(1, tape_of((P_NODE, 6), (148, 128)), "bits ends", id="no bits"),
+        pytest.param(1, tape_of(), "symbols ends", id="no symbols"),
+    ],
+)
+def test_symbols_without_a_meaning_are_refused(is_p, tape, message):
+    with pytest.raises(codec.BitstreamError, match=message):
+        symbols.read_blocks(tape, shape_of(GRAY_8), bool(is_p))
+
+
+def test_the_largest_level_and_the_last_place_are_not_refused():
+    large = symbols.read_blocks(tape_of(*LARGE, bits=f"{32763 - 16408:014b}0"), shape_of(GRAY_8), True)
+    assert large.levels.tolist() == [tables.MAX_LEVEL]
+    last = symbols.read_blocks(tape_of((P_NODE, 6), (148, 128 + 4 * 26), bits="011111"), shape_of(GRAY_8), True)
+    assert (last.positions.tolist(), last.levels.tolist()) == ([63], [-1])
+
+
+def test_symbols_and_bits_that_are_left_over_are_refused():
+    header = header_of(GRAY_8, ResidualCoder.DCT)
+    nodes, nothing = StreamId.BLOCK_NODES, b"\0"
+    one, two = b"\1\1\1\0" + nothing, b"\1\2\1\0" + nothing
+    (skipped,) = unpack_blocks(header, [1], [(0, 0)], {nodes: one, StreamId.BLOCK_BITS: b""})
+    assert skipped.leaves[:, 1].tolist() == [SKIP]
+    for streams in ({nodes: two}, {nodes: one, StreamId.BLOCK_BITS: nothing}, {nodes: one + nothing}):
+        with pytest.raises(codec.BitstreamError):
+            unpack_blocks(header, [1], [(0, 0)], streams)
 
 
 def test_the_hexdump_is_the_smallest_file_and_decodes(tmp_path):

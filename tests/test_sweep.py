@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 import codec
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.measure import sweep as sweep_module
+from codec.measure.cache import SweepCache
 from codec.measure.metrics import ErrorSums, PictureError, compare_sequences
 from codec.measure.points import CSV_COLUMNS, Clip, Point, points_as_json, write_csv, write_json
 from codec.measure.sweep import default_settings, load_clip, sweep
@@ -25,7 +27,20 @@ from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
 
 POINT_KEYS = {
-    *("residual", "motion", "step", "gop", "block", "search", "run", "pictures", "source_bytes", "file_bytes"),
+    *(
+        "codec",
+        "residual",
+        "motion",
+        "dial",
+        "step",
+        "gop",
+        "block",
+        "search",
+        "run",
+        "pictures",
+        "source_bytes",
+        "file_bytes",
+    ),
     *("ratio", "bits_per_pixel", "bytes", "exact", "identical", "mse", "psnr", "snr", "max_error", "psnr_yuv"),
     *("ssim", "planes", "encode_seconds", "decode_seconds"),
 }
@@ -50,6 +65,7 @@ def test_nearly_lossless_files_may_differ(clip):
 def test_defaults_are_every_residual_with_every_motion():
     chosen = default_settings()
     expected = {(residual, motion) for residual in ResidualCoder for motion in MotionModel}
+    expected -= {(ResidualCoder.DCT, MotionModel.MESH)}
     assert {(settings.residual, settings.motion) for settings in chosen} == expected
     assert len(set(chosen)) == len(chosen)
     assert all((settings.step is not None) == settings.residual_coder.has_step for settings in chosen)
@@ -164,8 +180,8 @@ def test_clip_that_does_not_fit_in_memory_is_refused(monkeypatch):
 
 def test_json_has_the_documented_keys(points, clip):
     values = points_as_json(points, clip, 2)
-    assert list(values) == ["schema", "schema_version", "mvz", "source", "jobs", "points"]
-    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 2, codec.__version__)
+    assert list(values) == ["schema", "schema_version", "mvz", "source", "jobs", "points", "peers", "bd_rates"]
+    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 3, codec.__version__)
     assert values["source"] == {
         "label": "scene",
         "width": 32,
@@ -221,7 +237,7 @@ def test_existing_files_are_replaced_only_by_force(points, tmp_path):
             write(points, path)
     assert path.read_text() == "mine"
     write_csv(points, path, force=True)
-    assert path.read_text().startswith("residual,motion,step,")
+    assert path.read_text().startswith("codec,residual,motion,dial,")
 
 
 def test_point_is_named_by_residual_step_and_motion():
@@ -230,3 +246,90 @@ def test_point_is_named_by_residual_step_and_motion():
 
     assert point("int8", "mesh", 4).label == "int8 step 4, mesh"
     assert point("lossless", "none").label == "lossless, none"
+
+
+def test_points_are_spread_over_a_dials_range():
+    steps = [settings.step for settings in default_settings(["int8"], ["block"], points=5)]
+    assert steps == [3, 6, 12, 24, 48]
+    assert [settings.step for settings in default_settings(["uint8"], ["none"], points=1)] == [3]
+    assert len(default_settings(["lossless"], ["none"], points=5)) == 1
+    with pytest.raises(ConfigError, match="at least 1 point"):
+        default_settings(points=0)
+
+
+def test_interrupted_sweep_goes_on_where_it_was(clip, tmp_path, monkeypatch):
+    chosen = default_settings(["lossless", "int8"], ["none"], [8, 16])
+
+    def interrupt(step):
+        if step.points_done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(clip, chosen, jobs=1, progress=interrupt, keep_picture=1, cache=SweepCache(tmp_path / "kept", clip, 1))
+    measured = []
+    measure_point = sweep_module.measure_point
+    monkeypatch.setattr(
+        sweep_module,
+        "measure_point",
+        lambda *arguments, **options: measured.append(arguments) or measure_point(*arguments, **options),
+    )
+    points = sweep(clip, chosen, jobs=1, keep_picture=1, cache=SweepCache(tmp_path / "kept", clip, 1))
+    again = [arguments[1] for arguments in measured if arguments[0] is clip]
+    assert not set(again) & set(chosen[:2])  # the third may have been under way, and be there too
+    assert [point.settings for point in points] == chosen
+    fresh = sweep(clip, chosen, jobs=1, keep_picture=1)
+    still = {"encode_seconds": 0, "decode_seconds": 0}
+    assert [point.as_dict() | still for point in points] == [point.as_dict() | still for point in fresh]
+    assert all(a.sample.same_samples(b.sample) for a, b in zip(points, fresh, strict=True))
+
+
+def test_cache_knows_only_its_own_clip_settings_and_whole_files(clip, points, tmp_path):
+    cache = SweepCache(tmp_path / "kept", clip, 1)
+    cache.put(points[0])
+    assert cache.get(points[0].settings) == points[0]
+    assert cache.get(points[1].settings) is None
+    other = replace(clip, pictures=clip.pictures[:2])
+    assert SweepCache(tmp_path / "kept", other, 1).get(points[0].settings) is None
+    assert SweepCache(tmp_path / "kept", clip, 0).get(points[0].settings) is None
+    for path in (tmp_path / "kept").iterdir():
+        path.write_bytes(path.read_bytes()[:-7])
+    assert cache.get(points[0].settings) is None
+    cache.clear()
+    assert not (tmp_path / "kept").exists()
+
+
+def test_schema_is_documented(points, clip):
+    text = (Path(__file__).parents[1] / "docs" / "sweep_schema.md").read_text("utf-8")
+    values = points_as_json(points, clip, 2)
+    told = {*values, *values["source"], *values["points"][0], *values["points"][0]["bytes"], "command", "version"}
+    told |= {"curve", "anchor", "change", "low_psnr", "high_psnr", "why_not", "dial_value"}
+    assert [name for name in sorted(told) if f"`{name}`" not in text] == []
+    assert f"`schema_version` is {values['schema_version']}" in text
+
+
+def test_coder_that_refuses_a_motion_is_measured_with_the_others(monkeypatch):
+    settings_at = sweep_module.settings_at
+
+    def refusing(coder, motion, values):
+        if (coder, motion) == (ResidualCoder.INT8, MotionModel.MESH):
+            raise ConfigError("int8 has no mesh today")
+        return settings_at(coder, motion, values)
+
+    monkeypatch.setattr(sweep_module, "settings_at", refusing)
+    chosen = default_settings(["lossless", "int8"], ["block", "mesh"], [8])
+    assert chosen == [Settings(), Settings(motion="mesh"), Settings("int8", step=8)]
+    with pytest.raises(ConfigError, match="no mesh today"):
+        default_settings(["int8"], ["mesh"])
+
+
+def test_curves_are_compared_by_psnr_yuv_where_there_is_one(clip):
+    luma, chroma = ErrorSums(400, 4000, 10**6, 9), ErrorSums(100, 100, 10**6, 3)
+
+    def point(planes):
+        return Point(Settings("int8", step=8), 1, 400, 600, 100, {}, PictureError(planes), 1, 1)
+
+    yuv, gray = point({"Y": luma, "U": chroma, "V": chroma}), point({"Y": luma})
+    assert yuv.quality == yuv.error.psnr_yuv != yuv.psnr
+    assert gray.quality == gray.psnr
+    partly_exact = point({"Y": luma, "U": ErrorSums(100, 0, 10**6, 0), "V": chroma})
+    assert partly_exact.quality == partly_exact.psnr

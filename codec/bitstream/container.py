@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -23,10 +23,10 @@ from codec.bitstream.payloads import (
     unpack_run,
 )
 from codec.coded import Run, SequenceHeader
-from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
+from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError, TruncatedError, UnsupportedError
 from codec.models import PictureType
 
-__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry"]
+__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry", "read_run"]
 
 _T = TypeVar("_T")
 
@@ -58,12 +58,51 @@ class RunEntry:
     picture_count: int
     starts_gop: bool
 
+    @property
+    def end(self) -> int:
+        """Number of the picture after the last."""
+        return self.first_picture + self.picture_count
+
 
 def packet_bytes(kind: bytes, payload: bytes) -> bytes:
     """A whole packet (spec 5.1); its CRC-32 covers kind, length and payload."""
     head: bytes = schema.PACKET_HEADER.build({"kind": kind, "length": len(payload)})
     checksum = zlib.crc32(payload, zlib.crc32(head))
     return head + payload + bytes(schema.CRC.build(checksum))
+
+
+def packet_of(data: bytes, path: str, offset: int) -> Packet:
+    """The packet that ``data`` is, which was read at ``offset``, its CRC-32 checked.
+
+    Raises:
+        ChecksumError: it is damaged.
+    """
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise ChecksumError("the packet does not have its CRC-32", path=path, offset=offset)
+    return Packet(data[:4], offset, data[8:-4])
+
+
+def checked(path: str, packet: Packet, unpack: Callable[[], _T]) -> _T:
+    """Run ``unpack``, and give its errors the place of ``packet``."""
+    try:
+        return unpack()
+    except BitstreamError as error:
+        raise error.located(path, packet.payload_offset) from error.__cause__
+
+
+def read_run(data: bytes, entry: RunEntry, header: SequenceHeader, path: str, limits: Limits) -> Run:
+    """The coded pictures of a whole packet, whose bytes were read where ``entry`` says; needs no file.
+
+    Raises:
+        BitstreamError: the packet is damaged, or not the one that ``entry`` describes.
+    """
+    packet = packet_of(data, path, entry.offset)
+    if packet.kind == schema.KIND_PICTURES:
+        run = checked(path, packet, lambda: unpack_run(header, packet.payload, limits))
+        starts_gop = run.pictures[0].type is PictureType.I
+        if RunEntry(entry.offset, run.first_picture, len(run.pictures), starts_gop) == entry:
+            return run
+    raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
 
 
 class ContainerWriter:
@@ -90,7 +129,7 @@ class ContainerWriter:
     @property
     def picture_count(self) -> int:
         """Pictures so far."""
-        return self._entries[-1].first_picture + self._entries[-1].picture_count if self._entries else 0
+        return self._entries[-1].end if self._entries else 0
 
     def write_run(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
         """Append the payload of `pack_run`, which must start with picture ``self.picture_count``."""
@@ -116,15 +155,18 @@ class ContainerReader:
 
     Raises:
         BitstreamError: the file is not an ``.mvz`` file, or its structure is damaged.
+        MediaError: it cannot be read, or has no end that could be looked for.
     """
 
-    def __init__(self, file: BinaryIO, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: IO[bytes], path: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._file = file
         self.path = path
         self.limits = limits
-        self.size = file.seek(0, 2)
-        file.seek(0)
-        signature = file.read(len(schema.SIGNATURE))
+        try:
+            self.size = file.seek(0, 2)
+        except OSError as error:  # a pipe
+            raise MediaError(f"{path}: cannot be read: {error.strerror or error}") from error
+        signature = self._read(0, len(schema.SIGNATURE))
         if signature != schema.SIGNATURE[: len(signature)] or not signature:
             raise BitstreamError("not an .mvz file: the signature is missing", path=path, offset=0)
         if len(signature) < len(schema.SIGNATURE):
@@ -133,15 +175,20 @@ class ContainerReader:
         if first.kind != schema.KIND_SEQUENCE:
             raise BitstreamError("the first packet is not the sequence header", path=path, offset=first.offset)
         self.header = self.checked(first, lambda: unpack_header(first.payload, limits))
-        after_header = first.offset + len(first.payload) + PACKET_OVERHEAD
-        self.metadata, self._first_run = self._read_metadata(after_header)
+        self.metadata: dict[str, str] = {}
+        self.runs: list[RunEntry] = []
+        self._find_runs(first.offset + len(first.payload) + PACKET_OVERHEAD)
+
+    def _find_runs(self, offset: int) -> None:
+        """Fill in metadata and runs from the packets behind the sequence header, which ends at ``offset``."""
+        self.metadata, self._first_run = self._read_metadata(offset)
         self.runs = self._from_index() or self._scan()
         self._check_runs()
 
     @property
     def picture_count(self) -> int:
         """Pictures in the file."""
-        return self.runs[-1].first_picture + self.runs[-1].picture_count if self.runs else 0
+        return self.runs[-1].end if self.runs else 0
 
     def read_packet(self, offset: int) -> Packet:
         """The packet at ``offset``, its CRC-32 checked.
@@ -150,21 +197,42 @@ class ContainerReader:
             TruncatedError: the file ends before the packet does.
             ChecksumError: the packet is damaged.
         """
-        kind, length = self._packet_header(offset)
-        body = self._file.read(length + 4)
-        payload, stored = body[:length], int.from_bytes(body[length:], "little")
-        head = kind + length.to_bytes(4, "little")
-        if zlib.crc32(payload, zlib.crc32(head)) != stored:
-            raise ChecksumError("the packet does not have its CRC-32", path=self.path, offset=offset)
-        return Packet(kind, offset, payload)
+        return packet_of(self.read_bytes(offset), self.path, offset)
+
+    def read_bytes(self, offset: int) -> bytes:
+        """All bytes of the packet at ``offset``, unchecked.
+
+        Raises:
+            TruncatedError: the file ends before the packet does.
+        """
+        _, length = self._packet_header(offset)
+        return self._read(offset, length + PACKET_OVERHEAD)
+
+    def _read(self, offset: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``offset``."""
+        try:
+            self._file.seek(offset)
+            return self._file.read(count)
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    def packets(self) -> Iterator[Packet]:
+        """Every packet of the file, in order, each CRC-32 checked, also where reading pictures does without.
+
+        Raises:
+            BitstreamError: a packet is damaged.
+        """
+        offset = len(schema.SIGNATURE)
+        while offset < self.size:
+            packet = self.read_packet(offset)
+            yield packet
+            offset += len(packet.payload) + PACKET_OVERHEAD
 
     def _packet_header(self, offset: int) -> tuple[bytes, int]:
         """Kind and payload length of the packet at ``offset``, which the file is long enough for."""
         if not 0 <= offset <= self.size - PACKET_OVERHEAD:
             raise TruncatedError("the file ends where a packet should be", path=self.path, offset=offset)
-        self._file.seek(offset)
-        head = self._file.read(8)
-        raw = schema.PACKET_HEADER.parse(head)
+        raw = schema.PACKET_HEADER.parse(self._read(offset, 8))
         if raw.length > self.size - offset - PACKET_OVERHEAD:
             rule = f"a packet of {raw.length} bytes where the file has {self.size - offset - PACKET_OVERHEAD}"
             raise TruncatedError(rule, path=self.path, offset=offset)
@@ -172,19 +240,7 @@ class ContainerReader:
 
     def read_run(self, entry: RunEntry) -> Run:
         """The coded pictures of one packet."""
-        packet = self.read_packet(entry.offset)
-        run = self.checked(packet, lambda: unpack_run(self.header, packet.payload, self.limits))
-        found = RunEntry(
-            entry.offset,
-            run.first_picture,
-            len(run.pictures),
-            run.pictures[0].type is PictureType.I,
-        )
-        if packet.kind != schema.KIND_PICTURES or found != entry:
-            raise BitstreamError(
-                "the packet is not the one that the index describes", path=self.path, offset=entry.offset
-            )
-        return run
+        return read_run(self.read_bytes(entry.offset), entry, self.header, self.path, self.limits)
 
     def parse_run(self, packet: Packet) -> Any:
         """The parsed fields of a picture packet, without decompressing its streams."""
@@ -192,10 +248,7 @@ class ContainerReader:
 
     def checked(self, packet: Packet, unpack: Callable[[], _T]) -> _T:
         """Run ``unpack``, and give its errors the place of ``packet``."""
-        try:
-            return unpack()
-        except BitstreamError as error:
-            raise error.located(self.path, packet.payload_offset) from error.__cause__
+        return checked(self.path, packet, unpack)
 
     def _from_index(self) -> list[RunEntry] | None:
         """The runs as the index lists them, or None where end or index is missing, damaged or does not fit.
@@ -261,9 +314,7 @@ class ContainerReader:
                 continue
             packet = self.read_packet(offset)
             if packet.kind == schema.KIND_PICTURES:
-                raw = self.parse_run(packet)
-                starts_gop = raw.pictures[0].references == 0
-                runs.append(RunEntry(offset, raw.first_picture, len(raw.pictures), starts_gop))
+                runs.append(self._entry_of(packet))
             elif packet.kind == schema.KIND_END:
                 self._check_end(packet, runs, next_offset)
                 return runs
@@ -271,9 +322,13 @@ class ContainerReader:
                 raise UnsupportedError(f"a critical packet of kind {packet.kind!r}", path=self.path, offset=offset)
             offset = next_offset
 
+    def _entry_of(self, packet: Packet) -> RunEntry:
+        raw = self.parse_run(packet)
+        return RunEntry(packet.offset, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
+
     def _check_end(self, packet: Packet, runs: list[RunEntry], next_offset: int) -> None:
         end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
-        count = runs[-1].first_picture + runs[-1].picture_count if runs else 0
+        count = runs[-1].end if runs else 0
         if end.picture_count != count:
             rule = f"the end declares {end.picture_count} pictures, the packets hold {count}"
             raise BitstreamError(rule, path=self.path, offset=packet.offset)

@@ -14,6 +14,7 @@ __all__ = [
     "byte_planes",
     "compress",
     "compress_digits",
+    "compress_symbols",
     "declared_size",
     "decompress",
     "decompress_digits",
@@ -105,6 +106,24 @@ def compress_digits(symbols: bytes) -> bytes:
         min_match=7,
         hash_log=6,
         window_log=17,
+        format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+        write_content_size=False,
+        write_checksum=False,
+        write_dict_id=False,
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(symbols)
+
+
+def compress_symbols(symbols: bytes) -> bytes:
+    """One zstd frame as `compress_digits` makes, with all the care that a stream of symbols is worth (spec 6.8)."""
+    parameters = zstandard.ZstdCompressionParameters(
+        strategy=zstandard.STRATEGY_BTULTRA2,
+        min_match=7,
+        window_log=17,
+        hash_log=12,
+        chain_log=12,
+        search_log=3,
+        target_length=999,
         format=zstandard.FORMAT_ZSTD1_MAGICLESS,
         write_content_size=False,
         write_checksum=False,

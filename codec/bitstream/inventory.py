@@ -29,6 +29,7 @@ class PictureEntry:
             packet's, estimated from the entropy of its symbols. Shares add up to the packet.
         estimated: whether ``bytes`` is such a share.
         steps: quantiser step of each plane in sample values; empty for coders without one.
+        qps: quantisers of luma and chroma of ``dct``; empty for other coders.
     """
 
     number: int
@@ -37,6 +38,7 @@ class PictureEntry:
     bytes: dict[str, float]
     estimated: bool
     steps: tuple[float, ...]
+    qps: tuple[int, ...] = ()
 
     @property
     def total_bytes(self) -> float:
@@ -120,6 +122,7 @@ class Inventory:
                     "bytes": picture.bytes,
                     "estimated": picture.estimated,
                     "steps": list(picture.steps),
+                    "qps": list(picture.qps),
                 }
                 for picture in self.pictures
             ],
@@ -168,6 +171,7 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
             {component: round(float(values[number]), 1) for component, values in per_picture.items()},
             count > 1,
             tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
+            tuple(raw.pictures[number].qps),
         )
         for number, picture in enumerate(headers)
     ]

@@ -18,6 +18,7 @@ from codec.bitstream.streams import PictureHeader, pack_streams, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
     MAX_CLASSES,
+    CodedBlocks,
     CodedPicture,
     LosslessResidual,
     Quantiser,
@@ -45,6 +46,7 @@ __all__ = [
 MAX_VECTOR_LIMIT = 4096
 MAX_GOP_LIMIT = 1024
 MAX_MAX_ERROR = 16
+MAX_QP = 51
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
 
 
@@ -86,6 +88,7 @@ def pack_header(header: SequenceHeader) -> bytes:
             "vector_limit": header.vector_limit_quarter_pel,
             "gop_limit": header.gop_limit,
             "max_error": header.max_error,
+            "coded_format": header.coded_format.sample_format,
         }
     )
     return payload
@@ -120,6 +123,9 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
         _member(planes.ChromaSiting, "chroma_siting", raw.chroma_siting),
     )
     sample_format = _member(planes.SampleFormat, "sample_format", raw.sample_format)
+    coded_format = _member(planes.SampleFormat, "coded_format", raw.coded_format)
+    if coded_format not in coded_formats(sample_format, raw.residual_coder == models.ResidualCoder.DCT):
+        raise BitstreamError(f"coded_format is {coded_format.label} of {sample_format.label}")
     return SequenceHeader(
         planes.PictureFormat(raw.width, raw.height, sample_format, colour),
         Fraction(raw.rate_numerator, raw.rate_denominator),
@@ -129,7 +135,15 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
         raw.vector_limit,
         raw.gop_limit,
         raw.max_error,
+        coded_format,
     )
+
+
+def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tuple[planes.SampleFormat, ...]:
+    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 8.6.11)."""
+    if transformed and sample_format is planes.SampleFormat.RGB:
+        return planes.SampleFormat.YUV420, planes.SampleFormat.YUV444
+    return (sample_format,)
 
 
 def pack_run(header: SequenceHeader, run: Run) -> bytes:
@@ -156,23 +170,26 @@ def pack_run(header: SequenceHeader, run: Run) -> bytes:
 
 def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
     """What a picture's header says about its planes, as the schema wants it."""
+    nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "class_counts": []}
+    if isinstance(picture.residual, CodedBlocks):
+        return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
     if isinstance(picture.residual, LosslessResidual):
-        return {"quantisers": [], "class_counts": [len(plane) for plane in picture.residual.weight_differences]}
+        return nothing | {"class_counts": [len(plane) for plane in picture.residual.weight_differences]}
     quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
-    return {
-        "quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers],
-        "class_counts": [],
-    }
+    return nothing | {"quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers]}
 
 
 def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
+    if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
+        _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
-    _in_range("picture_count", len(raw.pictures), 1, header.gop_limit)
     for number, picture in enumerate(raw.pictures):
         _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
         if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")
+        for qp in picture.qps:
+            _in_range("qps", qp, 0, MAX_QP)
         for count in picture.class_counts:
             _in_range("class_counts", count, 0, MAX_CLASSES)
         for quantiser in picture.quantisers:
@@ -209,6 +226,7 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
             picture.references,
             tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
             tuple(picture.class_counts),
+            tuple(picture.qps),
         )
         for picture in raw.pictures
     ]
@@ -281,6 +299,7 @@ def _planes_with(header: SequenceHeader) -> dict[str, int]:
     return {
         "quantised_planes": planes if header.residual.has_step else 0,
         "weighted_planes": planes if weighted else 0,
+        "qps": 2 if header.residual is models.ResidualCoder.DCT else 0,
     }
 
 

@@ -82,7 +82,7 @@ class Cursor:
         """
         taken = self._data[self.place : self.place + count]
         if len(taken) < count:
-            raise BitstreamError("the queues end inside a part")
+            raise BitstreamError("a stream ends inside a part")
         self.place += count
         return taken
 
@@ -94,7 +94,7 @@ class Cursor:
             value |= (byte & 127) << 7 * group
             if byte < 128:
                 return value
-        raise BitstreamError(f"a number of more than {MAX_VARINT_BYTES} bytes in the queues")
+        raise BitstreamError(f"a number of more than {MAX_VARINT_BYTES} bytes in a stream")
 
     def part(self, size: int) -> Bytes:
         """The ``size`` bytes of a part."""
@@ -107,7 +107,7 @@ class Cursor:
     def end(self) -> None:
         """Hold that nothing is left."""
         if self.place < len(self._data):
-            raise BitstreamError(f"{len(self._data) - self.place} bytes after the last queue")
+            raise BitstreamError(f"{len(self._data) - self.place} bytes after the last part")
 
 
 def unpack_sizes(cursor: Cursor, pictures: int, samples: int) -> npt.NDArray[np.int64]:

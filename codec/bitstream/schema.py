@@ -9,7 +9,6 @@ from __future__ import annotations
 from construct import (
     Array,
     Bytes,
-    Const,
     GreedyBytes,
     Int8ul,
     Int16ul,
@@ -41,7 +40,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 5)
+VERSION = (0, 6)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -71,7 +70,7 @@ SEQUENCE_HEADER = Struct(
     "vector_limit" / Int16ul,
     "gop_limit" / Int16ul,
     "max_error" / Int8ul,
-    "reserved" / Const(b"\0"),
+    "coded_format" / Int8ul,
     Terminated,
 )
 
@@ -80,6 +79,7 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
     "checksum" / Int32ul,
+    "qps" / Array(this._params.qps, Int8ul),
     "quantisers" / Array(this._params.quantised_planes, QUANTISER),
     "class_counts" / Array(this._params.weighted_planes, Int8ul),
 )

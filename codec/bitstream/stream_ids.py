@@ -17,6 +17,12 @@ class StreamId(enum.IntEnum):
     WEIGHTS = 4
     CLASSES = 5
     QUEUES = 6
+    BLOCK_NODES = 8
+    BLOCK_MODES = 9
+    BLOCK_VECTORS = 10
+    BLOCK_LEVELS = 11
+    BLOCK_BITS = 12
+    FILTERS = 13
     RESIDUAL_0 = 16
     RESIDUAL_1 = 17
     RESIDUAL_2 = 18
@@ -33,6 +39,12 @@ COMPONENT_OF = {
     StreamId.WEIGHTS: "weights",
     StreamId.CLASSES: "weights",
     StreamId.QUEUES: "residual",
+    StreamId.BLOCK_NODES: "modes",
+    StreamId.BLOCK_MODES: "modes",
+    StreamId.BLOCK_VECTORS: "motion",
+    StreamId.BLOCK_LEVELS: "residual",
+    StreamId.BLOCK_BITS: "residual",
+    StreamId.FILTERS: "weights",
     StreamId.RESIDUAL_0: "residual",
     StreamId.RESIDUAL_1: "residual",
     StreamId.RESIDUAL_2: "residual",

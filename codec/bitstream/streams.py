@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.block_streams import BLOCK_STREAMS, block_bits, block_bytes, pack_blocks, unpack_blocks
 from codec.bitstream.frames import compress, declared_size, decompress
 from codec.bitstream.level_streams import RESIDUALS, pack_levels, unpack_levels
 from codec.bitstream.limits import Limits
@@ -20,6 +21,7 @@ from codec.bitstream.symbols import zigzag
 from codec.coded import (
     LEVEL_DTYPES,
     WEIGHT_COUNTS,
+    CodedBlocks,
     CodedPicture,
     LosslessResidual,
     PlaneResidual,
@@ -48,11 +50,13 @@ class PictureHeader(NamedTuple):
         references: pictures that it is predicted from, 0…2.
         quantisers: of each plane.
         class_counts: sets of weights of each plane; empty but for the lossless coder.
+        qps: quantisers of luma and of chroma; empty but for ``dct``.
     """
 
     references: int
     quantisers: tuple[Quantiser, ...]
     class_counts: tuple[int, ...]
+    qps: tuple[int, ...] = ()
 
 
 def pack_streams(
@@ -64,6 +68,9 @@ def pack_streams(
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
     streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     residuals = [picture.residual for picture in pictures]
+    blocks = [(p.references, p.residual) for p in pictures if isinstance(p.residual, CodedBlocks)]
+    if blocks:
+        return streams | pack_blocks(header, blocks)
     lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if lossless:
         return streams | pack_lossless(lossless)
@@ -81,10 +88,14 @@ def unpack_streams(
     """
     check_streams(header, pictures, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
-    fields = iter(unpack_fields(header, predicted_count(pictures), streams))
-    residuals: list[LosslessResidual] | list[tuple[PlaneResidual, ...]]
-    if header.residual is ResidualCoder.LOSSLESS:
-        references, class_counts = [p.references for p in pictures], [p.class_counts for p in pictures]
+    predicted = 0 if header.residual is ResidualCoder.DCT else predicted_count(pictures)
+    fields = iter(unpack_fields(header, predicted, streams))
+    residuals: list[LosslessResidual] | list[CodedBlocks] | list[tuple[PlaneResidual, ...]]
+    references = [picture.references for picture in pictures]
+    if header.residual is ResidualCoder.DCT:
+        residuals = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    elif header.residual is ResidualCoder.LOSSLESS:
+        class_counts = [p.class_counts for p in pictures]
         residuals = unpack_lossless(header, references, class_counts, streams)
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
@@ -136,7 +147,9 @@ def check_streams(
     optional = {StreamId.NAMES}
     implied = []
     predicted = predicted_count(pictures)
-    if predicted and header.motion is not MotionModel.NONE:
+    if header.residual is ResidualCoder.DCT:
+        optional |= {*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.FILTERS}
+    elif predicted and header.motion is not MotionModel.NONE:
         implied.append(StreamId.VECTOR_FLAGS)
         optional.add(StreamId.VECTOR_VALUES)
         if header.motion is MotionModel.MESH:
@@ -144,7 +157,7 @@ def check_streams(
     if header.residual is ResidualCoder.LOSSLESS:
         implied += [StreamId.CLASSES, StreamId.QUEUES]
         optional.add(StreamId.WEIGHTS)
-    else:
+    elif header.residual is not ResidualCoder.DCT:
         implied += RESIDUALS[: len(header.format.plane_shapes)]
     found = sorted(stream for stream in streams if stream not in optional)
     if found != implied:
@@ -157,6 +170,8 @@ def check_streams(
 
 def run_bytes(header: SequenceHeader, pictures: int, predicted: int) -> int:
     """What levels or queues, vectors and modes of a run take at most once they are decompressed (spec 10)."""
+    if header.residual is ResidualCoder.DCT:
+        return pictures * block_bytes(header)
     motion = 4 * math.prod(header.grid_shape)
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
@@ -171,6 +186,8 @@ def picture_shares(
 
     An estimate: −log₂ of each symbol's frequency in the run, summed over the picture's symbols.
     """
+    if header.residual is ResidualCoder.DCT:
+        return shares_of(block_shares(header, pictures, streams))
     predicted = np.array([picture.references > 0 for picture in pictures])
     motion = unpack_motion(header, int(predicted.sum()), streams)
     vectors = [np.concatenate([nodes.reshape(-1, 2), own]) for nodes, own in zip(motion.nodes, motion.own, strict=True)]
@@ -185,6 +202,22 @@ def picture_shares(
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
         for plane in zip(*residuals, strict=True):
             bits["residual"] += entropies([residual.levels.view(np.uint8) for residual in plane])
+    return shares_of(bits)
+
+
+def block_shares(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits of each picture of ``dct`` by component."""
+    references = [picture.references for picture in pictures]
+    blocks = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
+    bits["weights"] += [picture.wiener is not None for picture in blocks]
+    return bits | block_bits(header, references, blocks)
+
+
+def shares_of(bits: dict[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits as shares of their sum."""
     return {component: (cost + 1e-9) / (cost + 1e-9).sum() for component, cost in bits.items()}
 
 

@@ -6,38 +6,112 @@ import argparse
 import json
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 import codec
 from codec.cli.terminal import executor_of, progress_bar
-from codec.errors import ConfigError
+from codec.errors import BitstreamError, ConfigError
+
+if TYPE_CHECKING:
+    from codec.picture.planes import Picture
 
 __all__ = ["main"]
 
+MOST_REASONS = 8  # lines about damage: with what is missing less than a screenful
+
 
 def main(options: argparse.Namespace) -> int:
-    """Decode, and say what was written."""
-    from codec.picture.sinks import open_sink
-
+    """Decode, and say what was written, and what could not be."""
     started = time.perf_counter()
-    with codec.open(options.input) as video:
+    with codec.open(options.input, damaged=options.skip_damaged) as video:
         start, stop, _ = options.pictures.indices(len(video))
         if start >= stop:
-            raise ConfigError(f"--pictures selects none of the {len(video)} pictures of {options.input}")
-        with (
-            open_sink(
-                options.output, video.format, video.rate, force=options.force, count=stop - start, first=start
-            ) as sink,
-            executor_of(options.jobs) as executor,
-            progress_bar("decode", options.quiet) as progress,
-        ):
-            for number, picture in enumerate(video.pictures(start, stop, executor=executor), 1):
-                sink.write(picture)
-                progress(codec.Progress(number, stop - start, number * video.format.sample_count))
+            raise _first_damage(video) or ConfigError(
+                f"--pictures selects none of the {len(video)} pictures of {options.input}"
+            )
+        missing, note = _write(video, start, stop, options)
+        damage = [str(error) for error in video.damage]
+    count = stop - start - sum(end - begin for begin, end in missing)
     seconds = time.perf_counter() - started
     if options.json:
-        summary = {"output": options.output, "pictures": stop - start, "seconds": seconds, "note": sink.lossy_note}
+        summary = {"output": options.output, "pictures": count, "seconds": seconds, "note": note}
+        if options.skip_damaged:
+            summary |= {"missing": [list(gap) for gap in missing], "has_end": video.has_end, "damage": damage}
         print(json.dumps(summary), file=sys.stderr if options.output == "-" else sys.stdout)
     elif not options.quiet:
-        note = f" ({sink.lossy_note})" if sink.lossy_note else ""
-        print(f"{options.output}: {stop - start} pictures, {seconds:.1f} s{note}", file=sys.stderr)
-    return 0
+        print(f"{options.output}: {count} pictures, {seconds:.1f} s{f' ({note})' if note else ''}", file=sys.stderr)
+    if not (missing or damage):
+        return 0
+    if not options.json:
+        _complain(options.input, missing, damage, None if video.has_end else len(video))
+    return 1
+
+
+def _write(
+    video: codec.Video, start: int, stop: int, options: argparse.Namespace
+) -> tuple[list[tuple[int, int]], str | None]:
+    """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses.
+
+    Raises:
+        BitstreamError: a picture is damaged and must not be left out, or all are.
+        MediaError: the target cannot be written.
+    """
+    from codec.picture.sinks import open_sink
+
+    numbers: deque[int] = deque()  # of pictures that are just being written
+    missing, expected = [], start
+    with (
+        executor_of(options.jobs) as executor,
+        progress_bar("decode", options.quiet) as progress,
+        open_sink(
+            options.output,
+            video.format,
+            video.rate,
+            force=options.force,
+            count=stop - start,
+            first=start,
+            numbers=iter(numbers.popleft, None),
+        ) as sink,
+    ):
+        for number, picture in _pictures(video, start, stop, executor, options.skip_damaged):
+            if number > expected:
+                missing.append((expected, number))
+            numbers.append(number)
+            sink.write(picture)
+            numbers.clear()  # most targets have no use for it
+            expected = number + 1
+            progress(codec.Progress(expected - start, stop - start, sink.count * video.format.sample_count))
+        if sink.count == 0:
+            raise _first_damage(video) or BitstreamError("no picture is whole", path=video.path, offset=0)
+    if expected < stop:
+        missing.append((expected, stop))
+    return missing, sink.lossy_note
+
+
+def _pictures(
+    video: codec.Video, start: int, stop: int, executor: Executor | None, skip_damaged: bool
+) -> Iterator[tuple[int, Picture]]:
+    """Pictures with their numbers."""
+    if skip_damaged:
+        return video.whole_pictures(start, stop, executor=executor)
+    return enumerate(video.pictures(start, stop, executor=executor), start)
+
+
+def _first_damage(video: codec.Video) -> BitstreamError | None:
+    return video.damage[0] if video.damage else None
+
+
+def _complain(path: str, missing: list[tuple[int, int]], damage: list[str], unknown_from: int | None) -> None:
+    """Say what is missing and why, whatever else is kept quiet."""
+    for reason in damage[:MOST_REASONS]:
+        print(f"mvz: {reason}", file=sys.stderr)
+    if len(damage) > MOST_REASONS:
+        print(f"mvz: {path}: {len(damage) - MOST_REASONS} more places are damaged", file=sys.stderr)
+    names = [str(begin) if end == begin + 1 else f"{begin}…{end - 1}" for begin, end in missing]
+    if unknown_from is not None:
+        names.append(f"all from {unknown_from} on")
+    listed = "missing pictures: " + ", ".join(names) if names else "no picture is missing"
+    print(f"mvz: {path}: {listed}", file=sys.stderr)

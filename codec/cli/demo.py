@@ -13,6 +13,7 @@ import codec
 from codec.cli.terminal import job_count, points_bar, table, thousands
 from codec.errors import MediaError
 from codec.models import MotionModel, ResidualCoder
+from codec.whole_file import refuse_overwrite
 
 if TYPE_CHECKING:
     from codec.measure.points import Clip, Point
@@ -21,16 +22,19 @@ __all__ = ["main"]
 
 WIDTH, HEIGHT, PICTURES = 160, 112, 12  # small enough for every way within half a minute, kernels compiled
 STEP = 8
+PAGES = ("report.html", "inspect.html", "scene.mvz", "mesh.mvz")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Make a sequence, encode it every way, check, print the table, write the report."""
+    """Make a sequence, encode it every way, check, print the table, write the report and a page to look inside."""
     from codec.measure.points import Clip
     from codec.measure.sweep import default_settings
     from codec.measure.synthetic import moving_sequence
     from codec.show.report import make_report
 
     folder = _folder(options.output)
+    for name in PAGES:
+        refuse_overwrite(folder / name, options.force)
     clip = Clip("a made-up scene", Fraction(25), tuple(moving_sequence(WIDTH, HEIGHT, PICTURES)))
     settings = default_settings()
     if not options.quiet:
@@ -45,11 +49,16 @@ def main(options: argparse.Namespace) -> int:
             jobs=job_count(options.jobs),
         )
     _write_sequence(clip, folder, options.force)
+    _write_inspector(folder, options.force)
     if not options.quiet:
         raw = thousands(clip.source_bytes)
         print(f"{PICTURES} pictures of {clip.format}, {raw} bytes raw; each file decoded and compared\n")
         print(table(_rows(points)))
-        print(f"\npictures  {folder / 'scene'}\none file  {folder / 'scene.mvz'}\nreport    {folder / 'report.html'}")
+        print(f"\npictures        {folder / 'scene'}")
+        print(f"lossless        {folder / 'scene.mvz'}")
+        print(f"int8 and mesh   {folder / 'mesh.mvz'}")
+        print(f"report          {folder / 'report.html'}")
+        print(f"a look inside   {folder / 'inspect.html'}")
     return 0
 
 
@@ -71,6 +80,15 @@ def _write_sequence(clip: Clip, folder: Path, force: bool) -> None:
         for picture in clip.pictures:
             sink.write(picture)
     codec.encode(folder / "scene", folder / "scene.mvz", force=force)
+
+
+def _write_inspector(folder: Path, force: bool) -> None:
+    """A file with all that can be seen, and its page."""
+    from codec.show.inspector import write_inspector
+
+    codec.encode(folder / "scene", folder / "mesh.mvz", codec.Settings("int8", "mesh", STEP), force=force)
+    with codec.open(folder / "mesh.mvz") as video:
+        write_inspector(video, folder / "inspect.html", force=force)
 
 
 def _rows(points: list[Point]) -> list[list[str]]:

@@ -8,7 +8,8 @@ import sys
 from dataclasses import asdict
 
 import codec
-from codec.cli.terminal import executor_of, progress_bar, source_of, thousands
+from codec.cli.cluster import workers_of
+from codec.cli.terminal import progress_bar, source_of, thousands
 
 __all__ = ["main"]
 
@@ -19,6 +20,8 @@ def main(options: argparse.Namespace) -> int:
         residual=options.residual,
         motion=options.motion,
         step=options.step,
+        qp=options.qp,
+        chroma=options.chroma,
         max_error=options.max_error,
         gop=options.gop,
         block=options.block,
@@ -27,14 +30,15 @@ def main(options: argparse.Namespace) -> int:
         speed=options.speed,
         scene_cut=options.scene_cut,
     )
-    with executor_of(options.jobs) as executor, progress_bar("encode", options.quiet) as progress:
+    with workers_of(options) as workers, progress_bar("encode", options.quiet) as progress:
         summary = codec.encode(
             source_of(options.input),
             options.output,
             settings,
             rate=options.fps,
             progress=progress,
-            executor=executor,
+            executor=workers.executor,
+            workers=workers.at_once,
             force=options.force,
         )
     if options.json:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import signal
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from types import FrameType
-from typing import NoReturn
 
 from codec import __version__
 from codec.errors import CodecError, ConfigError, ExistsError
 from codec.models import MotionModel, ResidualCoder, Speed
-from codec.settings import BLOCK_SIZES, Settings
+from codec.settings import BLOCK_SIZES, CHROMAS, Settings
 
 __all__ = ["build_parser", "run"]
 
-DONE, DATA_IS_BAD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
 an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), or a .npy array (T, H, W[, 3])."""
@@ -29,11 +26,12 @@ _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 int
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors of ours become one line on standard error."""
-    signal.signal(signal.SIGTERM, _stop)
     options = build_parser().parse_args(arguments)
     command = importlib.import_module(f"codec.cli.{options.command}")
     try:
         code: int = command.main(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (ConfigError, ExistsError) as error:
         return _complain(error, WRONG_USE)
     except CodecError as error:
@@ -42,19 +40,16 @@ def run(arguments: Sequence[str]) -> int:
         # whoever read us has had enough; the interpreter must not find that out again at exit
         sys.stdout = None
         return DONE
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+    except OSError as error:  # of standard output: files that are asked for are MediaErrors
+        sys.stdout = None
+        name = error.filename or "standard output"
+        return _complain(f"{name}: cannot be written: {error.strerror or error}", DATA_IS_BAD)
     return code
 
 
 def _complain(message: object, code: int) -> int:
     print(f"mvz: {message}", file=sys.stderr)
     return code
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave as after Ctrl-C, so that half-written files are taken away."""
-    raise KeyboardInterrupt
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_verify(commands)
     _add_report(commands)
+    _add_plot(commands)
+    _add_inspect(commands)
     _add_demo(commands)
     return parser
 
@@ -133,6 +130,7 @@ def _add_encode(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)",
     )
     _add_common(parser)
+    _add_scheduler(parser, "GOPs")
 
 
 def add_coder_options(group: argparse._ArgumentGroup) -> None:
@@ -166,6 +164,20 @@ def add_coder_options(group: argparse._ArgumentGroup) -> None:
         help="largest motion looked for, in samples (default %(default)s)",
     )
     group.add_argument(
+        "-q",
+        "--qp",
+        type=int,
+        default=defaults.qp,
+        metavar="QP",
+        help="quantiser of dct, 0…51; six more double its step (default %(default)s)",
+    )
+    group.add_argument(
+        "--chroma",
+        choices=CHROMAS,
+        default=defaults.chroma,
+        help="how dct codes the chroma of RGB pictures (default %(default)s)",
+    )
+    group.add_argument(
         "--speed",
         choices=_labels(Speed),
         default=defaults.speed_preset.label,
@@ -187,6 +199,11 @@ def _add_decode(commands: _Commands[argparse.ArgumentParser]) -> None:
         default=slice(None),
         metavar="A:B",
         help="only pictures A to before B, counted from 0",
+    )
+    parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="write what is whole of a file that is damaged or cut, say which pictures are missing, and exit with 1",
     )
     _add_common(parser)
 
@@ -225,10 +242,16 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("file", metavar="FILE", help="an .mvz file")
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="what it was made from")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    _add_jobs(parser)
 
 
 def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "report", "encode every way, measure, and write one page of size against error", _INPUT)
+    parser = _command(
+        commands,
+        "report",
+        "encode every way, measure, and write one page of size against error",
+        f"{_INPUT} If this is interrupted, measured points wait in a hidden folder beside PAGE for the next call.",
+    )
     parser.add_argument("input", nargs="+", metavar="INPUT", help="the pictures (see below)")
     parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the .html page to make")
     sweep = parser.add_argument_group("sweep")
@@ -247,30 +270,104 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="LIST",
         help="steps of int8 and uint8, with commas between (default: a sensible set)",
     )
+    sweep.add_argument(
+        "--points",
+        type=_positive,
+        metavar="N",
+        help="points a curve, spread over the range of its dial (default: a sensible set)",
+    )
+    sweep.add_argument("--pictures", type=_positive, metavar="N", help="measure only the first N pictures")
+    sweep.add_argument(
+        "--anchor",
+        metavar="CURVE",
+        help="curve that others are compared with, such as 'int8, block' (default: the first of block motion)",
+    )
+    sweep.add_argument(
+        "--peers",
+        action="store_true",
+        help="measure other codecs too: ffv1, x264, MPEG-2, MPEG-4, VP9, MJPEG (pip install 'mvz[peers]'), PNG, WebP",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
     _add_common(parser, json=False)
+    _add_scheduler(parser, "points")
+
+
+def _add_plot(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "plot",
+        "draw vectors, field, mesh, prediction and residual of pictures, and why prediction goes backward",
+        "Only P pictures are drawn; the residual and the lesson are of luma. Pictures are counted from 0.",
+    )
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the drawings")
+    parser.add_argument(
+        "--pictures",
+        type=picture_range,
+        default=slice(1, 2),
+        metavar="A:B",
+        help="draw pictures A to before B (default: picture 1)",
+    )
+    parser.add_argument("--svg", action="store_true", help="SVG instead of PNG; the same bytes every time")
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    parser.add_argument("--quiet", action="store_true", help="do not list what was drawn")
+
+
+def _add_inspect(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "inspect",
+        "write one page to look into a file: pictures, cells, vectors, residual, estimated bits",
+        "The page needs no network. It stays below 30 MB: of a long file it shows every second, fourth … picture.",
+    )
+    parser.add_argument("input", metavar="FILE", help="an .mvz file")
+    parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="the .html page to make")
+    parser.add_argument(
+        "--pictures",
+        type=picture_range,
+        default=slice(None),
+        metavar="A:B",
+        help="only pictures A to before B, counted from 0",
+    )
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _command(
-        commands, "demo", "make a small moving sequence, encode it every way, check, and write the report"
+        commands,
+        "demo",
+        "make a small moving sequence, encode it every way, check, write the report and a page to look inside",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FOLDER",
-        help="where the sequence, files and report go (default: a new temporary folder)",
+        help="where the sequence, files and pages go (default: a new temporary folder)",
     )
     _add_common(parser, json=False)
 
 
 def _add_common(parser: argparse.ArgumentParser, json: bool = True) -> None:
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
+    _add_jobs(parser)
     parser.add_argument("--force", action="store_true", help="replace what exists")
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
     if json:
         parser.add_argument("--json", action="store_true", help="the summary as JSON")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (default: one a core)")
+
+
+def _add_scheduler(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=f"a dask scheduler, such as tcp://192.168.0.2:8786, whose workers share the {what} instead of threads "
+        "here (needs mvz[cluster] everywhere)",
+    )
 
 
 def picture_rate(text: str) -> Fraction:

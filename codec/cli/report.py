@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from codec.cli.terminal import job_count, points_bar, source_of
+from codec.cli.cluster import workers_of
+from codec.cli.terminal import points_bar, source_of
 
 __all__ = ["main"]
 
 
 def main(options: argparse.Namespace) -> int:
     """Measure a source every way, and write the page."""
+    from codec.measure.peers import peer_count
     from codec.measure.sweep import default_settings
     from codec.show.report import make_report
 
-    settings = default_settings(options.residual, options.motion, options.step)
-    with points_bar(len(settings), options.quiet) as progress:
+    settings = default_settings(options.residual, options.motion, options.step, options.points)
+    count = len(settings) + (peer_count() if options.peers else 0)
+    with workers_of(options) as workers, points_bar(count, options.quiet) as progress:
         make_report(
             source_of(options.input),
             options.output,
@@ -25,8 +28,13 @@ def main(options: argparse.Namespace) -> int:
             csv_path=options.csv,
             force=options.force,
             progress=progress,
-            jobs=job_count(options.jobs),
+            pictures=options.pictures,
+            anchor=options.anchor,
+            peers=options.peers,
+            jobs=workers.at_once,
+            executor=workers.executor if options.scheduler else None,
         )
     if not options.quiet:
-        print(f"{options.output}: {len(settings)} points", file=sys.stderr)
+        others = ", and other codecs" if options.peers else ""
+        print(f"{options.output}: {len(settings)} points{others}", file=sys.stderr)
     return 0

@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from codec import Progress
     from codec.measure.sweep import SweepProgress
 
@@ -31,8 +33,11 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
     if count == 1:
         yield None
         return
-    with ThreadPoolExecutor(count) as executor:
+    executor = ThreadPoolExecutor(count)
+    try:
         yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for GOPs in work
 
 
 def source_of(inputs: Sequence[str]) -> str | list[str]:
@@ -46,7 +51,10 @@ def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]
     from tqdm import tqdm
 
     disabled = quiet or not sys.stderr.isatty()
-    with tqdm(desc=verb, unit=" pictures", disable=disabled, leave=False, dynamic_ncols=True) as bar:
+    with (
+        tqdm(desc=verb, unit=" pictures", disable=disabled, leave=False, dynamic_ncols=True) as bar,
+        _compiling_announced(bar, disabled),
+    ):
 
         def show(progress: Progress) -> None:
             bar.total = progress.picture_count
@@ -62,14 +70,31 @@ def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], No
     from tqdm import tqdm
 
     disabled = quiet or not sys.stderr.isatty()
-    with tqdm(desc="measure", total=count, unit=" points", disable=disabled, leave=False, dynamic_ncols=True) as bar:
+    with (
+        tqdm(desc="measure", total=count, unit=" points", disable=disabled, leave=False, dynamic_ncols=True) as bar,
+        _compiling_announced(bar, disabled),
+    ):
 
         def show(progress: SweepProgress) -> None:
-            chosen = progress.point.settings
-            bar.set_postfix_str(f"{chosen.residual_coder.label} {chosen.motion_model.label}", refresh=False)
+            bar.set_postfix_str(progress.point.label, refresh=False)
             bar.update(progress.points_done - bar.n)
 
         yield show
+
+
+@contextlib.contextmanager
+def _compiling_announced(bar: tqdm[Any], disabled: bool) -> Iterator[None]:
+    """Say why nothing happens, when kernels are compiled."""
+    if disabled:
+        yield
+        return
+    from codec.kernels import when_compiling
+
+    def tell() -> None:
+        bar.write("compiling for this machine; only this once, up to a minute", file=sys.stderr)
+
+    with when_compiling(tell):
+        yield
 
 
 def thousands(number: float) -> str:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import zlib
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import codec
 from codec.cli.compare import opened
+from codec.cli.terminal import executor_of
 from codec.models import PictureType, ResidualCoder
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison
 
 __all__ = ["main"]
-
-SIGNATURE_BYTES = 8
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass
@@ -91,7 +88,8 @@ def main(options: argparse.Namespace) -> int:
     """Decode all of a file, hold it against its source if there is one, and say what was found."""
     found = Findings(options.file, options.source)
     try:
-        _check(found)
+        with executor_of(options.jobs) as executor:
+            _check(found, executor)
     except codec.CodecError as error:
         found.reason = error
         if isinstance(error, codec.BitstreamError) and not found.whole:
@@ -104,7 +102,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(found: Findings) -> None:
+def _check(found: Findings, executor: Executor | None) -> None:
     """Fill in ``found``.
 
     Raises:
@@ -120,24 +118,25 @@ def _check(found: Findings) -> None:
             found.promise = info.header.max_error
         if found.source is not None:
             try:
-                found.comparison = _compare(found.source, video)
+                found.comparison = _compare(found.source, video, executor)
             except codec.CodecError as error:
                 amiss = error  # the source's or the file's: decoding without the source tells
         if found.comparison is None:
-            for _ in video.pictures():
+            for _ in video.pictures(executor=executor):
                 pass
-    found.packets = check_packets(found.file)
+        # a reader passes over a damaged index (spec 5.6), but a file with one is not whole
+        found.packets = sum(1 for _ in video.packets())
     found.whole = True
     if amiss:
         raise amiss
     _refuse_broken_promise(found)
 
 
-def _compare(source: str, video: codec.Video) -> Comparison:
+def _compare(source: str, video: codec.Video, executor: Executor | None) -> Comparison:
     from codec.measure.metrics import compare_sequences
 
     with opened(source) as pictures:
-        return compare_sequences(pictures, video.pictures(), names=(source, video.path))
+        return compare_sequences(pictures, video.pictures(executor=executor), names=(source, video.path))
 
 
 def _refuse_broken_promise(found: Findings) -> None:
@@ -151,34 +150,6 @@ def _refuse_broken_promise(found: Findings) -> None:
             f"{found.file}: off by up to {max(errors)} from {found.source}, first in picture {beyond[0]}; "
             f"the file promises {promise}"
         )
-
-
-def check_packets(path: str) -> int:
-    """How many packets a file has, which was found well formed; the CRC-32 of each is checked.
-
-    A reader passes over a damaged index (spec 5.6), but a file with one is not whole.
-
-    Raises:
-        BitstreamError: a packet is damaged.
-    """
-    count = 0
-    with Path(path).open("rb") as file:
-        file.seek(SIGNATURE_BYTES)
-        while head := file.read(8):
-            offset = file.tell() - len(head)
-            if _crc32_of(file, int.from_bytes(head[4:], "little"), head) != file.read(4):
-                raise codec.ChecksumError("the packet does not have its CRC-32", path=path, offset=offset)
-            count += 1
-    return count
-
-
-def _crc32_of(file: BinaryIO, length: int, head: bytes) -> bytes:
-    """CRC-32 of ``head`` and the next ``length`` bytes, little-endian; a file that ends earlier is read to its end."""
-    checksum = zlib.crc32(head)
-    while length and (part := file.read(min(length, CHUNK_BYTES))):
-        checksum = zlib.crc32(part, checksum)
-        length -= len(part)
-    return checksum.to_bytes(4, "little")
 
 
 def _counted(number: int | None, noun: str) -> str:

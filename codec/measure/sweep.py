@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,9 +17,12 @@ import numpy as np
 
 import codec
 from codec.errors import CodecError, ConfigError
+from codec.measure.cache import SweepCache
+from codec.measure.dials import DIALS, settings_at
 from codec.measure.metrics import compare_sequences
-from codec.measure.points import Clip, Point, points_as_json, write_csv, write_json
+from codec.measure.points import Clip, PeerPoint, Point, points_as_json, write_csv, write_json
 from codec.models import MotionModel, ResidualCoder
+from codec.parallel import result_of
 from codec.picture.planes import Picture, PictureFormat
 from codec.settings import Settings
 
@@ -40,9 +43,6 @@ __all__ = [
 ]
 
 MAX_CLIP_BYTES = 1 << 31  # raw; a sweep holds its clip in memory, so that reading it does not count as encoding
-
-# Mesh search takes most of a sweep's time, so uint8, which differs from int8 by about 0.1 %, gets one step.
-DEFAULT_STEPS = {ResidualCoder.INT8: (4, 8, 16, 32), ResidualCoder.UINT8: (8,)}
 
 
 def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
@@ -72,24 +72,40 @@ def default_settings(
     residuals: Iterable[ResidualCoder | str] | None = None,
     motions: Iterable[MotionModel | str] | None = None,
     steps: Iterable[int | None] | None = None,
+    points: int | None = None,
 ) -> list[Settings]:
-    """Every residual with every motion model; ``int8`` and ``uint8`` with every step.
+    """Every residual with every motion model, and coders with a dial at several of its values.
 
-    Without ``steps``, ``int8`` takes 4, 8, 16 and 32, and ``uint8`` 8.
-    A step of None leaves the scale to the encoder.
+    ``steps`` are the values of dials that are steps; None among them leaves the scale to the encoder.
+    ``points`` spreads so many values over each dial's range instead of the usual ones.
 
     Raises:
-        ConfigError: a name or step that `Settings` refuses.
+        ConfigError: a name or step that `Settings` refuses, or fewer than 1 point.
     """
+    if points is not None and points < 1:
+        raise ConfigError(f"a curve has at least 1 point, not {points}")
     chosen_steps = None if steps is None else tuple(steps)
-    result = []
+    chosen_motions = [
+        Settings(motion=motion).motion_model for motion in (motions if motions is not None else MotionModel)
+    ]
+    result: list[Settings] = []
+    refused: ConfigError | None = None
     for residual in residuals if residuals is not None else ResidualCoder:
         coder = Settings(residual=residual).residual_coder
-        of_coder: tuple[int | None, ...] = (None,)
-        if coder.has_step:
-            of_coder = DEFAULT_STEPS[coder] if chosen_steps is None else chosen_steps
-        for step in of_coder:
-            result += [Settings(coder, motion, step) for motion in (motions if motions is not None else MotionModel)]
+        values: tuple[int | None, ...] = ()
+        if (dial := DIALS.get(coder)) is not None:
+            values = dial.usual if points is None else dial.spread(points)
+            if chosen_steps is not None and dial.name == "step":
+                values = chosen_steps
+        curves = []
+        for motion in chosen_motions:
+            try:
+                curves.append(settings_at(coder, motion, values))
+            except ConfigError as error:  # a coder that has no such motion is measured with the others
+                refused = error
+        result += [settings for same_value in zip(*curves, strict=True) for settings in same_value]
+    if not result and refused is not None:
+        raise refused
     return result
 
 
@@ -101,8 +117,8 @@ class SweepProgress(NamedTuple):
 
     points_done: int
     point_count: int
-    point: Point
-    """The one that has just been measured."""
+    point: Point | PeerPoint
+    """The one that has just been measured, or was found in the cache."""
 
 
 def sweep(
@@ -110,9 +126,11 @@ def sweep(
     settings_list: Sequence[Settings],
     *,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
     ssim: bool = True,
     keep_picture: int | None = None,
+    cache: SweepCache | None = None,
 ) -> list[Point]:
     """Measure each of the settings on one source; the points come in the order of the settings.
 
@@ -121,9 +139,11 @@ def sweep(
         settings_list: what to measure.
         jobs: points at once, as threads; the number of processors if not given. Seconds are wall time, so
             they grow where points at once are more than processors free.
+        executor: measures them there instead; each is sent the whole clip, and compiles what is not in its cache.
         progress: called after every point, one call at a time.
         ssim: measure SSIM too, where scikit-image is installed.
         keep_picture: number of a decoded picture to keep in each point.
+        cache: where points are looked for first, and kept for the case that this is interrupted.
 
     Raises:
         MediaError: the source cannot be read.
@@ -133,26 +153,45 @@ def sweep(
     if not settings_list or (jobs is not None and jobs < 1):
         raise ConfigError("a sweep needs at least one setting and one job")
     clip = source if isinstance(source, Clip) else load_clip(source)
-    lock = threading.Lock()
-    done = 0
-
-    def measure(settings: Settings) -> Point:
-        nonlocal done
-        point = measure_point(clip, settings, ssim=ssim, keep_picture=keep_picture)
-        with lock:
+    futures: dict[Future[Point], int] = {}
+    points = [cache.get(settings) if cache is not None else None for settings in settings_list]
+    with ExitStack() as stack:
+        if executor is None:
+            _warm_up(clip.format, settings_list, ssim)
+            executor = ThreadPoolExecutor(jobs or processors())
+            stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        for number, (settings, known) in enumerate(zip(settings_list, points, strict=True)):
+            if known is None:
+                future = executor.submit(measure_task, PointTask(clip, settings, ssim, keep_picture))
+                futures[future] = number
+                stack.callback(future.cancel)
+        done = 0
+        for point in filter(None, points):
             done += 1
             if progress is not None:
-                progress(SweepProgress(done, len(settings_list), point))
-        return point
+                progress(SweepProgress(done, len(points), point))
+        for future in as_completed(futures):
+            point = points[futures[future]] = result_of(future)
+            done += 1
+            if cache is not None:
+                cache.put(point)
+            if progress is not None:
+                progress(SweepProgress(done, len(points), point))
+    return [point for point in points if point is not None]
 
-    _warm_up(clip.format, settings_list, ssim)
-    with ThreadPoolExecutor(jobs or processors()) as executor:
-        futures = [executor.submit(measure, settings) for settings in settings_list]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+
+class PointTask(NamedTuple):
+    """What a worker needs to measure one point; it can be pickled."""
+
+    clip: Clip
+    settings: Settings
+    ssim: bool
+    keep_picture: int | None
+
+
+def measure_task(task: PointTask) -> Point:
+    """`measure_point` with its arguments as one."""
+    return measure_point(task.clip, task.settings, ssim=task.ssim, keep_picture=task.keep_picture)
 
 
 def processors() -> int:

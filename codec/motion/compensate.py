@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,15 @@ class Reference:
         self.picture = picture
         self._tap = tap
         self._halves: dict[int, HalfPlanes] = {}
+        self._between: dict[int, HalfPlanes] = {}
+
+    def between(self, plane: int, fill: Callable[[Plane], HalfPlanes]) -> HalfPlanes:
+        """The same by another filter, of a plane that is not subsampled."""
+        if self.picture.format.sample_format.subsampling[plane] != (0, 0):
+            return self.halves(plane)
+        if plane not in self._between:
+            self._between[plane] = fill(self.picture.planes[plane])
+        return self._between[plane]
 
     def halves(self, plane: int) -> HalfPlanes:
         """`half_planes` of a plane; of a subsampled one only what it needs, which is FULL."""

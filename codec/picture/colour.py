@@ -23,14 +23,14 @@ from codec.picture.planes import (
     Subsampling,
 )
 
-__all__ = ["luma", "rgb_to_yuv444", "to_array"]
+__all__ = ["ToRgb", "conversion", "full_size", "luma", "rgb_to_yuv", "rgb_to_yuv444", "to_array"]
 
 _BITS = 16
 _HALF = 1 << (_BITS - 1)
 
 
-class _ToRgb(NamedTuple):
-    """One Y'CbCr to R'G'B' conversion: what black is, and 16-bit fixed-point gains."""
+class ToRgb(NamedTuple):
+    """One Y'CbCr to R'G'B' conversion: what black is, and gains in 1/65536."""
 
     black: int
     luma: int
@@ -43,10 +43,10 @@ class _ToRgb(NamedTuple):
 # Full range: 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb), with Kr, Kb = 0.299, 0.114 for
 # BT.601 and 0.2126, 0.0722 for BT.709. Limited range: luma × 255 / 219, chroma × 255 / 224.
 _TO_RGB = {
-    (ColourMatrix.BT601, ColourRange.LIMITED): _ToRgb(16, 76309, 104597, -25675, -53279, 132201),
-    (ColourMatrix.BT601, ColourRange.FULL): _ToRgb(0, 65536, 91881, -22553, -46802, 116130),
-    (ColourMatrix.BT709, ColourRange.LIMITED): _ToRgb(16, 76309, 117489, -13975, -34925, 138438),
-    (ColourMatrix.BT709, ColourRange.FULL): _ToRgb(0, 65536, 103206, -12276, -30679, 121609),
+    (ColourMatrix.BT601, ColourRange.LIMITED): ToRgb(16, 76309, 104597, -25675, -53279, 132201),
+    (ColourMatrix.BT601, ColourRange.FULL): ToRgb(0, 65536, 91881, -22553, -46802, 116130),
+    (ColourMatrix.BT709, ColourRange.LIMITED): ToRgb(16, 76309, 117489, -13975, -34925, 138438),
+    (ColourMatrix.BT709, ColourRange.FULL): ToRgb(0, 65536, 103206, -12276, -30679, 121609),
 }
 _YUV_IS_ASSUMED = Colour(ColourMatrix.BT601, ColourRange.LIMITED)  # what a Y4M without tags holds
 
@@ -73,18 +73,20 @@ def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
         return picture.planes[0]
     if sample_format is SampleFormat.RGB:
         return np.stack(picture.planes, axis=2)
+    y, u, v = full_size(picture)
+    return _yuv_to_rgb(y, u, v, conversion(picture.format.colour))
+
+
+def full_size(picture: Picture) -> tuple[Plane, ...]:
+    """The planes, all of luma's size (H, W): each sample of a subsampled one is repeated."""
     height, width = picture.planes[0].shape
-    _, subsampling_u, subsampling_v = sample_format.subsampling
-    y, u, v = picture.planes
-    return _yuv_to_rgb(
-        y,
-        _repeated(u, subsampling_u, height, width),
-        _repeated(v, subsampling_v, height, width),
-        _conversion(picture.format.colour),
+    return tuple(
+        _repeated(plane, subsampling, height, width)
+        for plane, subsampling in zip(picture.planes, picture.format.sample_format.subsampling, strict=True)
     )
 
 
-def _conversion(colour: Colour) -> _ToRgb:
+def conversion(colour: Colour) -> ToRgb:
     """The matrix for a colour description, with what is assumed for its unspecified parts."""
     return _TO_RGB[colour.matrix or _YUV_IS_ASSUMED.matrix, colour.range or _YUV_IS_ASSUMED.range]
 
@@ -95,7 +97,7 @@ def _repeated(chroma: Plane, subsampling: Subsampling, height: int, width: int) 
     return np.repeat(rows, 1 << subsampling.log2_x, axis=1)[:, :width]
 
 
-def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: _ToRgb) -> npt.NDArray[np.uint8]:
+def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: ToRgb) -> npt.NDArray[np.uint8]:
     """RGB (H, W, 3) of three planes (H, W)."""
     grey = (y.astype(np.int32) - gain.black) * gain.luma + _HALF
     blueness = u.astype(np.int32) - 128
@@ -109,6 +111,25 @@ def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: _ToRgb) -> npt.NDArray[np.ui
     for channel, scaled in enumerate(channels):
         rgb[:, :, channel] = np.clip(scaled >> _BITS, 0, 255)
     return rgb
+
+
+def rgb_to_yuv(picture: Picture, picture_format: PictureFormat) -> Picture:
+    """An RGB picture as YUV 4:4:4 or 4:2:0, BT.601 full range; chroma of 4:2:0 is the mean of four samples.
+
+    ``picture_format`` says which, with the picture's size.
+    """
+    whole = rgb_to_yuv444(picture)
+    if picture_format.sample_format is SampleFormat.YUV444:
+        return whole
+    halved = (_halved(plane) for plane in whole.planes[1:])
+    return Picture(picture_format, (whole.planes[0], *halved), picture.name)
+
+
+def _halved(plane: Plane) -> Plane:
+    """Means of 2×2 samples, rounded up at a half; odd sides go on with their last line."""
+    padded = np.pad(plane, ((0, plane.shape[0] & 1), (0, plane.shape[1] & 1)), mode="edge").astype(np.uint16)
+    sums = padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]
+    return ((sums + 2) >> 2).astype(np.uint8)
 
 
 def rgb_to_yuv444(picture: Picture) -> Picture:

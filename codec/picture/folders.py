@@ -32,11 +32,11 @@ Write = Callable[[Picture], None]
 
 
 @contextlib.contextmanager
-def folder_writer(folder: Path, *, force: bool, first: int) -> Iterator[Write]:
+def folder_writer(folder: Path, *, force: bool, numbers: Iterator[int]) -> Iterator[Write]:
     """Pictures into ``folder``, which appears whole when the block ends, or not at all.
 
     Their own names are restored if all are safe, different, and in natural order the same sequence again;
-    otherwise all are numbered from ``first``, six digits.
+    otherwise each takes the next of ``numbers``, six digits.
 
     Raises:
         MediaError: the folder has something in it and ``force`` is not set, or it cannot be written.
@@ -44,22 +44,26 @@ def folder_writer(folder: Path, *, force: bool, first: int) -> Iterator[Write]:
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise MediaError(f"{folder}: is not empty; --force (force=True) writes into it")
     names: list[str | None] = []
-    suffixes: list[str] = []
+    numbered: list[str] = []
     with _staged(folder) as staged:
 
         def write(picture: Picture) -> None:
-            suffixes.append(_write_staged(staged, len(names), picture, picture.name))
+            suffix = _write_staged(staged, len(names), picture, picture.name)
+            numbered.append(f"{next(numbers):06d}{suffix}")
             names.append(picture.name)
 
         yield write
-        _publish(staged, folder, _restored_names(names, suffixes, first), force=force)
+        _publish(staged, folder, _restored_names(names, numbered), force=force)
 
 
 @contextlib.contextmanager
-def pattern_writer(pattern: NumberPattern, *, force: bool, first: int, count: int | None) -> Iterator[Write]:
-    """Pictures under the names that ``pattern`` gives to ``first``, ``first`` + 1 …; all or none appear.
+def pattern_writer(
+    pattern: NumberPattern, *, force: bool, first: int, count: int | None, numbers: Iterator[int]
+) -> Iterator[Write]:
+    """Pictures under the names that ``pattern`` gives to ``numbers``; all or none appear.
 
-    With ``count``, the number of pictures, a name that is taken shows before any work is done.
+    ``first`` is the least of them, and there are at most ``count``: so a name that is taken shows before any work is
+    done.
 
     Raises:
         MediaError: a suffix that loses samples; a name that is taken without ``force``.
@@ -72,7 +76,7 @@ def pattern_writer(pattern: NumberPattern, *, force: bool, first: int, count: in
     with _staged(pattern.folder) as staged:
 
         def write(picture: Picture) -> None:
-            name = pattern.name(first + len(names))
+            name = pattern.name(next(numbers))
             _write_staged(staged, len(names), picture, name)
             names.append(name)
 
@@ -115,17 +119,15 @@ def _temporary(staged: Path, number: int) -> Path:
     return staged / f".{number}"
 
 
-def _restored_names(names: Sequence[str | None], suffixes: Sequence[str], first: int) -> list[str]:
+def _restored_names(names: Sequence[str | None], numbered: Sequence[str]) -> list[str]:
     """The pictures' own names with the suffixes that were written, or numbers where those would not do."""
     own = [
-        str(Path(name).with_suffix(suffix))
-        for name, suffix in zip(names, suffixes, strict=True)
+        str(Path(name).with_suffix(Path(number).suffix))
+        for name, number in zip(names, numbered, strict=True)
         if name is not None and is_plain_name(name)
     ]
     different = len({name.casefold() for name in own}) == len(names)  # some file systems ignore case
-    if different and sorted(own, key=natural_key) == own:
-        return own
-    return [f"{first + number:06d}{suffix}" for number, suffix in enumerate(suffixes)]
+    return own if different and sorted(own, key=natural_key) == own else list(numbered)
 
 
 def _publish(staged: Path, folder: Path, names: Sequence[str], *, force: bool) -> None:

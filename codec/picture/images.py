@@ -18,7 +18,7 @@ from codec.picture.gif_blocks import has_trailer
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import refuse_size
 
-__all__ = ["Frame", "ImageKind", "encoded", "gif_image", "probe", "read_frames", "read_still", "write_still"]
+__all__ = ["Frame", "ImageKind", "decoded", "encoded", "gif_image", "probe", "read_frames", "read_still", "write_still"]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -237,6 +237,12 @@ def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:
     else:
         write_still(buffer, samples, pillow_format)
     return buffer.getvalue()
+
+
+def decoded(file: BinaryIO) -> npt.NDArray[np.uint8]:
+    """Samples (H, W) or (H, W, 3) of a picture file that `encoded` made."""
+    with Image.open(file, formats=("PNG", "WEBP")) as image:
+        return np.array(image)
 
 
 def gif_image(samples: npt.NDArray[np.uint8]) -> bytes:

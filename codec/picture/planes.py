@@ -178,6 +178,10 @@ class Picture:
             checksum = zlib.crc32(plane.data, checksum)
         return checksum
 
+    def copy(self) -> Picture:
+        """The same picture with samples of its own."""
+        return Picture(self.format, tuple(plane.copy() for plane in self.planes), self.name)
+
     def same_samples(self, other: Picture) -> bool:
         """Whether both have the same planes, sample by sample."""
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -103,7 +104,8 @@ class PictureSink:
         except BrokenPipeError:
             raise
         except (OSError, ValueError, OverflowError) as error:
-            raise MediaError(f"{self.label}: cannot be written: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise MediaError(f"{self.label}: cannot be written: {reason}") from error
 
 
 def open_sink(
@@ -114,6 +116,7 @@ def open_sink(
     force: bool = False,
     count: int | None = None,
     first: int = 0,
+    numbers: Iterator[int] | None = None,
 ) -> PictureSink:
     """A sink for pictures of ``picture_format`` at ``rate`` pictures per second.
 
@@ -129,6 +132,7 @@ def open_sink(
     ``force`` allows to replace files, and to write into a folder that is not empty.
     ``count`` is how many pictures will come, if that is known.
     ``first`` is the number of the first picture, where files are numbered.
+    ``numbers`` gives the number of each picture when it is written, where some are left out.
 
     Raises:
         MediaError: a target that is taken, or whose format is not supported or cannot hold such pictures.
@@ -144,13 +148,16 @@ def open_sink(
     writer: AbstractContextManager[Write]
     if label == "-":
         label, is_y4m = "standard output", True
+        if sys.stdout is None:
+            raise MediaError("standard output: is closed")
         writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
     elif not has_number_conversion(label) and (stream_writer := _stream_writer(suffix)):
         is_y4m = suffix == ".y4m"
         writer = _into_file(Path(label), force, stream_writer, picture_format, rate)
     else:
         is_y4m = False
-        writer = _picture_files(label, suffix, force=force, count=count, first=first)
+        numbers = itertools.count(first) if numbers is None else numbers
+        writer = _picture_files(label, suffix, force=force, count=count, first=first, numbers=numbers)
     note = _lossy_note(picture_format.sample_format, suffix, is_y4m=is_y4m)
     return PictureSink(label, picture_format, rate, writer, note)
 
@@ -182,16 +189,17 @@ def _into_file(
 
 
 def _picture_files(
-    label: str, suffix: str, *, force: bool, count: int | None, first: int
+    label: str, suffix: str, *, force: bool, count: int | None, first: int, numbers: Iterator[int]
 ) -> AbstractContextManager[Write]:
     """One file a picture: by a pattern, into a folder, or a single one."""
     from codec.picture import folders  # Pillow, only where it is needed
 
     path = Path(label)
     if has_number_conversion(label):
-        return folders.pattern_writer(NumberPattern.parse(label), force=force, first=first, count=count)
+        pattern = NumberPattern.parse(label)
+        return folders.pattern_writer(pattern, force=force, first=first, count=count, numbers=numbers)
     if path.is_dir():
-        return folders.folder_writer(path, force=force, first=first)
+        return folders.folder_writer(path, force=force, numbers=numbers)
     if suffix in folders.STILL_FORMATS:
         return folders.single_writer(path, force=force)
     if suffix in _UNSUPPORTED:
@@ -199,7 +207,7 @@ def _picture_files(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
             " .y4m, .npy, .gif, .apng and .webp are"
         )
-    return folders.folder_writer(path, force=force, first=first)
+    return folders.folder_writer(path, force=force, numbers=numbers)
 
 
 def _lossy_note(sample_format: SampleFormat, suffix: str, *, is_y4m: bool) -> str | None:

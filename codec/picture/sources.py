@@ -71,6 +71,8 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
 def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     """One name: of something that exists, or else a pattern or glob."""
     if text == "-":
+        if sys.stdin is None:
+            raise MediaError("standard input: is closed")
         return y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
     path = Path(text)
     if path.is_dir():

@@ -201,6 +201,12 @@ class Y4mSource(PictureSource):
 
     def _next_picture(self, number: int) -> Picture | None:
         """Picture ``number``, counted from 0, from where the stream stands; None at its end."""
+        try:
+            return self._read_picture(number)
+        except OSError as error:  # a disk or a network that fails; whoever writes must not take it for his own
+            raise MediaError(f"{self.label}: picture {number} cannot be read: {error.strerror or error}") from error
+
+    def _read_picture(self, number: int) -> Picture | None:
         line = self._file.readline(_MAX_LINE)
         if not line:
             return None

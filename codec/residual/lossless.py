@@ -31,6 +31,7 @@ __all__ = [
     "set_stage",
     "subtract_green",
     "walk",
+    "walk_lossless",
     "walk_plane",
     "weight_differences",
 ]
@@ -293,22 +294,34 @@ def decode_lossless(
     Raises:
         BitstreamError: a queue has not the symbols that the planes need.
     """
+    planes, weights, _ = walk_lossless(residual, shapes, predictions, before, header)
+    return planes, weights
+
+
+def walk_lossless(
+    residual: LosslessResidual,
+    shapes: Sequence[tuple[int, int]],
+    predictions: Sequence[Sequence[Plane]],
+    before: Sequence[Weights],
+    header: CoderHeader,
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
+    """`decode_lossless`, with what the queues held for each sample: residuals + 128 of every plane."""
     weights = tuple(weights_after(residual.weight_differences, before))
     places = residual.queues.starts.copy()
     planes: list[Plane] = []
     left: list[Plane] = []
     for number, shape in enumerate(shapes):
-        stage = set_stage(shape, [of_picture[number] for of_picture in predictions], left)
-        walked = walk(
-            stage, weights[number], residual.classes[number], residual.queues, places, header.max_error, False
+        stage = set_stage(
+            shape, [of_picture[number] for of_picture in predictions], left if header.greens_apart else ()
+        )
+        left.append(
+            walk(stage, weights[number], residual.classes[number], residual.queues, places, header.max_error, False)
         )
         planes.append(stage.inside(CURRENT))
-        if header.greens_apart:
-            left.append(walked)
     used = places - residual.queues.starts
     if not np.array_equal(used, residual.queues.sizes):
         raise BitstreamError(f"queues of {residual.queues.sizes.tolist()} symbols where {used.tolist()} are needed")
-    return tuple(planes), weights
+    return tuple(planes), weights, tuple(left)
 
 
 def walk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -192,14 +193,19 @@ def normal_products(stage: Stage, row_step: int) -> tuple[Products, npt.NDArray[
     taps, relative_to = stage.taps(), stage.relative_to()
     inputs = np.append(np.delete(taps, BASE), 0)
     origins = np.append(np.delete(relative_to, BASE), taps[BASE])
-    count = 1 + len(inputs)
-    tiles = -(-count // 4)
-    pairs = [(i, j) for i in range(count) for j in range(i // 4 * 4, 4 * tiles)]
+    pairs = pairs_of(1 + len(inputs))
     rows, columns = cell_shape(stage.shape)
     products = np.zeros((rows * columns, len(pairs)), np.float32)
     fill_products(stage.samples, stage.origin, stage.shape, stage.stride, inputs, origins, row_step, products)
+    return products, pairs
+
+
+@functools.cache
+def pairs_of(count: int) -> npt.NDArray[np.int64]:
+    """Which pairs of ``count`` inputs are multiplied; see `normal_products`. There are no more than 30 counts."""
+    pairs = [(i, j) for i in range(count) for j in range(i // 4 * 4, -(-count // 4) * 4)]
     times = [0 if j < i or j >= count else 1 + (i < j) for i, j in pairs]
-    return products, np.array([(i, min(j, count - 1), n) for (i, j), n in zip(pairs, times, strict=True)])
+    return np.array([(i, min(j, count - 1), n) for (i, j), n in zip(pairs, times, strict=True)])
 
 
 @kernel

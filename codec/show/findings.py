@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from codec.measure.points import Point
+from codec.measure.bd_rate import bd_rate
+from codec.measure.dials import dial_of
+from codec.measure.points import PeerPoint, Point
 from codec.models import MotionModel, ResidualCoder
 
 __all__ = ["bytes_at_equal_mse", "findings"]
 
 
-def findings(points: Sequence[Point]) -> list[str]:
+def findings(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> list[str]:
     """Sentences for the head of a report."""
     return [
         *_exact_files(points),
@@ -21,6 +23,7 @@ def findings(points: Sequence[Point]) -> list[str]:
         *_motion_against(points, MotionModel.BLOCK, MotionModel.NONE),
         *_motion_against(points, MotionModel.MESH, MotionModel.BLOCK),
         *_uint8_against_int8(points),
+        *_exact_peers(points, peers),
     ]
 
 
@@ -54,7 +57,8 @@ def _smallest_file(points: Sequence[Point]) -> Iterator[str]:
 def _in_words(point: Point) -> str:
     """A point's residual, step and motion for a sentence."""
     coder, motion = point.settings.residual_coder.label, point.settings.motion_model
-    step = f" at step {point.settings.step}" if point.settings.step is not None else ""
+    dial = dial_of(point.settings)
+    step = f" at {dial[0]} {dial[1]}" if dial is not None else ""
     return f"{coder}{step} {'without' if motion is MotionModel.NONE else f'with {motion.label}'} motion"
 
 
@@ -69,6 +73,10 @@ def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionMo
         if len(tested) == len(anchored) == 1 and tested[0].exact and anchored[0].exact:
             change = tested[0].file_bytes / anchored[0].file_bytes - 1
             parts.append(f"{coder.label} files are {_change(change)}")
+            continue
+        rated, anchor_rated = ([(p.file_bytes, p.quality) for p in of_motion] for of_motion in (tested, anchored))
+        if (found := bd_rate(anchor_rated, rated)).change is not None:
+            parts.append(f"{coder.label} files at equal PSNR are {_change(found.change)} on average")
         elif (average := bytes_at_equal_mse(tested, anchored)) is not None:
             parts.append(f"{coder.label} files at equal MSE are {_change(average)} on average")
     if parts:
@@ -97,6 +105,16 @@ def _uint8_against_int8(points: Sequence[Point]) -> Iterator[str]:
             f"At the same step and motion, uint8 and int8 files differ by at most {100 * furthest:.2f} % in size"
             f"{', and have the same MSE' if same_error else ''}."
         )
+
+
+def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:
+    """Our smallest exact file beside those of others."""
+    exact = [point for point in points if point.exact]
+    others = sorted((peer for peer in peers if peer.exact), key=lambda peer: peer.file_bytes)
+    if exact and others:
+        best = min(point.file_bytes for point in exact)
+        parts = [f"{best / peer.file_bytes:.2f} times that of {peer.peer}" for peer in others]
+        yield f"Size of our smallest exact file: {', '.join(parts)}."
 
 
 def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> float | None:

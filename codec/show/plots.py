@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -20,25 +21,31 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from codec.measure.points import Point
+from codec.measure.bd_rate import Curve
+from codec.measure.dials import dial_of
+from codec.measure.points import PeerPoint, Point, Rated
 from codec.models import MotionModel, ResidualCoder
 
 __all__ = [
     "plot_components",
+    "plot_mesh_against_block",
     "plot_psnr_against_bits",
     "plot_psnr_against_ratio",
     "plot_size_against_mse",
     "png",
+    "quality_name",
     "svg",
 ]
 
 # Okabe and Ito's colours, which the colour-blind tell apart
 COLOUR_OF = {
-    ResidualCoder.LOSSLESS: "#000000",
-    ResidualCoder.INT8: "#0072b2",
-    ResidualCoder.UINT8: "#d55e00",
-    ResidualCoder.FLOAT16: "#009e73",
+    "lossless": "#000000",
+    "int8": "#0072b2",
+    "uint8": "#d55e00",
+    "float16": "#009e73",
+    "dct": "#aa3377",
 }
+PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e7298a", "#66a61e", "#7f7f7f", "#17a2b8", "#b15928", "#bcbd22")
 COLOUR_OF_COMPONENT = {
     "residual": "#56b4e9",
     "weights": "#009e73",
@@ -97,16 +104,16 @@ def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
 class RatePlot(NamedTuple):
     """One rate/distortion plot: what its axes are."""
 
-    rate: Callable[[Point], float]
+    rate: Callable[[Rated], float]
     rate_label: str
-    distortion: Callable[[Point], float]
+    distortion: Callable[[Rated], float]
     distortion_label: str
     log_distortion: bool
     exact_label: str
     exact_on_top: bool
 
 
-def plot_size_against_mse(points: Sequence[Point]) -> Figure:
+def plot_size_against_mse(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
     """File bytes against MSE per sample, both logarithmic; down and left is better."""
     mse = RatePlot(
         lambda point: point.file_bytes,
@@ -117,61 +124,90 @@ def plot_size_against_mse(points: Sequence[Point]) -> Figure:
         "exact\n(MSE 0)",
         False,
     )
-    return _rate_figure(points, mse, "down and left is better")
+    return _rate_figure(points, peers, mse, "down and left is better")
 
 
-def plot_psnr_against_bits(points: Sequence[Point]) -> Figure:
+def plot_psnr_against_bits(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
     """Bits per pixel, logarithmic, against PSNR; up and left is better."""
     bits = RatePlot(
         lambda point: point.bits_per_pixel,
         "bits per pixel (logarithmic)",
-        lambda point: point.psnr,
-        "PSNR (dB)",
+        lambda point: point.quality,
+        f"{quality_name(points)} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
     )
-    return _rate_figure(points, bits, "up and left is better")
+    return _rate_figure(points, peers, bits, "up and left is better")
 
 
-def plot_psnr_against_ratio(points: Sequence[Point]) -> Figure:
+def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
     """Raw bytes over file bytes, logarithmic, against PSNR; up and right is better."""
     ratio = RatePlot(
         lambda point: point.ratio,
         "ratio: raw bytes / file bytes (logarithmic)",
-        lambda point: point.psnr,
-        "PSNR (dB)",
+        lambda point: point.quality,
+        f"{quality_name(points)} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
     )
-    return _rate_figure(points, ratio, "up and right is better")
+    return _rate_figure(points, peers, ratio, "up and right is better")
 
 
-def _rate_figure(points: Sequence[Point], plot: RatePlot, better: str) -> Figure:
-    """The plot with its strip for exact points, and a legend of colours and markers below."""
+def quality_name(points: Sequence[Point]) -> str:
+    """What `Rated.quality` is called for these points."""
+    return "PSNR-YUV" if any(point.error.psnr_yuv is not None for point in points) else "PSNR"
+
+
+def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot, better: str) -> Figure:
+    """The plot with its strip for exact points, a legend of colours and markers below, and peers on the right."""
     exact = [point for point in points if point.exact]
     lossy = [point for point in points if not point.exact]
-    exact_coders = [coder for coder in ResidualCoder if any(point.settings.residual_coder is coder for point in exact)]
-    panels = [(lossy, 3.6), (exact, 0.35 + 0.3 * len(exact_coders))]
-    shown = [(members, height) for members, height in panels if members]
+    lossy_peers, exact_peers = ([peer for peer in peers if peer.exact is is_exact] for is_exact in (False, True))
+    rows = [coder.label for coder in ResidualCoder if any(p.settings.residual_coder is coder for p in exact)]
+    rows += dict.fromkeys(peer.curve for peer in exact_peers)
+    panels = [(False, 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
+    shown = [(is_exact, height) for is_exact, height, members in panels if members]
     if plot.exact_on_top:
         shown.reverse()
     heights = [height for _, height in shown]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
+        width = 7.6 if peers else 6.2
+        figure = Figure(figsize=(width, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
         all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-        for axes, (members, _) in zip(all_axes, shown, strict=True):
-            if members is exact:
-                _draw_exact(axes, exact, exact_coders, plot)
+        for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
+            if is_exact:
+                _draw_exact(axes, exact, exact_peers, rows, plot)
             else:
                 _draw_curves(axes, lossy, plot, better)
+                _draw_peers(axes, lossy_peers, plot)
         all_axes[-1].set_xscale("log")
         _plain_log_ticks(all_axes[-1].xaxis)
         all_axes[-1].set_xlabel(plot.rate_label)
         handles = _legend(points)
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
+        if lossy_peers:
+            looks = _peer_looks(lossy_peers)
+            peer_handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
+            figure.legend(handles=peer_handles, loc="outside right upper", frameon=False, title="others", fontsize=8)
     return figure
+
+
+def _peer_looks(peers: Sequence[PeerPoint]) -> dict[str, dict[str, Any]]:
+    """A thin line for each peer's curve."""
+    names = dict.fromkeys(peer.curve for peer in peers)
+    return {
+        name: {"color": PEER_COLOURS[number % len(PEER_COLOURS)], "linewidth": 0.9, "marker": "x", "markersize": 3.5}
+        for number, name in enumerate(names)
+    }
+
+
+def _draw_peers(axes: Axes, peers: Sequence[PeerPoint], plot: RatePlot) -> None:
+    """One thin line a peer, behind ours."""
+    for name, look in _peer_looks(peers).items():
+        curve = sorted((peer for peer in peers if peer.curve == name), key=plot.rate)
+        axes.plot([plot.rate(peer) for peer in curve], [plot.distortion(peer) for peer in curve], **look, zorder=1.5)
 
 
 def _draw_curves(axes: Axes, points: Sequence[Point], plot: RatePlot, better: str) -> None:
@@ -187,30 +223,29 @@ def _draw_curves(axes: Axes, points: Sequence[Point], plot: RatePlot, better: st
         _plain_log_ticks(axes.yaxis)
     axes.set_ylabel(plot.distortion_label)
     axes.set_title(better, loc="right", fontsize=8.5, color="#555555", style="italic")
-    _label_steps(axes, points, plot)
+    _label_dials(axes, points, plot)
 
 
 def _look(coder: ResidualCoder, motion: MotionModel) -> dict[str, Any]:
     """Colour and marker; those of uint8 are larger and behind, as its points lie on those of int8."""
     look, wide = LOOK_OF[motion], coder is ResidualCoder.UINT8
     return {
-        "color": COLOUR_OF[coder],
+        "color": COLOUR_OF[coder.label],
         "marker": look.marker,
         "markersize": look.size + (4 if wide else 0),
-        "markerfacecolor": COLOUR_OF[coder] if look.filled and not wide else "none",
+        "markerfacecolor": COLOUR_OF[coder.label] if look.filled and not wide else "none",
         "linewidth": 1.2,
         "zorder": 2 if wide else 3,
     }
 
 
-def _label_steps(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
-    """The step at the dearest point of each, so that no label lies on another line."""
-    stepped = [point for point in points if point.settings.step is not None]
-    for step in sorted({point.settings.step or 0 for point in stepped}):
-        of_step = [point for point in stepped if point.settings.step == step]
-        last = max(of_step, key=plot.rate)
+def _label_dials(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
+    """Where the dial stands, at the dearest point of each, so that no label lies on another line."""
+    dials = [(dial_of(point.settings), point) for point in points]
+    for wanted in sorted({dial for dial, _ in dials if dial is not None}):
+        last = max((point for dial, point in dials if dial == wanted), key=plot.rate)
         axes.annotate(
-            f"step {step}",
+            f"{wanted[0]} {wanted[1]}",
             (plot.rate(last), plot.distortion(last)),
             xytext=(7, 5),
             textcoords="offset points",
@@ -219,13 +254,18 @@ def _label_steps(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
         )
 
 
-def _draw_exact(axes: Axes, points: Sequence[Point], coders: Sequence[ResidualCoder], plot: RatePlot) -> None:
-    """Points without error, a row a residual coder; only their rate is a measure here."""
+def _draw_exact(
+    axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint], rows: Sequence[str], plot: RatePlot
+) -> None:
+    """Points without error, a row a residual coder or peer; only their rate is a measure here."""
     for point in points:
         coder = point.settings.residual_coder
-        axes.plot(plot.rate(point), coders.index(coder), **_look(coder, point.settings.motion_model), linestyle="none")
-    axes.set_ylim(len(coders) - 0.4, -0.6)
-    axes.set_yticks(range(len(coders)), [coder.label for coder in coders])
+        look = _look(coder, point.settings.motion_model)
+        axes.plot(plot.rate(point), rows.index(coder.label), **look, linestyle="none")
+    for peer in peers:
+        axes.plot(plot.rate(peer), rows.index(peer.curve), marker="x", markersize=5, color="#6b6b6b", linestyle="none")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel(plot.exact_label)
     axes.set_facecolor("#f5f3ec")
@@ -238,7 +278,7 @@ def _legend(points: Sequence[Point]) -> list[Line2D | Patch]:
     nothing = Line2D([], [], linestyle="none", label=" ")
     handles: list[Line2D | Patch] = []
     for coder, motion in zip_longest(coders, motions):
-        handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder], label=coder.label))
+        handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder.label], label=coder.label))
         if motion is None:
             handles.append(nothing)
             continue
@@ -262,6 +302,39 @@ def short_number(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:g}{suffix}"
     return f"{value:g}"
+
+
+def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
+    """How many more bytes mesh needs than block at equal PSNR, in per cent, for each residual coder that tells.
+
+    None where no coder has both curves, with enough points and a shared range.
+    """
+    lines = []
+    for coder in ResidualCoder:
+        try:
+            mesh, block = (
+                Curve([(p.file_bytes, p.quality) for p in points if p.curve == f"{coder.label}, {motion.label}"])
+                for motion in (MotionModel.MESH, MotionModel.BLOCK)
+            )
+        except ValueError:
+            continue
+        low, high = max(mesh.psnr[0], block.psnr[0]), min(mesh.psnr[-1], block.psnr[-1])
+        if low < high:
+            places = np.linspace(low, high, 101)
+            lines.append((coder, places, 100 * (mesh.at(places) / block.at(places) - 1)))
+    if not lines:
+        return None
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.2, 2.9), layout="constrained", facecolor="white")
+        axes = figure.subplots()
+        for coder, places, change in lines:
+            axes.plot(places, change, color=COLOUR_OF[coder.label], label=coder.label)
+        axes.axhline(0, color="#555555", linewidth=0.8)
+        axes.set_xlabel(f"{quality_name(points)} (dB)")
+        axes.set_ylabel("bytes of mesh against block (%)")
+        axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color="#555555", style="italic")
+        axes.legend(frameon=False)
+    return figure
 
 
 # ------------------------------------------------------------------------------------------- bytes by component

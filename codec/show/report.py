@@ -8,29 +8,37 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 import codec
-from codec.measure.points import Clip, Point, write_csv, write_json
+from codec.errors import ConfigError
+from codec.measure.cache import SweepCache
+from codec.measure.curves import compare_curves
+from codec.measure.dials import dial_of
+from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
+from codec.measure.points import Clip, PeerPoint, Point, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.settings import Settings
 from codec.show.findings import findings
+from codec.show.pages import asset, data_url, environment
 from codec.show.plots import (
     plot_components,
+    plot_mesh_against_block,
     plot_psnr_against_bits,
     plot_psnr_against_ratio,
     plot_size_against_mse,
+    quality_name,
     svg,
 )
-from codec.show.samples import data_url, make_samples
+from codec.show.samples import make_samples
 from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from matplotlib.figure import Figure
 
     from codec.picture.sources import SourceSpec
@@ -48,11 +56,17 @@ class ReportMeta:
         clip: what was measured.
         jobs: how many points were measured at once.
         sample_number: the picture that every point kept in ``sample``; None leaves sample pictures out.
+        peers: other codecs on the same pictures.
+        skipped: peers that were not measured, and why.
+        anchor: name of the curve that others are compared with; the first with enough points if not given.
     """
 
     clip: Clip
     jobs: int = 1
     sample_number: int | None = None
+    peers: Sequence[PeerPoint] = ()
+    skipped: Sequence[Skipped] = ()
+    anchor: str | None = None
 
 
 def make_report(
@@ -65,7 +79,10 @@ def make_report(
     force: bool = False,
     progress: Callable[[SweepProgress], None] | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
     pictures: int | None = None,
+    anchor: str | None = None,
+    peers: bool = False,
 ) -> list[Point]:
     """Measure a source every way, and write the page, and the numbers where asked.
 
@@ -78,7 +95,12 @@ def make_report(
         force: replace files that exist.
         progress: called after every point.
         jobs: points at once; the number of processors if not given.
+        executor: measures them there instead, ``jobs`` at once; each is sent the whole clip.
         pictures: measure only the first so many.
+        anchor: name of the curve that others are compared with, such as ``int8, block``.
+        peers: measure other codecs too (extra ``mvz[peers]``).
+
+    Points are kept in a folder beside the page until it is done, so that an interrupted call goes on where it was.
 
     Raises:
         MediaError: the source cannot be read, or a file exists or cannot be written; files are checked first.
@@ -88,15 +110,47 @@ def make_report(
         if path is not None:
             refuse_overwrite(Path(path), force)
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
-    meta = ReportMeta(clip, jobs or processors(), len(clip.pictures) // 2)
+    sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
-    points = sweep(clip, chosen, jobs=meta.jobs, progress=progress, keep_picture=meta.sample_number)
+    _refuse_anchor(anchor, chosen, peers)
+    cache = SweepCache(Path(output_path).with_name(f".{Path(output_path).name}.points"), clip, sample_number)
+    jobs = jobs or processors()
+    points = sweep(
+        clip, chosen, jobs=jobs, executor=executor, progress=progress, keep_picture=sample_number, cache=cache
+    )
+    others, skipped = _measured_peers(clip, cache, points, progress) if peers else ([], [])
+    meta = ReportMeta(clip, jobs, sample_number, others, skipped, anchor)
     write_report(points, meta, output_path, force=force)
     if json_path is not None:
-        write_json(points, json_path, clip=clip, jobs=meta.jobs, force=force)
+        bd_rates = compare_curves(points, others, anchor)
+        write_json(points, json_path, clip=clip, jobs=jobs, peers=others, bd_rates=bd_rates, force=force)
     if csv_path is not None:
-        write_csv(points, csv_path, force=force)
+        write_csv([*points, *others], csv_path, force=force)
+    cache.clear()
     return points
+
+
+def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
+    """Refuse an anchor before anything is measured, where it will be no curve."""
+    names = [f"{of.residual_coder.label}, {of.motion_model.label}" for of in settings if dial_of(of) is not None]
+    names = list(dict.fromkeys(names + [peer.name for peer in PEERS if peer.values and peers]))
+    if anchor is not None and anchor not in names:
+        raise ConfigError(f"no curve is called {anchor!r}; there are {'; '.join(names) or 'none'}")
+
+
+def _measured_peers(
+    clip: Clip, cache: SweepCache, points: Sequence[Point], progress: Callable[[SweepProgress], None] | None
+) -> tuple[list[PeerPoint], list[Skipped]]:
+    """`measure_peers`, whose points count on from ours."""
+    done = len(points)
+
+    def tell(found: PeerPoint | Skipped) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None and isinstance(found, PeerPoint):
+            progress(SweepProgress(done, len(points) + peer_count(), found))
+
+    return measure_peers(clip, progress=tell, cache=cache)
 
 
 def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathLike[str], force: bool = False) -> None:
@@ -112,26 +166,33 @@ def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathL
 
 def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("codec.show"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"significant": significant, "decibels": decibels, "seconds": seconds, "share": share}
+    templates = environment()
+    templates.filters |= {
+        "significant": significant,
+        "decibels": decibels,
+        "seconds": seconds,
+        "share": share,
+        "percent": percent,
+    }
     samples = None
     if meta.sample_number is not None:
         samples = make_samples(points, meta.clip.pictures[meta.sample_number], meta.sample_number)
-    style = resources.files("codec.show").joinpath("templates", "report.css").read_text("utf-8")
-    return environment.get_template("report.html.j2").render(
+    mesh_plot = plot_mesh_against_block(points)
+    return templates.get_template("report.html.j2").render(
         name=Path(meta.clip.label).name or meta.clip.label,
         clip=meta.clip,
-        style=Markup(style),
-        findings=[unbroken(sentence) for sentence in findings(points)],
-        plots=_plots(points),
+        style=Markup(asset("report.css")),
+        findings=[unbroken(sentence) for sentence in findings(points, meta.peers)],
+        plots=_plots(points, meta.peers),
         components=_image(plot_components(points), "Bytes by component", "Stacked bars, one a point."),
+        mesh_plot=_image(mesh_plot, "Mesh against block at equal PSNR", "") if mesh_plot is not None else None,
+        comparisons=compare_curves(points, meta.peers, meta.anchor),
+        quality=quality_name(points),
         points=points,
+        peers=meta.peers,
+        skipped=meta.skipped,
+        dial_of=dial_of,
+        planes=list(points[0].error.planes) if len(points[0].error.planes) > 1 else [],
         component_names=[name for name in points[0].bytes if any(point.bytes[name] for point in points)],
         is_yuv=any(point.error.psnr_yuv is not None for point in points),
         has_ssim=any(point.error.ssim is not None for point in points),
@@ -151,13 +212,21 @@ class PlotImage(NamedTuple):
     url: str
 
 
-def _plots(points: Sequence[Point]) -> list[PlotImage]:
+def _plots(points: Sequence[Point], peers: Sequence[PeerPoint]) -> list[PlotImage]:
     """The rate and distortion plots; what to read from each is said beside it."""
     exact = "Files without error are in the shaded strip: they have no place on the other axis."
     return [
-        _image(plot_size_against_mse(points), "File size against MSE", f"Each marker is one file. {exact}"),
-        _image(plot_psnr_against_bits(points), "PSNR against bits per pixel", "The same files for every luma sample."),
-        _image(plot_psnr_against_ratio(points), "PSNR against ratio", "The same files against the raw samples."),
+        _image(plot_size_against_mse(points, peers), "File size against MSE", f"Each marker is one file. {exact}"),
+        _image(
+            plot_psnr_against_bits(points, peers),
+            f"{quality_name(points)} against bits per pixel",
+            "The same files for every luma sample.",
+        ),
+        _image(
+            plot_psnr_against_ratio(points, peers),
+            f"{quality_name(points)} against ratio",
+            "The same files against the raw samples.",
+        ),
     ]
 
 
@@ -212,6 +281,11 @@ def unbroken(sentence: str) -> str:
 def seconds(value: float) -> str:
     """Thousandths below one second, hundredths below ten, tenths above."""
     return f"{value:.{3 if value < 1 else 2 if value < 10 else 1}f}"
+
+
+def percent(change: float) -> str:
+    """A relative change with its sign: −12.3 %."""
+    return f"{100 * change:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")
 
 
 def share(part: float, whole: float) -> str:

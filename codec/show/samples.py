@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from codec.measure.dials import dial_of
 from codec.measure.points import Point
 from codec.picture.colour import to_array
 from codec.picture.images import encoded
 from codec.picture.planes import Picture
+from codec.show.pages import data_url
 
-__all__ = ["DecodedSample", "Samples", "data_url", "make_samples"]
+__all__ = ["DecodedSample", "Samples", "make_samples", "picture_url"]
 
 MAX_WIDTH, MAX_HEIGHT = 384, 288  # of what is shown: a cut-out at full resolution, so that errors stay visible
 AMPLIFICATIONS = (16, 8, 4, 2, 1)
@@ -69,9 +70,8 @@ def _coarsest(points: Sequence[Point]) -> list[tuple[Point, Picture]]:
     if not lossy:
         return []
     worst = max(lossy, key=lambda pair: pair[0].mse)[0].settings
-    return [
-        pair for pair in lossy if (pair[0].settings.residual, pair[0].settings.step) == (worst.residual, worst.step)
-    ]
+    coarsest = (worst.residual, dial_of(worst))
+    return [pair for pair in lossy if (pair[0].settings.residual, dial_of(pair[0].settings)) == coarsest]
 
 
 def _middle(samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -92,8 +92,3 @@ def _amplification(differences: Sequence[npt.NDArray[np.int16]]) -> int:
 def picture_url(samples: npt.NDArray[np.uint8]) -> str:
     """A PNG of (H, W) or (H, W, 3) as a ``data:`` URL."""
     return data_url("image/png", encoded(np.ascontiguousarray(samples), "PNG"))
-
-
-def data_url(media_type: str, data: bytes) -> str:
-    """Bytes as a URL that needs no network."""
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,140 @@
+"""Size and speed of ``dct`` on real clips, beside measured points of other codecs.
+
+    MVZ_CLIPS=… python benchmarks/dct.py --peers rd.json
+
+Bytes are those of whole files, each decoded and checked; PSNR-YUV is (6 Y + U + V) / 8, each plane's from one squared
+error over the whole clip; BD-rate is percent of bytes at equal PSNR, interpolated monotonely between 28 and 44 dB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+import codec
+from codec.picture.sources import open_source
+
+CLIPS = {
+    "foreman": ("foreman_352x288.y4m", 21),
+    "akiyo": ("akiyo_352x288.y4m", 21),
+    "coastguard": ("coastguard_352x288.y4m", 21),
+    "parkjoy": ("parkjoy_480x270.y4m", 10),
+    "bunny": ("bunny_1280x720.y4m", 20),
+}
+ANCHOR = "x264 high medium P"
+
+
+def bd_rate(anchor: list[dict], test: list[dict], key: str) -> float:
+    """Percent of bytes of ``test`` over ``anchor`` at equal PSNR; NaN where they share less than 2 dB."""
+
+    def curve(points: list[dict]) -> tuple[list[float], list[float]]:
+        quality, rate = [], []
+        for point in sorted(points, key=lambda point: point[key]):
+            if not quality or (point[key] > quality[-1] and np.log(point["bytes"]) > rate[-1]):
+                quality.append(point[key])
+                rate.append(np.log(point["bytes"]))
+        return quality, rate
+
+    (quality_a, rate_a), (quality_b, rate_b) = curve(anchor), curve(test)
+    low, high = max(quality_a[0], quality_b[0], 28), min(quality_a[-1], quality_b[-1], 44)
+    if high - low < 2:
+        return float("nan")
+    areas = [PchipInterpolator(*c).integrate(low, high) for c in ((quality_a, rate_a), (quality_b, rate_b))]
+    return float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1))
+
+
+def measured(pictures: list, settings: codec.Settings, folder: str, jobs: int) -> dict:
+    """One file, encoded, decoded and compared."""
+    path = Path(folder) / "clip.mvz"
+    with ThreadPoolExecutor(jobs) as executor:
+        start = time.perf_counter()
+        with codec.Writer(
+            path, format=pictures[0].format, settings=settings, executor=executor if jobs > 1 else None, force=True
+        ) as out:
+            for picture in pictures:
+                out.append(picture)
+        encoded = time.perf_counter()
+        with codec.open(path) as video:
+            decoded = list(video.pictures(executor=executor if jobs > 1 else None))
+        seconds = encoded - start, time.perf_counter() - encoded
+    psnr = []
+    for plane in range(len(pictures[0].planes)):
+        error = np.mean(
+            [
+                np.mean((a.planes[plane].astype(float) - b.planes[plane]) ** 2)
+                for a, b in zip(pictures, decoded, strict=True)
+            ]
+        )
+        psnr.append(float(10 * np.log10(255**2 / max(error, 1e-9))))
+    whole = psnr[0] if len(psnr) == 1 else (6 * psnr[0] + psnr[1] + psnr[2]) / 8
+    return {
+        "bytes": path.stat().st_size,
+        "psnr_y": psnr[0],
+        "psnr_yuv": whole,
+        "encode": seconds[0],
+        "decode": seconds[1],
+    }
+
+
+def main() -> int:
+    """The table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", default=",".join(CLIPS), help="which of them, with commas between")
+    parser.add_argument("--speeds", default="slow,medium,fast")
+    parser.add_argument("--qps", default="22,27,32,37")
+    parser.add_argument("--gop", type=int, default=64)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--peers", help="JSON of points by clip and codec")
+    parser.add_argument("--points", action="store_true", help="print every point")
+    options = parser.parse_args()
+    folder = os.environ.get("MVZ_CLIPS")
+    if not folder:
+        print("MVZ_CLIPS says where the clips are", file=sys.stderr)
+        return 2
+    peers = json.loads(Path(options.peers).read_text()) if options.peers else {}
+    names = options.clips.split(",")
+    with tempfile.TemporaryDirectory() as scratch:
+        for speed in options.speeds.split(","):
+            rates = []
+            for name in names:
+                file, count = CLIPS[name]
+                with open_source(str(Path(folder) / file)) as source:
+                    pictures = list(islice(source, count))
+                points = []
+                for qp in map(int, options.qps.split(",")):
+                    settings = codec.Settings(
+                        residual="dct", qp=qp, gop=options.gop, speed=speed, scene_cut=options.gop < 64
+                    )
+                    if not rates and not points:
+                        measured(pictures[:2], settings, scratch, 1)
+                    points.append(measured(pictures, settings, scratch, options.jobs))
+                    if options.points:
+                        print(speed, name, qp, {key: round(value, 3) for key, value in points[-1].items()})
+                fields = [f"{name:12}"]
+                if name in peers:
+                    both = [bd_rate(peers[name][ANCHOR], points, key) for key in ("psnr_yuv", "psnr_y")]
+                    rates.append(both)
+                    fields.append(f"BD-rate {both[0]:+6.2f} % (Y {both[1]:+6.2f} %)")
+                for action in ("encode", "decode"):
+                    speeds = [f"{len(pictures) / point[action]:.1f}" for point in points]
+                    fields.append(f"{action} {' '.join(speeds)} /s")
+                print(f"{speed:7}", " ".join(fields), flush=True)
+            if rates:
+                print(
+                    f"{speed:7} mean         BD-rate", " ".join(f"{value:+6.2f} %" for value in np.mean(rates, axis=0))
+                )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""Blocks of a run as streams of symbols, and back (spec 6.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.bitstream.context_merge import merge_contexts
+from codec.bitstream.frames import compress, compress_symbols, declared_size, decompress, decompress_digits
+from codec.bitstream.queue_streams import Cursor, varint
+from codec.bitstream.stream_ids import StreamId
+from codec.coded import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, SequenceHeader, WienerFilter, shape_of
+from codec.errors import BitstreamError
+
+if TYPE_CHECKING:
+    from codec.dct.symbols import Parts, Tape
+
+__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "pack_blocks", "unpack_blocks"]
+
+Bytes = npt.NDArray[np.uint8]
+
+BLOCK_STREAMS = (StreamId.BLOCK_NODES, StreamId.BLOCK_MODES, StreamId.BLOCK_VECTORS, StreamId.BLOCK_LEVELS)
+"""Where the families of contexts go: nodes and masks, intra modes, vectors, escapes and levels."""
+STREAM_OF_FAMILY = (0, 0, 1, 2, 3, 3)
+
+
+def symbol_limit(header: SequenceHeader) -> int:
+    """More symbols than a picture can have: 24 for each smallest leaf, two for each sample."""
+    shape = shape_of(header.coded_format)
+    rows, columns = shape.cells
+    return 24 * rows * columns + 2 * shape.samples
+
+
+def block_bytes(header: SequenceHeader) -> int:
+    """What the blocks of a picture take at most once they are unpacked (spec 10): symbols, leaves, counts, levels."""
+    shape = shape_of(header.coded_format)
+    rows, columns = shape.cells
+    return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples
+
+
+def pack_blocks(header: SequenceHeader, pictures: Sequence[tuple[int, CodedBlocks]]) -> dict[StreamId, bytes]:
+    """The streams of pictures, each with the number of its references."""
+    from codec.dct.symbols import FAMILIES, write_blocks  # bring numba, which reading headers does without
+
+    shape = shape_of(header.coded_format)
+    written = [write_blocks(blocks, shape, references > 0) for references, blocks in pictures]
+    contexts, symbols, bits = (np.concatenate(parts) for parts in zip(*written, strict=True))
+    streams = {}
+    parts: list[list[bytes]] = [[] for _ in BLOCK_STREAMS]
+    for first, end, stream in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):
+        inside = (contexts >= first) & (contexts < end)
+        parts[stream] += pack_family(contexts[inside] - first, symbols[inside], end - first)
+    for stream, packed in zip(BLOCK_STREAMS, parts, strict=True):
+        if any(part != b"\0" for part in packed):
+            streams[stream] = b"".join(packed)
+    if bits.size:
+        streams[StreamId.BLOCK_BITS] = np.packbits(bits).tobytes()
+    filters = b"".join(pack_filter(blocks.wiener) for _, blocks in pictures)
+    if any(filters):
+        streams[StreamId.FILTERS] = compress(filters)
+    return streams
+
+
+def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) -> list[bytes]:
+    """A family of contexts: how many streams there are, which contexts go where, then each stream."""
+    if not symbols.size:
+        return [b"\0"]
+    counts = np.bincount(contexts.astype(np.int64) * 256 + symbols, minlength=count * 256).reshape(count, 256)
+    streams = merge_contexts(counts.astype(np.float64))
+    of_symbols = streams[contexts]
+    number = int(streams.max()) + 1
+    parts = [bytes([number])]
+    if number > 1:
+        parts.append(pack_part(streams.astype(np.uint8)))
+    for stream in range(number):
+        inside = symbols[of_symbols == stream]
+        parts += [varint(inside.size), pack_part(inside)]
+    return parts
+
+
+def pack_part(symbols: Bytes) -> bytes:
+    """The length of a frame and the frame; 0 and the bytes themselves; or 1 and the one symbol that there is."""
+    if symbols.size and (symbols == symbols[0]).all():
+        return b"\1" + symbols[:1].tobytes()
+    frame = compress_symbols(symbols.tobytes())
+    return varint(len(frame)) + frame if len(frame) < symbols.size else b"\0" + symbols.tobytes()
+
+
+def unpack_part(cursor: Cursor, size: int) -> Bytes:
+    """The inverse of `pack_part` for ``size`` symbols; no frame has a single byte."""
+    length = cursor.varint()
+    if length == 0:
+        return np.frombuffer(cursor.take(size), np.uint8)
+    if length == 1:
+        return np.full(size, cursor.take(1)[0], np.uint8)
+    return np.frombuffer(decompress_digits(bytes(cursor.take(length)), size), np.uint8)
+
+
+def unpack_blocks(
+    header: SequenceHeader,
+    references: Sequence[int],
+    quantisers: Sequence[tuple[int, int]],
+    streams: dict[StreamId, bytes],
+) -> list[CodedBlocks]:
+    """The blocks of the pictures of a run; the inverse of `pack_blocks`.
+
+    Raises:
+        BitstreamError: streams are damaged, too short or too long, or a symbol has no meaning.
+    """
+    from codec.dct.symbols import read_blocks
+
+    shape = shape_of(header.coded_format)
+    tape = unpack_tape(streams, symbol_limit(header) * len(references))
+    filters = unpack_filters(header, streams.get(StreamId.FILTERS), len(references))
+    pictures = [
+        blocks_of(qps, read_blocks(tape, shape, number > 0), wiener)
+        for number, qps, wiener in zip(references, quantisers, filters, strict=True)
+    ]
+    if (tape.places != tape.ends).any():
+        raise BitstreamError("symbols are left over after the last block")
+    if tape.bits.size - tape.state[1] > 7 or tape.bits[tape.state[1] :].any():
+        raise BitstreamError("bits are left over after the last block")
+    return pictures
+
+
+def blocks_of(qps: tuple[int, int], parts: Parts, wiener: WienerFilter | None) -> CodedBlocks:
+    """The blocks of a picture."""
+    return CodedBlocks(*qps, parts.leaves, parts.counts, parts.positions, parts.levels, wiener)
+
+
+def unpack_tape(streams: dict[StreamId, bytes], limit: int) -> Tape:
+    """All symbols of a run, one stream behind the other."""
+    from codec.dct.symbols import CONTEXTS, FAMILIES, Tape
+
+    stream_of = np.zeros(CONTEXTS, np.int64)
+    symbols: list[Bytes] = []
+    cursors = [Cursor(streams.get(stream, b"")) for stream in BLOCK_STREAMS]
+    there = [stream in streams for stream in BLOCK_STREAMS]
+    left = limit
+    for first, end, stream in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):
+        of_family = (
+            unpack_family(cursors[stream], end - first, left) if there[stream] else FamilyStreams.nothing(end - first)
+        )
+        stream_of[first:end] = len(symbols) + of_family.stream_of
+        symbols += of_family.symbols
+        left -= sum(part.size for part in of_family.symbols)
+    for cursor in cursors:
+        cursor.end()
+    ends = np.cumsum([part.size for part in symbols])
+    bits = np.unpackbits(np.frombuffer(streams.get(StreamId.BLOCK_BITS, b""), np.uint8))
+    return Tape(
+        np.array([0, 0, bits.size, 0], np.int64),
+        np.concatenate(symbols),
+        np.zeros(0, np.uint16),
+        bits,
+        stream_of,
+        np.concatenate([[0], ends[:-1]]),
+        ends,
+    )
+
+
+class FamilyStreams:
+    """The streams of a family: symbols of each, and which of them a context has."""
+
+    def __init__(self, stream_of: npt.NDArray[np.int64], symbols: list[Bytes]) -> None:
+        self.stream_of = stream_of
+        self.symbols = symbols
+
+    @classmethod
+    def nothing(cls, count: int) -> FamilyStreams:
+        """No symbols at all."""
+        return cls(np.zeros(count, np.int64), [np.zeros(0, np.uint8)])
+
+
+def unpack_family(cursor: Cursor, count: int, limit: int) -> FamilyStreams:
+    """The inverse of `pack_family`, of not more than ``limit`` symbols."""
+    number = cursor.take(1)[0]
+    if number == 0:
+        return FamilyStreams.nothing(count)
+    stream_of = unpack_part(cursor, count).astype(np.int64) if number > 1 else np.zeros(count, np.int64)
+    if int(stream_of.max()) >= number:
+        raise BitstreamError(f"a context has stream {int(stream_of.max())} of {number}")
+    symbols = []
+    for _ in range(number):
+        size = cursor.varint()
+        if not 1 <= size <= limit:
+            raise BitstreamError(f"a stream of {size} symbols, where 1…{limit} are possible")
+        limit -= size
+        symbols.append(unpack_part(cursor, size))
+    return FamilyStreams(stream_of, symbols)
+
+
+def pack_filter(wiener: WienerFilter | None) -> bytes:
+    """1, the taps, and a bit for each square; or 0."""
+    if wiener is None:
+        return b"\0"
+    return b"\1" + wiener.taps.tobytes() + np.packbits(wiener.flags).tobytes()
+
+
+def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> list[WienerFilter | None]:
+    """The filters of ``count`` pictures."""
+    if frame is None:
+        return [None] * count
+    rows, columns = (-(-side // WIENER_BLOCK) for side in (header.format.height, header.format.width))
+    flag_bytes = -(-rows * columns // 8)
+    size = declared_size(frame)
+    if size > count * (1 + WIENER_TAPS + flag_bytes):
+        raise BitstreamError(f"filters of {size} bytes for {count} pictures")
+    cursor = Cursor(decompress(frame, size))
+    filters: list[WienerFilter | None] = []
+    for _ in range(count):
+        is_there = cursor.take(1)[0]
+        if is_there > 1:
+            raise BitstreamError(f"a filter's first byte is {is_there}")
+        if not is_there:
+            filters.append(None)
+            continue
+        taps = np.frombuffer(cursor.take(WIENER_TAPS), np.int8)
+        flags = np.unpackbits(np.frombuffer(cursor.take(flag_bytes), np.uint8))
+        if flags[rows * columns :].any():
+            raise BitstreamError("what fills up the last byte of a filter's squares is not 0")
+        filters.append(WienerFilter(taps, flags[: rows * columns].reshape(rows, columns)))
+    cursor.end()
+    return filters
+
+
+def block_bits(
+    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits of each picture by component, float64 (pictures,), in an ideal code for the whole run."""
+    from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
+
+    shape = shape_of(header.coded_format)
+    written = [write_blocks(blocks, shape, number > 0) for number, blocks in zip(references, pictures, strict=True)]
+    places = [contexts.astype(np.int64) * 256 + symbols for contexts, symbols, _ in written]
+    counts = np.bincount(np.concatenate(places), minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
+    totals = counts.sum(axis=1, keepdims=True)
+    cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
+    components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
+    for number, (contexts, symbols, bits) in enumerate(written):
+        of_symbols = cost[contexts, symbols]
+        is_vector = (contexts >= FAMILIES[2]) & (contexts < FAMILIES[3])
+        is_level = contexts >= FAMILIES[3]
+        components["motion"][number] = of_symbols[is_vector].sum()
+        components["residual"][number] = of_symbols[is_level].sum() + len(bits)
+        components["modes"][number] = of_symbols.sum() - of_symbols[is_vector | is_level].sum()
+    return components

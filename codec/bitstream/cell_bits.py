@@ -1,0 +1,155 @@
+"""Where in the pictures of a packet its bytes go, cell by cell: estimates that add up to the packet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.bitstream.level_streams import RESIDUALS, subtract_green
+from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.symbols import zigzag
+from codec.coded import CellMode, CodedPicture, SequenceHeader
+from codec.models import MotionModel
+from codec.picture.planes import Plane
+
+__all__ = ["CellBits", "cell_bits", "share_nodes", "sum_over_cells"]
+
+Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
+
+LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 8.2.3; what a lossless symbol costs depends on them
+
+
+class CellBits(NamedTuple):
+    """Estimated bits of each cell of each picture of a packet; headers are not in it."""
+
+    by_component: dict[str, Costs]
+    spread_evenly: tuple[str, ...]
+    """Components with streams of which nothing is known but their size, so that every cell gets the same of them."""
+
+
+def cell_bits(
+    header: SequenceHeader,
+    pictures: Sequence[CodedPicture],
+    left: Sequence[tuple[Plane, ...]],
+    stream_bytes: dict[StreamId, int],
+) -> CellBits:
+    """Spread the bytes of a packet's streams over its cells.
+
+    The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
+    comes in the packet.
+    ``left`` has, of the lossless coder, residuals + 128 of every plane of every picture.
+    """
+    unknown = dict(stream_bytes)
+    bits: dict[str, Costs] = {}
+    shape = (len(pictures), *header.cell_shape)
+    spread = [
+        *_motion_costs(header, pictures),
+        *(_lossless_costs(header, pictures, left) if left else _level_costs(header, pictures)),
+    ]
+    for streams, costs in spread:
+        count = sum(unknown.pop(stream, 0) for stream in streams)
+        _add(bits, COMPONENT_OF[streams[0]], 8 * count, costs)
+    even = {stream: count for stream, count in unknown.items() if COMPONENT_OF[stream] != "headers"}
+    for stream, count in even.items():
+        _add(bits, COMPONENT_OF[stream], 8 * count, np.ones(shape))
+    return CellBits(bits, tuple(sorted({COMPONENT_OF[stream] for stream in even})))
+
+
+def sum_over_cells(samples: npt.NDArray[np.float64], header: SequenceHeader) -> npt.NDArray[np.float64]:
+    """Sums of a plane's values over the cells of the picture, float64 (cell rows, cell columns)."""
+    rows, columns = header.cell_shape
+    # of a subsampled plane a cell has fewer samples; an odd side is rounded up
+    side_y = header.cell_size >> (samples.shape[0] < header.format.height)
+    side_x = header.cell_size >> (samples.shape[1] < header.format.width)
+    padded = np.zeros((rows * side_y, columns * side_x))
+    padded[: samples.shape[0], : samples.shape[1]] = samples
+    total: npt.NDArray[np.float64] = padded.reshape(rows, side_y, columns, side_x).sum(axis=(1, 3))
+    return total
+
+
+def _add(bits: dict[str, Costs], component: str, total: int, costs: Costs) -> None:
+    """Spread ``total`` bits by costs; evenly where all of them are 0."""
+    weights = costs if costs.sum() > 0 else np.ones_like(costs)
+    bits[component] = bits.get(component, np.zeros_like(costs)) + total * (weights / weights.sum())
+
+
+def _symbol_costs(symbols: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """−log₂ of how often each symbol comes among all of them, shaped as the symbols are."""
+    counts = np.bincount(symbols.ravel())
+    costs: npt.NDArray[np.float64] = -np.log2(np.maximum(counts, 1) / max(symbols.size, 1))[symbols]
+    return costs
+
+
+def _motion_costs(
+    header: SequenceHeader, pictures: Sequence[CodedPicture]
+) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+    """What vectors and modes cost; a node's vector is shared by the cells around it."""
+    fields = {number: picture.field for number, picture in enumerate(pictures) if picture.field is not None}
+    if not fields:
+        return
+    vectors, modes = (np.zeros((len(pictures), *header.cell_shape)) for _ in range(2))
+    nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
+    own = [zigzag(field.own_differences()).astype(np.int64) for field in fields.values()]
+    costs = _symbol_costs(np.concatenate([nodes.ravel(), *map(np.ravel, own)]))
+    of_nodes = costs[: nodes.size].reshape(nodes.shape).sum(axis=-1)
+    of_own = np.split(costs[nodes.size :], np.cumsum([part.size for part in own])[:-1])
+    for number, field, at_nodes, at_own in zip(fields, fields.values(), of_nodes, of_own, strict=True):
+        vectors[number] = at_nodes if field.model is MotionModel.BLOCK else share_nodes(at_nodes)
+        if at_own.size:
+            vectors[number][field.modes == CellMode.OWN] += at_own.reshape(-1, 2).sum(axis=-1)
+    yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
+    if header.motion is MotionModel.MESH:
+        modes[list(fields)] = _symbol_costs(np.stack([field.modes for field in fields.values()]).astype(np.int64))
+        yield (StreamId.MODES,), modes
+
+
+def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What is at nodes, dealt to cells: a quarter to each around, more at the edge of the grid, where fewer are."""
+    rows, columns = (np.full(side, 2.0) for side in of_nodes.shape)
+    rows[[0, -1]] = columns[[0, -1]] = 1
+    part = of_nodes / rows[:, None] / columns
+    cells: npt.NDArray[np.float64] = part[:-1, :-1] + part[:-1, 1:] + part[1:, :-1] + part[1:, 1:]
+    return cells
+
+
+def _level_costs(
+    header: SequenceHeader, pictures: Sequence[CodedPicture]
+) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+    """What the levels of the coders in the sample domain cost, plane by plane."""
+    residuals = [picture.residual for picture in pictures if isinstance(picture.residual, tuple)]
+    if not residuals:
+        return
+    planes = [np.stack([residual.levels for residual in plane]) for plane in zip(*residuals, strict=True)]
+    subtract_green(header, planes)
+    for stream, levels in zip(RESIDUALS, planes, strict=False):
+        parts = levels.view(np.uint8).reshape(*levels.shape, levels.dtype.itemsize).astype(np.int64)
+        costs = sum(_symbol_costs(parts[..., byte]) for byte in range(parts.shape[-1]))
+        yield (stream,), np.stack([sum_over_cells(plane, header) for plane in np.asarray(costs)])
+
+
+def _lossless_costs(
+    header: SequenceHeader, pictures: Sequence[CodedPicture], left: Sequence[tuple[Plane, ...]]
+) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+    """What the queues cost; a symbol's frequency is that among symbols with similar neighbours."""
+    total = np.zeros((len(pictures), *header.cell_shape))
+    for plane in zip(*left, strict=True):
+        symbols = np.stack(plane).astype(np.int64)
+        levels = np.stack([_activity_levels(residuals) for residuals in symbols - 128])
+        costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels)
+        total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
+    yield (StreamId.QUEUES,), total
+
+
+def _activity_levels(residuals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How much goes on around each sample, 0…9, as the coder sees it but for what lies beyond the edges."""
+    rows, columns = residuals.shape
+    near = np.pad(np.minimum(np.abs(residuals), 32), 2)
+
+    def at(dy: int, dx: int) -> npt.NDArray[np.int64]:
+        return near[2 + dy : 2 + dy + rows, 2 + dx : 2 + dx + columns]
+
+    activity = 3 * (at(-1, 0) + at(0, -1)) + 2 * (at(-1, -1) + at(-1, 1) + at(-2, 0) + at(0, -2))
+    return np.searchsorted(np.array(LAST_ACTIVITIES), activity, side="right").astype(np.int64)

@@ -1,0 +1,111 @@
+"""What a file says about the blocks of a picture (spec 8.6.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.picture.planes import PictureFormat
+
+__all__ = ["CELL", "LEAF_FIELDS", "ROOT", "CodedBlocks", "Shape", "WienerFilter", "shape_of"]
+
+CELL: Final = 8  # side of the smallest leaf, in luma samples
+ROOT: Final = 32  # side of the roots of the quadtrees
+LOG2_CELL, LOG2_ROOT = 3, 5
+
+# Kinds of leaves
+SKIP, MERGE, INTER, INTRA = range(4)
+
+# Columns of `CodedBlocks.leaves`
+(
+    LEAF_LOG2,
+    LEAF_KIND,
+    LEAF_MERGE,
+    LEAF_QUARTERED,
+    LEAF_LUMA,
+    LEAF_U,
+    LEAF_V,
+    LEAF_MODES,
+    LEAF_DY,
+    LEAF_DX,
+    LEAF_ROW,
+    LEAF_COLUMN,
+) = range(12)
+LEAF_FIELDS: Final = 12
+
+WIENER_TAPS: Final = 12
+WIENER_BLOCK: Final = 64
+
+
+@dataclass(frozen=True, eq=False)
+class WienerFilter:
+    """The filter of a picture's luma (spec 8.6.10).
+
+    Attributes:
+        taps: int8 (12,), in 1/128.
+        flags: uint8 (rows, columns): 1 for each square of 64 samples that is filtered.
+    """
+
+    taps: npt.NDArray[np.int8]
+    flags: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedBlocks:
+    """All planes of one picture.
+
+    Attributes:
+        qp: quantiser of luma, 0…51.
+        qp_chroma: quantiser of chroma, 0…51.
+        leaves: int32 (leaves, 12), in coding order: log2 of the side; kind; which merge candidate; whether luma is
+            transformed by quarters; which luma, U and V transform blocks have levels, a bit each; intra modes, six bits
+            for each quarter; the vector's difference from its prediction, (dy, dx) in quarter samples; (row, column)
+            of the leaf in cells of 8 luma samples.
+        counts: uint16: non-zero levels of each transform block that has any, in coding order.
+        positions: uint16: of each non-zero level in its block's scan.
+        levels: int16, none of them 0.
+        wiener: None where luma is not filtered.
+    """
+
+    qp: int
+    qp_chroma: int
+    leaves: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.uint16]
+    positions: npt.NDArray[np.uint16]
+    levels: npt.NDArray[np.int16]
+    wiener: WienerFilter | None
+
+
+class Shape(NamedTuple):
+    """The planes that blocks cover, as kernels take it.
+
+    ``rows`` and ``columns`` of luma are whole cells; ``down`` and ``right`` are log2 of chroma's subsampling;
+    ``planes`` is 1 or 3.
+    """
+
+    rows: int
+    columns: int
+    planes: int
+    down: int
+    right: int
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(rows, columns) of the smallest leaves."""
+        return self.rows // CELL, self.columns // CELL
+
+    @property
+    def samples(self) -> int:
+        """Of all planes."""
+        chroma = (self.rows >> self.down) * (self.columns >> self.right)
+        return self.rows * self.columns + (self.planes - 1) * chroma
+
+
+def shape_of(picture_format: PictureFormat) -> Shape:
+    """What the blocks of such pictures cover: their planes, made up to whole cells."""
+    subsampling = picture_format.sample_format.subsampling
+    rows, columns = (-(-side // CELL) * CELL for side in (picture_format.height, picture_format.width))
+    return Shape(rows, columns, len(subsampling), *subsampling[-1])

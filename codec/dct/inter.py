@@ -1,0 +1,56 @@
+"""Prediction of a block from the reference picture (spec 8.6.6)."""
+
+from __future__ import annotations
+
+from codec.dct.desk import DECODED, OTHER, Desk, plane_origin, plane_stride
+from codec.dct.neighbours import AVERAGED, Vectors
+from codec.dct.tables import CHROMA_TAPS
+from codec.kernels import Integer, inner_kernel
+from codec.motion.half_planes import Layout, place_within
+from codec.vector_kernels import address, put_means
+from codec.vector_transforms import four_tap_lanes
+
+__all__ = ["predict_merged", "predict_moved", "quarter_place"]
+
+
+@inner_kernel
+def quarter_place(layout: Layout, y: Integer, x: Integer, dy: Integer, dx: Integer) -> Integer:
+    """Where (y, x) moved by quarter samples lies in `interpolated` planes."""
+    return place_within(layout, y + (dy >> 2), x + (dx >> 2)) + (4 * (dy & 3) + (dx & 3)) * layout[0]
+
+
+@inner_kernel
+def predict_moved(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer) -> None:
+    """Put the reference moved by (dy, dx) quarter samples onto a sheet: the luma block at (y, x), and its chroma."""
+    shape = desk.shape
+    for plane in range(shape.planes):
+        down, right = (0, 0) if plane == 0 else (shape.down, shape.right)
+        layout = desk.layouts[0] if plane == 0 else desk.layouts[1]
+        there = desk.reference[0] if plane == 0 else desk.reference[1] if plane == 1 else desk.reference[2]
+        stride, rows, columns = plane_stride(desk, plane), side >> down, side >> right
+        top, left = y >> down, x >> right
+        target = desk.address + sheet * desk.sheet + plane_origin(desk, plane) + top * stride + left
+        if down == 0 and right == 0:
+            place = there + quarter_place(layout, top, left, dy, dx)
+            put_means(target, stride, place, place, layout[1], rows, columns)
+        else:
+            eighths_y, eighths_x = dy << (1 - down), dx << (1 - right)
+            place = there + place_within(layout, top + (eighths_y >> 3), left + (eighths_x >> 3))
+            taps = address(CHROMA_TAPS)
+            down_taps, across_taps = taps + 16 * (eighths_y & 7), taps + 16 * (eighths_x & 7)
+            four_tap_lanes(target, stride, place, layout[1], rows, columns, down_taps, across_taps)
+
+
+@inner_kernel
+def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates: Vectors, candidate: Integer) -> None:
+    """The prediction of a merge candidate."""
+    if candidate != AVERAGED:
+        predict_moved(desk, DECODED, y, x, side, candidates[candidate, 0], candidates[candidate, 1])
+        return
+    predict_moved(desk, DECODED, y, x, side, candidates[0, 0], candidates[0, 1])
+    predict_moved(desk, OTHER, y, x, side, candidates[1, 0], candidates[1, 1])
+    for plane in range(desk.shape.planes):
+        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+        stride = plane_stride(desk, plane)
+        target = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
+        put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)

@@ -1,0 +1,128 @@
+"""Constants of the transform coder, as spec 9.3 lists them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ANGLES",
+    "BAND_OF",
+    "BETA",
+    "BUCKET_OF_RUN",
+    "CHROMA_TAPS",
+    "FORWARD",
+    "FORWARD_TRANSPOSED",
+    "LUMA_TAPS",
+    "MAX_LEVEL",
+    "MAX_QP",
+    "MORTON",
+    "RUN_BASES",
+    "RUN_BITS",
+    "SCALES",
+    "SCANS",
+    "TC",
+    "TRANSFORM",
+    "WIENER_CLIP",
+    "WIENER_PLACES",
+]
+
+Words = npt.NDArray[np.int32]
+
+SIZES: Final = (4, 8, 16, 32)
+MAX_QP: Final = 51
+MAX_LEVEL: Final = 32767
+
+
+def _cosines(side: int) -> npt.NDArray[np.float64]:
+    """The orthonormal DCT-II, a basis function a row."""
+    k, j = np.mgrid[0:side, 0:side]
+    matrix: npt.NDArray[np.float64] = np.cos(math.pi * (2 * j + 1) * k / (2 * side)) * math.sqrt(2 / side)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def _blocks(of_side: Any, dtype: type) -> npt.NDArray[Any]:
+    """One 32×32 block for each size, filled from its upper left corner."""
+    blocks: npt.NDArray[Any] = np.zeros((len(SIZES), 32, 32), dtype)
+    for number, side in enumerate(SIZES):
+        blocks[number, :side, :side] = of_side(side)
+    return blocks
+
+
+# rint(64 √n · DCT): rows have a norm of 64 √n
+TRANSFORM: Final[Words] = _blocks(lambda side: np.rint(_cosines(side) * 64 * math.sqrt(side)), np.int32)
+FORWARD: Final[npt.NDArray[np.float32]] = _blocks(_cosines, np.float32)
+FORWARD_TRANSPOSED: Final[npt.NDArray[np.float32]] = _blocks(lambda side: _cosines(side).T, np.float32)
+
+
+def _zigzag(side: int) -> list[int]:
+    """32 · row + column of each place of a scan: along diagonals, the first of them to the right and up."""
+    places = [(y, x) for y in range(side) for x in range(side)]
+    places.sort(key=lambda place: (sum(place), place[0] if sum(place) & 1 else place[1]))
+    return [32 * y + x for y, x in places]
+
+
+SCANS: Final[Words] = np.zeros((len(SIZES), 1024), np.int32)
+for _number, _side in enumerate(SIZES):
+    SCANS[_number, : _side * _side] = _zigzag(_side)
+
+# What a level is worth, in quarters of an orthonormal coefficient: 4 · 2**((qp − 4) / 6), rounded
+SCALES: Final[Words] = np.array([round(4 * 2 ** ((qp - 4) / 6)) for qp in range(MAX_QP + 1)], np.int32)
+
+# Runs of zeros: a bucket each below 24, then buckets of 8, 16, 32 … with as many bits behind
+RUN_BUCKETS: Final = 32
+RUN_BASES: Final[Words] = np.array([k if k < 24 else 24 + 8 * ((1 << (k - 24)) - 1) for k in range(RUN_BUCKETS)])
+RUN_BITS: Final[Words] = np.array([0 if k < 24 else k - 21 for k in range(RUN_BUCKETS)])
+BUCKET_OF_RUN: Final[Words] = np.searchsorted(RUN_BASES, np.arange(1025), side="right").astype(np.int32) - 1
+
+BAND_STARTS = (0, 1, 3, 6, 10, 21)  # of scan positions that share a context
+BAND_OF: Final[Words] = np.searchsorted(np.array(BAND_STARTS), np.arange(1025), side="right").astype(np.int32) - 1
+
+# Directions of intra modes 2…34, in 1/32 of a sample a row or column (HEVC's)
+ANGLES: Final[Words] = np.array(
+    (
+        *(0, 0),
+        *(32, 26, 21, 17, 13, 9, 5, 2, 0, -2, -5, -9, -13, -17, -21, -26, -32),
+        *(-26, -21, -17, -13, -9, -5, -2, 0, 2, 5, 9, 13, 17, 21, 26, 32),
+    ),
+    np.int32,
+)
+
+# Filters between samples of planes that are not subsampled, by quarters, for samples −3…4 (HEVC's)
+LUMA_TAPS: Final[Words] = np.array(
+    [
+        [0, 0, 0, 64, 0, 0, 0, 0],
+        [-1, 4, -10, 58, 17, -5, 1, 0],
+        [-1, 4, -11, 40, 40, -11, 4, -1],
+        [0, 1, -5, 17, 58, -10, 4, -1],
+    ],
+    np.int32,
+)
+
+# Filters between samples of a subsampled plane, by eighths, for samples −1…2; the second half mirrors the first
+_EIGHTHS = ((0, 64, 0, 0), (-2, 58, 10, -2), (-4, 54, 16, -2), (-6, 46, 28, -4), (-4, 36, 36, -4))
+CHROMA_TAPS: Final[Words] = np.array(_EIGHTHS + tuple(taps[::-1] for taps in _EIGHTHS[3:0:-1]), np.int32)
+
+# Deblocking, by qp (HEVC's)
+TC: Final[Words] = np.array(
+    [0] * 18 + [1] * 9 + [2] * 4 + [3] * 4 + [4] * 3 + [5, 5, 6, 6, 7, 8, 9, 10, 11, 13, 14, 16, 18, 20, 22, 24],
+    np.int32,
+)
+BETA: Final[Words] = np.array(
+    [0] * 16 + [qp - 10 for qp in range(16, 29)] + [2 * qp - 38 for qp in range(29, 52)], np.int32
+)
+
+# (down, right) of the Wiener filter's taps; each stands for the opposite place too
+WIENER_PLACES: Final[Words] = np.array(
+    [(0, 1), (0, 2)] + [(down, right) for down in (1, 2) for right in range(-2, 3)], np.int32
+)
+WIENER_CLIP: Final = 12
+
+# Where a place of 4×4 samples comes in the coding order of its root
+MORTON: Final[Words] = np.array(
+    [[sum(((y >> k & 1) * 2 + (x >> k & 1)) << 2 * k for k in range(3)) for x in range(8)] for y in range(8)], np.int32
+)

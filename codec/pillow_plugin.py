@@ -1,0 +1,66 @@
+"""``.mvz`` files as Pillow's multi-picture images; `codec.pillow_hook` registers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image, ImageFile
+
+from codec import BitstreamError, MediaError, Picture
+from codec import open as open_video
+from codec.picture.colour import to_array
+from codec.picture.planes import SampleFormat
+
+__all__ = ["MvzImageFile"]
+
+
+class MvzImageFile(ImageFile.ImageFile):
+    """Pictures of a file, one at a time: ``L`` for gray, ``RGB`` otherwise; `seek` decodes nothing yet.
+
+    ``info`` has the milliseconds of a picture as ``duration``, ``metadata``, and the ``name`` of the picture loaded
+    last where its source had one.
+    As Pillow's own readers do, it raises EOFError behind the last picture, and OSError for one that is damaged.
+    """
+
+    format = "MVZ"
+    format_description = "mvz video"
+    _close_exclusive_fp_after_loading = False
+
+    def _open(self) -> None:
+        """Read the headers; Pillow takes a SyntaxError for "not mine"."""
+        assert self.fp is not None
+        try:
+            self._video = open_video(self.fp)
+        except (BitstreamError, MediaError) as error:
+            raise SyntaxError(str(error)) from error
+        self._fp = self.fp  # Pillow closes both
+        video_format = self._video.format
+        self._size = (video_format.width, video_format.height)
+        self._mode = "L" if video_format.sample_format is SampleFormat.GRAY else "RGB"
+        self.n_frames = len(self._video)
+        self.is_animated = self.n_frames > 1
+        self.info |= {"duration": float(1000 / self._video.rate), "metadata": self._video.metadata}
+        self._frame, self._loaded = 0, -1
+
+    def seek(self, frame: int) -> None:
+        """Choose a picture, from 0."""
+        if self._seek_check(frame):
+            self._frame = frame
+
+    def tell(self) -> int:
+        """The number of the picture chosen."""
+        return self._frame
+
+    def load(self) -> Any:
+        """Decode the picture chosen, at most from the start of its GOP; neighbours cost one picture each."""
+        if self._loaded != self._frame:
+            try:
+                picture: Picture = self._video.picture(self._frame)
+            except (BitstreamError, MediaError) as error:
+                raise OSError(str(error)) from error
+            self.im = Image.fromarray(to_array(picture)).copy().im
+            self.info.pop("name", None)
+            if picture.name is not None:
+                self.info["name"] = picture.name
+            self._loaded = self._frame
+        return super().load()

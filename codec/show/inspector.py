@@ -1,0 +1,220 @@
+"""A file as one page to look into: pictures, cells, vectors, residual, and what each cell costs. It needs nothing else.
+
+Samples travel as lossless WebP, decoded and prediction; the page takes the residual from both.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from codec import Inspection, Progress, Video
+from codec.picture.colour import conversion, full_size
+from codec.picture.images import encoded
+from codec.picture.planes import Picture, SampleFormat
+from codec.show.pages import asset, data_url, environment
+from codec.whole_file import refuse_overwrite, whole_file
+
+__all__ = ["LIMIT_BYTES", "InspectorSummary", "write_inspector"]
+
+LIMIT_BYTES = 30_000_000  # of a page: what browsers open without a pause, and mail still takes
+ENTRY_BYTES = 160  # of a picture in the timeline, at most but for its name
+SHELL_BYTES = 100_000  # page, style and script
+MAX_SAMPLES = 1 << 21  # of a picture as shown; 1080p still passes whole
+
+
+@dataclass(frozen=True)
+class InspectorSummary:
+    """What went into a page: how many of how many pictures, and its bytes."""
+
+    shown: int
+    pictures: int
+    page_bytes: int
+    note: str
+    """What was left out, or empty."""
+
+
+@dataclass
+class Kept:
+    """Pictures for the page: every n-th, with n doubled whenever they become too many bytes."""
+
+    budget: int
+    stride: int = 1
+    pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+
+    def wants(self, position: int) -> bool:
+        """Whether the picture at ``position`` should be added."""
+        return position % self.stride == 0
+
+    def add(self, position: int, picture: dict[str, Any]) -> None:
+        """Add a picture, and drop others where it is too much."""
+        self.pictures[position] = picture
+        self.sizes[position] = len(json.dumps(picture))
+        while sum(self.sizes.values()) > self.budget and len(self.pictures) > 1:
+            self.stride *= 2
+            for other in [place for place in self.pictures if place % self.stride]:
+                del self.pictures[other], self.sizes[other]
+
+
+def write_inspector(
+    video: Video,
+    path: str | os.PathLike[str],
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> InspectorSummary:
+    """Write the page of the pictures from ``start`` to before ``stop``.
+
+    Where they are more than ``limit_bytes``, only every second, fourth … is shown, and the page says so.
+
+    Raises:
+        MediaError: the page exists and ``force`` is not set, or cannot be written.
+        BitstreamError: the video is damaged.
+    """
+    refuse_overwrite(Path(path), force)
+    start, stop, _ = slice(start, stop).indices(len(video))
+    shrink = 1
+    while (video.format.width // shrink) * (video.format.height // shrink) > MAX_SAMPLES:
+        shrink += 1
+    kept = Kept(limit_bytes - SHELL_BYTES - ENTRY_BYTES * (stop - start))
+    timeline = []
+    shared = False
+    for position, seen in enumerate(video.inspections(start, stop)):
+        timeline.append(_timeline_entry(seen))
+        shared |= seen.packet.pictures > 1
+        if kept.wants(position):
+            kept.add(position, _picture_entry(seen, shrink))
+        if progress is not None:
+            progress(Progress(position + 1, stop - start, sum(kept.sizes.values())))
+    note = _note(kept, stop - start, shrink)
+    data = _sequence_entry(video, seen) | {
+        "shrink": shrink,
+        "shared": shared,
+        "even": list(seen.spread_evenly),
+        "timeline": timeline,
+        "pictures": list(kept.pictures.values()),
+    }
+    page = _page(video, data, note)
+    with whole_file(path, force=force) as file:
+        file.write(page)
+    return InspectorSummary(len(kept.pictures), stop - start, len(page), note)
+
+
+def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
+    """The page as UTF-8."""
+    info = video.info
+    header = info.header
+    facts = [
+        f"{video.format}",
+        f"{len(video)} picture{'s' if len(video) > 1 else ''}, {video.rate} a second",
+        f"residual {header.residual.label}",
+        f"motion {header.motion.label}, cells of {header.cell_size} × {header.cell_size}",
+        f"{info.file_bytes:,} bytes",
+    ]
+    is_yuv = video.format.sample_format.plane_names == ("Y", "U", "V")
+    samples_note = (
+        "Samples are those of the file's own planes; chroma is repeated to the size of luma." if is_yuv else ""
+    )
+    text = (
+        environment()
+        .get_template("inspector.html.j2")
+        .render(
+            name=Path(video.path).name,
+            facts=" · ".join(facts),
+            note=note,
+            samples_note=samples_note,
+            even=" and ".join(data["even"]),
+            style=Markup(asset("inspector.css")),
+            script=Markup(asset("inspector.js")),
+            data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+        )
+    )
+    return text.encode()
+
+
+def _note(kept: Kept, pictures: int, shrink: int) -> str:
+    """What the page leaves out."""
+    notes = []
+    if len(kept.pictures) < pictures:
+        every = {2: "second"}.get(kept.stride, f"{kept.stride}th")
+        notes.append(
+            f"Every {every} picture is here, {len(kept.pictures)} of {pictures}, to keep the page small; "
+            "--pictures A:B takes a part of the file whole."
+        )
+    if shrink > 1:
+        notes.append(f"Of every {shrink} × {shrink} samples one is here.")
+    return " ".join(notes)
+
+
+# ------------------------------------------------------------------------------------------- what the page holds
+
+
+def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
+    """What all pictures share."""
+    header, picture_format = seen.header, seen.picture.format
+    sample_format = picture_format.sample_format
+    is_yuv = sample_format.plane_names == ("Y", "U", "V")
+    return {
+        "width": picture_format.width,
+        "height": picture_format.height,
+        "planes": list(sample_format.plane_names),
+        "conversion": list(conversion(picture_format.colour)) if is_yuv else None,
+        "cellSize": header.cell_size,
+        "cells": list(header.cell_shape),
+        "motion": header.motion.label,
+        "milliseconds": float(1000 / video.rate),
+        "pictureCount": len(video),
+        "arrow": 3,  # arrows are so many times as long as the motion
+    }
+
+
+def _timeline_entry(seen: Inspection) -> dict[str, Any]:
+    bits = seen.header_bits + sum(float(of_cells.sum()) for of_cells in seen.cell_bits.values())
+    return {
+        "number": seen.number,
+        "type": seen.type.name,
+        "bytes": round(bits / 8, 1),
+        "dial": seen.dial,
+        "name": seen.picture.name or "",
+    }
+
+
+def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
+    motion = seen.field
+    has_modes = motion is not None and motion.modes.size > 0
+    return {
+        "number": seen.number,
+        "references": len(seen.references),
+        "decoded": _samples(seen.picture, shrink),
+        "prediction": _samples(seen.predictions[0], shrink) if seen.predictions else None,
+        "vectors": _base64(motion.vectors_quarter_pel, "<i2") if motion is not None else None,
+        "modes": _base64(motion.modes, "u1") if motion is not None and has_modes else None,
+        "own": _base64(motion.own_quarter_pel, "<i2") if motion is not None and has_modes else None,
+        "bits": {component: _base64(bits, "<f4") for component, bits in seen.cell_bits.items()},
+        "headerBits": seen.header_bits,
+        "packet": list(seen.packet),
+    }
+
+
+def _samples(picture: Picture, shrink: int) -> str:
+    """All planes at the size of luma, as the channels of a lossless WebP."""
+    planes = full_size(picture)
+    samples = planes[0] if picture.format.sample_format is SampleFormat.GRAY else np.stack(planes, axis=2)
+    return data_url("image/webp", encoded(np.ascontiguousarray(samples[::shrink, ::shrink]), "WEBP"))
+
+
+def _base64(values: npt.NDArray[Any], dtype: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode("ascii")

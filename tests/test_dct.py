@@ -1,0 +1,431 @@
+"""``dct``: files that come back as the encoder saw them, and kernels against plain twins."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import numpy as np
+import pytest
+from numba import njit
+
+import codec
+from codec.bitstream.block_streams import pack_family, unpack_family
+from codec.bitstream.context_merge import merge_contexts
+from codec.bitstream.queue_streams import Cursor
+from codec.block_encoder import BlockCoder
+from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, shape_of
+from codec.dct.decode import decode_blocks
+from codec.dct.interpolate import interpolated
+from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
+from codec.dct.tables import (
+    CHROMA_TAPS,
+    FORWARD,
+    FORWARD_TRANSPOSED,
+    LUMA_TAPS,
+    MORTON,
+    SCANS,
+    TRANSFORM,
+    WIENER_CLIP,
+    WIENER_PLACES,
+)
+from codec.dct.transform import add_levels
+from codec.dct.wiener import apply_wiener
+from codec.encoder import sequence_header
+from codec.errors import BitstreamError, ConfigError
+from codec.picture.colour import rgb_to_yuv, to_array
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.vector_transforms import (
+    differences,
+    four_tap_lanes,
+    hadamard_8x8,
+    occupancy,
+    real_product,
+)
+
+MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
+SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))
+
+
+def write(path, pictures, executor=None, **settings):
+    with codec.Writer(
+        path,
+        format=pictures[0].format,
+        settings=codec.Settings(residual="dct", scene_cut=False, **settings),
+        executor=executor,
+        force=True,
+    ) as out:
+        for picture in pictures:
+            out.append(picture)
+    return path
+
+
+def read(path, executor=None):
+    with codec.open(path) as video:
+        return list(video.pictures(executor=executor))
+
+
+def psnr(sources, decoded):
+    errors = [np.mean((to_array(a).astype(float) - to_array(b)) ** 2) for a, b in zip(sources, decoded, strict=True)]
+    return 10 * np.log10(255**2 / np.mean(errors))
+
+
+# ------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("motion", ["none", "block"])
+def test_every_format_comes_back_near_what_it_was(tmp_path, moving, mode, motion):
+    pictures = moving(mode, 52, 39, 5)
+    decoded = read(write(tmp_path / "clip.mvz", pictures, motion=motion, qp=16, gop=3))
+    assert pictures[0].format == decoded[0].format
+    assert psnr(pictures, decoded) > (33 if mode in ("rgb", "yuv420") else 38)  # chroma of noise is halved
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422"])
+def test_every_size_comes_back(tmp_path, moving, mode, size):
+    pictures = moving(mode, *size, 3)
+    assert 3 == len(read(write(tmp_path / "clip.mvz", pictures, qp=30)))
+
+
+@pytest.mark.parametrize("speed", ["slow", "medium", "fast"])
+def test_noise_and_its_worst_levels_come_back(tmp_path, noise, speed):
+    """The decoder holds every picture against the encoder's CRC-32."""
+    extremes = noise("yuv420", 41, 33, 3, values=2)
+    decoded = read(write(tmp_path / "clip.mvz", extremes, qp=0, speed=speed))
+    assert psnr(extremes, decoded) > 40
+
+
+def test_a_higher_qp_makes_a_smaller_and_worse_file(tmp_path, moving):
+    pictures = moving("yuv420", 80, 64, 4)
+    points = []
+    for qp in (8, 20, 32, 44):
+        path = write(tmp_path / f"{qp}.mvz", pictures, qp=qp)
+        points.append((path.stat().st_size, psnr(pictures, read(path))))
+    assert points == sorted(points, reverse=True)
+    assert len(set(points)) == 4
+
+
+def test_bytes_are_the_same_for_any_number_of_threads_and_every_time(tmp_path, moving):
+    pictures = moving("yuv420", 48, 40, 8)
+    alone = write(tmp_path / "alone.mvz", pictures, gop=2).read_bytes()
+    with ThreadPoolExecutor(4) as executor:
+        assert alone == write(tmp_path / "many.mvz", pictures, executor, gop=2).read_bytes()
+
+
+@pytest.mark.parametrize("run", [1, 2, 5])
+def test_pictures_are_the_same_for_any_run(tmp_path, moving, run):
+    pictures = moving("gray", 48, 40, 5)
+    whole = read(write(tmp_path / "whole.mvz", pictures))
+    parts = read(write(tmp_path / "parts.mvz", pictures, run=run))
+    assert all(a.same_samples(b) for a, b in zip(whole, parts, strict=True))
+
+
+def test_rgb_may_keep_all_its_chroma(tmp_path, moving):
+    pictures = moving("rgb", 48, 40, 3)
+    halved, whole = (write(tmp_path / f"{c}.mvz", pictures, chroma=c, qp=12) for c in ("420", "444"))
+    assert psnr(pictures, read(halved)) < psnr(pictures, read(whole))
+
+
+def test_a_mesh_is_refused():
+    with pytest.raises(ConfigError, match="motion is block or none"):
+        codec.Settings(residual="dct", motion="mesh")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (5, 3)])
+def test_rgb_becomes_means_of_four_chroma_samples(noise, width, height):
+    (picture,) = noise("rgb", width, height, 1)
+    full, halved = (
+        rgb_to_yuv(picture, PictureFormat(width, height, f)) for f in (SampleFormat.YUV444, SampleFormat.YUV420)
+    )
+    for whole, half in zip(full.planes[1:], halved.planes[1:], strict=True):
+        for y, x in np.ndindex(half.shape):
+            rows, columns = min(2 * y + 1, height - 1), min(2 * x + 1, width - 1)
+            four = [int(whole[j, i]) for j in (2 * y, rows) for i in (2 * x, columns)]
+            assert (sum(four) + 2) >> 2 == half[y, x]
+
+
+# ------------------------------------------------------------------------- symbols
+
+
+@pytest.fixture(scope="module")
+def coded(moving):
+    """Two coded pictures of each format, with the format."""
+
+    def make(mode, qp=18, speed="slow", noise=None):
+        pictures = noise or moving(mode, 70, 52, 2)
+        settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444")
+        header = sequence_header(pictures[0].format, 25, settings)
+        coder = BlockCoder(header, settings, None)
+        sources = pictures
+        if mode == "rgb":
+            sources = [rgb_to_yuv(picture, header.coded_format) for picture in pictures]
+        return header, [coder.code(source).residual for source in sources]
+
+    return make
+
+
+def tape_of(contexts, symbols, bits):
+    """A tape to read, with a stream for each context."""
+    order = np.argsort(contexts, kind="stable")
+    ends = np.cumsum(np.bincount(contexts, minlength=CONTEXTS))
+    places = np.concatenate([[0], ends[:-1]])
+    state = np.array([0, 0, bits.size, 0], np.int64)
+    return Tape(state, symbols[order], np.zeros(0, np.uint16), bits, np.arange(CONTEXTS), places, ends)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_blocks_come_back_from_their_symbols(coded, mode):
+    header, pictures = coded(mode)
+    shape = shape_of(header.coded_format)
+    for number, blocks in enumerate(pictures):
+        parts = read_blocks(tape_of(*write_blocks(blocks, shape, number > 0)), shape, number > 0)
+        for name in ("leaves", "counts", "positions", "levels"):
+            expected, found = getattr(blocks, name), getattr(parts, name)
+            np.testing.assert_array_equal(expected, found, err_msg=name)
+    assert {INTRA} == set(pictures[0].leaves[:, LEAF_KIND])
+    assert {SKIP, MERGE, INTER} & set(pictures[1].leaves[:, LEAF_KIND])
+
+
+def test_a_tape_that_ends_anywhere_is_refused(coded):
+    header, (blocks, _) = coded("yuv422", qp=34)
+    shape = shape_of(header.format)
+    contexts, symbols, bits = write_blocks(blocks, shape, False)
+    for length in range(0, len(symbols), 7):
+        with pytest.raises(BitstreamError):  # what is read instead of a missing symbol may have no meaning
+            read_blocks(tape_of(contexts[:length], symbols[:length], bits), shape, False)
+    for length in range(0, len(bits), 5):
+        with pytest.raises(BitstreamError, match="too early"):
+            read_blocks(tape_of(contexts, symbols, bits[:length]), shape, False)
+
+
+def test_random_symbols_are_refused_or_are_blocks_that_decode(coded, noise):
+    """Whatever symbols say, kernels stay inside their arrays; NUMBA_BOUNDSCHECK watches."""
+    header, _ = coded("yuv420")
+    shape = shape_of(header.format)
+    random = np.random.default_rng(3)
+    outcomes = set()
+    for trial in range(300):
+        is_p = bool(trial & 1)
+        pool = 40000
+        few = random.integers(0, 3, pool) if trial % 5 == 0 else None  # skips, where they are allowed
+        likely = (
+            few
+            if few is not None
+            else random.integers(0, 256, pool)
+            if trial % 3
+            else random.choice([4, 90, 129], pool)
+        )
+        tape = Tape(
+            np.array([0, 0, pool, 0], np.int64),
+            likely.astype(np.uint8),
+            np.zeros(0, np.uint16),
+            random.integers(0, 2, pool).astype(np.uint8),
+            np.zeros(CONTEXTS, np.int64),
+            np.zeros(1, np.int64),
+            np.array([pool], np.int64),
+        )
+        try:
+            parts = read_blocks(tape, shape, is_p)
+        except BitstreamError as error:
+            outcomes.add(str(error))
+            continue
+        outcomes.add("blocks")
+        assert parts.counts.sum() == parts.levels.size
+    assert {"blocks", "a symbol has no meaning", "a block has more levels than samples"} <= outcomes
+
+
+@pytest.mark.parametrize("count", [3, 54, 288])
+def test_families_come_back_from_their_streams(count):
+    random = np.random.default_rng(count)
+    contexts = random.integers(0, count, 5000).astype(np.uint16)
+    symbols = np.minimum(random.geometric(0.05 + 0.9 * (contexts % 3) / 3), 255).astype(np.uint8)
+    packed = b"".join(pack_family(contexts, symbols, count))
+    cursor = Cursor(packed)
+    family = unpack_family(cursor, count, symbols.size)
+    cursor.end()
+    of_symbols = family.stream_of[contexts]
+    for stream, part in enumerate(family.symbols):
+        np.testing.assert_array_equal(symbols[of_symbols == stream], part)
+    with pytest.raises(BitstreamError, match="symbols, where 1…"):
+        unpack_family(Cursor(packed), count, 10)
+    for length in range(len(packed)):
+        with pytest.raises(BitstreamError):
+            unpack_family(Cursor(packed[:length]), count, symbols.size)
+
+
+def test_contexts_that_are_alike_share_a_stream_and_others_do_not():
+    alike, other = np.zeros(256), np.zeros(256)
+    alike[:4], other[100:104] = (400, 200, 100, 50), (500, 300, 100, 100)
+    streams = merge_contexts(np.stack([alike, other, 2 * alike, np.zeros(256), 3 * other]))
+    assert streams[0] == streams[2] != streams[1] == streams[4]
+    assert len(FAMILIES) == 6
+
+
+# ------------------------------------------------------------------------- kernels
+
+
+def test_quarter_samples_are_those_of_eight_taps(noise):
+    (picture,) = noise("gray", 19, 11, 1)
+    samples, (plane_size, stride, rows, columns) = interpolated(picture.planes[0])
+    assert (11, 19) == (rows, columns)
+    planes = samples.reshape(16, -1, stride)[:, :, : 19 + 80]
+    assert plane_size == planes.shape[1] * stride
+    padded = np.pad(picture.planes[0].astype(int), ((43, 44), (43, 44)), mode="edge")
+    for down, across in product(range(4), range(4)):
+        lines = sum(LUMA_TAPS[across, k] * padded[:, k : k + 19 + 80] for k in range(8))
+        both = sum(LUMA_TAPS[down, k] * lines[k : k + 11 + 80] for k in range(8))
+        np.testing.assert_array_equal(np.clip((both + 2048) >> 12, 0, 255), planes[4 * down + across])
+
+
+@njit
+def run_four_taps(target, stride, place, source_stride, rows, columns, down, across):
+    four_tap_lanes(target, stride, place, source_stride, rows, columns, down, across)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (4, 4), (16, 8), (5, 32), (3, 22)])
+def test_eighth_samples_are_those_of_four_taps(rows, columns):
+    random = np.random.default_rng(rows)
+    source = random.integers(0, 256, (rows + 3, columns + 3)).astype(np.uint8)
+    taps = np.ascontiguousarray(CHROMA_TAPS)
+    for down, across in product(range(8), range(8)):
+        target = np.zeros((rows, columns), np.uint8)
+        at = source.ctypes.data + source.shape[1] + 1
+        table = taps.ctypes.data
+        run_four_taps(
+            target.ctypes.data, columns, at, source.shape[1], rows, columns, table + 16 * down, table + 16 * across
+        )
+        lines = sum(taps[across, k] * source[:, k : k + columns].astype(int) for k in range(4))
+        both = sum(taps[down, k] * lines[k : k + rows] for k in range(4))
+        np.testing.assert_array_equal(np.clip((both + 2048) >> 12, 0, 255), target)
+
+
+@njit
+def run_add_levels(positions, levels, log2, scale, scratch, target, stride):
+    add_levels(positions, levels, 0, positions.size, log2, scale, scratch, target, stride)
+
+
+@pytest.mark.parametrize("log2", [2, 3, 4, 5])
+@pytest.mark.parametrize("most", [3, 32767])
+def test_levels_are_added_as_plain_matrix_products_add_them(log2, most):
+    random = np.random.default_rng(log2)
+    side = 1 << log2
+    matrix = TRANSFORM[log2 - 2, :side, :side]
+    scratch = np.zeros((2, 32, 32), np.int32)
+    for count in (1, 2, side, side * side):
+        positions = np.sort(random.permutation(side * side)[:count]).astype(np.uint16)
+        levels = random.choice([-most, most, 1, -1], count).astype(np.int16)
+        samples = random.integers(0, 256, (side, side + 5)).astype(np.uint8)
+        places = SCANS[log2 - 2, positions]
+        coefficients = np.zeros((side, side), np.int64)
+        coefficients[places >> 5, places & 31] = np.clip(levels.astype(np.int64) * 23, -32768, 32767)
+        halfway = wrap(matrix.T.astype(np.int64) @ coefficients + 64) >> 7
+        residual = wrap(halfway @ matrix + (1 << (6 + log2))) >> (7 + log2)
+        expected = samples.copy()
+        expected[:, :side] = np.clip(wrap(samples[:, :side] + residual), 0, 255)
+        run_add_levels(positions, levels, log2, 23, scratch, samples.ctypes.data, samples.shape[1])
+        np.testing.assert_array_equal(expected, samples)
+        assert not scratch[0].any()
+
+
+def wrap(numbers):
+    """As 32 bits hold them."""
+    return numbers.astype(np.int32).astype(np.int64)
+
+
+@njit
+def run_forward(a, b, side, basis, transposed, reals):
+    differences(side, a, 40, b, 40, reals)
+    real_product(side, basis, reals, reals + 4096)
+    real_product(side, reals + 4096, transposed, reals + 8192)
+
+
+@pytest.mark.parametrize("log2", [2, 3, 4, 5])
+def test_forward_transform_is_orthonormal_and_says_what_is_large(log2):
+    random = np.random.default_rng(log2)
+    side = 1 << log2
+    a, b = (random.integers(0, 256, (side, 40)).astype(np.uint8) for _ in range(2))
+    reals = np.zeros((4, 32, 32), np.float32)
+    basis = FORWARD[log2 - 2 :].ctypes.data
+    run_forward(
+        a.ctypes.data, b.ctypes.data, side, basis, FORWARD_TRANSPOSED[log2 - 2 :].ctypes.data, reals.ctypes.data
+    )
+    residual = a[:, :side].astype(float) - b[:, :side]
+    matrix = FORWARD[log2 - 2, :side, :side].astype(float)
+    expected = matrix @ residual @ matrix.T
+    np.testing.assert_allclose(expected, reals[2, :side, :side], atol=0.05)
+    for threshold in (0.5, 60.0, 5000.0):
+        packed = run_occupancy(side, reals[2:].ctypes.data, np.float32(threshold), reals[3:].ctypes.data)
+        large = np.abs(reals[2, :side, :side]) >= threshold
+        last = 64 * np.flatnonzero(large.any(1))[-1] + np.flatnonzero(large.any(0))[-1] if large.any() else -1
+        assert last == packed
+        assert reals[3, 0, 0] == pytest.approx((residual**2).sum(), rel=1e-3)
+
+
+@njit
+def run_occupancy(side, x, threshold, energy):
+    return occupancy(side, x, threshold, energy)
+
+
+@njit
+def run_hadamard(a, a_stride, b, c, stride):
+    return hadamard_8x8(a, a_stride, b, c, stride)
+
+
+def test_hadamard_sum_is_that_of_plain_matrices():
+    random = np.random.default_rng(0)
+    matrix = np.array([[1]])
+    for _ in range(3):
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    for values in (256, 2):
+        a, b, c = ((255 // (values - 1)) * random.integers(0, values, (3, 8, 20)).astype(int)).astype(np.uint8)
+        mean = (b[:, :8].astype(int) + c[:, :8] + 1) >> 1
+        expected = np.abs(matrix @ (a[:, :8] - mean) @ matrix).sum()
+        assert expected == run_hadamard(a.ctypes.data, 20, b.ctypes.data, c.ctypes.data, 20)
+
+
+def test_wiener_filter_is_that_of_plain_sums():
+    random = np.random.default_rng(0)
+    luma = random.integers(0, 256, (70, 131)).astype(np.uint8)
+    taps = random.integers(-127, 128, 12).astype(np.int8)
+    flags = np.array([[1, 0, 1], [0, 1, 1]], np.uint8)
+    padded = np.pad(luma.astype(int), 2, mode="edge")
+
+    def moved(down, right):
+        difference = padded[2 + down : 72 + down, 2 + right : 133 + right] - luma
+        return np.clip(difference, -WIENER_CLIP, WIENER_CLIP)
+
+    total = 64 + sum(
+        int(tap) * (moved(down, right) + moved(-down, -right))
+        for tap, (down, right) in zip(taps, WIENER_PLACES, strict=True)
+    )
+    better = np.clip(luma + (total >> 7), 0, 255)
+    chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
+    from codec.dct.blocks import WienerFilter
+
+    np.testing.assert_array_equal(np.where(chosen, better, luma), apply_wiener(luma, WienerFilter(taps, flags)))
+
+
+def test_places_of_a_root_come_in_the_order_of_quarters_of_quarters():
+    def order(row, column, side):
+        if side == 1:
+            return [(row, column)]
+        half = side // 2
+        return [place for q in range(4) for place in order(row + (q >> 1) * half, column + (q & 1) * half, half)]
+
+    assert list(range(64)) == [MORTON[place] for place in order(0, 0, 8)]
+
+
+def test_vectors_beyond_the_limit_are_refused(coded):
+    header, pictures = coded("gray")
+    longest = np.abs(pictures[1].leaves[:, 8:10]).max()
+    assert longest > 0
+    from codec.motion.compensate import Reference
+
+    first, vectors = decode_blocks(pictures[0], None, None, header.coded_format, 0)
+    with pytest.raises(BitstreamError, match="longer than 0 quarter samples"):
+        decode_blocks(pictures[1], Reference(first), vectors, header.coded_format, 0)
+    assert isinstance(first, Picture)

@@ -1,0 +1,258 @@
+"""``mvz inspect``: one page, tried in a real browser without a network where Chromium and playwright are there."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec.measure.synthetic import moving_sequence
+from codec.picture.colour import full_size
+from codec.show.inspector import write_inspector
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OFFLINE = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, moving):
+    """A mesh file of RGB, and a block file of 4:2:0 whose pictures share packets."""
+    folder = tmp_path_factory.mktemp("files")
+    chosen = {
+        "mesh": (list(moving_sequence(64, 48, 4)), codec.Settings("int8", "mesh", 8, gop=3)),
+        "block": (moving("yuv420", 45, 37, 5), codec.Settings("lossless", "block", block=8, scene_cut=False)),
+        "gray": (moving("gray", 40, 24, 2), codec.Settings("int8", "none", 8, scene_cut=False)),
+    }
+    for name, (pictures, settings) in chosen.items():
+        with codec.Writer(folder / f"{name}.mvz", format=pictures[0].format, settings=settings) as out:
+            for picture in pictures:
+                out.append(picture, None)
+    return folder
+
+
+def page_of(path, target, **options):
+    """The page's text, its data, and what writing it returned."""
+    with codec.open(path) as video:
+        summary = write_inspector(video, target, **options)
+    text = target.read_text("utf-8")
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    return text, json.loads(data), summary
+
+
+def samples_of(url):
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_page_refers_to_nothing_outside_itself(files, tmp_path):
+    text, _, summary = page_of(files / "mesh.mvz", tmp_path / "page.html")
+    assert not re.search(r"https?:|src=|@import|url\(|<link|fetch\(|XMLHttp", re.sub(r"data:image[^\"]*", "", text))
+    assert (4, 4, len(text.encode()), "") == astuple(summary)
+
+
+@pytest.mark.parametrize("name", ["mesh", "block", "gray"])
+def test_page_holds_samples_vectors_and_bits_as_they_are(files, tmp_path, name):
+    _, data, _ = page_of(files / f"{name}.mvz", tmp_path / "page.html")
+    with codec.open(files / f"{name}.mvz") as video:
+        seen = list(video.inspections())
+    assert len(seen) == len(data["pictures"]) == len(data["timeline"])
+    for picture, entry, inside in zip(data["pictures"], data["timeline"], seen, strict=True):
+        planes = full_size(inside.picture)
+        expected = np.stack(planes if len(planes) == 3 else planes * 3, axis=2)
+        assert np.array_equal(expected, samples_of(picture["decoded"]))
+        assert (not inside.predictions) == (picture["prediction"] is None)
+        if inside.field is not None:
+            vectors = np.frombuffer(base64.b64decode(picture["vectors"]), "<i2")
+            assert np.array_equal(inside.field.vectors_quarter_pel.ravel(), vectors)
+        bits = sum(np.frombuffer(base64.b64decode(part), "<f4").sum() for part in picture["bits"].values())
+        assert 8 * entry["bytes"] == pytest.approx(bits + picture["headerBits"], abs=1)
+    packets = {tuple(picture["packet"]) for picture in data["pictures"]}
+    in_packets = sum(size for _, _, size in packets)
+    assert in_packets == pytest.approx(sum(entry["bytes"] for entry in data["timeline"]), abs=1)
+
+
+def test_long_file_is_thinned_out_to_the_limit_and_says_so(mvz, files, tmp_path):
+    _, whole, full = page_of(files / "block.mvz", tmp_path / "whole.html")
+    shell = len(json.dumps(whole["pictures"]))
+    limit = 100_000 + 5 * 160 + shell // 2
+    text, data, summary = page_of(files / "block.mvz", tmp_path / "thin.html", limit_bytes=limit)
+    assert [0, 2, 4] == [picture["number"] for picture in data["pictures"]] or [0, 4] == [
+        picture["number"] for picture in data["pictures"]
+    ]
+    assert 5 == len(data["timeline"])
+    assert summary.page_bytes <= limit < 100_000 + full.page_bytes
+    assert f"{summary.shown} of 5" in text
+    assert "--pictures A:B" in summary.note
+
+
+def test_large_pictures_are_shown_in_fewer_samples(files, tmp_path, monkeypatch):
+    monkeypatch.setattr("codec.show.inspector.MAX_SAMPLES", 64 * 48 // 4)
+    text, data, _ = page_of(files / "mesh.mvz", tmp_path / "page.html")
+    assert (2, 64, 48) == (data["shrink"], data["width"], data["height"])
+    with codec.open(files / "mesh.mvz") as video:
+        assert np.array_equal(video[1][::2, ::2], samples_of(data["pictures"][1]["decoded"]))
+    assert "Of every 2 × 2 samples one is here" in text
+
+
+def test_names_from_a_file_cannot_leave_their_place(tmp_path):
+    path = tmp_path / "clip.mvz"
+    with codec.Writer(path, size=(8, 8), mode="gray") as out:
+        out.append(np.zeros((8, 8), np.uint8), "</script><script>alert(1)</script>")
+    text, data, _ = page_of(path, tmp_path / "page.html")
+    assert "</script><script>alert(1)</script>" == data["timeline"][0]["name"]
+    assert 2 == text.count("</script>")
+
+
+def test_command_says_what_it_wrote(mvz, files, tmp_path):
+    page = tmp_path / "page.html"
+    code, out, err = mvz("inspect", files / "mesh.mvz", "-o", page, "--pictures", "1:3")
+    assert (0, "") == (code, out)
+    assert f"{page}: 2 pictures" in err
+    assert (2, True) == (mvz("inspect", files / "mesh.mvz", "-o", page)[0], page.exists())
+    assert 2 == mvz("inspect", files / "mesh.mvz", "-o", tmp_path / "none.html", "--pictures", "9:")[0]
+
+
+# ------------------------------------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a network."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, files, tmp_path):
+    """A function that opens the page of a file; afterwards the page must have complained of nothing."""
+    complaints, contexts, requests = [], [], []
+
+    def open_page(name, fragment="", **options):
+        target = tmp_path / f"{name}.html"
+        if not target.exists():
+            page_of(files / f"{name}.mvz", target)
+        contexts.append(browser.new_context(offline=True, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        url = f"{target.as_uri()}{fragment}"
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(url)
+        page.wait_for_selector("body[data-shown]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [] == complaints
+    assert [] == [url for url in requests if not url.startswith((tmp_path.as_uri(), "data:image/"))]
+    assert len(contexts) == sum(url.startswith("file:") for url in requests)
+
+
+def test_arrows_home_and_end_walk_through_the_pictures(opened):
+    page = opened("mesh")
+    for key, expected in [
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("End", 3),
+        ("ArrowRight", 3),
+        ("Home", 0),
+    ]:
+        page.keyboard.press(key)
+        page.wait_for_selector(f"body[data-shown='{expected}']")
+        assert f"picture {expected} of 0…3" == page.inner_text("#position")
+
+
+@pytest.mark.parametrize("name", ["mesh", "block", "gray"])
+def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
+    page = opened(name, "#picture=1")
+    with codec.open(files / f"{name}.mvz") as video:
+        seen = video.inspect(1)
+    height, width = seen.picture.planes[0].shape
+    box = page.locator("#picture").bounding_box()
+    for x, y in [(0, 0), (width - 1, height - 1), (13, 10)]:
+        page.mouse.move(box["x"] + (x + 0.5) * box["width"] / width, box["y"] + (y + 0.5) * box["height"] / height)
+        page.wait_for_function(f"document.querySelector('#values').innerText.includes('{x}, {y}')")
+        rows = dict(row.split("\t") for row in page.inner_text("#values table, #values").splitlines() if "\t" in row)
+        decoded, predicted = (
+            [int(plane[y, x]) for plane in full_size(of)] for of in (seen.picture, seen.predictions[0])
+        )
+        letters = " ".join(seen.picture.format.sample_format.plane_names)
+        assert " ".join(map(str, decoded)) == rows[f"decoded {letters}"]
+        assert " ".join(map(str, predicted)) == rows["prediction"]
+        differences = [a - b for a, b in zip(decoded, predicted, strict=True)]
+        assert " ".join(f"{value:+d}".replace("-", "−") if value else "0" for value in differences) == rows["residual"]
+        cell = (y // seen.header.cell_size, x // seen.header.cell_size)
+        assert float(rows["bits of the cell"].replace(",", "")) == pytest.approx(
+            sum(bits[cell] for bits in seen.cell_bits.values()), abs=0.06
+        )
+
+
+def test_picture_on_the_screen_is_the_decoded_one(opened, files):
+    for name in ("mesh", "block"):
+        page = opened(name, "#picture=1")
+        pixels = page.evaluate(
+            "Array.from(document.querySelector('#picture').getContext('2d').getImageData(0, 0, 20, 9).data)"
+        )
+        with codec.open(files / f"{name}.mvz") as video:
+            expected = video[1][:9, :20]
+        assert np.array_equal(expected, np.reshape(pixels, (9, 20, 4))[..., :3])
+
+
+def test_residual_is_around_grey_and_amplified(opened, files):
+    page = opened("mesh", "#picture=1&view=residual")
+    pixels = page.evaluate(
+        "Array.from(document.querySelector('#picture').getContext('2d').getImageData(0, 0, 64, 48).data)"
+    )
+    with codec.open(files / "mesh.mvz") as video:
+        seen = video.inspect(1)
+    difference = np.stack(
+        [a.astype(int) - b for a, b in zip(seen.picture.planes, seen.predictions[0].planes, strict=True)], 2
+    )
+    assert np.array_equal(np.clip(128 + 4 * difference, 0, 255), np.reshape(pixels, (48, 64, 4))[..., :3])
+
+
+@pytest.mark.parametrize("key", ["c", "v", "m", "b"])
+def test_keys_draw_on_top_and_take_away(opened, key):
+    page = opened("mesh", "#picture=1")
+    drawn = (
+        "new Uint32Array(document.querySelector('#overlay').getContext('2d').getImageData(0, 0, 200, 200).data.buffer)"
+    )
+    assert 0 == page.evaluate(f"{drawn}.filter(Boolean).length")
+    page.keyboard.press(key)
+    assert page.evaluate(f"{drawn}.filter(Boolean).length") > 200
+    page.keyboard.press(key)
+    assert 0 == page.evaluate(f"{drawn}.filter(Boolean).length")
+
+
+def test_views_layers_play_and_timeline_work_in_both_schemes_and_sizes(opened):
+    for scheme, width in (("light", 1300), ("dark", 420)):
+        page = opened("block", color_scheme=scheme, viewport={"width": width, "height": 800})
+        for key in ("2", "3", "1", "b", "v", "c", " "):
+            page.keyboard.press(key)
+        page.wait_for_selector("body[data-shown='3']")
+        page.keyboard.press(" ")
+        assert "play" == page.inner_text("#play")
+        box = page.locator("#timeline").bounding_box()
+        page.mouse.click(box["x"] + 2, box["y"] + 20)
+        page.wait_for_selector("body[data-shown='0']")
+        page.locator("#gain").fill("5")
+        assert "32" == page.inner_text("#gain-value")
+        assert "I, from nothing but itself" in page.inner_text("#picture-facts")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,174 @@
+"""``mvz plot``: what is drawn of a picture, and the lesson on directions."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec.measure.synthetic import moving_sequence
+from codec.models import MotionModel
+from codec.motion.compensate import Reference, compensate
+from codec.picture.planes import Picture
+from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
+from codec.show.lesson import both_directions
+
+BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]
+MESH_DRAWINGS = ["vectors", "field", "mesh", "modes", "prediction", "residual", "why_backward"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A short file for each motion model."""
+    folder = tmp_path_factory.mktemp("files")
+    pictures = list(moving_sequence(64, 48, 3))
+    for motion in ("none", "block", "mesh"):
+        settings = codec.Settings("int8", motion, 8, block=8, scene_cut=False)
+        with codec.Writer(folder / f"{motion}.mvz", format=pictures[0].format, settings=settings) as out:
+            for picture in pictures:
+                out.append(picture)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("motion", "expected"),
+    [("block", BLOCK_DRAWINGS), ("mesh", MESH_DRAWINGS), ("none", ["prediction", "residual", "why_backward"])],
+)
+def test_everything_there_is_to_draw_is_drawn(mvz, files, tmp_path, motion, expected):
+    code, out, err = mvz("plot", files / f"{motion}.mvz", "-o", tmp_path / "drawn", "--pictures", "0:3")
+    assert (0, "") == (code, out)
+    names = sorted(f"{number:04d}_{name}.png" for number in (1, 2) for name in expected)
+    assert names == sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert all(name in err for name in names)
+    for path in (tmp_path / "drawn").iterdir():
+        with Image.open(path) as drawing:
+            assert drawing.width > 300
+
+
+def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):
+    for folder in ("first", "again"):
+        assert 0 == mvz("plot", files / "mesh.mvz", "-o", tmp_path / folder, "--svg", "--quiet")[0]
+    first = sorted((tmp_path / "first").iterdir())
+    assert [f"0001_{name}.svg" for name in sorted(MESH_DRAWINGS)] == [path.name for path in first]
+    for path in first:
+        text = path.read_text()
+        assert (tmp_path / "again" / path.name).read_text() == text
+        assert not re.search(r"<metadata|date>", text)
+
+
+def test_nothing_to_draw_is_wrong_use(mvz, files, tmp_path):
+    code, _, err = mvz("plot", files / "mesh.mvz", "-o", tmp_path / "drawn", "--pictures", "0:1")
+    assert (2, True) == (code, "I pictures" in err)
+    code, _, err = mvz("plot", files / "mesh.mvz", "-o", tmp_path / "drawn", "--pictures", "5:9")
+    assert (2, True) == (code, "selects none of the 3 pictures" in err)
+
+
+def test_drawings_are_replaced_only_by_force(mvz, files, tmp_path):
+    (tmp_path / "0001_field.png").write_text("mine")
+    code, _, err = mvz("plot", files / "none.mvz", "-o", tmp_path)
+    assert 0 == code, err
+    code, _, err = mvz("plot", files / "block.mvz", "-o", tmp_path)
+    assert (2, True) == (code, "exists" in err)
+    assert "mine" == (tmp_path / "0001_field.png").read_text()
+    assert 0 == mvz("plot", files / "block.mvz", "-o", tmp_path, "--force")[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 40)])
+def test_any_size_can_be_drawn(mvz, tmp_path, size):
+    random = np.random.default_rng(0)
+    samples = random.integers(0, 256, (2, *size), np.uint8)
+    codec.encode(samples, tmp_path / "small.mvz", codec.Settings("int8", "mesh", 8, scene_cut=False))
+    assert 0 == mvz("plot", tmp_path / "small.mvz", "-o", tmp_path / "drawn")[0]
+    assert len(MESH_DRAWINGS) == len(list((tmp_path / "drawn").iterdir()))
+
+
+# ------------------------------------------------------------------------------------------- what is drawn
+
+
+def test_gathering_by_a_dense_block_field_is_the_prediction_where_vectors_are_whole():
+    random = np.random.default_rng(5)
+    reference = Picture.from_array(random.integers(0, 256, (20, 27), np.uint8))
+    vectors = 4 * random.integers(-3, 4, (3, 4, 2)).astype(np.int16)
+    field = codec.MotionField(MotionModel.BLOCK, 8, vectors)
+    (expected,) = compensate(field, Reference(reference))
+    dense = dense_field(_Seen(field, reference))
+    assert np.array_equal(expected, gather(reference.planes[0], dense))
+
+
+def test_dense_mesh_field_lies_between_its_nodes():
+    vectors = np.array([[(0, 0), (0, 16)], [(32, 0), (32, 16)]], np.int16)
+    field = _mesh(vectors)
+    dense = dense_field(_Seen(field, Picture.from_array(np.zeros((8, 8), np.uint8))))
+    assert [0.0, 0.5, 3.5] == dense[0, [0, 1, 7], 1].tolist()
+    assert [0.0, 1.0, 7.0] == dense[[0, 1, 7], 5, 0].tolist()
+
+
+def test_own_vectors_fill_their_cells():
+    own = np.array([[(4, -8)]], np.int16)
+    field = _mesh(np.zeros((2, 2, 2), np.int16), mode=2, own=own)
+    dense = dense_field(_Seen(field, Picture.from_array(np.zeros((8, 8), np.uint8))))
+    assert np.array_equal(np.broadcast_to((1.0, -2.0), (8, 8, 2)), dense)
+
+
+def test_area_is_that_of_the_moved_cell():
+    still = np.zeros((2, 2, 2), np.int16)
+    wider = still.copy()
+    wider[:, 1, 1] = 4 * 4  # the right side 4 samples to the right: 12 × 8 of 8 × 8
+    turned = still.copy()
+    turned[:, 0, 1], turned[:, 1, 1] = 4 * 8, -4 * 8
+    assert [1.0, 1.5, -1.0] == [area_ratios(_mesh(vectors)).item() for vectors in (still, wider, turned)]
+
+
+def test_nodes_lie_at_the_corners_of_cells():
+    vectors = np.full((2, 2, 2), 6, np.int16)
+    assert [[-0.5, -0.5], [-0.5, 7.5], [7.5, -0.5], [7.5, 7.5]] == node_positions(_mesh(vectors), False).reshape(
+        -1, 2
+    ).tolist()
+    assert [1.0, 1.0] == node_positions(_mesh(vectors), True)[0, 0].tolist()
+
+
+def test_arrows_are_thinned_out_on_fine_grids():
+    vectors = np.zeros((40, 90, 2), np.int16)
+    field = codec.MotionField(MotionModel.BLOCK, 4, vectors)
+    drawn = arrows(field, 360, 160)
+    assert 30 * 13 == len(drawn.starts)
+    assert not drawn.own.any()
+
+
+def test_forward_prediction_leaves_holes_and_overlaps():
+    reference = np.arange(6, dtype=np.uint8)[None]
+    forward = np.zeros((1, 6, 2))
+    forward[0, 3:, 1] = 1.4  # a right half that moves away by one sample; its last leaves the picture
+    forward[0, 0, 1] = 2
+    made = splat(reference, forward)
+    assert [0, 1, 2, 0, 1, 1] == made.landed[0].tolist()
+    assert [0, 1, 2, 3, 3, 4] == made.samples[0].tolist()
+    assert (2 / 6, 1 / 6) == (made.holes, made.overlaps)
+
+
+def test_backward_prediction_beats_forward_where_something_moves():
+    before, picture = moving_sequence(96, 64, 2)
+    found = both_directions(before, picture)
+    assert 0.01 < found.forward.holes < 0.5
+    assert 0.01 < found.forward.overlaps
+    assert found.error(found.backward) < found.error(found.forward.samples) < found.error(found.reference)
+
+
+class _Seen:
+    """What `dense_field` needs of an inspection."""
+
+    def __init__(self, field, picture):
+        self.field = field
+        self.header = picture  # both have a format
+
+
+def _mesh(vectors, mode=0, own=None):
+    modes = np.full((1, 1), mode, np.uint8)
+    return codec.MotionField(
+        MotionModel.MESH, 8, vectors, modes, own if own is not None else np.zeros((1, 1, 2), np.int16)
+    )
