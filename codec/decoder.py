@@ -161,9 +161,13 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     @property
     def info(self) -> Inventory:
         """What is in the file, and what each byte is for; decodes nothing."""
+        return self.inventory()
+
+    def inventory(self, *, shares: bool = True) -> Inventory:
+        """The same; without ``shares`` at once, and pictures of ``dct`` do not say what they take of their packet."""
         from codec.bitstream.inventory import take_inventory
 
-        return take_inventory(self._container)
+        return take_inventory(self._container, shares)
 
     def packets(self) -> Iterator[Packet]:
         """Every packet of the file with its bytes, in order; decodes nothing.

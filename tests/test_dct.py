@@ -429,3 +429,23 @@ def test_vectors_beyond_the_limit_are_refused(coded):
     with pytest.raises(BitstreamError, match="longer than 0 quarter samples"):
         decode_blocks(pictures[1], Reference(first), vectors, header.coded_format, 0)
     assert isinstance(first, Picture)
+
+
+# ------------------------------------------------------------------------- commands
+
+
+def test_info_knows_what_a_file_is_without_the_decoder_and_shares_when_asked(tmp_path, moving, mvz):
+    path = write(tmp_path / "clip.mvz", moving("rgb", 52, 39, 3), qp=30)
+    code, quick, _ = mvz("info", path)
+    assert 0 == code
+    assert "residual dct of yuv420; motion block of 8×8 to 32×32" in quick
+    assert "--pictures estimates what each takes" in quick
+    code, whole, _ = mvz("info", path, "--pictures")
+    assert 0 == code
+    assert "≈ estimated" in whole
+    with codec.open(path) as video:
+        shares = sum(picture.total_bytes for picture in video.info.pictures)
+        known = [picture.total_bytes for picture in video.inventory(shares=False).pictures]
+        of_file = sum(video.info.bytes.values())
+    assert [None] * 3 == known
+    assert shares == pytest.approx(of_file, abs=400)  # but for what belongs to no packet of pictures

@@ -12,7 +12,7 @@ from codec.bitstream.payloads import compressed_streams, picture_headers
 from codec.bitstream.stream_ids import COMPONENT_OF, COMPONENTS, StreamId
 from codec.bitstream.streams import check_streams, picture_shares, unpack_names
 from codec.coded import SequenceHeader
-from codec.models import PictureType
+from codec.models import PictureType, ResidualCoder
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
 
@@ -26,7 +26,8 @@ class PictureEntry:
         type: I or P.
         name: the source's file name, or None.
         bytes: its bytes by component; exact where the picture has a packet of its own, otherwise its share of the
-            packet's, estimated from the entropy of its symbols. Shares add up to the packet.
+            packet's, estimated from the entropy of its symbols. Shares add up to the packet. Empty where nobody
+            asked for an estimate that needs the decoder's kernels.
         estimated: whether ``bytes`` is such a share.
         steps: quantiser step of each plane in sample values; empty for coders without one.
         qps: quantisers of luma and chroma of ``dct``; empty for other coders.
@@ -41,9 +42,9 @@ class PictureEntry:
     qps: tuple[int, ...] = ()
 
     @property
-    def total_bytes(self) -> float:
-        """Bytes of all components."""
-        return sum(self.bytes.values())
+    def total_bytes(self) -> float | None:
+        """Bytes of all components; None where ``bytes`` is empty."""
+        return sum(self.bytes.values()) if self.bytes else None
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,11 @@ class Inventory:
         }
 
 
-def take_inventory(container: ContainerReader) -> Inventory:
+def take_inventory(container: ContainerReader, shares: bool = True) -> Inventory:
     """Read every packet of an open file, check its CRC-32, and count its bytes.
+
+    Without ``shares`` pictures of ``dct`` that share a packet are not asked what each takes of it, which would read
+    all symbols of the file.
 
     Raises:
         BitstreamError: a packet is damaged.
@@ -138,12 +142,14 @@ def take_inventory(container: ContainerReader) -> Inventory:
     totals = dict.fromkeys(COMPONENTS, 0)
     pictures: list[PictureEntry] = []
     for entry in container.runs:
-        pictures.extend(_run_entries(container, entry, totals))
+        pictures.extend(_run_entries(container, entry, totals, shares))
     totals["headers"] += container.size - sum(totals.values())
     return Inventory(container.path, container.size, container.header, container.metadata, totals, pictures)
 
 
-def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, int]) -> list[PictureEntry]:
+def _run_entries(
+    container: ContainerReader, entry: RunEntry, totals: dict[str, int], shares_wanted: bool
+) -> list[PictureEntry]:
     """The pictures of one packet; adds its bytes to ``totals``."""
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_run(packet)
@@ -153,7 +159,8 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))
-    if count > 1:
+    are_known = count == 1 or shares_wanted or header.residual is not ResidualCoder.DCT
+    if count > 1 and are_known:
         shares |= container.checked(packet, lambda: picture_shares(header, headers, streams))
     framing = PACKET_OVERHEAD + len(packet.payload) - len(raw.data)
     totals["headers"] += framing
@@ -168,7 +175,7 @@ def _run_entries(container: ContainerReader, entry: RunEntry, totals: dict[str, 
             entry.first_picture + number,
             PictureType.P if picture.references else PictureType.I,
             (names[number] or None) if names else None,
-            {component: round(float(values[number]), 1) for component, values in per_picture.items()},
+            {component: round(float(values[number]), 1) for component, values in per_picture.items() if are_known},
             count > 1,
             tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
             tuple(raw.pictures[number].qps),

@@ -7,7 +7,7 @@ import json
 
 import codec
 from codec.cli.terminal import table, thousands
-from codec.models import MotionModel, PictureType
+from codec.models import MotionModel, PictureType, ResidualCoder
 
 __all__ = ["main"]
 
@@ -17,7 +17,7 @@ MOST_PICTURES = 32  # longer files list their pictures only when asked: a screen
 def main(options: argparse.Namespace) -> int:
     """Tell what is in a file."""
     with codec.open(options.input) as video:
-        info = video.info
+        info = video.inventory(shares=options.pictures)
     if options.json:
         print(json.dumps(info.as_dict(), indent=2))
         return 0
@@ -25,7 +25,11 @@ def main(options: argparse.Namespace) -> int:
     if options.pictures or len(info.pictures) <= MOST_PICTURES:
         parts.append(table(_picture_rows(info)))
         if any(picture.estimated for picture in info.pictures):
-            parts.append("≈ estimated: pictures that share a packet share its bytes by the entropy of their symbols")
+            parts.append(
+                "≈ estimated: pictures that share a packet share its bytes by the entropy of their symbols"
+                if info.pictures[0].bytes
+                else "pictures share a packet; --pictures estimates what each takes of it"
+            )
     else:
         parts.append(f"--pictures lists all {len(info.pictures)} pictures")
     print("\n\n".join(parts))
@@ -37,8 +41,12 @@ def _heading(info: codec.Inventory) -> str:
     count = len(info.pictures)
     motion = header.motion.label
     if header.motion is not MotionModel.NONE:
-        motion += f" of {header.cell_size}×{header.cell_size}, within ±{header.vector_limit_quarter_pel / 4:g} samples"
+        side = header.cell_size
+        sizes = "8×8 to 32×32" if header.residual is ResidualCoder.DCT else f"{side}×{side}"
+        motion += f" of {sizes}, within ±{header.vector_limit_quarter_pel / 4:g} samples"
     residual = header.residual.label
+    if header.coded_format != header.format:
+        residual += f" of {header.coded_format.sample_format.label}"
     if header.max_error:
         residual += f" but for ±{header.max_error} a sample"
     lines = [
@@ -64,23 +72,26 @@ def _type_rows(info: codec.Inventory) -> list[list[str]]:
     for type_ in PictureType:
         pictures = info.of_type(type_)
         if pictures:
-            total = sum(picture.total_bytes for picture in pictures)
-            rows.append([type_.name, str(len(pictures)), thousands(total), thousands(total / len(pictures))])
+            known = [picture.total_bytes for picture in pictures if picture.total_bytes is not None]
+            sizes = [thousands(sum(known)), thousands(sum(known) / len(known))] if known else ["–", "–"]
+            rows.append([type_.name, str(len(pictures)), *sizes])
     return rows
 
 
 def _picture_rows(info: codec.Inventory) -> list[list[str]]:
-    components = list(info.bytes)
-    rows = [["picture", "type", "bytes", *components, "step", "name"]]
+    components = list(info.bytes) if all(picture.bytes for picture in info.pictures) else []
+    rows = [["picture", "type", "bytes", *components, "qp" if info.pictures[0].qps else "step", "name"]]
     for picture in info.pictures:
         mark = "≈ " if picture.estimated else ""
+        total = picture.total_bytes
+        dial = picture.qps[:1] or dict.fromkeys(f"{step:.4g}" for step in picture.steps)
         rows.append(
             [
                 str(picture.number),
                 picture.type.name,
-                mark + thousands(picture.total_bytes),
+                mark + thousands(total) if total is not None else "–",
                 *(thousands(picture.bytes[component]) for component in components),
-                "/".join(f"{step:.4g}" for step in dict.fromkeys(picture.steps)) or "–",
+                "/".join(map(str, dial)) or "–",
                 _printable(picture.name or "–"),
             ]
         )
