@@ -236,7 +236,7 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
     forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes", "codec.block_encoder")
     forbidden += tuple(
-        f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search")
+        f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search", "trial")
     )
     forbidden += ("codec.dct.wiener_fit",)
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

@@ -69,6 +69,14 @@ def vector_bits(rates: Rates, dy: Integer, dx: Integer) -> Real:
     return number_bits(rates, VECTORS, folded(dy)) + number_bits(rates, vector_context(dy), folded(dx))
 
 
+@inner_kernel
+def bounded_cost(
+    desk: Desk, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer, rate: Real, best: Real
+) -> Real:
+    """Hadamard sum + ``rate`` of a vector, or something not below ``best``."""
+    return rate if rate >= best else rate + moved_hadamard(desk, y, x, side, dy, dx, best - rate)
+
+
 @stage
 def search_vector(bench: Integer, y: Integer, x: Integer, log2: Integer, count: Integer) -> Real:
     """The best vector found goes to `parents_of`; returns Hadamard sum + √λ · bits.
@@ -93,10 +101,9 @@ def search_vector(bench: Integer, y: Integer, x: Integer, log2: Integer, count: 
         if abs(dy) > limit or abs(dx) > limit or (k > 0 and dy == best_y and dx == best_x):
             continue
         rate = weight * vector_bits(rates, dy - predicted_y, dx - predicted_x)
-        if rate < best:
-            cost = rate + moved_hadamard(desk, y, x, side, dy, dx, best - rate)
-            if cost < best:
-                best, best_y, best_x = cost, dy, dx
+        cost = bounded_cost(desk, y, x, side, dy, dx, rate, best)
+        if cost < best:
+            best, best_y, best_x = cost, dy, dx
     step = 4
     while step >= 1:
         for _ in range(np.int64(aim[REFINE])):
@@ -106,10 +113,9 @@ def search_vector(bench: Integer, y: Integer, x: Integer, log2: Integer, count: 
                 if k == 4 or abs(dy) > limit or abs(dx) > limit:
                     continue
                 rate = weight * vector_bits(rates, dy - predicted_y, dx - predicted_x)
-                if rate < best:
-                    cost = rate + moved_hadamard(desk, y, x, side, dy, dx, best - rate)
-                    if cost < best:
-                        best, best_y, best_x = cost, dy, dx
+                cost = bounded_cost(desk, y, x, side, dy, dx, rate, best)
+                if cost < best:
+                    best, best_y, best_x = cost, dy, dx
             if best_y == centre_y and best_x == centre_x:
                 break
         step >>= 1
