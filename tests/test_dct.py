@@ -13,9 +13,10 @@ import pytest
 from numba import njit
 
 import codec
-from codec.bitstream.block_streams import pack_family, unpack_family
+from codec.bitstream.block_streams import pack_blocks, pack_family, unpack_blocks, unpack_family
 from codec.bitstream.context_merge import merge_contexts
 from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.stream_ids import StreamId
 from codec.block_encoder import BlockCoder
 from codec.dct import decode, desk
 from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, CodedBlocks, WienerFilter, shape_of
@@ -342,6 +343,17 @@ def test_blocks_of_random_symbols_decode_inside_their_arrays(mode, noise, monkey
         assert results[0] == results[1]
         outcomes[results[0][0] if isinstance(results[0][0], str) else "a P picture" if is_p else "an I picture"] += 1
     assert min(outcomes["an I picture"], outcomes["a P picture"]) >= 15, outcomes
+
+
+def test_bits_that_no_picture_can_use_are_refused_before_they_are_expanded(coded):
+    header, pictures = coded("gray")
+    streams = pack_blocks(header, list(enumerate(pictures)))
+    most = 2 * (30 * 9 * 7 + 26 * 72 * 56)  # 70 × 52 samples
+    bits = streams[StreamId.BLOCK_BITS].ljust(-(-most // 8), b"\0")
+    for surplus, message in ((0, "bits are left over"), (1, f"bits, where {most} are possible")):
+        streams[StreamId.BLOCK_BITS] = bits + bytes(surplus)
+        with pytest.raises(BitstreamError, match=message):
+            unpack_blocks(header, [0, 1], [(18, 18)] * 2, streams)
 
 
 @pytest.mark.parametrize("count", [3, 54, 288])
