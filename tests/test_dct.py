@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -12,11 +13,13 @@ import pytest
 from numba import njit
 
 import codec
-from codec.bitstream.block_streams import pack_family, unpack_family
+from codec.bitstream.block_streams import pack_blocks, pack_family, unpack_blocks, unpack_family
 from codec.bitstream.context_merge import merge_contexts
 from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.stream_ids import StreamId
 from codec.block_encoder import BlockCoder
-from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, shape_of
+from codec.dct import decode, desk
+from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, CodedBlocks, WienerFilter, shape_of
 from codec.dct.decode import decode_blocks
 from codec.dct.interpolate import interpolated
 from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
@@ -35,6 +38,9 @@ from codec.dct.transform import add_levels
 from codec.dct.wiener import apply_wiener
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError, ConfigError
+from codec.motion import compensate
+from codec.motion.compensate import Reference
+from codec.motion.half_planes import bordered
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.vector_transforms import (
@@ -202,40 +208,152 @@ def test_a_tape_that_ends_anywhere_is_refused(coded):
             read_blocks(tape_of(contexts, symbols, bits[:length]), shape, False)
 
 
-def test_random_symbols_are_refused_or_are_blocks_that_decode(coded, noise):
+def tape_of_pools(pools, stream_of, bits):
+    """A tape to read, whose streams are ``pools``."""
+    ends = np.cumsum([pool.size for pool in pools])
+    state = np.array([0, 0, bits.size, 0], np.int64)
+    symbols = np.concatenate(pools).astype(np.uint8)
+    return Tape(state, symbols, np.zeros(0, np.uint16), bits, stream_of, np.concatenate([[0], ends[:-1]]), ends)
+
+
+def test_random_symbols_are_refused_or_are_blocks(coded):
     """Whatever symbols say, kernels stay inside their arrays; NUMBA_BOUNDSCHECK watches."""
     header, _ = coded("yuv420")
     shape = shape_of(header.format)
     random = np.random.default_rng(3)
     outcomes = set()
+    pool = 40000
     for trial in range(300):
-        is_p = bool(trial & 1)
-        pool = 40000
-        few = random.integers(0, 3, pool) if trial % 5 == 0 else None  # skips, where they are allowed
-        likely = (
-            few
-            if few is not None
-            else random.integers(0, 256, pool)
-            if trial % 3
-            else random.choice([4, 90, 129], pool)
-        )
-        tape = Tape(
-            np.array([0, 0, pool, 0], np.int64),
-            likely.astype(np.uint8),
-            np.zeros(0, np.uint16),
-            random.integers(0, 2, pool).astype(np.uint8),
-            np.zeros(CONTEXTS, np.int64),
-            np.zeros(1, np.int64),
-            np.array([pool], np.int64),
-        )
+        likely = random.integers(0, 256, pool) if trial % 3 else random.choice([4, 90, 129], pool)
+        if trial % 5 == 0:
+            likely = random.integers(0, 3, pool)  # skips, where they are allowed
+        bits = random.integers(0, 2, pool).astype(np.uint8)
         try:
-            parts = read_blocks(tape, shape, is_p)
+            parts = read_blocks(tape_of_pools([likely], np.zeros(CONTEXTS, np.int64), bits), shape, bool(trial & 1))
         except BitstreamError as error:
             outcomes.add(str(error))
             continue
         outcomes.add("blocks")
         assert parts.counts.sum() == parts.levels.size
     assert {"blocks", "a symbol has no meaning", "a block has more levels than samples"} <= outcomes
+
+
+SPLIT, CODED_LEAF, LAST = 4, 5, 128
+MASKS_AT, PAIRS_AT, MODES_AT, VECTORS_AT, ESCAPES_AT, LEVELS_AT = 54, 60, 61, 64, 68, 76
+
+
+def meaningful_tape(random, is_p, planes):
+    """Symbols at random of which nearly all mean something where they are taken."""
+    stream_of, pools, count = np.zeros(CONTEXTS, np.int64), [], 6000
+
+    def add(contexts, pool):
+        stream_of[contexts] = len(pools)
+        pools.append(pool)
+
+    for first, end in zip((0, *FAMILIES), FAMILIES, strict=False):
+        add(slice(first, end), random.integers(0, 40, count))
+    kinds = random.choice([0, 0, 0, 1, 4, 4, 5], count) if is_p else np.full(count, 5)
+    coded = random.integers(0, 1 << planes, count)
+    leaves = CODED_LEAF + 16 * kinds + 8 * random.integers(0, 2, count) + coded
+    skipped = random.choice([0, 0, 0, 0, 1, 3], count)
+    leaves = np.where(is_p & (random.random(count) < 0.2), skipped, leaves)
+    smallest = np.arange(MASKS_AT) // 9 % 3 == 2
+    add(np.flatnonzero(smallest), leaves)
+    add(np.flatnonzero(~smallest), np.where(random.random(count) < 0.5, SPLIT, leaves))
+    add(slice(MASKS_AT, PAIRS_AT), random.integers(1, 16, count))
+    add(PAIRS_AT, random.integers(1, 4, count))
+    add(slice(MODES_AT, VECTORS_AT), random.integers(0, 37, count))
+    far = random.choice([0, 6, 8])  # buckets: numbers below 1000, or below 4096 and more
+    add(slice(VECTORS_AT, ESCAPES_AT), random.integers(0, 40 + far, count))
+    add(slice(ESCAPES_AT, LEVELS_AT), random.integers(0, 51, count))
+    for log2 in (2, 3, 4, 5):
+        runs = random.integers(0, (2, 6, 20, 28)[log2 - 2], count)
+        last = LAST * (random.random(count) < 0.9)
+        add(
+            slice(LEVELS_AT + 72 * (log2 - 2), LEVELS_AT + 72 * (log2 - 1)),
+            last + 4 * runs + random.integers(0, 4, count),
+        )
+    return tape_of_pools(pools, stream_of, random.integers(0, 2, 200000).astype(np.uint8))
+
+
+GUARD = 1 << 14
+
+
+class Guards:
+    """Arrays with room before and behind, which nothing may write, and whose value must not matter."""
+
+    def __init__(self, value):
+        self.value, self.rooms = value, []
+
+    def around(self, samples):
+        room = np.full(samples.size + 2 * GUARD, self.value, np.uint8)
+        room[GUARD:-GUARD] = samples
+        self.rooms.append(room)
+        return room[GUARD:-GUARD]
+
+    def are_whole(self):
+        return all((room[:GUARD] == self.value).all() and (room[-GUARD:] == self.value).all() for room in self.rooms)
+
+
+def decoded_among(guards, monkeypatch, *arguments):
+    """Samples and vectors that blocks decode to, or what is wrong with them."""
+
+    def halves(make):
+        def guarded(plane):
+            made = make(plane)
+            return made._replace(samples=guards.around(made.samples))
+
+        return guarded
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "new_sheets", lambda count, shape: guards.around(desk.new_sheets(count, shape)))
+        patch.setattr(desk, "interpolated", halves(interpolated))
+        patch.setattr(compensate, "bordered", halves(bordered))
+        try:
+            picture, vectors = decode_blocks(*arguments)
+        except BitstreamError as error:
+            return str(error), b""
+    return picture.crc32(), vectors.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
+def test_blocks_of_random_symbols_decode_inside_their_arrays(mode, noise, monkeypatch):
+    """Kernels that work by address are not watched by NUMBA_BOUNDSCHECK: what lies around must not matter."""
+    random = np.random.default_rng(5)
+    outcomes = Counter()
+    for trial in range(120):
+        size = ((1, 1), (1, 4096), (4096, 1), (65, 129))[trial] if trial < 4 else random.integers(1, 90, 2).tolist()
+        (reference,) = noise(mode, *size, 1, seed=trial)
+        shape, is_p = shape_of(reference.format), trial % 4 != 3
+        try:
+            parts = read_blocks(meaningful_tape(random, is_p, shape.planes), shape, is_p)
+        except BitstreamError:
+            outcomes["refused"] += 1
+            continue
+        squares = tuple(-(-side // 64) for side in reversed(size))
+        wiener = WienerFilter(random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8))
+        blocks = CodedBlocks(*random.integers(0, 52, 2).tolist(), *parts, wiener if trial & 1 else None)
+        before = random.integers(-4096, 4097, (*shape.cells, 2), np.int32) if is_p else None
+        results = []
+        for value in (0, 255):
+            guards = Guards(value)
+            arguments = blocks, Reference(reference) if is_p else None, before, reference.format, 4096
+            results.append(decoded_among(guards, monkeypatch, *arguments))
+            assert guards.are_whole()
+        assert results[0] == results[1]
+        outcomes[results[0][0] if isinstance(results[0][0], str) else "a P picture" if is_p else "an I picture"] += 1
+    assert min(outcomes["an I picture"], outcomes["a P picture"]) >= 15, outcomes
+
+
+def test_bits_that_no_picture_can_use_are_refused_before_they_are_expanded(coded):
+    header, pictures = coded("gray")
+    streams = pack_blocks(header, list(enumerate(pictures)))
+    most = 2 * (30 * 9 * 7 + 26 * 72 * 56)  # 70 × 52 samples
+    bits = streams[StreamId.BLOCK_BITS].ljust(-(-most // 8), b"\0")
+    for surplus, message in ((0, "bits are left over"), (1, f"bits, where {most} are possible")):
+        streams[StreamId.BLOCK_BITS] = bits + bytes(surplus)
+        with pytest.raises(BitstreamError, match=message):
+            unpack_blocks(header, [0, 1], [(18, 18)] * 2, streams)
 
 
 @pytest.mark.parametrize("count", [3, 54, 288])
@@ -404,8 +522,6 @@ def test_wiener_filter_is_that_of_plain_sums():
     )
     better = np.clip(luma + (total >> 7), 0, 255)
     chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
-    from codec.dct.blocks import WienerFilter
-
     np.testing.assert_array_equal(np.where(chosen, better, luma), apply_wiener(luma, WienerFilter(taps, flags)))
 
 
@@ -423,12 +539,30 @@ def test_vectors_beyond_the_limit_are_refused(coded):
     header, pictures = coded("gray")
     longest = np.abs(pictures[1].leaves[:, 8:10]).max()
     assert longest > 0
-    from codec.motion.compensate import Reference
-
     first, vectors = decode_blocks(pictures[0], None, None, header.coded_format, 0)
     with pytest.raises(BitstreamError, match="longer than 0 quarter samples"):
         decode_blocks(pictures[1], Reference(first), vectors, header.coded_format, 0)
     assert isinstance(first, Picture)
+
+
+@pytest.mark.parametrize("candidate", [1, 2, 3])
+def test_a_merge_candidate_that_is_not_there_is_refused(noise, candidate):
+    """Where nothing has moved yet a leaf has one candidate, which stands still."""
+    (reference,) = noise("gray", 8, 8, 1)
+    nothing, levels = np.zeros(0, np.uint16), np.zeros(0, np.int16)
+    for merge in (0, candidate):
+        leaf = np.array([[3, SKIP, merge, *(0,) * 9]], np.int32)
+        arguments = (
+            CodedBlocks(0, 0, leaf, nothing, nothing, levels, None),
+            Reference(reference),
+            None,
+            reference.format,
+        )
+        if merge == 0:
+            assert reference.same_samples(decode_blocks(*arguments, 0)[0])
+        else:
+            with pytest.raises(BitstreamError, match="merges with a candidate that it does not have"):
+                decode_blocks(*arguments, 0)
 
 
 # ------------------------------------------------------------------------- commands

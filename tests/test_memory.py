@@ -47,7 +47,7 @@ def y4m(count, width=WIDTH, height=HEIGHT):
         yield b"FRAME\n" + b"".join(row[(number + y) % 64 :][:width].ljust(width, b"a") for y in range(height))
 
 
-@pytest.mark.parametrize("residual", ["lossless", "int8"])
+@pytest.mark.parametrize("residual", ["lossless", "int8", "dct"])
 def test_encoding_and_decoding_a_longer_sequence_takes_no_more_memory(residual, tmp_path):
     encoding, decoding = {}, {}
     for count in (2 * GOP, SHORT, LONG):  # the first run compiles what is not in the cache

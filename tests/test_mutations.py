@@ -12,12 +12,26 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import GOLDEN, HARMS, MEGABYTES, Parts, golden_files, mended, mutated, outcome
+from mutations import (
+    GOLDEN,
+    HARMS,
+    MEGABYTES,
+    Parts,
+    families_of,
+    golden_files,
+    harm_symbols,
+    mended,
+    mutated,
+    outcome,
+    packed_family,
+)
 
 import codec
+from codec.bitstream.block_streams import BLOCK_STREAMS
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(path.name for path in GOLDEN.glob("*.mvz"))
@@ -84,6 +98,49 @@ def test_harm_reaches_the_innermost_layers(golden, tmp_path):
             rules.add(re.sub(r"[\d.]+", "#", error.rule))
     said = "\n".join(rules)
     for word in ("does not decode to its CRC", "limit", "vector", "queue", "frame declares", "streams", "index"):
+        assert word in said, said
+
+
+def test_tracks_of_blocks_come_apart_and_together_again():
+    streams = 0
+    for path in GOLDEN.glob("*_dct_*.mvz"):
+        for run in Parts.of(path.read_bytes()).pictures():
+            for id_, stream in run.streams:
+                if id_ in BLOCK_STREAMS:
+                    families = families_of(id_, stream)
+                    again = families_of(id_, b"".join(packed_family(family, None) for family in families))
+                    for family, other in zip(families, again, strict=True):
+                        np.testing.assert_array_equal(family.stream_of, other.stream_of)
+                        for track, same in zip(family.symbols, other.symbols, strict=True):
+                            np.testing.assert_array_equal(track, same)
+                    streams += 1
+    assert 20 < streams
+
+
+def test_harm_reaches_symbols_maps_and_sizes_of_blocks(golden, tmp_path):
+    path, rules = tmp_path / "bad.mvz", set()
+    names = [name for name in NAMES if "_dct_" in name]
+    for seed in range(500):
+        parts = Parts.of(golden[names[seed % len(names)]][0])
+        harm_symbols(parts, Random(seed))
+        path.write_bytes(parts.build())
+        try:
+            codec.decode(path)
+        except codec.BitstreamError as error:
+            rules.add(re.sub(r"[\d.]+", "#", error.rule))
+    said = "\n".join(sorted(rules))
+    for word in (
+        "does not decode to its CRC",
+        "a symbol has no meaning",
+        "more levels than samples",
+        "symbols ends too early",
+        "bits ends too early",
+        "symbols are left over",
+        "bits are left over",
+        "a context has stream",
+        "a stream of # symbols",
+        "a filter's first byte",
+    ):
         assert word in said, said
 
 

@@ -34,6 +34,16 @@ def symbol_limit(header: SequenceHeader) -> int:
     return 24 * rows * columns + 2 * shape.samples
 
 
+def bit_limit(header: SequenceHeader) -> int:
+    """More bits than a picture can have: 30 of a vector for each smallest leaf, 10 + 15 + 1 of a level for each sample.
+
+    They are a byte each while they are read, which nothing but this keeps from being more than there are samples for.
+    """
+    shape = shape_of(header.coded_format)
+    rows, columns = shape.cells
+    return 30 * rows * columns + 26 * shape.samples
+
+
 def block_bytes(header: SequenceHeader) -> int:
     """What the blocks of a picture take at most once they are unpacked (spec 10): symbols, leaves, counts, levels."""
     shape = shape_of(header.coded_format)
@@ -113,6 +123,9 @@ def unpack_blocks(
     from codec.dct.symbols import read_blocks
 
     shape = shape_of(header.coded_format)
+    bits, most_bits = 8 * len(streams.get(StreamId.BLOCK_BITS, b"")), bit_limit(header) * len(references)
+    if bits > most_bits + 7:
+        raise BitstreamError(f"a stream of {bits} bits, where {most_bits} are possible")
     tape = unpack_tape(streams, symbol_limit(header) * len(references))
     filters = unpack_filters(header, streams.get(StreamId.FILTERS), len(references))
     pictures = [
