@@ -143,6 +143,12 @@ class Inspection:
         return "step", " / ".join(f"{step:.4g}" for step in steps)
 
     @property
+    def qps(self) -> tuple[int, int] | None:
+        """Quantisers of luma and chroma of ``dct``, 0…51; None for other coders."""
+        blocks = self.coded.residual
+        return (blocks.qp, blocks.qp_chroma) if isinstance(blocks, CodedBlocks) else None
+
+    @property
     def cell_bits(self) -> dict[str, npt.NDArray[np.float64]]:
         """Estimated bits of each cell by component, float64 (cell rows, cell columns).
 
