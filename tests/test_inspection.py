@@ -181,16 +181,20 @@ def test_vectors_of_leaves_say_where_the_prediction_comes_from(shifted):
     assert checked > 0
 
 
+def test_first_block_of_an_i_picture_is_predicted_from_no_sample_at_all(shifted):
+    assert (128 == shifted[0].predictions[0].planes[0][:4, :4]).all()
+    assert (128 != shifted[0].picture.planes[0][:4, :4]).any()
+
+
 def test_prediction_is_the_picture_where_nothing_is_added_and_no_filter_reaches(shifted):
     second = shifted[1]
     assert second.coded.residual.wiener is None
-    decoded, predicted = second.picture.planes[0], second.predictions[0].planes[0]
-    places = second.leaves.places[second.leaves.coded == 0]
-    assert len(places) > 0
-    for top, left, side in places:
-        inside = np.s_[top + 3 : top + side - 3, left + 3 : left + side - 3]
-        assert np.array_equal(decoded[inside], predicted[inside])
-    assert not np.array_equal(decoded, predicted)
+    leaves = second.leaves
+    for expected, chosen in ((False, leaves.coded == 0), (True, leaves.coded == 1)):
+        changes = second.picture.planes[0] != second.predictions[0].planes[0]
+        inner = [changes[y + 3 : y + side - 3, x + 3 : x + side - 3] for y, x, side in leaves.places[chosen]]
+        assert expected == any(map(np.any, inner))
+        assert inner
 
 
 def test_one_picture_is_the_same_as_among_all(made):

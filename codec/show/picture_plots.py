@@ -278,7 +278,9 @@ def plot_leaves(inspection: Inspection, leaves: Leaves) -> Figure:
             PolyCollection(
                 list(_leaf_corners(leaves)),
                 facecolors=[
-                    "none" if kind == LeafKind.SKIP else f"{KIND_COLOURS[LeafKind(kind)]}66"
+                    "none"
+                    if kind == LeafKind.SKIP or not inspection.references
+                    else f"{KIND_COLOURS[LeafKind(kind)]}66"
                     for kind in leaves.kinds.tolist()
                 ],
                 edgecolors="#ffffffb0",

@@ -206,7 +206,7 @@ function leafAt(picture, x, y) {
 }
 
 function drawLeaves(context, scale, picture) {
-  const isFilled = state.view !== "residual"; // which colours would hide
+  const isFilled = state.view !== "residual" && picture.references > 0; // colours hide residuals; I pictures have one
   context.lineWidth = 1;
   eachLeaf(picture, ({ top, left, side, kind }) => {
     const box = [left * scale, top * scale, side * scale, side * scale];
