@@ -25,7 +25,7 @@ from codec.dct.blocks import (
     shape_of,
 )
 from codec.dct.deblock import deblock
-from codec.dct.desk import DECODED, PREDICTED, Desk, desk_of, new_sheets, plane_origin, plane_stride, take_out
+from codec.dct.desk import DECODED, Desk, desk_of, new_sheets, plane_origin, plane_stride, take_out
 from codec.dct.inter import predict_merged, predict_moved
 from codec.dct.intra import EDGE, edge_of, is_across, predict_tile, put_tile, smooth
 from codec.dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_FIELDS, Cells, Vectors, merge_candidates, set_cells
@@ -106,14 +106,21 @@ def find_vector(
 
 @inner_kernel
 def keep_prediction(
-    desk: Desk, samples: Plane, plane: Integer, top: Integer, left: Integer, rows: Integer, columns: Integer
+    desk: Desk,
+    samples: Plane,
+    predicted: Plane,
+    plane: Integer,
+    top: Integer,
+    left: Integer,
+    rows: Integer,
+    columns: Integer,
 ) -> None:
-    """Copy a block that is predicted, but not corrected yet, to the sheet of predictions."""
+    """Copy a block that is predicted, but not corrected yet, to a sheet of its own."""
     stride = plane_stride(desk, plane)
     first = plane_origin(desk, plane) + top * stride + left
     for place in range(first, first + rows * stride, stride):
         for i in range(place, place + columns):
-            samples[PREDICTED * desk.sheet + i] = samples[DECODED * desk.sheet + i]
+            predicted[i] = samples[i]
 
 
 @kernel
@@ -129,11 +136,11 @@ def decode_leaves(
     scales: tuple[int, int],
     vector_limit: Integer,
     room: Room,
-    keeps: bool,
+    predicted: Plane | None,
 ) -> Integer:
     """Predict and correct every leaf, in coding order; returns what went wrong, or 0.
 
-    Where it ``keeps`` predictions, ``samples`` has a sheet for them.
+    ``predicted`` takes what every block was before levels were added; None compiles to a kernel without that.
     """
     shape = desk.shape
     block: Integer = 0
@@ -161,8 +168,9 @@ def decode_leaves(
             step, across = 1 << log2_block, 2 if quartered else 1
             mask = leaf[LEAF_LUMA + plane]
             coded |= (mask > 0) << plane
-            if keeps and kind != INTRA:
-                keep_prediction(desk, samples, plane, y >> down, x >> right, side >> down, side >> right)
+            if predicted is not None:  # of an intra leaf its parts follow
+                rows, columns = side >> down, side >> right
+                keep_prediction(desk, samples, predicted, plane, y >> down, x >> right, rows, columns)
             if mask == 0 and kind != INTRA:
                 continue
             stride, scale = plane_stride(desk, plane), scales[0] if plane == 0 else scales[1]
@@ -171,8 +179,8 @@ def decode_leaves(
                 if kind == INTRA:
                     mode = (modes >> (6 * part)) & 63 if plane == 0 else modes & 63
                     predict_intra(desk, samples, cells, room, plane, top, left, step, mode)
-                    if keeps:
-                        keep_prediction(desk, samples, plane, top, left, step, step)
+                    if predicted is not None:
+                        keep_prediction(desk, samples, predicted, plane, top, left, step, step)
                 if (mask >> part) & 1:
                     count = np.int64(counts[block])
                     target = desk.address + plane_origin(desk, plane) + top * stride + left
@@ -227,9 +235,9 @@ def see_blocks(
 ) -> Seen:
     """Decode a picture for what comes before its samples; takes and raises what `decode_blocks` does."""
     shape = shape_of(picture_format)
-    sheets = new_sheets(PREDICTED + 1, shape)
-    cells = _decoded(sheets, blocks, reference, before, shape, vector_limit, keeps=True)
-    prediction = take_out(sheets[PREDICTED * shape.samples :], shape, picture_format, name)
+    predicted = new_sheets(1, shape)
+    cells = _decoded(new_sheets(2, shape), blocks, reference, before, shape, vector_limit, predicted)
+    prediction = take_out(predicted, shape, picture_format, name)
     return Seen(prediction, cells[:, :, [CELL_DY, CELL_DX]])
 
 
@@ -240,9 +248,9 @@ def _decoded(
     before: Vectors | None,
     shape: Shape,
     vector_limit: int,
-    keeps: bool = False,
+    predicted: Plane | None = None,
 ) -> Cells:
-    """Decode onto the first of ``sheets``; what is noted of each cell."""
+    """Decode onto the first of ``sheets``, and predictions onto ``predicted``; what is noted of each cell."""
     cells = np.zeros((*shape.cells, CELL_FIELDS), np.int32)
     desk = desk_of(sheets, shape, reference)
     room = new_room()
@@ -258,7 +266,7 @@ def _decoded(
         (int(SCALES[blocks.qp]), int(SCALES[blocks.qp_chroma])),
         vector_limit,
         room,
-        keeps,
+        predicted,
     )
     if wrong == VECTOR_TOO_LONG:
         raise BitstreamError(f"a vector is longer than {vector_limit} quarter samples")

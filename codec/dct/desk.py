@@ -20,7 +20,6 @@ from codec.picture.planes import Picture, PictureFormat, Plane
 __all__ = [
     "DECODED",
     "OTHER",
-    "PREDICTED",
     "Desk",
     "desk_of",
     "lay_out",
@@ -30,7 +29,7 @@ __all__ = [
     "take_in",
 ]
 
-DECODED, OTHER, PREDICTED = range(3)  # sheets: what is decoded, room for a second prediction, and what was predicted
+DECODED, OTHER = 0, 1  # sheets: what is being decoded, and room for a second prediction
 
 
 class Desk(NamedTuple):
