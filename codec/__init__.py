@@ -31,6 +31,7 @@ __all__ = [
     "ExistsError",
     "Inspection",
     "Inventory",
+    "Leaves",
     "LimitError",
     "Limits",
     "MediaError",
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsupportedError,
     )
-    from codec.inspection import Inspection
+    from codec.inspection import Inspection, Leaves
     from codec.motion.field import CellMode, MotionField
     from codec.picture.planes import Picture, PictureFormat
     from codec.settings import Settings
@@ -78,7 +79,7 @@ _HOMES = {
     "codec.decoder": ("Video", "decode", "open"),
     "codec.encoder": ("Progress", "Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
-    "codec.inspection": ("Inspection",),
+    "codec.inspection": ("Inspection", "Leaves"),
     "codec.motion.field": ("CellMode", "MotionField"),
     "codec.picture.planes": ("Picture", "PictureFormat"),
     "codec.settings": ("Settings",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, WienerFilter, shape_of
+from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, WienerFilter, leaf_places, shape_of
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, PictureFormat, SampleFormat
@@ -52,6 +52,7 @@ __all__ = [
     "Vectors",
     "WienerFilter",
     "cell_shape",
+    "leaf_places",
     "shape_of",
 ]
 

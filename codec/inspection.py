@@ -15,12 +15,13 @@ from codec.bitstream.cell_bits import CellBits, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.stream_ids import StreamId
-from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader
+from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader, leaf_places
+from codec.dct.blocks import LEAF_COLUMN, LEAF_KIND, LEAF_LUMA, LEAF_QUARTERED, LEAF_ROW, LEAF_U, LEAF_V
 from codec.models import PictureType
 from codec.picture.planes import Picture
-from codec.reconstruct import History, lossless_residuals, predict
+from codec.reconstruct import History, lossless_residuals, predict, present, see_predicted_blocks
 
-__all__ = ["Inspection", "inspect_packet"]
+__all__ = ["Inspection", "Leaves", "inspect_packet"]
 
 
 class Step(Protocol):
@@ -49,6 +50,21 @@ class PacketFacts(NamedTuple):
     first: int
     pictures: int
     bytes: int
+
+
+class Leaves(NamedTuple):
+    """The leaves of the quadtrees of a ``dct`` picture, in coding order (spec 8.6.1)."""
+
+    places: npt.NDArray[np.int64]
+    """(leaves, 3): top, left and side in luma samples; right and below they may reach beyond the picture."""
+    kinds: npt.NDArray[np.uint8]
+    """(leaves,): a `LeafKind`."""
+    quartered: npt.NDArray[np.uint8]
+    """(leaves,): 1 where luma is transformed by quarters."""
+    coded: npt.NDArray[np.uint8]
+    """(leaves,): which planes have levels, a bit each, luma the lowest."""
+    vectors_quarter_pel: npt.NDArray[np.int16]
+    """(leaves, 2): (dy, dx), backward; (0, 0) for intra leaves. Of the averaged candidate it is the first vector."""
 
 
 class Packet:
@@ -86,8 +102,9 @@ class Inspection:
         header: what all pictures of the file share.
         coded: what the file says of this one.
         references: the decoded pictures that it is predicted from, the newest first; none for an I picture.
-        predictions: what motion makes of each of them, before any residual; none where the coder predicts and
-            completes a picture block by block.
+        predictions: what motion makes of each of them, before any residual. Of ``dct`` the one that every block was
+            predicted by, from inside the picture or the reference; I pictures have it too.
+        leaves: of ``dct``, else None.
         picture: the decoded picture.
     """
 
@@ -96,6 +113,7 @@ class Inspection:
     coded: CodedPicture = dataclasses.field(repr=False)
     references: tuple[Picture, ...] = dataclasses.field(repr=False)
     predictions: tuple[Picture, ...] = dataclasses.field(repr=False)
+    leaves: Leaves | None = dataclasses.field(repr=False)
     picture: Picture = dataclasses.field(repr=False)
     _packet: Packet = dataclasses.field(repr=False)
 
@@ -106,7 +124,7 @@ class Inspection:
 
     @property
     def field(self) -> MotionField | None:
-        """Backward motion; None for an I picture, and where nothing moves."""
+        """Backward motion; None for an I picture, where nothing moves, and for ``dct``, whose ``leaves`` have it."""
         return self.coded.field
 
     @property
@@ -123,6 +141,12 @@ class Inspection:
             return None
         steps = dict.fromkeys(plane.quantiser.step_256 / 256 for plane in self.coded.residual)
         return "step", " / ".join(f"{step:.4g}" for step in steps)
+
+    @property
+    def qps(self) -> tuple[int, int] | None:
+        """Quantisers of luma and chroma of ``dct``, 0…51; None for other coders."""
+        blocks = self.coded.residual
+        return (blocks.qp, blocks.qp_chroma) if isinstance(blocks, CodedBlocks) else None
 
     @property
     def cell_bits(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -154,9 +178,29 @@ def inspect_packet(container: ContainerReader, entry: RunEntry, steps: Sequence[
 
 
 def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection:
-    references = tuple(reference.picture for reference in step.before.references[: step.coded.references])
-    predictions: tuple[Picture, ...] = ()
-    if isinstance(step.coded.residual, (LosslessResidual, tuple)):
+    used = step.before.references[: step.coded.references]
+    references = tuple(present(reference.picture, header) for reference in used)
+    leaves: Leaves | None = None
+    predictions: tuple[Picture, ...]
+    if isinstance(step.coded.residual, CodedBlocks):
+        seen = see_predicted_blocks(step.coded, step.before, header)
+        predictions = (present(seen.prediction, header),)
+        leaves = _leaves(step.coded.residual, seen.vectors)
+    else:
         planes = predict(step.coded.field, step.coded.references, step.before)
         predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
-    return Inspection(step.number, header, step.coded, references, predictions, step.picture, packet)
+    return Inspection(step.number, header, step.coded, references, predictions, leaves, step.picture, packet)
+
+
+def _leaves(blocks: CodedBlocks, vectors: npt.NDArray[np.int32]) -> Leaves:
+    """Leaves with their vectors, of which ``vectors`` has one for each cell of 8 samples."""
+    rows = blocks.leaves
+    places = leaf_places(rows)
+    levels = rows[:, [LEAF_LUMA, LEAF_U, LEAF_V]] > 0
+    return Leaves(
+        places,
+        rows[:, LEAF_KIND].astype(np.uint8),
+        rows[:, LEAF_QUARTERED].astype(np.uint8),
+        (levels @ (1, 2, 4)).astype(np.uint8),
+        vectors[rows[:, LEAF_ROW], rows[:, LEAF_COLUMN]].astype(np.int16),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["MotionModel", "PictureType", "ResidualCoder", "Speed"]
+__all__ = ["LeafKind", "MotionModel", "PictureType", "ResidualCoder", "Speed"]
 
 
 class ResidualCoder(enum.IntEnum):
@@ -45,6 +45,20 @@ class PictureType(enum.IntEnum):
 
     I = 0  # noqa: E741  the field's own name
     P = 1
+
+
+class LeafKind(enum.IntEnum):
+    """How a leaf of a ``dct`` picture's quadtree is predicted (spec 8.6.1)."""
+
+    SKIP = 0
+    MERGE = 1
+    INTER = 2
+    INTRA = 3
+
+    @property
+    def label(self) -> str:
+        """The name in drawings and pages."""
+        return self.name.lower()
 
 
 class Speed(enum.IntEnum):

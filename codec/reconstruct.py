@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["History", "Prediction", "complete", "lossless_residuals", "predict", "present", "reconstruct"]
+    from codec.dct.decode import Seen
+
+__all__ = [
+    *("History", "Prediction", "complete", "lossless_residuals", "predict", "present", "reconstruct"),
+    "see_predicted_blocks",
+]
 
 Prediction = tuple[Plane, ...]
 
@@ -118,6 +123,19 @@ def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeade
     limit = header.vector_limit_quarter_pel
     picture, vectors = decode_blocks(blocks, reference, history.vectors, header.coded_format, limit, name)
     return History((Reference(picture, header.half_sample_tap),), vectors=vectors)
+
+
+def see_predicted_blocks(coded: CodedPicture, before: History, header: SequenceHeader) -> Seen:
+    """The prediction that a picture of ``dct`` was decoded from, block by block, and its blocks' vectors.
+
+    ``before`` is the history that the picture was decoded from.
+    """
+    from codec.dct.decode import see_blocks
+
+    assert isinstance(coded.residual, CodedBlocks)
+    reference = before.references[0] if coded.references else None
+    vectors = before.vectors if coded.references else None
+    return see_blocks(coded.residual, reference, vectors, header.coded_format, header.vector_limit_quarter_pel)
 
 
 def present(picture: Picture, header: SequenceHeader) -> Picture:

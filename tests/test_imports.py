@@ -67,7 +67,7 @@ MAY_IMPORT = {
         *("codec.dct", "codec.motion", "codec.settings"),
     ),
     "codec.decoder": (*DECODER, "codec.inspection"),
-    "codec.inspection": (*DECODER, "codec.motion.field"),
+    "codec.inspection": (*DECODER, "codec.motion.field", "codec.dct.blocks"),
     "codec.encoder": (
         *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
         *("codec.settings", "codec.whole_file"),

@@ -9,7 +9,7 @@ import pytest
 
 import codec
 from codec.bitstream.cell_bits import share_nodes, sum_over_cells
-from codec.models import MotionModel, PictureType, ResidualCoder
+from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
 
 MODES = ("gray", "rgb", "yuv420", "yuv422")
 
@@ -65,6 +65,13 @@ def test_bits_of_components_are_those_that_info_counts(made, residual, motion):
             assert counted[component] == pytest.approx(totals[component])
 
 
+def test_bits_of_every_stream_of_dct_go_to_leaves(made):
+    with codec.open(made(residual="dct", motion="block", run=3, gop=4, block=8)) as video:
+        for seen in video.inspections():
+            assert {"motion", "modes", "residual"} <= set(seen.cell_bits) | {"motion"}
+            assert not {"motion", "modes", "residual"} & set(seen.spread_evenly)
+
+
 def test_cells_with_more_to_say_have_more_bits(made, tmp_path):
     random = np.random.default_rng(3)
     pictures = np.full((2, 32, 48), 90, np.uint8)
@@ -111,6 +118,83 @@ def test_vectors_of_nodes_are_shared_by_the_cells_around_them():
     of_nodes[1, 1], of_nodes[0, 0], of_nodes[2, 2] = 8, 3, 6
     expected = [[2 + 3, 2, 0], [2, 2 + 3, 3]]
     assert np.array_equal(expected, share_nodes(of_nodes))
+
+
+# ------------------------------------------------------------------------------------------- dct
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_leaves_cover_every_sample_once(made, mode):
+    with codec.open(made(mode, residual="dct", motion="block", run=3, gop=4, block=8)) as video:
+        for seen in video.inspections():
+            times = np.zeros((35, 44), int)
+            for top, left, side in seen.leaves.places:
+                times[top : top + side, left : left + side] += 1
+            assert (1 == times).all()
+
+
+def test_only_dct_has_leaves_and_predicts_inside_i_pictures(made):
+    with codec.open(made(residual="int8", motion="block", step=8)) as video:
+        assert (None, ()) == (video.inspect(0).leaves, video.inspect(0).predictions)
+    with codec.open(made(residual="dct", motion="block")) as video:
+        first, second = video.inspections(0, 2)
+        assert (None, 1, 1) == (second.field, len(first.predictions), len(second.predictions))
+        assert {LeafKind.INTRA} == set(first.leaves.kinds.tolist())
+        assert not first.leaves.vectors_quarter_pel.any()
+        assert second.references[0].same_samples(first.picture)
+
+
+@pytest.mark.parametrize("block", [4, 8, 16, 32])
+def test_bits_of_leaves_go_to_the_cells_that_they_cover(tmp_path, block):
+    pictures = np.full((2, 64, 96), 90, np.uint8)
+    pictures[1, 32:, :32] = np.random.default_rng(3).integers(0, 256, (32, 32))
+    codec.encode(pictures, tmp_path / "noise.mvz", codec.Settings("dct", "none", block=block, scene_cut=False))
+    with codec.open(tmp_path / "noise.mvz") as video:
+        bits = video.inspect(1).cell_bits["residual"]
+    assert (64 // block, 96 // block) == bits.shape
+    assert bits[32 // block :, : 32 // block].sum() > 0.95 * bits.sum()
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory):
+    """Noise that moves by (2, −3) samples, in ``dct``: gray, 64 × 64."""
+    path = tmp_path_factory.mktemp("shifted") / "shifted.mvz"
+    smooth = np.kron(np.random.default_rng(1).integers(40, 216, (40, 40)), np.ones((4, 4)))
+    pictures = np.stack([smooth[40:104, 40:104], smooth[42:106, 37:101]]).astype(np.uint8)
+    codec.encode(pictures, path, codec.Settings("dct", "block", qp=30, scene_cut=False))
+    with codec.open(path) as video:
+        yield list(video.inspections())
+
+
+def test_vectors_of_leaves_say_where_the_prediction_comes_from(shifted):
+    first, second = shifted
+    reference, prediction = first.picture.planes[0], second.predictions[0].planes[0]
+    leaves = second.leaves
+    checked = 0
+    for (top, left, side), kind, (dy, dx) in zip(leaves.places, leaves.kinds, leaves.vectors_quarter_pel, strict=True):
+        y, x = top + dy // 4, left + dx // 4
+        whole = dy % 4 == dx % 4 == 0 and min(y, x) >= 0 and max(y, x) + side <= 64
+        if kind == LeafKind.INTER and whole:
+            expected = reference[y : y + side, x : x + side]
+            assert np.array_equal(expected, prediction[top : top + side, left : left + side])
+            checked += (dy, dx) == (8, -12)
+    assert checked > 0
+
+
+def test_first_block_of_an_i_picture_is_predicted_from_no_sample_at_all(shifted):
+    assert (128 == shifted[0].predictions[0].planes[0][:4, :4]).all()
+    assert (128 != shifted[0].picture.planes[0][:4, :4]).any()
+
+
+def test_prediction_is_the_picture_where_nothing_is_added_and_no_filter_reaches(shifted):
+    second = shifted[1]
+    assert second.coded.residual.wiener is None
+    leaves = second.leaves
+    for expected, chosen in ((False, leaves.coded == 0), (True, leaves.coded == 1)):
+        changes = second.picture.planes[0] != second.predictions[0].planes[0]
+        inner = [changes[y + 3 : y + side - 3, x + 3 : x + side - 3] for y, x, side in leaves.places[chosen]]
+        assert expected == any(map(np.any, inner))
+        assert inner
 
 
 def test_one_picture_is_the_same_as_among_all(made):

@@ -17,6 +17,7 @@ from PIL import Image
 
 import codec
 from codec.measure.synthetic import moving_sequence
+from codec.models import LeafKind
 from codec.picture.colour import full_size
 from codec.show.inspector import write_inspector
 
@@ -31,6 +32,7 @@ def files(tmp_path_factory, moving):
     chosen = {
         "mesh": (list(moving_sequence(64, 48, 4)), codec.Settings("int8", "mesh", 8, gop=3)),
         "block": (moving("yuv420", 45, 37, 5), codec.Settings("lossless", "block", block=8, scene_cut=False)),
+        "dct": (moving("yuv420", 45, 37, 3), codec.Settings("dct", "block", qp=24, block=8, scene_cut=False)),
         "gray": (moving("gray", 40, 24, 2), codec.Settings("int8", "none", 8, scene_cut=False)),
     }
     for name, (pictures, settings) in chosen.items():
@@ -60,7 +62,7 @@ def test_page_refers_to_nothing_outside_itself(files, tmp_path):
     assert (4, 4, len(text.encode()), "") == astuple(summary)
 
 
-@pytest.mark.parametrize("name", ["mesh", "block", "gray"])
+@pytest.mark.parametrize("name", ["mesh", "block", "gray", "dct"])
 def test_page_holds_samples_vectors_and_bits_as_they_are(files, tmp_path, name):
     _, data, _ = page_of(files / f"{name}.mvz", tmp_path / "page.html")
     with codec.open(files / f"{name}.mvz") as video:
@@ -179,7 +181,7 @@ def test_arrows_home_and_end_walk_through_the_pictures(opened):
         assert f"picture {expected} of 0…3" == page.inner_text("#position")
 
 
-@pytest.mark.parametrize("name", ["mesh", "block", "gray"])
+@pytest.mark.parametrize("name", ["mesh", "block", "gray", "dct"])
 def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
     page = opened(name, "#picture=1")
     with codec.open(files / f"{name}.mvz") as video:
@@ -202,6 +204,16 @@ def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
         assert float(rows["bits of the cell"].replace(",", "")) == pytest.approx(
             sum(bits[cell] for bits in seen.cell_bits.values()), abs=0.06
         )
+        assert (seen.leaves is not None) == ("leaf" in rows)
+        if seen.leaves is not None:
+            top, left, side = seen.leaves.places.T
+            (leaf,) = np.flatnonzero((top <= y) & (y < top + side) & (left <= x) & (x < left + side))
+            kind = LeafKind(seen.leaves.kinds[leaf]).label
+            assert f"{side[leaf]} × {side[leaf]}, {kind}" == rows["leaf"]
+            dy, dx = seen.leaves.vectors_quarter_pel[leaf] / 4
+            expected = f"{dx:g}, {dy:g}".replace("-", "−") if kind != "intra" else None
+            assert expected == rows.get("comes from, dx, dy")
+            assert "{}, {}".format(*seen.qps) == rows["qp, qp of chroma"]
 
 
 def test_picture_on_the_screen_is_the_decoded_one(opened, files):
@@ -228,9 +240,9 @@ def test_residual_is_around_grey_and_amplified(opened, files):
     assert np.array_equal(np.clip(128 + 4 * difference, 0, 255), np.reshape(pixels, (48, 64, 4))[..., :3])
 
 
-@pytest.mark.parametrize("key", ["c", "v", "m", "b"])
-def test_keys_draw_on_top_and_take_away(opened, key):
-    page = opened("mesh", "#picture=1")
+@pytest.mark.parametrize(("name", "key"), [*(("mesh", key) for key in "cvmb"), *(("dct", key) for key in "lcvb")])
+def test_keys_draw_on_top_and_take_away(opened, name, key):
+    page = opened(name, "#picture=1")
     drawn = (
         "new Uint32Array(document.querySelector('#overlay').getContext('2d').getImageData(0, 0, 200, 200).data.buffer)"
     )

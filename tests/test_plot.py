@@ -18,6 +18,7 @@ from codec.picture.planes import Picture
 from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
 from codec.show.lesson import both_directions
 
+LEAF_DRAWINGS = ["leaves", "vectors", "prediction", "residual", "why_backward"]
 BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]
 MESH_DRAWINGS = ["vectors", "field", "mesh", "modes", "prediction", "residual", "why_backward"]
 
@@ -48,6 +49,18 @@ def test_everything_there_is_to_draw_is_drawn(mvz, files, tmp_path, motion, expe
     for path in (tmp_path / "drawn").iterdir():
         with Image.open(path) as drawing:
             assert drawing.width > 300
+
+
+def test_leaves_of_dct_are_drawn_also_of_i_pictures(mvz, tmp_path):
+    path = tmp_path / "dct.mvz"
+    pictures = list(moving_sequence(64, 48, 2))
+    with codec.Writer(path, format=pictures[0].format, settings=codec.Settings("dct", scene_cut=False)) as out:
+        for picture in pictures:
+            out.append(picture)
+    assert 0 == mvz("plot", path, "-o", tmp_path / "drawn", "--pictures", "0:2")[0]
+    expected = {f"0000_{name}.png" for name in ("leaves", "prediction", "residual")}
+    expected |= {f"0001_{name}.png" for name in LEAF_DRAWINGS}
+    assert expected == {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
 
 
 def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from codec.bitstream.context_merge import merge_contexts
 from codec.bitstream.frames import compress, compress_symbols, declared_size, decompress, decompress_digits
 from codec.bitstream.queue_streams import Cursor, varint
-from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.coded import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, SequenceHeader, WienerFilter, shape_of
 from codec.errors import BitstreamError
 
 if TYPE_CHECKING:
     from codec.dct.symbols import Parts, Tape
 
-__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "pack_blocks", "unpack_blocks"]
+__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "leaf_bits", "pack_blocks", "unpack_blocks"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -240,24 +240,45 @@ def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> l
     return filters
 
 
-def block_bits(
+def leaf_bits(
     header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Bits of each picture by component, float64 (pictures,), in an ideal code for the whole run."""
+) -> list[dict[StreamId, npt.NDArray[np.float64]]]:
+    """Bits of each leaf of each picture by stream, float64 (leaves,), in an ideal code for the whole run.
+
+    The symbols that split a node belong to the first leaf below it.
+    """
     from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
 
     shape = shape_of(header.coded_format)
-    written = [write_blocks(blocks, shape, number > 0) for number, blocks in zip(references, pictures, strict=True)]
+    ends = [np.empty((len(blocks.leaves), 2), np.int64) for blocks in pictures]
+    written = [
+        write_blocks(blocks, shape, number > 0, end)
+        for number, blocks, end in zip(references, pictures, ends, strict=True)
+    ]
     places = [contexts.astype(np.int64) * 256 + symbols for contexts, symbols, _ in written]
     counts = np.bincount(np.concatenate(places), minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
     totals = counts.sum(axis=1, keepdims=True)
     cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
-    components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
-    for number, (contexts, symbols, bits) in enumerate(written):
+    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))
+    of_pictures = []
+    for (contexts, symbols, _), end in zip(written, ends, strict=True):
+        symbol_counts, bit_counts = np.diff(end, axis=0, prepend=0).T
+        leaves = np.repeat(np.arange(len(end)), symbol_counts)
         of_symbols = cost[contexts, symbols]
-        is_vector = (contexts >= FAMILIES[2]) & (contexts < FAMILIES[3])
-        is_level = contexts >= FAMILIES[3]
-        components["motion"][number] = of_symbols[is_vector].sum()
-        components["residual"][number] = of_symbols[is_level].sum() + len(bits)
-        components["modes"][number] = of_symbols.sum() - of_symbols[is_vector | is_level].sum()
+        bits = {
+            stream: np.bincount(leaves, of_symbols * (stream_of[contexts] == number), len(end))
+            for number, stream in enumerate(BLOCK_STREAMS)
+        }
+        of_pictures.append(bits | {StreamId.BLOCK_BITS: bit_counts.astype(np.float64)})
+    return of_pictures
+
+
+def block_bits(
+    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits of each picture by component, float64 (pictures,), in an ideal code for the whole run."""
+    components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
+    for number, of_picture in enumerate(leaf_bits(header, references, pictures)):
+        for stream, bits in of_picture.items():
+            components[COMPONENT_OF[stream]][number] += bits.sum()
     return components

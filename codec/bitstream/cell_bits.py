@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.block_streams import leaf_bits
 from codec.bitstream.level_streams import RESIDUALS, subtract_green
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.bitstream.symbols import zigzag
-from codec.coded import CellMode, CodedPicture, SequenceHeader
+from codec.coded import CellMode, CodedBlocks, CodedPicture, SequenceHeader, leaf_places
 from codec.models import MotionModel
 from codec.picture.planes import Plane
 
@@ -47,6 +48,7 @@ def cell_bits(
     shape = (len(pictures), *header.cell_shape)
     spread = [
         *_motion_costs(header, pictures),
+        *_block_costs(header, pictures),
         *(_lossless_costs(header, pictures, left) if left else _level_costs(header, pictures)),
     ]
     for streams, costs in spread:
@@ -113,6 +115,30 @@ def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     part = of_nodes / rows[:, None] / columns
     cells: npt.NDArray[np.float64] = part[:-1, :-1] + part[:-1, 1:] + part[1:, :-1] + part[1:, 1:]
     return cells
+
+
+def _block_costs(
+    header: SequenceHeader, pictures: Sequence[CodedPicture]
+) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+    """What the leaves of ``dct`` cost, stream by stream."""
+    blocks = [picture.residual for picture in pictures if isinstance(picture.residual, CodedBlocks)]
+    if not blocks:
+        return
+    bits = leaf_bits(header, [picture.references for picture in pictures], blocks)
+    for stream in bits[0]:
+        costs = [_leaves_over_cells(of[stream], part.leaves, header) for of, part in zip(bits, blocks, strict=True)]
+        yield (stream,), np.stack(costs)
+
+
+def _leaves_over_cells(
+    of_leaves: npt.NDArray[np.float64], leaves: npt.NDArray[np.int32], header: SequenceHeader
+) -> npt.NDArray[np.float64]:
+    """What belongs to leaves, dealt evenly to their samples inside the picture, summed over cells."""
+    samples = np.zeros((header.format.height, header.format.width))
+    for bits, (top, left, side) in zip(of_leaves, leaf_places(leaves).tolist(), strict=True):
+        inside = samples[top : top + side, left : left + side]
+        inside[...] = bits / inside.size
+    return sum_over_cells(samples, header)
 
 
 def _level_costs(

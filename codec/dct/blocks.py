@@ -8,16 +8,16 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from codec.models import LeafKind
 from codec.picture.planes import PictureFormat
 
-__all__ = ["CELL", "LEAF_FIELDS", "ROOT", "CodedBlocks", "Shape", "WienerFilter", "shape_of"]
+__all__ = ["CELL", "LEAF_FIELDS", "ROOT", "CodedBlocks", "Shape", "WienerFilter", "leaf_places", "shape_of"]
 
 CELL: Final = 8  # side of the smallest leaf, in luma samples
 ROOT: Final = 32  # side of the roots of the quadtrees
 LOG2_CELL, LOG2_ROOT = 3, 5
 
-# Kinds of leaves
-SKIP, MERGE, INTER, INTRA = range(4)
+SKIP, MERGE, INTER, INTRA = map(int, LeafKind)  # plain numbers for kernels
 
 # Columns of `CodedBlocks.leaves`
 (
@@ -77,6 +77,12 @@ class CodedBlocks:
     positions: npt.NDArray[np.uint16]
     levels: npt.NDArray[np.int16]
     wiener: WienerFilter | None
+
+
+def leaf_places(leaves: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Top, left and side of leaves in luma samples, int64 (leaves, 3); they may reach beyond the picture's edge."""
+    corners = CELL * leaves[:, [LEAF_ROW, LEAF_COLUMN]].astype(np.int64)
+    return np.column_stack([corners, 1 << leaves[:, LEAF_LOG2].astype(np.int64)])
 
 
 class Shape(NamedTuple):

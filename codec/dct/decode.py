@@ -37,7 +37,7 @@ from codec.kernels import Integer, inner_kernel, kernel
 from codec.motion.compensate import Reference
 from codec.picture.planes import Picture, PictureFormat, Plane
 
-__all__ = ["Room", "decode_blocks", "finish", "new_room"]
+__all__ = ["Room", "Seen", "decode_blocks", "finish", "new_room", "see_blocks"]
 
 VECTOR_TOO_LONG, NO_CANDIDATE = 1, 2  # what goes wrong
 LINE: Final = EDGE + 31
@@ -104,6 +104,25 @@ def find_vector(
     return candidates[candidate, 0], candidates[candidate, 1], count > (1 if averaged else candidate)
 
 
+@inner_kernel
+def keep_prediction(
+    desk: Desk,
+    samples: Plane,
+    predicted: Plane,
+    plane: Integer,
+    top: Integer,
+    left: Integer,
+    rows: Integer,
+    columns: Integer,
+) -> None:
+    """Copy a block that is predicted, but not corrected yet, to a sheet of its own."""
+    stride = plane_stride(desk, plane)
+    first = plane_origin(desk, plane) + top * stride + left
+    for place in range(first, first + rows * stride, stride):
+        for i in range(place, place + columns):
+            predicted[i] = samples[i]
+
+
 @kernel
 def decode_leaves(
     desk: Desk,
@@ -117,8 +136,12 @@ def decode_leaves(
     scales: tuple[int, int],
     vector_limit: Integer,
     room: Room,
+    predicted: Plane | None,
 ) -> Integer:
-    """Predict and correct every leaf, in coding order; returns what went wrong, or 0."""
+    """Predict and correct every leaf, in coding order; returns what went wrong, or 0.
+
+    ``predicted`` takes what every block was before levels were added; None compiles to a kernel without that.
+    """
     shape = desk.shape
     block: Integer = 0
     first: Integer = 0
@@ -145,6 +168,9 @@ def decode_leaves(
             step, across = 1 << log2_block, 2 if quartered else 1
             mask = leaf[LEAF_LUMA + plane]
             coded |= (mask > 0) << plane
+            if predicted is not None:  # of an intra leaf its parts follow
+                rows, columns = side >> down, side >> right
+                keep_prediction(desk, samples, predicted, plane, y >> down, x >> right, rows, columns)
             if mask == 0 and kind != INTRA:
                 continue
             stride, scale = plane_stride(desk, plane), scales[0] if plane == 0 else scales[1]
@@ -153,6 +179,8 @@ def decode_leaves(
                 if kind == INTRA:
                     mode = (modes >> (6 * part)) & 63 if plane == 0 else modes & 63
                     predict_intra(desk, samples, cells, room, plane, top, left, step, mode)
+                    if predicted is not None:
+                        keep_prediction(desk, samples, predicted, plane, top, left, step, step)
                 if (mask >> part) & 1:
                     count = np.int64(counts[block])
                     target = desk.address + plane_origin(desk, plane) + top * stride + left
@@ -181,6 +209,48 @@ def decode_blocks(
     """
     shape = shape_of(picture_format)
     sheets = new_sheets(2, shape)
+    cells = _decoded(sheets, blocks, reference, before, shape, vector_limit)
+    return finish(blocks, sheets[: shape.samples], cells, shape, picture_format, name)
+
+
+class Seen(NamedTuple):
+    """What `decode_blocks` works with.
+
+    Attributes:
+        prediction: every block as it was before levels were added and anything was filtered.
+        vectors: int32 (cell rows, cell columns, 2) in quarter samples, (0, 0) where nothing moves.
+    """
+
+    prediction: Picture
+    vectors: Vectors
+
+
+def see_blocks(
+    blocks: CodedBlocks,
+    reference: Reference | None,
+    before: Vectors | None,
+    picture_format: PictureFormat,
+    vector_limit: int,
+    name: str | None = None,
+) -> Seen:
+    """Decode a picture for what comes before its samples; takes and raises what `decode_blocks` does."""
+    shape = shape_of(picture_format)
+    predicted = new_sheets(1, shape)
+    cells = _decoded(new_sheets(2, shape), blocks, reference, before, shape, vector_limit, predicted)
+    prediction = take_out(predicted, shape, picture_format, name)
+    return Seen(prediction, cells[:, :, [CELL_DY, CELL_DX]])
+
+
+def _decoded(
+    sheets: Plane,
+    blocks: CodedBlocks,
+    reference: Reference | None,
+    before: Vectors | None,
+    shape: Shape,
+    vector_limit: int,
+    predicted: Plane | None = None,
+) -> Cells:
+    """Decode onto the first of ``sheets``, and predictions onto ``predicted``; what is noted of each cell."""
     cells = np.zeros((*shape.cells, CELL_FIELDS), np.int32)
     desk = desk_of(sheets, shape, reference)
     room = new_room()
@@ -196,12 +266,13 @@ def decode_blocks(
         (int(SCALES[blocks.qp]), int(SCALES[blocks.qp_chroma])),
         vector_limit,
         room,
+        predicted,
     )
     if wrong == VECTOR_TOO_LONG:
         raise BitstreamError(f"a vector is longer than {vector_limit} quarter samples")
     if wrong == NO_CANDIDATE:
         raise BitstreamError("a leaf merges with a candidate that it does not have")
-    return finish(blocks, sheets[: shape.samples], cells, shape, picture_format, name)
+    return cells
 
 
 def finish(

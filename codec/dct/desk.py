@@ -17,7 +17,17 @@ from codec.motion.compensate import Reference
 from codec.motion.half_planes import Layout
 from codec.picture.planes import Picture, PictureFormat, Plane
 
-__all__ = ["DECODED", "OTHER", "Desk", "desk_of", "lay_out", "new_sheets", "plane_origin", "plane_stride", "take_in"]
+__all__ = [
+    "DECODED",
+    "OTHER",
+    "Desk",
+    "desk_of",
+    "lay_out",
+    "new_sheets",
+    "plane_origin",
+    "plane_stride",
+    "take_in",
+]
 
 DECODED, OTHER = 0, 1  # sheets: what is being decoded, and room for a second prediction
 

@@ -341,9 +341,18 @@ def walk_leaf(
 
 @kernel
 def walk_picture(
-    reading: bool, tape: Tape, lists: Lists, cells: npt.NDArray[np.int32], shape: Shape, is_p: Integer
+    reading: bool,
+    tape: Tape,
+    lists: Lists,
+    cells: npt.NDArray[np.int32],
+    shape: Shape,
+    is_p: Integer,
+    ends: npt.NDArray[np.int64],
 ) -> None:
-    """All leaves of a picture, root by root, and in each quarter by quarter."""
+    """All leaves of a picture, root by root, and in each quarter by quarter.
+
+    Writing fills ``ends``, (leaves, 2), with how many symbols and bits there are after each leaf.
+    """
     stack = np.empty((16, 3), np.int64)
     for root_row in range(0, cells.shape[0], 4):
         for root_column in range(0, cells.shape[1], 4):
@@ -381,6 +390,9 @@ def walk_picture(
                 walk_leaf(reading, tape, lists, cells, shape, row, column, coded)
                 if tape.state[ERROR]:
                     return
+                if not reading:
+                    ends[lists.used[0], 0] = tape.state[SYMBOLS_AT]
+                    ends[lists.used[0], 1] = tape.state[BITS_AT]
                 lists.used[0] += 1
 
 
@@ -389,9 +401,12 @@ def _no_cells(shape: Shape) -> npt.NDArray[np.int32]:
 
 
 def write_blocks(
-    blocks: CodedBlocks, shape: Shape, is_p: bool
+    blocks: CodedBlocks, shape: Shape, is_p: bool, ends: npt.NDArray[np.int64] | None = None
 ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """The contexts and symbols of a picture in the order of the walk, and its bits, one a byte."""
+    """The contexts and symbols of a picture in the order of the walk, and its bits, one a byte.
+
+    ``ends``, int64 (leaves, 2), is filled with how many symbols and bits there are after each leaf.
+    """
     levels = len(blocks.levels)
     most_symbols = 24 * len(blocks.leaves) + 2 * levels
     most_bits = 40 * len(blocks.leaves) + 32 * levels
@@ -410,7 +425,9 @@ def write_blocks(
         blocks.positions.copy(),
         blocks.levels.copy(),
     )
-    walk_picture(False, tape, lists, _no_cells(shape), shape, int(is_p))
+    if ends is None:
+        ends = np.empty((len(blocks.leaves), 2), np.int64)
+    walk_picture(False, tape, lists, _no_cells(shape), shape, int(is_p), ends)
     assert tape.state[ERROR] == NO_ERROR
     symbols, bits = tape.state[SYMBOLS_AT], tape.state[BITS_AT]
     return tape.contexts[:symbols], tape.symbols[:symbols], tape.bits[:bits]
@@ -439,7 +456,7 @@ def read_blocks(tape: Tape, shape: Shape, is_p: bool) -> Parts:
         np.empty(shape.samples, np.uint16),
         np.empty(shape.samples, np.int16),
     )
-    walk_picture(True, tape, lists, _no_cells(shape), shape, int(is_p))
+    walk_picture(True, tape, lists, _no_cells(shape), shape, int(is_p), np.empty((0, 2), np.int64))
     error = int(tape.state[ERROR])
     if error != NO_ERROR:
         raise BitstreamError(_ERRORS[error])

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec import CellMode, Inspection, MotionField
-from codec.models import MotionModel
+from codec import CellMode, Inspection, Leaves, MotionField
+from codec.models import LeafKind, MotionModel
 from codec.picture.planes import Plane
 
-__all__ = ["Arrows", "Splat", "area_ratios", "arrows", "dense_field", "gather", "node_positions", "splat"]
+__all__ = [
+    *("Arrows", "Splat", "area_ratios", "arrows", "dense_field", "gather", "leaf_arrows", "node_positions"),
+    "splat",
+]
 
 Field = npt.NDArray[Any]  # float64 (..., 2): (dy, dx) in luma samples
 
@@ -53,6 +56,8 @@ class Arrows(NamedTuple):
     vectors: Field
     own: npt.NDArray[np.bool_]
     """(count,): whether a mesh cell's own vector."""
+    spacing: float
+    """About how many samples lie between one and the next."""
 
 
 def arrows(field: MotionField, width: int, height: int, most_across: int = 44) -> Arrows:
@@ -73,7 +78,24 @@ def arrows(field: MotionField, width: int, height: int, most_across: int = 44) -
         vectors = np.concatenate([vectors, field.own_quarter_pel[of_cells] / 4])
         own = np.concatenate([own, np.ones(len(places), bool)])
     inside = (starts <= (height - 0.5, width - 0.5)).all(axis=1)
-    return Arrows(starts[inside], vectors[inside], own[inside])
+    spacing = width / min(field.vectors_quarter_pel.shape[1], most_across)
+    return Arrows(starts[inside], vectors[inside], own[inside], spacing)
+
+
+def leaf_arrows(leaves: Leaves, width: int, height: int, most_across: int = 44) -> Arrows:
+    """Vectors at the middle of leaves that have one; of small leaves in a large picture only some."""
+    spacing = max(width / most_across, 8.0)
+    numbers = np.zeros((height, width), np.int64)
+    for number, (top, left, side) in enumerate(leaves.places.tolist()):
+        numbers[top : top + side, left : left + side] = number
+    rows, columns = (np.arange(min(spacing / 2, side - 1), side, spacing).astype(np.int64) for side in (height, width))
+    shown = np.unique(numbers[np.ix_(rows, columns)])
+    shown = shown[leaves.kinds[shown] != LeafKind.INTRA]
+    top, left, side = leaves.places[shown].T
+    middles = np.column_stack(
+        [(top + np.minimum(top + side, height) - 1) / 2, (left + np.minimum(left + side, width) - 1) / 2]
+    )
+    return Arrows(middles, leaves.vectors_quarter_pel[shown] / 4, np.zeros(len(shown), bool), spacing)
 
 
 def _strided(vectors_quarter_pel: npt.NDArray[np.int16], stride: int, size: int, offset: float) -> tuple[Field, Field]:

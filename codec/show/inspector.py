@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from codec import Inspection, Progress, Video
+from codec import Inspection, Leaves, Progress, Video
+from codec.models import LeafKind, ResidualCoder
 from codec.picture.colour import conversion, full_size
 from codec.picture.images import encoded
 from codec.picture.planes import Picture, SampleFormat
@@ -117,11 +118,13 @@ def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
     """The page as UTF-8."""
     info = video.info
     header = info.header
+    is_tree = header.residual is ResidualCoder.DCT
+    size = header.cell_size
     facts = [
         f"{video.format}",
         f"{len(video)} picture{'s' if len(video) > 1 else ''}, {video.rate} a second",
         f"residual {header.residual.label}",
-        f"motion {header.motion.label}, cells of {header.cell_size} × {header.cell_size}",
+        f"motion {header.motion.label}, " + ("leaves of 32 × 32 to 8 × 8" if is_tree else f"cells of {size} × {size}"),
         f"{info.file_bytes:,} bytes",
     ]
     is_yuv = video.format.sample_format.plane_names == ("Y", "U", "V")
@@ -136,6 +139,7 @@ def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
             facts=" · ".join(facts),
             note=note,
             samples_note=samples_note,
+            tree=is_tree,
             even=" and ".join(data["even"]),
             style=Markup(asset("inspector.css")),
             script=Markup(asset("inspector.js")),
@@ -175,6 +179,8 @@ def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
         "cellSize": header.cell_size,
         "cells": list(header.cell_shape),
         "motion": header.motion.label,
+        "planesCoded": list(header.coded_format.sample_format.plane_names),
+        "kinds": [kind.label for kind in LeafKind] if header.residual is ResidualCoder.DCT else None,
         "milliseconds": float(1000 / video.rate),
         "pictureCount": len(video),
         "arrow": 3,  # arrows are so many times as long as the motion
@@ -203,10 +209,18 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
         "vectors": _base64(motion.vectors_quarter_pel, "<i2") if motion is not None else None,
         "modes": _base64(motion.modes, "u1") if motion is not None and has_modes else None,
         "own": _base64(motion.own_quarter_pel, "<i2") if motion is not None and has_modes else None,
+        "qps": seen.qps,
+        "leaves": _base64(_leaf_table(seen.leaves), "<i2") if seen.leaves is not None else None,
         "bits": {component: _base64(bits, "<f4") for component, bits in seen.cell_bits.items()},
         "headerBits": seen.header_bits,
         "packet": list(seen.packet),
     }
+
+
+def _leaf_table(leaves: Leaves) -> npt.NDArray[np.int64]:
+    """What the page needs of each leaf, (leaves, 8): top, left, side, kind, quartered, coded planes, dy, dx."""
+    columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.coded, leaves.vectors_quarter_pel)
+    return np.column_stack(columns).astype(np.int64)
 
 
 def _samples(picture: Picture, shrink: int) -> str:

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from codec import Inspection, Video
 from codec.errors import ConfigError, MediaError
 from codec.models import MotionModel
+from codec.show.dense import arrows, leaf_arrows
 from codec.show.lesson import plot_why_backward
 from codec.show.picture_plots import (
     plot_field,
+    plot_leaves,
     plot_mesh,
     plot_modes,
     plot_prediction,
@@ -44,7 +46,9 @@ def draw_pictures(
     force: bool = False,
     progress: Callable[[Drawing], None] | None = None,
 ) -> list[Drawing]:
-    """Draw the P pictures from ``start`` to before ``stop``; files are named by picture and drawing.
+    """Draw the pictures from ``start`` to before ``stop``; files are named by picture and drawing.
+
+    Of I pictures there is something to draw only for ``dct``.
 
     Raises:
         ConfigError: there is no P picture among them.
@@ -73,11 +77,20 @@ def draw_pictures(
 
 def drawings(inspection: Inspection) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
     """Name, what it shows, and how to draw it, of all that there is to draw of a picture."""
-    if not inspection.references:
-        return
-    field = inspection.field
+    field, leaves = inspection.field, inspection.leaves
+    size = inspection.picture.format.width, inspection.picture.format.height
+    if leaves is not None:
+        yield "leaves", "the quadtree: how each leaf is predicted", lambda: plot_leaves(inspection, leaves)
+        if leaves.vectors_quarter_pel.any():
+            what = "where each leaf comes from"
+            yield "vectors", what, lambda: plot_vectors(inspection, leaf_arrows(leaves, *size), what)
     if field is not None:
-        yield "vectors", "where each block or node comes from", lambda: plot_vectors(inspection, field)
+        of = "block" if field.model is MotionModel.BLOCK else "node"
+        yield (
+            "vectors",
+            "where each block or node comes from",
+            lambda: plot_vectors(inspection, arrows(field, *size), f"where each {of} comes from"),
+        )
         yield "field", "direction and length of motion at every sample", lambda: plot_field(inspection)
         if field.model is MotionModel.MESH:
             yield (
@@ -87,8 +100,12 @@ def drawings(inspection: Inspection) -> Iterator[tuple[str, str, Callable[[], Fi
             )
             yield "modes", "how each cell is predicted", lambda: plot_modes(inspection, field)
     if inspection.predictions:
-        yield "prediction", "decoded, and predicted by motion alone", lambda: plot_prediction(inspection)
-        yield "residual", "what is left before and after compensation", lambda: plot_residual(inspection)
+        by = "by motion alone" if leaves is None else "block by block"
+        yield "prediction", f"decoded, and predicted {by}", lambda: plot_prediction(inspection)
+        left = "what is left before and after compensation" if leaves is None else "what levels and filters change"
+        yield "residual", left, lambda: plot_residual(inspection)
+    if not inspection.references:
+        return
     before, after, number = inspection.references[0], inspection.picture, inspection.number
     block = inspection.header.cell_size
     yield "why_backward", "forward and backward prediction", lambda: plot_why_backward(before, after, number, block)

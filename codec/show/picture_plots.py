@@ -22,11 +22,11 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
-from codec import CellMode, Inspection, MotionField
-from codec.models import MotionModel
+from codec import CellMode, Inspection, Leaves, MotionField
+from codec.models import LeafKind
 from codec.picture.colour import luma, to_array
 from codec.picture.planes import Picture
-from codec.show.dense import area_ratios, arrows, dense_field, node_positions
+from codec.show.dense import Arrows, area_ratios, dense_field, node_positions
 from codec.show.plots import STYLE
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "mean_squared_error",
     "panels",
     "plot_field",
+    "plot_leaves",
     "plot_mesh",
     "plot_modes",
     "plot_prediction",
@@ -51,6 +52,18 @@ MODE_WORDS = {
     CellMode.WARP: "warp: between its four nodes",
     CellMode.BLEND: "blend: four nodes' predictions mixed",
     CellMode.OWN: "own: a vector of its own",
+}
+KIND_COLOURS = {
+    LeafKind.SKIP: "#ffffff",
+    LeafKind.MERGE: "#0072b2",
+    LeafKind.INTER: "#e69f00",
+    LeafKind.INTRA: "#cc3311",
+}
+KIND_WORDS = {
+    LeafKind.SKIP: "skip: an inherited vector, no levels",
+    LeafKind.MERGE: "merge: an inherited vector, and levels",
+    LeafKind.INTER: "inter: a vector of its own",
+    LeafKind.INTRA: "intra: from the samples around it",
 }
 
 
@@ -97,17 +110,14 @@ def _heading(inspection: Inspection, what: str) -> str:
 # ------------------------------------------------------------------------------------------- vectors
 
 
-def plot_vectors(inspection: Inspection, field: MotionField) -> Figure:
-    """The vectors over the faded picture, hue by direction; a dot where motion is below a quarter of a sample."""
+def plot_vectors(inspection: Inspection, drawn: Arrows, what: str) -> Figure:
+    """Vectors over the faded picture, hue by direction; a dot where motion is below a quarter of a sample."""
     picture = inspection.picture
-    drawn = arrows(field, picture.format.width, picture.format.height)
     lengths = np.hypot(*drawn.vectors.T)
     moving = lengths >= 0.25
-    spacing = picture.format.width / min(field.vectors_quarter_pel.shape[1], 44)
     usual = float(np.percentile(lengths[moving], 90)) if moving.any() else 1.0
-    times = next((factor for factor in MAGNIFICATIONS if factor * usual <= 1.6 * spacing), 1)
+    times = next((factor for factor in MAGNIFICATIONS if factor * usual <= 1.6 * drawn.spacing), 1)
     with matplotlib.rc_context(PICTURE_STYLE):
-        what = "where each block comes from" if field.model is MotionModel.BLOCK else "where each node comes from"
         figure, axes = panels(picture, 1, 1, _heading(inspection, what), margin=1.3)
         over: Axes = axes[0, 0]
         length = f"arrows {times} times as long as the motion" if times > 1 else "arrows as long as the motion"
@@ -253,27 +263,74 @@ def plot_modes(inspection: Inspection, field: MotionField) -> Figure:
     return figure
 
 
+# ------------------------------------------------------------------------------------------- quadtrees
+
+
+def plot_leaves(inspection: Inspection, leaves: Leaves) -> Figure:
+    """The leaves of the quadtrees over the grey picture: colours say how each is predicted."""
+    picture = inspection.picture
+    with matplotlib.rc_context(PICTURE_STYLE):
+        figure, axes = panels(picture, 1, 1, _heading(inspection, "how each leaf is predicted"))
+        over: Axes = axes[0, 0]
+        by_size = [f"{int(np.sum(leaves.places[:, 2] == side))} of {side} × {side}" for side in (32, 16, 8)]
+        show_picture(over, Picture.from_array(luma(picture)), f"leaves: {', '.join(by_size)} samples")
+        over.add_collection(
+            PolyCollection(
+                list(_leaf_corners(leaves)),
+                facecolors=[
+                    "none"
+                    if kind == LeafKind.SKIP or not inspection.references
+                    else f"{KIND_COLOURS[LeafKind(kind)]}66"
+                    for kind in leaves.kinds.tolist()
+                ],
+                edgecolors="#ffffffb0",
+                linewidths=min(0.6, 72 * PANEL * 1.5 / picture.format.width),
+            )
+        )
+        _keep_to(over, picture)
+        areas = np.square(leaves.places[:, 2])
+        shares = {kind: float(areas[leaves.kinds == kind].sum() / areas.sum()) for kind in LeafKind}
+        handles = [
+            Patch(facecolor=KIND_COLOURS[kind], edgecolor="#808080", label=f"{KIND_WORDS[kind]} ({shares[kind]:.0%})")
+            for kind in LeafKind
+            if shares[kind]
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False, title="share of the area")
+    return figure
+
+
+def _leaf_corners(leaves: Leaves) -> npt.NDArray[np.float64]:
+    """Corners of leaves, (leaves, 4, 2) as (x, y)."""
+    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    corners: npt.NDArray[np.float64] = leaves.places[:, None, 1::-1] + square * leaves.places[:, None, 2:] - 0.5
+    return corners
+
+
 # ------------------------------------------------------------------------------------------- prediction and residual
 
 
 def plot_prediction(inspection: Inspection) -> Figure:
-    """The decoded picture beside what motion alone makes of the one before."""
+    """The decoded picture beside its prediction: the one before, moved, or of ``dct`` what every block is made of."""
     picture, prediction = inspection.picture, inspection.predictions[0]
     with matplotlib.rc_context(PICTURE_STYLE):
         figure, axes = panels(picture, 1, 2, _heading(inspection, "its prediction"))
         show_picture(axes[0, 0], picture, "decoded")
-        title = f"picture {inspection.number - 1}, moved: {_quality(picture, prediction)}"
-        show_picture(axes[0, 1], prediction, title)
+        what = f"picture {inspection.number - 1}, moved" if inspection.leaves is None else "predicted block by block"
+        show_picture(axes[0, 1], prediction, f"{what}: {_quality(picture, prediction)}")
     return figure
 
 
 def plot_residual(inspection: Inspection) -> Figure:
-    """The difference from the picture before and from the prediction, on one scale: signed, and its size."""
+    """The difference from the picture before, if any, and from the prediction, on one scale: signed, and its size."""
     picture = inspection.picture
-    others = ((inspection.references[0], "before compensation"), (inspection.predictions[0], "after compensation"))
+    step, what = "compensation", "what is left, before and after motion compensation"
+    if inspection.leaves is not None:
+        step, what = "prediction", "what levels and filters change"
+    others = [(inspection.predictions[0], f"after {step}")]
+    if inspection.references:
+        others.insert(0, (inspection.references[0], f"before {step}"))
     with matplotlib.rc_context(PICTURE_STYLE):
-        heading = _heading(inspection, "what is left, before and after motion compensation (luma)")
-        figure, axes = panels(picture, 2, 2, heading, margin=0.4)
+        figure, axes = panels(picture, 2, len(others), _heading(inspection, f"{what} (luma)"), margin=0.4)
         for column, (other, words) in enumerate(others):
             difference = luma(picture).astype(np.int32) - luma(other)
             reach = RESIDUAL_REACH

@@ -4,6 +4,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
+const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311"]; // of leaves; skipped ones show the picture
+const LEAF = 8; // numbers of a leaf: top, left, side, kind, quartered, coded planes, dy, dx
+const LAYERS = ["leaves", "cells", "vectors", "mesh", "bits"];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 const ASIDE = 290; // dots left for what stands beside the picture
 const WIDEST_BAR = 64; // dots
@@ -27,6 +30,7 @@ const tenths = (number) => number.toLocaleString("en-US", { minimumFractionDigit
 
 for (const picture of data.pictures) {
   picture.vectors = picture.vectors && new Int16Array(bytesOf(picture.vectors));
+  picture.leaves = picture.leaves && new Int16Array(bytesOf(picture.leaves));
   picture.own = picture.own && new Int16Array(bytesOf(picture.own));
   picture.modes = picture.modes && new Uint8Array(bytesOf(picture.modes));
   picture.total = new Float64Array(data.cells[0] * data.cells[1]);
@@ -142,9 +146,10 @@ function drawOverlay() {
   const picture = data.pictures[state.place];
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (element("bits").checked) drawBits(context, scale, picture);
+  if (element("leaves").checked && picture.leaves) drawLeaves(context, scale, picture);
   if (element("cells").checked) drawCells(context, scale, picture);
   if (element("mesh").checked && data.motion === "mesh") drawMesh(context, scale, picture);
-  if (element("vectors").checked) drawVectors(context, scale, picture);
+  if (element("vectors").checked) (picture.leaves ? drawLeafVectors : drawVectors)(context, scale, picture);
 }
 
 function eachCell(visit) {
@@ -182,6 +187,50 @@ function drawCells(context, scale, picture) {
       context.fillRect(column * side, row * side, side, side);
     }
     context.strokeRect(column * side, row * side, side, side);
+  });
+}
+
+function eachLeaf(picture, visit) {
+  for (let i = 0; i < picture.leaves.length; i += LEAF) {
+    const [top, left, side, kind, quartered, coded, dy, dx] = picture.leaves.subarray(i, i + LEAF);
+    visit({ top, left, side, kind, quartered, coded, dy: dy / 4, dx: dx / 4 });
+  }
+}
+
+function leafAt(picture, x, y) {
+  let found = null;
+  eachLeaf(picture, (leaf) => {
+    if (y >= leaf.top && y < leaf.top + leaf.side && x >= leaf.left && x < leaf.left + leaf.side) found = leaf;
+  });
+  return found;
+}
+
+function drawLeaves(context, scale, picture) {
+  const isFilled = state.view !== "residual" && picture.references > 0; // colours hide residuals; I pictures have one
+  context.lineWidth = 1;
+  eachLeaf(picture, ({ top, left, side, kind }) => {
+    const box = [left * scale, top * scale, side * scale, side * scale];
+    context.strokeStyle = "rgb(255 255 255 / 0.6)";
+    if (KIND_COLOURS[kind] && isFilled) {
+      context.fillStyle = `${KIND_COLOURS[kind]}66`;
+      context.fillRect(...box);
+    }
+    context.strokeRect(...box);
+    if (!KIND_COLOURS[kind] || isFilled) return;
+    context.strokeStyle = KIND_COLOURS[kind];
+    context.strokeRect(box[0] + 1, box[1] + 1, box[2] - 2, box[3] - 2);
+  });
+}
+
+function drawLeafVectors(context, scale, picture) {
+  const drawn = new Set();
+  const apart = 9 / scale; // samples; of leaves that are closer than 9 dots one is drawn
+  eachLeaf(picture, ({ top, left, side, kind, dy, dx }) => {
+    const [y, x] = [(top + Math.min(top + side, data.height)) / 2, (left + Math.min(left + side, data.width)) / 2];
+    const place = `${Math.floor(y / apart)} ${Math.floor(x / apart)}`;
+    if (data.kinds[kind] === "intra" || drawn.has(place)) return;
+    drawn.add(place);
+    drawArrow(context, scale, x, y, dx, dy);
   });
 }
 
@@ -340,7 +389,8 @@ function describe() {
   for (const input of document.querySelectorAll("input[name=view]")) {
     input.parentElement.classList.toggle("off", input.value !== "decoded" && !picture.prediction);
   }
-  for (const id of ["vectors", "mesh"]) element(id).parentElement.classList.toggle("off", !picture.vectors);
+  const moves = picture.vectors || (picture.leaves && entry.type === "P");
+  for (const id of ["vectors", "mesh"]) element(id).parentElement.classList.toggle("off", !moves);
 }
 
 function describeCursor(samples) {
@@ -356,6 +406,7 @@ function describeCursor(samples) {
     rows.push(["prediction", values(samples.prediction)]);
     rows.push(["residual", differences.map((value) => (value > 0 ? `+${value}` : signed(value))).join(" ")]);
   }
+  if (picture.leaves) rows.push(...leafRows(picture, x, y));
   const [row, column] = [Math.floor(y / data.cellSize), Math.floor(x / data.cellSize)];
   const cell = row * data.cells[1] + column;
   rows.push(["cell row, column", `${row}, ${column}`]);
@@ -364,6 +415,18 @@ function describeCursor(samples) {
   for (const [name, bits] of Object.entries(picture.bits)) rows.push([`${name} bits`, tenths(bits[cell])]);
   rows.push(["bits of the cell", tenths(picture.total[cell])]);
   return fill(element("values"), rows);
+}
+
+function leafRows(picture, x, y) {
+  const { side, kind, quartered, coded, dy, dx } = leafAt(picture, x, y);
+  const planes = data.planesCoded.filter((_, plane) => (coded >> plane) & 1);
+  const moved = data.kinds[kind] === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
+  return [
+    ["leaf", `${side} × ${side}, ${data.kinds[kind]}`],
+    ...moved,
+    ["levels in", planes.length ? `${planes.join(" ")}${quartered && coded & 1 ? ", luma by quarters" : ""}` : "no plane"],
+    ["qp, qp of chroma", picture.qps.join(", ")],
+  ];
 }
 
 function vectorRows(picture, row, column, cell) {
@@ -414,6 +477,7 @@ const KEYS = {
   1: () => choose("decoded"),
   2: () => choose("prediction"),
   3: () => choose("residual"),
+  l: () => toggle("leaves"),
   c: () => toggle("cells"),
   v: () => toggle("vectors"),
   m: () => toggle("mesh"),
@@ -430,7 +494,7 @@ element("previous").addEventListener("click", () => go(state.place - 1));
 element("next").addEventListener("click", () => go(state.place + 1));
 element("play").addEventListener("click", play);
 for (const input of document.querySelectorAll("input[name=view]")) input.addEventListener("change", () => choose(input.value));
-for (const id of ["cells", "vectors", "mesh", "bits"]) element(id).addEventListener("change", drawOverlay);
+for (const id of LAYERS) element(id).addEventListener("change", drawOverlay);
 element("gain").addEventListener("input", () => {
   state.gain = 2 ** Number(element("gain").value);
   element("gain-value").textContent = state.gain;
@@ -461,8 +525,9 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTimeli
 function start() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   document.body.classList.toggle("has-mesh", data.motion === "mesh");
+  document.body.classList.toggle("has-tree", data.kinds !== null);
   if (wanted.has("picture")) state.place = nearest(Number(wanted.get("picture")));
-  for (const id of (wanted.get("show") || "").split(",")) if (["cells", "vectors", "mesh", "bits"].includes(id)) element(id).checked = true;
+  for (const id of (wanted.get("show") || "").split(",")) if (LAYERS.includes(id)) element(id).checked = true;
   sizeCanvases();
   sizeTimeline();
   return choose(["prediction", "residual"].includes(wanted.get("view")) ? wanted.get("view") : "decoded");
