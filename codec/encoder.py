@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
+MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
+
+
 class Progress(NamedTuple):
     """How far an encode or decode has come."""
 
@@ -221,7 +224,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         rate,
         settings.residual_coder,
         settings.motion_model,
-        settings.block,
+        MESH_OF_DCT if settings.residual_coder is ResidualCoder.DCT else settings.block,
         4 * settings.search,
         settings.gop,
         settings.max_error,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader
+from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader, shape_of
 from codec.errors import BitstreamError
 from codec.motion.compensate import Reference, compensate
 from codec.picture.colour import to_array
@@ -110,13 +110,18 @@ def _walked(
     )
 
 
-def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeader, name: str | None = None) -> History:
+def complete_blocks(
+    blocks: CodedBlocks, field: MotionField | None, history: History, header: SequenceHeader, name: str | None = None
+) -> History:
     """The same for ``dct``, whose blocks are predicted and completed one by one (spec 8.6)."""
-    from codec.dct.decode import decode_blocks
+    from codec.dct.decode import Mesh, decode_blocks
 
     reference = history.references[0] if history.references else None
     limit = header.vector_limit_quarter_pel
-    picture, vectors = decode_blocks(blocks, reference, history.vectors, header.coded_format, limit, name)
+    mesh = None
+    if field is not None and reference is not None:
+        mesh = Mesh(compensate(field, reference), field.displacements(*shape_of(header.coded_format).cells))
+    picture, vectors = decode_blocks(blocks, reference, history.vectors, mesh, header.coded_format, limit, name)
     return History((Reference(picture, header.half_sample_tap),), vectors=vectors)
 
 
@@ -142,7 +147,7 @@ def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, n
             f"a picture refers to {coded.references} pictures of a GOP that has {len(history.references)}"
         )
     if isinstance(coded.residual, CodedBlocks):
-        return complete_blocks(coded.residual, history, header, name)
+        return complete_blocks(coded.residual, coded.field, history, header, name)
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)

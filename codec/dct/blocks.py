@@ -17,7 +17,7 @@ ROOT: Final = 32  # side of the roots of the quadtrees
 LOG2_CELL, LOG2_ROOT = 3, 5
 
 # Kinds of leaves
-SKIP, MERGE, INTER, INTRA = range(4)
+SKIP, MERGE, INTER, INTRA, WARPED = range(5)
 
 # Columns of `CodedBlocks.leaves`
 (
