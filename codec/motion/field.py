@@ -88,7 +88,7 @@ class MotionField:
         return differences
 
     def displacements(self, rows: int, columns: int) -> npt.NDArray[np.int32]:
-        """What a mesh moves every eighth sample by, int32 (rows, columns, 2) in quarter samples (spec 8.6.7)."""
+        """What a mesh moves every eighth sample by, int32 (rows, columns, 2) in quarter samples (spec 8.6.6)."""
         side = self.cell_size
         (i, v), (j, u) = divmod(8 * np.arange(rows), side), divmod(8 * np.arange(columns), side)
         nodes = self.vectors_quarter_pel.astype(np.int32)
