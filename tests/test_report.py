@@ -92,7 +92,7 @@ def page(points, clip):
 
 def test_page_refers_to_nothing_outside_itself(page):
     parsed = Page(page)
-    assert len(parsed.references) == 4 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
+    assert len(parsed.references) == 5 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
     assert all(reference.startswith("data:image/") for reference in parsed.references)
     assert not parsed.tags & {"script", "link", "iframe", "object", "embed", "base"}
     assert not re.search(r"url\(|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
@@ -100,7 +100,7 @@ def test_page_refers_to_nothing_outside_itself(page):
 
 def test_plots_inside_the_page_refer_to_nothing_outside_themselves(page):
     plots = [reference for reference in Page(page).references if reference.startswith("data:image/svg+xml")]
-    assert len(plots) == 4
+    assert len(plots) == 5
     for plot in plots:
         text = base64.b64decode(plot.partition(",")[2]).decode()
         references = re.findall(r"(?:href|src)=\"([^\"]*)\"|url\(([^)]*)\)", text)
