@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,24 +12,38 @@ import numpy.typing as npt
 from codec.bitstream.context_merge import merge_contexts
 from codec.coded import CodedBlocks, CodedPicture, SequenceHeader, shape_of
 from codec.dct.bench import EFFORTS, Effort, Rates
-from codec.dct.encode import add_filter, code_blocks
+from codec.dct.encode import add_filter, code_blocks, weight_of
 from codec.dct.rates import Counts, count_symbols, rates_of
 from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
 from codec.dct.tables import MAX_QP
 from codec.models import MotionModel, Speed
-from codec.motion.block_search import Searched, search_blocks
-from codec.motion.field import MotionField
+from codec.motion.block_search import EXP_GOLOMB_BITS, Searched, search_blocks
+from codec.motion.field import CellMode, MotionField
+from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture
-from codec.reconstruct import History, present, reconstruct
+from codec.reconstruct import History, mesh_prediction, present, reconstruct
 from codec.settings import Settings
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 
 I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
 SEED_BLOCK = 16
+FIELD_BITS = 16.0  # of a mesh, whatever its vectors are
+# What a mesh must gain, as a share of a picture's bits: the first brings streams of its own
+MESH_GAIN, NEXT_MESH_GAIN = 0.1, 0.02
 FORGET = 0.9  # what counts of symbols keep of their weight from picture to picture
 LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbols are counted
+
+
+class Attempt(NamedTuple):
+    """A picture coded in one way; its error + λ · bits, and the latter alone, only where there is another."""
+
+    blocks: CodedBlocks
+    field: MotionField | None
+    counts: Counts
+    cost: float
+    rate: float
 
 
 class CodedGop(NamedTuple):
@@ -86,6 +101,7 @@ class BlockCoder:
         self._shape = shape_of(header.coded_format)
         self._history = History()
         self._before: MotionField | None = None
+        self._mesh: MotionField | None = None
         self._counts: Counts = np.zeros((CONTEXTS, 256))
         self.all_counts: Counts = np.zeros((CONTEXTS, 256))
         self.checksums: list[int] = []
@@ -96,38 +112,80 @@ class BlockCoder:
         seeds = self._seeds(source) if number else None
         qp = picture_qp(self._settings.qp, number)
         rates = self._fixed_rates if self._fixed_rates is not None else rates_of(self._counts)
-        blocks, counts = self._try(source, seeds, qp, rates)
+        best = self._try(source, seeds, None, qp, rates)
         if self._fixed_rates is None and number < LEARNT_TWICE and self._settings.speed_preset is not Speed.FAST:
-            blocks, counts = self._try(source, seeds, qp, rates_of(self._counts + counts))
+            rates = rates_of(self._counts + best.counts)
+            best = self._try(source, seeds, None, qp, rates)
+        if number and self._header.motion is MotionModel.MESH:
+            for field in self._meshes(source):
+                warped = self._try(source, seeds, field, qp, rates)
+                wanted = best.rate * (MESH_GAIN if self._mesh is None else NEXT_MESH_GAIN)
+                if best.cost - warped.cost > wanted:
+                    best = warped
+            self._mesh = best.field or self._mesh
+        blocks, counts = best.blocks, best.counts
         self.all_counts += counts
         self._counts = FORGET * self._counts + counts
         references = int(number > 0)
-        decoded = reconstruct(CodedPicture(references, None, blocks), self._history, self._header)
+        decoded = reconstruct(CodedPicture(references, best.field, blocks), self._history, self._header)
         blocks = add_filter(blocks, source, decoded.newest)
-        coded = CodedPicture(references, None, blocks)
+        coded = CodedPicture(references, best.field, blocks)
         self._history = reconstruct(coded, self._history, self._header) if blocks.wiener is not None else decoded
         self.checksums.append(present(self._history.newest, self._header).crc32())
         return coded
 
     def _try(
-        self, source: Picture, seeds: npt.NDArray[np.int16] | None, qp: int, rates: Rates
-    ) -> tuple[CodedBlocks, Counts]:
-        """A picture coded with such rates, and its symbols counted."""
+        self,
+        source: Picture,
+        seeds: npt.NDArray[np.int16] | None,
+        field: MotionField | None,
+        qp: int,
+        rates: Rates,
+    ) -> Attempt:
+        """A picture coded with such rates, perhaps with a mesh, and its symbols counted."""
         history = self._history
         reference = history.references[0] if history.references else None
         limit = self._header.vector_limit_quarter_pel
-        blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp, limit, self._effort)
-        contexts, symbols, _ = write_blocks(blocks, self._shape, reference is not None)
-        return blocks, count_symbols(contexts, symbols)
+        mesh = mesh_prediction(field, reference, self._header)
+        blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp, limit, self._effort, mesh)
+        contexts, symbols, bits = write_blocks(blocks, self._shape, reference is not None)
+        cost = rate = 0.0
+        if reference is not None and self._header.motion is MotionModel.MESH:
+            decoded = reconstruct(CodedPicture(1, field, blocks), history, self._header).newest
+            rate = weight_of(qp) * (float(rates[contexts, symbols].sum()) + len(bits) + field_bits(field, self._mesh))
+            cost = rate + sum(
+                float(np.square(a.astype(np.int32) - b).sum())
+                for a, b in zip(source.planes, decoded.planes, strict=True)
+            )
+        return Attempt(blocks, field, count_symbols(contexts, symbols), cost, rate)
+
+    def _meshes(self, source: Picture) -> Iterator[MotionField]:
+        """Meshes to try: one that fits, and the last that was used, which costs next to nothing."""
+        yield search_mesh(self._searched(source), self._header.cell_size, (CellMode.WARP,))
+        if self._mesh is not None:
+            yield self._mesh
+
+    def _searched(self, source: Picture) -> Searched:
+        """What a search for motion works on."""
+        reference = self._history.references[0]
+        speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
+        limit = 4 * self._settings.search
+        return Searched(source.planes[0], reference.picture.planes[0], reference.halves(0), limit, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
         """Vectors of 16×16 blocks, from which leaves begin."""
         if self._header.motion is MotionModel.NONE:
             return None
-        reference = self._history.references[0]
-        speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        limit = 4 * self._settings.search
-        luma = reference.picture.planes[0]
-        searched = Searched(source.planes[0], luma, reference.halves(0), limit, speed, self._before)
-        self._before = search_blocks(searched, SEED_BLOCK)
+        self._before = search_blocks(self._searched(source), SEED_BLOCK)
         return self._before.vectors_quarter_pel
+
+
+def field_bits(field: MotionField | None, before: MotionField | None) -> float:
+    """About what a mesh's vectors take after those of the mesh before it: zeros next to nothing."""
+    if field is None:
+        return 0.0
+    change = field
+    if before is not None:
+        change = replace(field, vectors_quarter_pel=field.vectors_quarter_pel - before.vectors_quarter_pel)
+    differences = np.abs(change.differences().astype(np.int32))
+    return FIELD_BITS + float(EXP_GOLOMB_BITS[differences[differences > 0]].sum()) + differences.size / 8

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
+MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
+
+
 class Progress(NamedTuple):
     """How far an encode or decode has come."""
 
@@ -216,12 +219,13 @@ def encode_task(task: GopTask) -> list[CodedRun]:
 
 def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
     """What the file will say about all its pictures."""
+    is_mesh_of_dct = settings.residual_coder is ResidualCoder.DCT and settings.motion_model is MotionModel.MESH
     return SequenceHeader(
         picture_format,
         rate,
         settings.residual_coder,
         settings.motion_model,
-        settings.block,
+        MESH_OF_DCT if is_mesh_of_dct else settings.block,
         4 * settings.search,
         settings.gop,
         settings.max_error,

@@ -54,6 +54,7 @@ class LeafKind(enum.IntEnum):
     MERGE = 1
     INTER = 2
     INTRA = 3
+    WARPED = 4
 
     @property
     def label(self) -> str:

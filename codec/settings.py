@@ -78,8 +78,6 @@ class Settings:
         _in_range("qp", self.qp, 0, MAX_QP)
         if self.chroma not in CHROMAS:
             raise ConfigError(f"chroma is one of {', '.join(CHROMAS)}, not {self.chroma!r}")
-        if self.residual_coder is ResidualCoder.DCT and self.motion_model is MotionModel.MESH:
-            raise ConfigError("dct has vectors of its own for blocks of a quadtree; motion is block or none")
         if self.step is not None:
             _in_range("step", self.step, 1, 255)
             if not self.residual_coder.has_step:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -15,9 +17,12 @@ from numba import njit
 import codec
 from codec.bitstream.block_streams import pack_blocks, pack_family, unpack_blocks, unpack_family
 from codec.bitstream.context_merge import merge_contexts
+from codec.bitstream.payloads import pack_run, unpack_run
 from codec.bitstream.queue_streams import Cursor
 from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
+from codec.coded import Run
 from codec.dct import decode, desk
 from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, CodedBlocks, WienerFilter, shape_of
 from codec.dct.decode import decode_blocks
@@ -37,12 +42,14 @@ from codec.dct.tables import (
 from codec.dct.transform import add_levels
 from codec.dct.wiener import apply_wiener
 from codec.encoder import sequence_header
-from codec.errors import BitstreamError, ConfigError
+from codec.errors import BitstreamError
+from codec.models import MotionModel
 from codec.motion import compensate
 from codec.motion.compensate import Reference
 from codec.motion.half_planes import bordered
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.reconstruct import History, reconstruct
 from codec.vector_transforms import (
     differences,
     four_tap_lanes,
@@ -136,9 +143,100 @@ def test_rgb_may_keep_all_its_chroma(tmp_path, moving):
     assert psnr(pictures, read(halved)) < psnr(pictures, read(whole))
 
 
-def test_a_mesh_is_refused():
-    with pytest.raises(ConfigError, match="motion is block or none"):
-        codec.Settings(residual="dct", motion="mesh")
+def turning(count, mode="yuv420", width=160, height=128):
+    """A texture that turns by 1.2 degrees a picture and grows by 2 %, which blocks follow badly."""
+    picture_format = PictureFormat(width, height, SampleFormat[mode.upper()])
+    random = np.random.default_rng(5)
+    texture = random.normal(size=(64, 64))
+    for axis in (0, 1, 0, 1):
+        texture = texture + np.roll(texture, 1, axis)
+    texture = np.clip(128 + 40 * texture / texture.std(), 0, 255)
+    pictures = []
+    for time in range(count):
+        angle, scale = np.deg2rad(1.2 * time), 0.3 / 1.02**time
+        planes = []
+        for (rows, columns), sub in zip(
+            picture_format.plane_shapes, picture_format.sample_format.subsampling, strict=True
+        ):
+            y, x = np.mgrid[0:rows, 0:columns].astype(float)
+            y, x = (y - rows / 2) * scale * (1 << sub.log2_y), (x - columns / 2) * scale * (1 << sub.log2_x)
+            v, u = 32 + np.cos(angle) * y - np.sin(angle) * x, 32 + np.sin(angle) * y + np.cos(angle) * x
+            top, left = np.floor(v).astype(int), np.floor(u).astype(int)
+            down, right = v - top, u - left
+            corners = [texture[(top + j) % 64, (left + i) % 64] for j in (0, 1) for i in (0, 1)]
+            upper, lower = (corners[2 * k] * (1 - right) + corners[2 * k + 1] * right for k in (0, 1))
+            planes.append(np.rint(upper * (1 - down) + lower * down).astype(np.uint8))
+        pictures.append(Picture(picture_format, tuple(planes)))
+    return pictures
+
+
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
+def test_a_mesh_makes_pictures_that_turn_and_grow_smaller(tmp_path, mode):
+    pictures = turning(6, mode)
+    sizes, errors = {}, {}
+    for motion in ("block", "mesh"):
+        path = write(tmp_path / f"{motion}.mvz", pictures, motion=motion, qp=24)
+        sizes[motion], errors[motion] = path.stat().st_size, psnr(pictures, read(path))
+    assert sizes["mesh"] < 0.93 * sizes["block"]
+    assert errors["mesh"] > errors["block"] - 0.1
+
+
+def test_a_mesh_costs_nothing_where_it_does_not_help(tmp_path, moving):
+    pictures = moving("yuv420", 64, 48, 4)
+    block, mesh = (write(tmp_path / f"{m}.mvz", pictures, motion=m, qp=30) for m in ("block", "mesh"))
+    assert block.stat().st_size == mesh.stat().st_size
+
+
+@pytest.fixture(scope="module")
+def meshed_run():
+    """The sequence header and a run of which some P pictures have a mesh."""
+    pictures = turning(5)
+    settings = codec.Settings(residual="dct", motion="mesh", qp=30)
+    header = sequence_header(pictures[0].format, Fraction(25), settings)
+    coder = BlockCoder(header, settings, None)
+    coded = tuple(coder.code(picture) for picture in pictures)
+    assert {True, False} == {picture.field is not None for picture in coded}
+    return header, Run(0, coded, tuple(coder.checksums))
+
+
+def test_meshes_come_back_from_their_changes(meshed_run):
+    header, run = meshed_run
+    found = unpack_run(header, pack_run(header, run))
+    for expected, picture in zip(run.pictures, found.pictures, strict=True):
+        assert (expected.field is None) == (picture.field is None)
+        if expected.field is not None:
+            np.testing.assert_array_equal(expected.field.vectors_quarter_pel, picture.field.vectors_quarter_pel)
+
+
+@pytest.mark.parametrize(
+    ("meshed", "rule"),
+    [
+        (b"", "MESHED of 0 bytes"),
+        (b"\x40\0", "MESHED of 2 bytes"),
+        (b"\x41", "MESHED of 1 bytes"),
+        (b"\0", "names no picture"),
+        (b"\x80", "or an I picture"),
+    ],
+)
+def test_a_list_of_meshes_that_breaks_a_rule_is_refused(meshed_run, meshed, rule):
+    header, run = meshed_run
+    references = [picture.references for picture in run.pictures]
+    with pytest.raises(BitstreamError, match=rule):
+        have_fields(header, references, {StreamId.MESHED: meshed})
+    blocks = replace(header, motion=MotionModel.BLOCK)
+    with pytest.raises(BitstreamError, match="MESHED of 1 bytes"):
+        have_fields(blocks, references, {StreamId.MESHED: b"\x40"})
+
+
+def test_a_leaf_without_the_mesh_that_it_asks_for_is_refused(meshed_run):
+    header, run = meshed_run
+    history = History()
+    for picture in run.pictures:
+        if picture.field is not None:
+            with pytest.raises(BitstreamError, match="a mesh that the picture does not have"):
+                reconstruct(replace(picture, field=None), history, header)
+            return
+        history = reconstruct(picture, history, header)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (5, 3)])
@@ -337,7 +435,7 @@ def test_blocks_of_random_symbols_decode_inside_their_arrays(mode, noise, monkey
         results = []
         for value in (0, 255):
             guards = Guards(value)
-            arguments = blocks, Reference(reference) if is_p else None, before, reference.format, 4096
+            arguments = blocks, Reference(reference) if is_p else None, before, None, reference.format, 4096
             results.append(decoded_among(guards, monkeypatch, *arguments))
             assert guards.are_whole()
         assert results[0] == results[1]
@@ -539,9 +637,9 @@ def test_vectors_beyond_the_limit_are_refused(coded):
     header, pictures = coded("gray")
     longest = np.abs(pictures[1].leaves[:, 8:10]).max()
     assert longest > 0
-    first, vectors = decode_blocks(pictures[0], None, None, header.coded_format, 0)
+    first, vectors = decode_blocks(pictures[0], None, None, None, header.coded_format, 0)
     with pytest.raises(BitstreamError, match="longer than 0 quarter samples"):
-        decode_blocks(pictures[1], Reference(first), vectors, header.coded_format, 0)
+        decode_blocks(pictures[1], Reference(first), vectors, None, header.coded_format, 0)
     assert isinstance(first, Picture)
 
 
@@ -555,6 +653,7 @@ def test_a_merge_candidate_that_is_not_there_is_refused(noise, candidate):
         arguments = (
             CodedBlocks(0, 0, leaf, nothing, nothing, levels, None),
             Reference(reference),
+            None,
             None,
             reference.format,
         )

@@ -92,7 +92,7 @@ def page(points, clip):
 
 def test_page_refers_to_nothing_outside_itself(page):
     parsed = Page(page)
-    assert len(parsed.references) == 4 + 1 + 2 * 2  # plots, source, decoded and difference with each motion
+    assert len(parsed.references) == 5 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
     assert all(reference.startswith("data:image/") for reference in parsed.references)
     assert not parsed.tags & {"script", "link", "iframe", "object", "embed", "base"}
     assert not re.search(r"url\(|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
@@ -100,7 +100,7 @@ def test_page_refers_to_nothing_outside_itself(page):
 
 def test_plots_inside_the_page_refer_to_nothing_outside_themselves(page):
     plots = [reference for reference in Page(page).references if reference.startswith("data:image/svg+xml")]
-    assert len(plots) == 4
+    assert len(plots) == 5
     for plot in plots:
         text = base64.b64decode(plot.partition(",")[2]).decode()
         references = re.findall(r"(?:href|src)=\"([^\"]*)\"|url\(([^)]*)\)", text)
@@ -238,8 +238,8 @@ def test_bytes_at_equal_mse_need_a_shared_range():
 def test_samples_show_the_coarsest_setting_with_every_motion(points, clip):
     samples = make_samples(points, clip.pictures[1], 1)
     shown = [(sample.point.settings.residual_coder.label, sample.point.settings.qp) for sample in samples.decoded]
-    assert shown == [("dct", 37)] * 2
-    assert len({sample.point.settings.motion for sample in samples.decoded}) == 2
+    assert shown == [("dct", 37)] * 3
+    assert len({sample.point.settings.motion for sample in samples.decoded}) == 3
     assert not samples.cropped
 
 

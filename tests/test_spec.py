@@ -725,7 +725,9 @@ def moved_blocks(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
     leaf = leaf_of(INTER, 0)
     leaf[8:10] = dy, dx
     nowhere = np.zeros((1, 1, 2), np.int32)
-    decoded, vectors = decode_blocks(blocks_of(leaf, 0, [], []), Reference(picture), nowhere, picture.format, 4096)
+    decoded, vectors = decode_blocks(
+        blocks_of(leaf, 0, [], []), Reference(picture), nowhere, None, picture.format, 4096
+    )
     assert vectors.tolist() == [[[dy, dx]]]
     return [plane.tolist() for plane in decoded.planes]
 
@@ -747,7 +749,7 @@ def test_the_example_of_a_transform_holds():
     qp, *levels = setting
     dc = 1 + (1 << 6) + (1 << 12) + (1 << 18)
     leaf = leaf_of(INTRA, 1, quartered=1, modes=dc)
-    picture, _ = decode_blocks(blocks_of(leaf, qp, [0, 1], levels), None, None, GRAY_8, 0)
+    picture, _ = decode_blocks(blocks_of(leaf, qp, [0, 1], levels), None, None, None, GRAY_8, 0)
     assert picture.planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
 
 
@@ -803,7 +805,7 @@ LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, whi
 @pytest.mark.parametrize(
     ("is_p", "tape", "message"),
     [
-        pytest.param(1, tape_of((P_NODE, 101)), "no meaning", id="a node above 100"),
+        pytest.param(1, tape_of((P_NODE, 117)), "no meaning", id="a node above 116"),
         pytest.param(1, tape_of((P_NODE, 4)), "no meaning", id="a cell that is split"),
         pytest.param(0, tape_of((I_NODE, 0)), "no meaning", id="SKIP in an I picture"),
         pytest.param(0, tape_of((I_NODE, 5)), "no meaning", id="MERGE in an I picture"),
@@ -871,3 +873,16 @@ def test_modules_that_the_overview_names_exist():
     section = SPEC.partition("## 4. Overview")[2].partition("## 5.")[0]
     named = set(re.findall(r"`(\w+(?:/\w+)?)`", section))
     assert {name for name in named if not (ROOT / "codec" / f"{name}.py").is_file()} == set()
+
+
+def test_the_example_of_meshes_holds_and_leaves_move_as_their_middles_do():
+    assert "MESHED is `30`" in SPEC
+    assert np.packbits([False, False, True, True]).tobytes() == bytes.fromhex("30")
+    random = np.random.default_rng(8)
+    nodes = random.integers(-99, 100, (3, 4, 2)).astype(np.int16)
+    moved = MotionField(MotionModel.MESH, 32, nodes, np.zeros((2, 3), np.uint8)).displacements(8, 11)
+    for row, column in np.ndindex(8, 11):
+        (i, v), (j, u) = divmod(8 * row, 32), divmod(8 * column, 32)
+        a, b, c, d = (nodes[i + k, j + m].astype(int) for k in (0, 1) for m in (0, 1))
+        total = (32 - v) * ((32 - u) * a + u * b) + v * ((32 - u) * c + u * d)
+        np.testing.assert_array_equal((total + 512) // 1024, moved[row, column])

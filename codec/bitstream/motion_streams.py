@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.symbols import join_digits, split_digits, unzigzag, zigzag
-from codec.coded import CellMode, Modes, MotionField, SequenceHeader
+from codec.coded import CellMode, Modes, MotionField, SequenceHeader, Vectors
 from codec.errors import BitstreamError
 from codec.models import MotionModel
 
@@ -23,11 +24,15 @@ FLAGS_A_BYTE = 4  # of two bits each
 MODES_A_BYTE = 3  # of three each; five a byte cost 4 % more, one a byte 9 %
 
 
-def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:
-    """The streams of the P pictures' motion, in the order of the file."""
+def pack_fields(fields: list[MotionField], temporal: bool = False) -> dict[StreamId, bytes]:
+    """The streams of fields, in the order of the file; ``temporal`` ones as changes of the one before (spec 6.9)."""
     if not fields:
         return {}
-    nodes = [field.differences().reshape(-1, 2) for field in fields]
+    before: list[Vectors | int] = [0] * len(fields)
+    if temporal:
+        before = [0, *(field.vectors_quarter_pel for field in fields[:-1])]
+    changes = (replace(f, vectors_quarter_pel=f.vectors_quarter_pel - b) for f, b in zip(fields, before, strict=True))
+    nodes = [change.differences().reshape(-1, 2) for change in changes]
     streams = pack_vectors(np.concatenate(nodes + [field.own_differences() for field in fields]))
     if fields[0].model is MotionModel.MESH:
         modes = np.concatenate([field.modes.ravel() for field in fields])
@@ -93,12 +98,17 @@ def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId
     return CodedMotion(differences[:nodes].reshape(predicted, *header.grid_shape, 2), modes, own)
 
 
-def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> list[MotionField]:
+def unpack_fields(
+    header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes], temporal: bool = False
+) -> list[MotionField]:
     """The motion fields of the ``predicted`` P pictures of a run, in order; the inverse of `pack_fields`."""
     motion = unpack_motion(header, predicted, streams)
     limit = header.vector_limit_quarter_pel
     try:
-        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, limit) for nodes in motion.nodes]
+        most = 2 * limit if temporal else limit
+        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, most) for nodes in motion.nodes]
+        if temporal:
+            fields = add_up(fields, limit)
         if header.motion is not MotionModel.MESH:
             return fields
         return [
@@ -107,6 +117,21 @@ def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId
         ]
     except ValueError as error:
         raise BitstreamError(str(error)) from error
+
+
+def add_up(changes: list[MotionField], limit: int) -> list[MotionField]:
+    """Fields of what changed from each to the next.
+
+    Raises:
+        ValueError: a vector component is beyond ``limit``.
+    """
+    vectors = np.cumsum([change.vectors_quarter_pel for change in changes], axis=0, dtype=np.int32)
+    if vectors.size and int(np.abs(vectors).max()) > limit:
+        raise ValueError(f"a vector component is beyond ±{limit} quarter samples")
+    return [
+        replace(change, vectors_quarter_pel=field.astype(np.int16))
+        for change, field in zip(changes, vectors, strict=True)
+    ]
 
 
 def unpack_modes(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> Modes:

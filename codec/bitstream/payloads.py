@@ -14,7 +14,7 @@ from codec import models
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.stream_ids import StreamId
-from codec.bitstream.streams import PictureHeader, pack_streams, unpack_streams
+from codec.bitstream.streams import PictureHeader, have_fields, pack_streams, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
     MAX_CLASSES,
@@ -221,14 +221,16 @@ def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_
 def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
     """What the headers of pictures say, in a packet that `parse_run` accepted."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
+    fields = have_fields(header, [picture.references for picture in raw.pictures], compressed_streams(raw))
     return [
         PictureHeader(
             picture.references,
             tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
             tuple(picture.class_counts),
             tuple(picture.qps),
+            has_field,
         )
-        for picture in raw.pictures
+        for picture, has_field in zip(raw.pictures, fields, strict=True)
     ]
 
 
@@ -296,10 +298,11 @@ def _planes_with(header: SequenceHeader) -> dict[str, int]:
     """How many planes have a quantiser, and how many have classes, in the header of a picture."""
     planes = len(header.format.plane_shapes)
     weighted = header.residual is models.ResidualCoder.LOSSLESS
+    transformed = header.residual is models.ResidualCoder.DCT
     return {
         "quantised_planes": planes if header.residual.has_step else 0,
         "weighted_planes": planes if weighted else 0,
-        "qps": 2 if header.residual is models.ResidualCoder.DCT else 0,
+        "qps": 2 if transformed else 0,
     }
 
 

@@ -17,6 +17,7 @@ class StreamId(enum.IntEnum):
     WEIGHTS = 4
     CLASSES = 5
     QUEUES = 6
+    MESHED = 7
     BLOCK_NODES = 8
     BLOCK_MODES = 9
     BLOCK_VECTORS = 10
@@ -39,6 +40,7 @@ COMPONENT_OF = {
     StreamId.WEIGHTS: "weights",
     StreamId.CLASSES: "weights",
     StreamId.QUEUES: "residual",
+    StreamId.MESHED: "motion",
     StreamId.BLOCK_NODES: "modes",
     StreamId.BLOCK_MODES: "modes",
     StreamId.BLOCK_VECTORS: "motion",

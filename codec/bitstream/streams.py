@@ -35,6 +35,7 @@ __all__ = [
     "PictureHeader",
     "check_streams",
     "encoded_name",
+    "have_fields",
     "pack_streams",
     "picture_shares",
     "run_bytes",
@@ -51,12 +52,14 @@ class PictureHeader(NamedTuple):
         quantisers: of each plane.
         class_counts: sets of weights of each plane; empty but for the lossless coder.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
+        has_field: whether a motion field predicts the picture.
     """
 
     references: int
     quantisers: tuple[Quantiser, ...]
     class_counts: tuple[int, ...]
     qps: tuple[int, ...] = ()
+    has_field: bool = False
 
 
 def pack_streams(
@@ -66,7 +69,11 @@ def pack_streams(
     streams: dict[StreamId, bytes] = {}
     if names:
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
-    streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
+    temporal = header.residual is ResidualCoder.DCT
+    streams |= pack_fields([picture.field for picture in pictures if picture.field is not None], temporal)
+    meshed = [picture.field is not None for picture in pictures]
+    if header.residual is ResidualCoder.DCT and any(meshed):
+        streams[StreamId.MESHED] = np.packbits(meshed).tobytes()
     residuals = [picture.residual for picture in pictures]
     blocks = [(p.references, p.residual) for p in pictures if isinstance(p.residual, CodedBlocks)]
     if blocks:
@@ -88,8 +95,8 @@ def unpack_streams(
     """
     check_streams(header, pictures, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
-    predicted = 0 if header.residual is ResidualCoder.DCT else predicted_count(pictures)
-    fields = iter(unpack_fields(header, predicted, streams))
+    temporal = header.residual is ResidualCoder.DCT
+    fields = iter(unpack_fields(header, field_count(pictures), streams, temporal))
     residuals: list[LosslessResidual] | list[CodedBlocks] | list[tuple[PlaneResidual, ...]]
     references = [picture.references for picture in pictures]
     if header.residual is ResidualCoder.DCT:
@@ -100,15 +107,35 @@ def unpack_streams(
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
     coded = tuple(
-        CodedPicture(picture.references, next(fields, None) if picture.references else None, residuals[number])
+        CodedPicture(picture.references, next(fields) if picture.has_field else None, residuals[number])
         for number, picture in enumerate(pictures)
     )
     return coded, names
 
 
-def predicted_count(pictures: Sequence[PictureHeader]) -> int:
-    """How many of the pictures are P pictures."""
-    return sum(picture.references > 0 for picture in pictures)
+def have_fields(header: SequenceHeader, references: Sequence[int], streams: dict[StreamId, bytes]) -> list[bool]:
+    """Which pictures of a run have a motion field: of ``dct`` those that MESHED names (spec 6.9).
+
+    Raises:
+        BitstreamError: MESHED is there without a mesh, has another size, or names an I picture.
+    """
+    predicted = [number > 0 for number in references]
+    if header.residual is not ResidualCoder.DCT:
+        return [is_predicted and header.motion is not MotionModel.NONE for is_predicted in predicted]
+    if StreamId.MESHED not in streams:
+        return [False] * len(references)
+    bits = np.unpackbits(np.frombuffer(streams[StreamId.MESHED], np.uint8))
+    named, rest = bits[: len(references)].astype(bool), bits[len(references) :]
+    if header.motion is not MotionModel.MESH or len(rest) > 7 or named.size < len(references) or rest.any():
+        raise BitstreamError(f"MESHED of {len(bits) // 8} bytes for {len(references)} pictures")
+    if not named.any() or (named & ~np.array(predicted)).any():
+        raise BitstreamError("MESHED names no picture, or an I picture")
+    return [bool(is_meshed) for is_meshed in named]
+
+
+def field_count(pictures: Sequence[PictureHeader]) -> int:
+    """How many of the pictures have a motion field."""
+    return sum(picture.has_field for picture in pictures)
 
 
 def encoded_name(name: str) -> bytes:
@@ -146,10 +173,10 @@ def check_streams(
     """
     optional = {StreamId.NAMES}
     implied = []
-    predicted = predicted_count(pictures)
+    fields = field_count(pictures)
     if header.residual is ResidualCoder.DCT:
-        optional |= {*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.FILTERS}
-    elif predicted and header.motion is not MotionModel.NONE:
+        optional |= {StreamId.MESHED, *BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.FILTERS}
+    if fields:
         implied.append(StreamId.VECTOR_FLAGS)
         optional.add(StreamId.VECTOR_VALUES)
         if header.motion is MotionModel.MESH:
@@ -163,20 +190,20 @@ def check_streams(
     if found != implied:
         names = ", ".join(stream.name for stream in found) or "none"
         raise BitstreamError(f"streams {names} where the headers imply {', '.join(stream.name for stream in implied)}")
-    size = run_bytes(header, len(pictures), predicted)
+    size = run_bytes(header, len(pictures), fields)
     if size > limits.max_run_bytes:
         raise LimitError(f"a run of {size} bytes; the limit is {limits.max_run_bytes}")
 
 
-def run_bytes(header: SequenceHeader, pictures: int, predicted: int) -> int:
+def run_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
     """What levels or queues, vectors and modes of a run take at most once they are decompressed (spec 10)."""
-    if header.residual is ResidualCoder.DCT:
-        return pictures * block_bytes(header)
     motion = 4 * math.prod(header.grid_shape)
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
+    if header.residual is ResidualCoder.DCT:
+        return fields * motion + pictures * block_bytes(header)
     sample_bytes = 2 if header.residual is ResidualCoder.LOSSLESS else LEVEL_DTYPES[header.residual].itemsize
-    return predicted * motion + pictures * sample_bytes * header.format.sample_count
+    return fields * motion + pictures * sample_bytes * header.format.sample_count
 
 
 def picture_shares(
@@ -213,7 +240,10 @@ def block_shares(
     blocks = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     bits["weights"] += [picture.wiener is not None for picture in blocks]
-    return bits | block_bits(header, references, blocks)
+    bits |= block_bits(header, references, blocks)
+    if field_count(pictures):  # each field as much as another: they are a few bytes
+        bits["motion"] += [float(picture.has_field) for picture in pictures]
+    return bits
 
 
 def shares_of(bits: dict[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:

@@ -41,9 +41,9 @@ __all__ = ["EFFORTS", "SAVED", "SHEETS", "SOURCE", "Aim", "Bench", "Effort", "Ra
 Rates = npt.NDArray[np.float32]
 """What each symbol costs in each context, in bits: float32 (contexts, 256)."""
 
-SOURCE: Final = 2  # the sheet with the picture to code, after DECODED and OTHER
-SAVED: Final = 3  # the first of three sheets with the best leaf of each size so far
-SHEETS: Final = 6
+SOURCE: Final = 3  # the sheet with the picture to code, after DECODED, OTHER and WARP
+SAVED: Final = 4  # the first of three sheets with the best leaf of each size so far
+SHEETS: Final = 7
 
 # Columns of a draft, behind the fields of a leaf
 DRAFT_CODED, DRAFT_COUNTS, DRAFT_LEVELS, DRAFT_FIRST = LEAF_FIELDS, LEAF_FIELDS + 1, LEAF_FIELDS + 2, LEAF_FIELDS + 3
@@ -103,6 +103,7 @@ class Aim(NamedTuple):
         scale, scale_chroma: the same as decoders take them.
         is_p: whether this is a P picture.
         moves: whether vectors are searched for.
+        warps: whether a mesh predicts the picture too.
         vector_limit: of both components, in quarter samples.
     """
 
@@ -113,6 +114,7 @@ class Aim(NamedTuple):
     scale_chroma: int
     is_p: bool
     moves: bool
+    warps: bool
     vector_limit: int
 
 
@@ -141,6 +143,7 @@ DESK_NUMBERS: Final = 22
     PARENTS,
     PATH_COSTS,
     PATHS,
+    DISPLACEMENTS,
     AIM,
     SEED_ROWS,
     SEED_COLUMNS,
@@ -156,12 +159,12 @@ DESK_NUMBERS: Final = 22
     PUT_LEAF,
     KEEP_TRIAL,
     SEARCH_LEVELS,
-) = range(DESK_NUMBERS, DESK_NUMBERS + 37)
-NUMBERS: Final = DESK_NUMBERS + 37
+) = range(DESK_NUMBERS, DESK_NUMBERS + 38)
+NUMBERS: Final = DESK_NUMBERS + 38
 
 # Numbers of an aim, float64: of `Aim`, then of `Effort`
 AIM_FIELDS: Final = len(Aim._fields)
-(WEIGHT, STEP, STEP_CHROMA, SCALE, SCALE_CHROMA, IS_P, MOVES, VECTOR_LIMIT) = range(AIM_FIELDS)
+(WEIGHT, STEP, STEP_CHROMA, SCALE, SCALE_CHROMA, IS_P, MOVES, WARPS, VECTOR_LIMIT) = range(AIM_FIELDS)
 (
     ALL_SKIPS,
     QUARTERS,
@@ -197,6 +200,7 @@ def new_bench(
     sheets: Plane,
     desk: Desk,
     before: Vectors,
+    displacements: Vectors,
     seeds: npt.NDArray[np.int16],
     rates: Rates,
     aim: Aim,
@@ -230,6 +234,7 @@ def new_bench(
         np.zeros((4, 2), np.int32),
         np.zeros((2, PATH_NODES)),
         np.zeros((3, PATH_NODES), np.int32),
+        np.ascontiguousarray(displacements, np.int32),
         np.array([*aim, *effort, 0], np.float64),
     )
     flat = [*desk[:2], *desk.stride, *desk.chroma, *desk.shape, *desk.reference, *desk.layouts[0], *desk.layouts[1]]
@@ -288,6 +293,13 @@ def before_of(bench: Integer) -> Vectors:
     """The vectors of the picture before."""
     rows, columns = number_of(bench, 6) >> 3, number_of(bench, 7) >> 3
     return word_blocks_at(number_of(bench, BEFORE), (rows, columns, 2))
+
+
+@inner_kernel
+def displacements_of(bench: Integer) -> Vectors:
+    """What a mesh moves each cell by."""
+    rows, columns = number_of(bench, 6) >> 3, number_of(bench, 7) >> 3
+    return word_blocks_at(number_of(bench, DISPLACEMENTS), (rows, columns, 2))
 
 
 @inner_kernel

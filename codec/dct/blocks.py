@@ -17,7 +17,7 @@ CELL: Final = 8  # side of the smallest leaf, in luma samples
 ROOT: Final = 32  # side of the roots of the quadtrees
 LOG2_CELL, LOG2_ROOT = 3, 5
 
-SKIP, MERGE, INTER, INTRA = map(int, LeafKind)  # plain numbers for kernels
+SKIP, MERGE, INTER, INTRA, WARPED = map(int, LeafKind)  # plain numbers for kernels
 
 # Columns of `CodedBlocks.leaves`
 (

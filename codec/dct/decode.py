@@ -20,13 +20,14 @@ from codec.dct.blocks import (
     LEAF_MODES,
     LEAF_QUARTERED,
     LEAF_ROW,
+    WARPED,
     CodedBlocks,
     Shape,
     shape_of,
 )
 from codec.dct.deblock import deblock
-from codec.dct.desk import DECODED, Desk, desk_of, new_sheets, plane_origin, plane_stride, take_out
-from codec.dct.inter import predict_merged, predict_moved
+from codec.dct.desk import DECODED, WARP, Desk, desk_of, new_sheets, plane_origin, plane_stride, put_on_sheet, take_out
+from codec.dct.inter import copy_block, predict_merged, predict_moved
 from codec.dct.intra import EDGE, edge_of, is_across, predict_tile, put_tile, smooth
 from codec.dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_FIELDS, Cells, Vectors, merge_candidates, set_cells
 from codec.dct.tables import SCALES
@@ -37,10 +38,17 @@ from codec.kernels import Integer, inner_kernel, kernel
 from codec.motion.compensate import Reference
 from codec.picture.planes import Picture, PictureFormat, Plane
 
-__all__ = ["Room", "Seen", "decode_blocks", "finish", "new_room", "see_blocks"]
+__all__ = ["Mesh", "Room", "Seen", "decode_blocks", "finish", "new_room", "see_blocks"]
 
-VECTOR_TOO_LONG, NO_CANDIDATE = 1, 2  # what goes wrong
+VECTOR_TOO_LONG, NO_CANDIDATE, NO_MESH = 1, 2, 3  # what goes wrong
 LINE: Final = EDGE + 31
+
+
+class Mesh(NamedTuple):
+    """What a motion field makes of the reference: planes, and what it moves each cell by, int32 (rows, columns, 2)."""
+
+    prediction: tuple[Plane, ...]
+    displacements: Vectors
 
 
 class Room(NamedTuple):
@@ -129,6 +137,7 @@ def decode_leaves(
     samples: Plane,
     cells: Cells,
     before: Vectors,
+    displacements: Vectors,
     leaves: npt.NDArray[np.int32],
     counts: npt.NDArray[np.uint16],
     positions: npt.NDArray[np.uint16],
@@ -150,7 +159,14 @@ def decode_leaves(
         log2, kind, modes = np.int64(leaf[LEAF_LOG2]), leaf[LEAF_KIND], np.int64(leaf[LEAF_MODES])
         y, x, side = 8 * np.int64(leaf[LEAF_ROW]), 8 * np.int64(leaf[LEAF_COLUMN]), 1 << log2
         dy, dx = np.int64(0), np.int64(0)
-        if kind != INTRA:
+        if kind == WARPED:
+            if displacements.size == 0:
+                return NO_MESH
+            middle = side >> 4
+            dy = np.int64(displacements[leaf[LEAF_ROW] + middle, leaf[LEAF_COLUMN] + middle, 0])
+            dx = np.int64(displacements[leaf[LEAF_ROW] + middle, leaf[LEAF_COLUMN] + middle, 1])
+            copy_block(desk, WARP, DECODED, y, x, side)
+        elif kind != INTRA:
             dy, dx, exists = find_vector(cells, before, leaf, room.candidates)
             if not exists:
                 return NO_CANDIDATE
@@ -196,6 +212,7 @@ def decode_blocks(
     blocks: CodedBlocks,
     reference: Reference | None,
     before: Vectors | None,
+    mesh: Mesh | None,
     picture_format: PictureFormat,
     vector_limit: int,
     name: str | None = None,
@@ -208,8 +225,8 @@ def decode_blocks(
         BitstreamError: a vector is longer than the file allows.
     """
     shape = shape_of(picture_format)
-    sheets = new_sheets(2, shape)
-    cells = _decoded(sheets, blocks, reference, before, shape, vector_limit)
+    sheets = new_sheets(3, shape)
+    cells = _decoded(sheets, blocks, reference, before, mesh, shape, vector_limit)
     return finish(blocks, sheets[: shape.samples], cells, shape, picture_format, name)
 
 
@@ -229,6 +246,7 @@ def see_blocks(
     blocks: CodedBlocks,
     reference: Reference | None,
     before: Vectors | None,
+    mesh: Mesh | None,
     picture_format: PictureFormat,
     vector_limit: int,
     name: str | None = None,
@@ -236,7 +254,7 @@ def see_blocks(
     """Decode a picture for what comes before its samples; takes and raises what `decode_blocks` does."""
     shape = shape_of(picture_format)
     predicted = new_sheets(1, shape)
-    cells = _decoded(new_sheets(2, shape), blocks, reference, before, shape, vector_limit, predicted)
+    cells = _decoded(new_sheets(3, shape), blocks, reference, before, mesh, shape, vector_limit, predicted)
     prediction = take_out(predicted, shape, picture_format, name)
     return Seen(prediction, cells[:, :, [CELL_DY, CELL_DX]])
 
@@ -246,11 +264,14 @@ def _decoded(
     blocks: CodedBlocks,
     reference: Reference | None,
     before: Vectors | None,
+    mesh: Mesh | None,
     shape: Shape,
     vector_limit: int,
     predicted: Plane | None = None,
 ) -> Cells:
     """Decode onto the first of ``sheets``, and predictions onto ``predicted``; what is noted of each cell."""
+    if mesh is not None:
+        put_on_sheet(mesh.prediction, shape, sheets[WARP * shape.samples : (WARP + 1) * shape.samples])
     cells = np.zeros((*shape.cells, CELL_FIELDS), np.int32)
     desk = desk_of(sheets, shape, reference)
     room = new_room()
@@ -259,6 +280,7 @@ def _decoded(
         sheets,
         cells,
         before if before is not None else np.zeros((*shape.cells, 2), np.int32),
+        mesh.displacements if mesh is not None else np.zeros((0, 0, 2), np.int32),
         blocks.leaves,
         blocks.counts,
         blocks.positions,
@@ -270,6 +292,8 @@ def _decoded(
     )
     if wrong == VECTOR_TOO_LONG:
         raise BitstreamError(f"a vector is longer than {vector_limit} quarter samples")
+    if wrong == NO_MESH:
+        raise BitstreamError("a leaf is warped by a mesh that the picture does not have")
     if wrong == NO_CANDIDATE:
         raise BitstreamError("a leaf merges with a candidate that it does not have")
     return cells

@@ -26,10 +26,10 @@ __all__ = [
     "new_sheets",
     "plane_origin",
     "plane_stride",
-    "take_in",
+    "put_on_sheet",
 ]
 
-DECODED, OTHER = 0, 1  # sheets: what is being decoded, and room for a second prediction
+DECODED, OTHER, WARP = 0, 1, 2  # sheets: what is being decoded, a second prediction, the picture a mesh predicts
 
 
 class Desk(NamedTuple):
@@ -98,9 +98,9 @@ def plane_stride(desk: Desk, plane: Integer) -> Integer:
     return desk.stride[0] if plane == 0 else desk.stride[1]
 
 
-def take_in(picture: Picture, shape: Shape, sheet: Plane) -> None:
-    """Copy a picture onto a sheet; its last samples go on to whole cells."""
-    for plane, inside in zip(picture.planes, planes_of(sheet, shape), strict=True):
+def put_on_sheet(planes: tuple[Plane, ...], shape: Shape, sheet: Plane) -> None:
+    """Copy planes onto a sheet; their last samples go on to whole cells."""
+    for plane, inside in zip(planes, planes_of(sheet, shape), strict=True):
         down, right = (whole - part for whole, part in zip(inside.shape, plane.shape, strict=True))
         inside[...] = np.pad(plane, ((0, down), (0, right)), mode="edge")
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from codec.dct.bench import SHEETS, SOURCE, Aim, Effort, Rates, new_bench
 from codec.dct.blocks import CodedBlocks, shape_of
-from codec.dct.desk import desk_of, new_sheets, take_in
+from codec.dct.decode import Mesh
+from codec.dct.desk import WARP, desk_of, new_sheets, put_on_sheet
 from codec.dct.neighbours import Vectors
 from codec.dct.search import search_blocks, stages
 from codec.dct.tables import SCALES
@@ -37,6 +38,7 @@ def code_blocks(
     qp_chroma: int,
     vector_limit: int,
     effort: Effort,
+    mesh: Mesh | None = None,
 ) -> CodedBlocks:
     """The blocks of a picture, not filtered yet.
 
@@ -44,7 +46,10 @@ def code_blocks(
     """
     shape = shape_of(source.format)
     sheets = new_sheets(SHEETS, shape)
-    take_in(source, shape, sheets[SOURCE * shape.samples : (SOURCE + 1) * shape.samples])
+    put_on_sheet(source.planes, shape, sheets[SOURCE * shape.samples : (SOURCE + 1) * shape.samples])
+    if mesh is not None:
+        put_on_sheet(mesh.prediction, shape, sheets[WARP * shape.samples : (WARP + 1) * shape.samples])
+    displacements = mesh.displacements if mesh is not None else np.zeros((*shape.cells, 2), np.int32)
     if before is None:
         before = np.zeros((*shape.cells, 2), np.int32)
     scale, scale_chroma = int(SCALES[qp]), int(SCALES[qp_chroma])
@@ -56,11 +61,14 @@ def code_blocks(
         scale_chroma,
         reference is not None,
         seeds is not None,
+        mesh is not None,
         vector_limit,
     )
     no_seeds = np.zeros((1, 1, 2), np.int16)
     desk = desk_of(sheets, shape, reference)
-    bench = new_bench(sheets, desk, before, no_seeds if seeds is None else seeds, rates, aim, effort, stages())
+    bench = new_bench(
+        sheets, desk, before, displacements, no_seeds if seeds is None else seeds, rates, aim, effort, stages()
+    )
     search_blocks(bench)
     leaves, counts, levels = bench.lists.used
     return CodedBlocks(

@@ -10,7 +10,7 @@ from codec.motion.half_planes import Layout, place_within
 from codec.vector_kernels import address, put_means
 from codec.vector_transforms import four_tap_lanes
 
-__all__ = ["predict_merged", "predict_moved", "quarter_place"]
+__all__ = ["copy_block", "predict_merged", "predict_moved", "quarter_place"]
 
 
 @inner_kernel
@@ -54,3 +54,14 @@ def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates
         stride = plane_stride(desk, plane)
         target = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
         put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)
+
+
+@inner_kernel
+def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Integer, side: Integer) -> None:
+    """Copy a leaf's samples from sheet to sheet."""
+    for plane in range(desk.shape.planes):
+        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+        stride = plane_stride(desk, plane)
+        there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
+        copied = there + source * desk.sheet
+        put_means(there + target * desk.sheet, stride, copied, copied, stride, side >> down, side >> right)

@@ -11,6 +11,7 @@ from codec.dct import bench as b
 from codec.dct.bench import (
     BEST,
     IS_P,
+    SOURCE,
     STEP,
     WEIGHT,
     Bench,
@@ -19,13 +20,15 @@ from codec.dct.bench import (
     candidates_of,
     cells_of,
     desk_at,
+    displacements_of,
     lists_of,
     parents_of,
     rates_at,
     run,
 )
-from codec.dct.block_motion import moved_hadamard, predicted_hadamard, search_vector
-from codec.dct.blocks import INTER, MERGE, SKIP
+from codec.dct.block_motion import hadamard, moved_hadamard, predicted_hadamard, search_vector
+from codec.dct.blocks import INTER, MERGE, SKIP, WARPED
+from codec.dct.desk import WARP
 from codec.dct.forward import code_block, search_levels
 from codec.dct.intra_search import rank_modes, ranking_of
 from codec.dct.neighbours import AVERAGED, merge_candidates, node_context
@@ -116,7 +119,20 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
     if own_cost < NEVER and own_cost <= merge_cost * near:
         dy, dx = np.int64(parents[log2 - 3, 0]), np.int64(parents[log2 - 3, 1])
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, dy, dx, context))
-    nearest = min(merge_cost, own_cost)
+    warp_cost = NEVER
+    if aim[b.WARPS]:
+        here = desk_at(bench)
+        rates = rates_at(bench)[context]
+        there = here.address + WARP * here.sheet + y * here.stride[0] + x
+        source = here.address + SOURCE * here.sheet + y * here.stride[0] + x
+        warp_cost = hadamard(side, source, here.stride[0], there, there, here.stride[0], NEVER)
+        warp_cost += math.sqrt(aim[WEIGHT]) * min(rates[FIRST_CODED + 16 * 6 + 1], rates[FIRST_CODED + 16 * 6] + 1)
+        if warp_cost <= min(merge_cost, own_cost) * near:
+            middle = side >> 4
+            dy = np.int64(displacements_of(bench)[row + middle, column + middle, 0])
+            dx = np.int64(displacements_of(bench)[row + middle, column + middle, 1])
+            has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, WARPED, 0, dy, dx, context))
+    nearest = min(merge_cost, own_cost, warp_cost)
     done = has_levels == 0.0 or nearest < aim[b.STOP] * aim[STEP] * squares
     return -nearest if done else nearest
 

@@ -59,7 +59,7 @@ FAMILIES: Final = (MASKS, MODES_AT, VECTORS, ESCAPES, LEVELS, CONTEXTS)
 
 SPLIT: Final = 4
 FIRST_CODED: Final = 5  # a node's symbol from here on is 16 · kind + 8 · quartered + coded planes
-KIND_INTER, KIND_INTRA = 4, 5
+KIND_INTER, KIND_INTRA, KIND_WARPED = 4, 5, 6
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
 MAX_BUCKETS: Final = 12
@@ -271,7 +271,7 @@ def node_symbol(leaf: npt.NDArray[np.int32]) -> Integer:
     if kind == SKIP:
         return np.int64(leaf[LEAF_MERGE])
     coded = (leaf[LEAF_LUMA] > 0) + 2 * (leaf[LEAF_U] > 0) + 4 * (leaf[LEAF_V] > 0)
-    shown = leaf[LEAF_MERGE] if kind == MERGE else KIND_INTER if kind == INTER else KIND_INTRA
+    shown = leaf[LEAF_MERGE] if kind == MERGE else KIND_INTER + kind - INTER
     return np.int64(FIRST_CODED + 16 * shown + 8 * leaf[LEAF_QUARTERED] + coded)
 
 
@@ -284,9 +284,9 @@ def take_node(tape: Tape, is_p: Integer, symbol: Integer, planes: Integer, leaf:
     else:
         shown, coded = (symbol - FIRST_CODED) >> 4, (symbol - FIRST_CODED) & 7
         leaf[LEAF_QUARTERED] = ((symbol - FIRST_CODED) >> 3) & 1
-        leaf[LEAF_KIND] = MERGE if shown < KIND_INTER else INTER if shown == KIND_INTER else INTRA
+        leaf[LEAF_KIND] = MERGE if shown < KIND_INTER else INTER + shown - KIND_INTER
         leaf[LEAF_MERGE] = shown if shown < KIND_INTER else 0
-    if shown > KIND_INTRA or (leaf[LEAF_KIND] != INTRA and not is_p) or coded >> planes:
+    if shown > KIND_WARPED or (leaf[LEAF_KIND] != INTRA and not is_p) or coded >> planes:
         tape.state[ERROR] = NO_MEANING
     return coded
 

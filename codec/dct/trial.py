@@ -47,15 +47,16 @@ from codec.dct.blocks import (
     LEAF_ROW,
     MERGE,
     SKIP,
+    WARPED,
 )
 from codec.dct.decode import predict_intra
-from codec.dct.desk import DECODED, Desk, plane_origin, plane_stride
-from codec.dct.inter import predict_merged, predict_moved
+from codec.dct.desk import DECODED, WARP, Desk, plane_origin, plane_stride
+from codec.dct.inter import copy_block, predict_merged, predict_moved
 from codec.dct.intra_search import ranking_of
 from codec.dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
 from codec.dct.symbols import MASKS, MODES_AT, PAIRS, node_symbol
 from codec.kernels import Integer, Real, inner_kernel, stage
-from codec.vector_kernels import put_means, rectangle_sse
+from codec.vector_kernels import rectangle_sse
 
 __all__ = [
     "begin_inter",
@@ -79,17 +80,6 @@ def begin_trial(bench: Integer, row: Integer, column: Integer, log2: Integer, ki
         draft[k] = 0
     draft[LEAF_LOG2], draft[LEAF_KIND], draft[LEAF_MERGE] = log2, kind, merge
     draft[LEAF_ROW], draft[LEAF_COLUMN] = row, column
-
-
-@inner_kernel
-def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Integer, side: Integer) -> None:
-    """Copy a leaf's samples from sheet to sheet."""
-    for plane in range(desk.shape.planes):
-        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
-        stride = plane_stride(desk, plane)
-        there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
-        copied = there + source * desk.sheet
-        put_means(there + target * desk.sheet, stride, copied, copied, stride, side >> down, side >> right)
 
 
 @stage
@@ -149,8 +139,10 @@ def predict_intra_block(bench: Integer, plane: Integer, y: Integer, x: Integer, 
 def predict_inter_leaf(
     bench: Integer, y: Integer, x: Integer, side: Integer, candidate: Integer, dy: Integer, dx: Integer
 ) -> Real:
-    """Predict a leaf as a decoder will: from a merge candidate, or where that is below 0 by a vector."""
-    if candidate < 0:
+    """Predict a leaf as a decoder will: from a merge candidate, by a vector where that is −1, from the mesh for −2."""
+    if candidate == -2:
+        copy_block(desk_at(bench), WARP, DECODED, y, x, side)
+    elif candidate < 0:
         predict_moved(desk_at(bench), DECODED, y, x, side, dy, dx)
     else:
         predict_merged(desk_at(bench), y, x, side, candidates_of(bench), candidate)
@@ -295,7 +287,11 @@ def try_inter(
     if kind == INTER:
         vector_cost = vector_bits(rates_at(bench), dy - candidates[0, 0], dx - candidates[0, 1])
     for quartered in range(np.int64(aim[b.QUARTERS]) + 1):
-        run(bench, b.PREDICT_INTER, (bench, y, x, side, merge if kind == MERGE else -1, dy, dx))
+        run(
+            bench,
+            b.PREDICT_INTER,
+            (bench, y, x, side, merge if kind == MERGE else -2 if kind == WARPED else -1, dy, dx),
+        )
         if kind == MERGE and quartered == 0:
             begin_inter(bench, row, column, log2, SKIP, merge, dy, dx)
             keep_if_better(bench, leaf_error(desk_at(bench), y, x, side) + weight * rates[merge], log2)

@@ -58,12 +58,14 @@ KIND_COLOURS = {
     LeafKind.MERGE: "#0072b2",
     LeafKind.INTER: "#e69f00",
     LeafKind.INTRA: "#cc3311",
+    LeafKind.WARPED: "#009988",
 }
 KIND_WORDS = {
     LeafKind.SKIP: "skip: an inherited vector, no levels",
     LeafKind.MERGE: "merge: an inherited vector, and levels",
     LeafKind.INTER: "inter: a vector of its own",
     LeafKind.INTRA: "intra: from the samples around it",
+    LeafKind.WARPED: "warped: from the picture's mesh",
 }
 
 

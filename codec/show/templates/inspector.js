@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
-const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
+const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311", "#009988"];
 const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311"]; // of leaves; skipped ones show the picture
 const LEAF = 8; // numbers of a leaf: top, left, side, kind, quartered, coded planes, dy, dx
 const LAYERS = ["leaves", "cells", "vectors", "mesh", "bits"];
