@@ -94,11 +94,11 @@ def _staged(folder: Path) -> Iterator[Path]:
         raise MediaError(f"{folder}: is a file; a folder is needed")
     place = folder if folder.exists() else folder.parent
     staged = place / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        staged.mkdir()
-    except OSError as error:
-        raise MediaError(f"{folder}: cannot be written: {error.strerror}") from error
-    try:
+    try:  # around all of it: an interrupt may come as soon as the folder is there
+        try:
+            staged.mkdir()
+        except OSError as error:
+            raise MediaError(f"{folder}: cannot be written: {error.strerror}") from error
         yield staged
     finally:
         shutil.rmtree(staged, ignore_errors=True)
