@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -19,9 +20,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 import codec
+from codec.measure.bd_rate import Curve
+from codec.measure.metrics import compare_sequences
 from codec.picture.sources import open_source
 
 CLIPS = {
@@ -35,22 +37,13 @@ ANCHOR = "x264 high medium P"
 
 
 def bd_rate(anchor: list[dict], test: list[dict], key: str) -> float:
-    """Percent of bytes of ``test`` over ``anchor`` at equal PSNR; NaN where they share less than 2 dB."""
-
-    def curve(points: list[dict]) -> tuple[list[float], list[float]]:
-        quality, rate = [], []
-        for point in sorted(points, key=lambda point: point[key]):
-            if not quality or (point[key] > quality[-1] and np.log(point["bytes"]) > rate[-1]):
-                quality.append(point[key])
-                rate.append(np.log(point["bytes"]))
-        return quality, rate
-
-    (quality_a, rate_a), (quality_b, rate_b) = curve(anchor), curve(test)
-    low, high = max(quality_a[0], quality_b[0], 28), min(quality_a[-1], quality_b[-1], 44)
+    """Percent of bytes of ``test`` over ``anchor`` at equal PSNR from 28 to 44 dB; NaN where they share less than 2."""
+    curves = [Curve([(point["bytes"], point[key]) for point in points]) for points in (anchor, test)]
+    low, high = max(28, *(curve.psnr[0] for curve in curves)), min(44, *(curve.psnr[-1] for curve in curves))
     if high - low < 2:
         return float("nan")
-    areas = [PchipInterpolator(*c).integrate(low, high) for c in ((quality_a, rate_a), (quality_b, rate_b))]
-    return float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1))
+    anchored, tested = (curve.mean_log_bytes(low, high) for curve in curves)
+    return 100 * math.expm1(tested - anchored)
 
 
 def measured(pictures: list, settings: codec.Settings, folder: str, jobs: int) -> dict:
@@ -67,19 +60,12 @@ def measured(pictures: list, settings: codec.Settings, folder: str, jobs: int) -
         with codec.open(path) as video:
             decoded = list(video.pictures(executor=executor if jobs > 1 else None))
         seconds = encoded - start, time.perf_counter() - encoded
-    psnr = []
-    for plane in range(len(pictures[0].planes)):
-        error = np.mean(
-            [
-                np.mean((a.planes[plane].astype(float) - b.planes[plane]) ** 2)
-                for a, b in zip(pictures, decoded, strict=True)
-            ]
-        )
-        psnr.append(float(10 * np.log10(255**2 / max(error, 1e-9))))
-    whole = psnr[0] if len(psnr) == 1 else (6 * psnr[0] + psnr[1] + psnr[2]) / 8
+    error = compare_sequences(pictures, decoded).whole
+    psnr_y = next(iter(error.planes.values())).psnr
+    whole = error.psnr_yuv or psnr_y
     return {
         "bytes": path.stat().st_size,
-        "psnr_y": psnr[0],
+        "psnr_y": psnr_y,
         "psnr_yuv": whole,
         "encode": seconds[0],
         "decode": seconds[1],

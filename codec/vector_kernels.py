@@ -34,7 +34,6 @@ __all__ = [
     "four_products",
     "put_means",
     "rectangle_sse",
-    "uncounted",
     "warp_row_sse",
     "weighted_sum",
 ]
@@ -59,22 +58,6 @@ def _address() -> Any:
         return types.int64(array), generate
 
     return address
-
-
-def _uncounted() -> Any:
-    """An intrinsic (array) → the same array, which nobody counts; whoever asks keeps it alive."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array: Any = context.make_array(signature.args[0])(context, builder, arguments[0])
-        array.meminfo = ir.Constant(array.meminfo.type, None)
-        array.parent = ir.Constant(array.parent.type, None)
-        return array._getvalue()
-
-    @intrinsic
-    def uncounted(typing_context, array):  # type: ignore[no-untyped-def]
-        return array(array), generate
-
-    return uncounted
 
 
 def _view(kind: Any, dimensions: int) -> Any:
@@ -345,7 +328,6 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
 
 
 address = _address()
-uncounted = _uncounted()
 call: Any = _call()
 bytes_at: View[np.uint8] = _view(types.uint8, 1)
 tiles_at: View[np.uint8] = _view(types.uint8, 3)
