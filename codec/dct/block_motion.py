@@ -19,7 +19,7 @@ from codec.dct.bench import (
     rates_at,
     seeds_of,
 )
-from codec.dct.desk import DECODED, Desk
+from codec.dct.desk import Desk
 from codec.dct.forward import number_bits
 from codec.dct.inter import quarter_place
 from codec.dct.symbols import VECTORS, folded, vector_context
@@ -56,9 +56,9 @@ def moved_hadamard(desk: Desk, y: Integer, x: Integer, side: Integer, dy: Intege
 
 
 @inner_kernel
-def predicted_hadamard(desk: Desk, y: Integer, x: Integer, side: Integer) -> Real:
-    """`hadamard` of a luma block against what lies on the decoded sheet."""
-    there = desk.address + DECODED * desk.sheet + y * desk.stride[0] + x
+def predicted_hadamard(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Integer) -> Real:
+    """`hadamard` of a luma block against what lies on a sheet."""
+    there = desk.address + sheet * desk.sheet + y * desk.stride[0] + x
     here = desk.address + SOURCE * desk.sheet + y * desk.stride[0] + x
     return hadamard(side, here, desk.stride[0], there, there, desk.stride[0], 1e30)
 

@@ -26,10 +26,31 @@ from codec.dct.blocks import (
     shape_of,
 )
 from codec.dct.deblock import deblock
-from codec.dct.desk import DECODED, WARP, Desk, desk_of, new_sheets, plane_origin, plane_stride, put_on_sheet, take_out
-from codec.dct.inter import copy_block, predict_merged, predict_moved
+from codec.dct.desk import (
+    WARP,
+    Desk,
+    desk_of,
+    new_sheets,
+    plane_origin,
+    plane_stride,
+    plane_subsampling,
+    put_on_sheet,
+    take_out,
+)
+from codec.dct.inter import predict_leaf
 from codec.dct.intra import EDGE, edge_of, is_across, predict_tile, put_tile, smooth
-from codec.dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_FIELDS, Cells, Vectors, merge_candidates, set_cells
+from codec.dct.neighbours import (
+    CELL_DX,
+    CELL_DY,
+    CELL_FIELDS,
+    Cells,
+    Vectors,
+    candidate_vector,
+    displacement_of,
+    has_candidate,
+    merge_candidates,
+    set_cells,
+)
 from codec.dct.tables import SCALES
 from codec.dct.transform import add_levels
 from codec.dct.wiener import apply_wiener
@@ -90,7 +111,7 @@ def predict_intra(
     mode: Integer,
 ) -> None:
     """Predict the block at (y, x) of a plane from the samples around it."""
-    down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+    down, right = plane_subsampling(desk, plane)
     origin, stride = plane_origin(desk, plane), plane_stride(desk, plane)
     edge, smoothed = room.lines[0], room.lines[1]
     edge_of(samples, origin, stride, cells, y, x, side, down, right, edge)
@@ -107,9 +128,8 @@ def find_vector(
     count = merge_candidates(cells, before, leaf[LEAF_ROW], leaf[LEAF_COLUMN], leaf[LEAF_LOG2], candidates)
     if leaf[LEAF_KIND] == INTER:
         return candidates[0, 0] + leaf[LEAF_DY], candidates[0, 1] + leaf[LEAF_DX], True
-    averaged = leaf[LEAF_MERGE] == AVERAGED
-    candidate = 0 if averaged else leaf[LEAF_MERGE]
-    return candidates[candidate, 0], candidates[candidate, 1], count > (1 if averaged else candidate)
+    dy, dx = candidate_vector(candidates, leaf[LEAF_MERGE])
+    return dy, dx, has_candidate(leaf[LEAF_MERGE], count)
 
 
 @inner_kernel
@@ -162,23 +182,18 @@ def decode_leaves(
         if kind == WARPED:
             if displacements.size == 0:
                 return NO_MESH
-            middle = side >> 4
-            dy = np.int64(displacements[leaf[LEAF_ROW] + middle, leaf[LEAF_COLUMN] + middle, 0])
-            dx = np.int64(displacements[leaf[LEAF_ROW] + middle, leaf[LEAF_COLUMN] + middle, 1])
-            copy_block(desk, WARP, DECODED, y, x, side)
+            dy, dx = displacement_of(displacements, leaf[LEAF_ROW], leaf[LEAF_COLUMN], side)
         elif kind != INTRA:
             dy, dx, exists = find_vector(cells, before, leaf, room.candidates)
             if not exists:
                 return NO_CANDIDATE
             if max(abs(dy), abs(dx)) > vector_limit:
                 return VECTOR_TOO_LONG
-            if kind == INTER:
-                predict_moved(desk, DECODED, y, x, side, dy, dx)
-            else:
-                predict_merged(desk, y, x, side, room.candidates, np.int64(leaf[LEAF_MERGE]))
+        if kind != INTRA:
+            predict_leaf(desk, kind, y, x, side, room.candidates, np.int64(leaf[LEAF_MERGE]), dy, dx)
         coded: Integer = 0
         for plane in range(shape.planes):
-            down, right = (0, 0) if plane == 0 else (shape.down, shape.right)
+            down, right = plane_subsampling(desk, plane)
             quartered = leaf[LEAF_QUARTERED] if plane == 0 else 0
             log2_block = log2 - (quartered if plane == 0 else right)
             step, across = 1 << log2_block, 2 if quartered else 1

@@ -26,6 +26,7 @@ __all__ = [
     "new_sheets",
     "plane_origin",
     "plane_stride",
+    "plane_subsampling",
     "put_on_sheet",
 ]
 
@@ -90,6 +91,12 @@ def desk_of(sheets: Plane, shape: Shape, reference: Reference | None) -> Desk:
 def plane_origin(desk: Desk, plane: Integer) -> Integer:
     """Where a plane begins in a sheet."""
     return 0 if plane == 0 else desk.chroma[0] + (plane - 1) * desk.chroma[1]
+
+
+@inner_kernel
+def plane_subsampling(desk: Desk, plane: Integer) -> tuple[Integer, Integer]:
+    """log2 of a plane's subsampling, down and right."""
+    return (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
 
 
 @inner_kernel

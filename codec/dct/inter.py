@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from codec.dct.desk import DECODED, OTHER, Desk, plane_origin, plane_stride
+from codec.dct.blocks import INTER, WARPED
+from codec.dct.desk import DECODED, OTHER, WARP, Desk, plane_origin, plane_stride, plane_subsampling
 from codec.dct.neighbours import AVERAGED, Vectors
 from codec.dct.tables import CHROMA_TAPS
 from codec.kernels import Integer, inner_kernel
@@ -10,7 +11,7 @@ from codec.motion.half_planes import Layout, place_within
 from codec.vector_kernels import address, put_means
 from codec.vector_transforms import four_tap_lanes
 
-__all__ = ["copy_block", "predict_merged", "predict_moved", "quarter_place"]
+__all__ = ["copy_block", "predict_leaf", "quarter_place"]
 
 
 @inner_kernel
@@ -24,7 +25,7 @@ def predict_moved(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Inte
     """Put the reference moved by (dy, dx) quarter samples onto a sheet: the luma block at (y, x), and its chroma."""
     shape = desk.shape
     for plane in range(shape.planes):
-        down, right = (0, 0) if plane == 0 else (shape.down, shape.right)
+        down, right = plane_subsampling(desk, plane)
         layout = desk.layouts[0] if plane == 0 else desk.layouts[1]
         there = desk.reference[0] if plane == 0 else desk.reference[1] if plane == 1 else desk.reference[2]
         stride, rows, columns = plane_stride(desk, plane), side >> down, side >> right
@@ -50,7 +51,7 @@ def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates
     predict_moved(desk, DECODED, y, x, side, candidates[0, 0], candidates[0, 1])
     predict_moved(desk, OTHER, y, x, side, candidates[1, 0], candidates[1, 1])
     for plane in range(desk.shape.planes):
-        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+        down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
         target = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
         put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)
@@ -60,8 +61,29 @@ def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates
 def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Integer, side: Integer) -> None:
     """Copy a leaf's samples from sheet to sheet."""
     for plane in range(desk.shape.planes):
-        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+        down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
         there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
         copied = there + source * desk.sheet
         put_means(there + target * desk.sheet, stride, copied, copied, stride, side >> down, side >> right)
+
+
+@inner_kernel
+def predict_leaf(
+    desk: Desk,
+    kind: Integer,
+    y: Integer,
+    x: Integer,
+    side: Integer,
+    candidates: Vectors,
+    candidate: Integer,
+    dy: Integer,
+    dx: Integer,
+) -> None:
+    """The prediction of a leaf of any kind but INTRA, on the decoded sheet."""
+    if kind == WARPED:
+        copy_block(desk, WARP, DECODED, y, x, side)
+    elif kind == INTER:
+        predict_moved(desk, DECODED, y, x, side, dy, dx)
+    else:
+        predict_merged(desk, y, x, side, candidates, candidate)

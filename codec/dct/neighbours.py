@@ -21,7 +21,10 @@ __all__ = [
     "MODES",
     "Cells",
     "Vectors",
+    "candidate_vector",
     "coded_neighbours",
+    "displacement_of",
+    "has_candidate",
     "is_decoded",
     "likely_modes",
     "merge_candidates",
@@ -134,6 +137,26 @@ def mode_symbol(mode: Integer, left: Integer, above: Integer) -> Integer:
 def median(a: Integer, b: Integer, c: Integer) -> Integer:
     """The middle one."""
     return max(min(a, b), min(max(a, b), c))
+
+
+@inner_kernel
+def has_candidate(candidate: Integer, count: Integer) -> Integer:
+    """Whether a merge candidate is there where `merge_candidates` found ``count`` vectors."""
+    return count > (1 if candidate == AVERAGED else candidate)
+
+
+@inner_kernel
+def candidate_vector(candidates: Vectors, candidate: Integer) -> tuple[Integer, Integer]:
+    """The vector that a leaf shows which takes a candidate: of the averaged one the first's."""
+    shown = 0 if candidate == AVERAGED else candidate
+    return np.int64(candidates[shown, 0]), np.int64(candidates[shown, 1])
+
+
+@inner_kernel
+def displacement_of(displacements: Vectors, row: Integer, column: Integer, side: Integer) -> tuple[Integer, Integer]:
+    """What a mesh moves the middle of a leaf of ``side`` samples by."""
+    moved = displacements[row + (side >> 4), column + (side >> 4)]
+    return np.int64(moved[0]), np.int64(moved[1])
 
 
 @inner_kernel

@@ -11,7 +11,6 @@ from codec.dct import bench as b
 from codec.dct.bench import (
     BEST,
     IS_P,
-    SOURCE,
     STEP,
     WEIGHT,
     Bench,
@@ -26,12 +25,19 @@ from codec.dct.bench import (
     rates_at,
     run,
 )
-from codec.dct.block_motion import hadamard, moved_hadamard, predicted_hadamard, search_vector
+from codec.dct.block_motion import moved_hadamard, predicted_hadamard, search_vector
 from codec.dct.blocks import INTER, MERGE, SKIP, WARPED
-from codec.dct.desk import WARP
+from codec.dct.desk import DECODED, WARP
 from codec.dct.forward import code_block, search_levels
 from codec.dct.intra_search import rank_modes, ranking_of
-from codec.dct.neighbours import AVERAGED, merge_candidates, node_context
+from codec.dct.neighbours import (
+    AVERAGED,
+    candidate_vector,
+    displacement_of,
+    has_candidate,
+    merge_candidates,
+    node_context,
+)
 from codec.dct.symbols import FIRST_CODED, NODES, SPLIT
 from codec.dct.trial import (
     begin_inter,
@@ -61,13 +67,13 @@ def nearest_merge(
     weight = math.sqrt(aim_of(bench)[WEIGHT])
     best, found = NEVER, 0
     for candidate in range(4):
-        if candidate >= count and (candidate != AVERAGED or count < 2):
+        if not has_candidate(candidate, count):
             continue
         if candidate == AVERAGED:
-            run(bench, b.PREDICT_INTER, (bench, y, x, side, candidate, 0, 0))
-            cost = predicted_hadamard(desk, y, x, side)
+            run(bench, b.PREDICT_INTER, (bench, MERGE, y, x, side, candidate, 0, 0))
+            cost = predicted_hadamard(desk, DECODED, y, x, side)
         else:
-            dy, dx = np.int64(candidates[candidate, 0]), np.int64(candidates[candidate, 1])
+            dy, dx = candidate_vector(candidates, candidate)
             cost = moved_hadamard(desk, y, x, side, dy, dx, best)
         cost += weight * min(rates[FIRST_CODED + 16 * candidate + 1], rates[candidate] + 1)
         if cost < best:
@@ -83,11 +89,10 @@ def try_skips(
     aim, rates, candidates = aim_of(bench), rates_at(bench)[context], candidates_of(bench)
     y, x, side = 8 * row, 8 * column, 1 << log2
     for candidate in range(4):
-        if candidate == but or (candidate >= count and (candidate != AVERAGED or count < 2)):
+        if candidate == but or not has_candidate(candidate, count):
             continue
-        shown = 0 if candidate == AVERAGED else candidate
-        dy, dx = np.int64(candidates[shown, 0]), np.int64(candidates[shown, 1])
-        run(bench, b.PREDICT_INTER, (bench, y, x, side, candidate, 0, 0))
+        dy, dx = candidate_vector(candidates, candidate)
+        run(bench, b.PREDICT_INTER, (bench, MERGE, y, x, side, candidate, 0, 0))
         begin_inter(bench, row, column, log2, SKIP, candidate, dy, dx)
         cost = leaf_error(desk_at(bench), y, x, side) + aim[WEIGHT] * rates[candidate]
         keep_if_better(bench, cost, log2)
@@ -100,8 +105,7 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
     y, x, side, squares = 8 * row, 8 * column, 1 << log2, 1 << (2 * log2 - 6)
     count = merge_candidates(cells_of(bench), before_of(bench), row, column, log2, candidates)
     merge_cost, merge = nearest_merge(bench, y, x, side, count, context)
-    shown = 0 if merge == AVERAGED else merge
-    merge_y, merge_x = np.int64(candidates[shown, 0]), np.int64(candidates[shown, 1])
+    merge_y, merge_x = candidate_vector(candidates, merge)
     parents[log2 - 3, 0], parents[log2 - 3, 1] = merge_y, merge_x
     own_cost = NEVER
     if aim[b.MOVES] and merge_cost > 2 * aim[STEP] * squares:
@@ -121,16 +125,11 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, dy, dx, context))
     warp_cost = NEVER
     if aim[b.WARPS]:
-        here = desk_at(bench)
         rates = rates_at(bench)[context]
-        there = here.address + WARP * here.sheet + y * here.stride[0] + x
-        source = here.address + SOURCE * here.sheet + y * here.stride[0] + x
-        warp_cost = hadamard(side, source, here.stride[0], there, there, here.stride[0], NEVER)
+        warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side)
         warp_cost += math.sqrt(aim[WEIGHT]) * min(rates[FIRST_CODED + 16 * 6 + 1], rates[FIRST_CODED + 16 * 6] + 1)
         if warp_cost <= min(merge_cost, own_cost) * near:
-            middle = side >> 4
-            dy = np.int64(displacements_of(bench)[row + middle, column + middle, 0])
-            dx = np.int64(displacements_of(bench)[row + middle, column + middle, 1])
+            dy, dx = displacement_of(displacements_of(bench), row, column, side)
             has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, WARPED, 0, dy, dx, context))
     nearest = min(merge_cost, own_cost, warp_cost)
     done = has_levels == 0.0 or nearest < aim[b.STOP] * aim[STEP] * squares
@@ -154,10 +153,9 @@ def best_intra(bench: Integer, row: Integer, column: Integer, log2: Integer, con
 
 
 @inner_kernel
-def best_leaf(bench: Integer, row: Integer, column: Integer, log2: Integer) -> tuple[Real, Integer]:
+def best_leaf(bench: Integer, row: Integer, column: Integer, log2: Integer, context: Integer) -> tuple[Real, Integer]:
     """The best leaf of a size, which goes to its draft and its sheet: (cost, whether it is not to be split)."""
     aim = aim_of(bench)
-    context = NODES + node_context(cells_of(bench), np.int64(aim[IS_P]), row, column, log2)
     aim[BEST] = NEVER
     bound: Integer = 1 << 60
     done: Integer = False
@@ -200,7 +198,7 @@ def search_root(
             cost[0], cost[1] = NEVER, 0.0
             if row + side <= cells.shape[0] and column + side <= cells.shape[1]:
                 context = NODES + node_context(cells, np.int64(aim[IS_P]), row, column, log2)
-                cost[0], done = best_leaf(bench, row, column, log2)
+                cost[0], done = best_leaf(bench, row, column, log2, context)
                 cost[1] = aim[WEIGHT] * rates_at(bench)[context, SPLIT]
                 decided = done or log2 == 3
         else:

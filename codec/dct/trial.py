@@ -47,11 +47,10 @@ from codec.dct.blocks import (
     LEAF_ROW,
     MERGE,
     SKIP,
-    WARPED,
 )
 from codec.dct.decode import predict_intra
-from codec.dct.desk import DECODED, WARP, Desk, plane_origin, plane_stride
-from codec.dct.inter import copy_block, predict_merged, predict_moved
+from codec.dct.desk import DECODED, Desk, plane_origin, plane_stride, plane_subsampling
+from codec.dct.inter import copy_block, predict_leaf
 from codec.dct.intra_search import ranking_of
 from codec.dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
 from codec.dct.symbols import MASKS, MODES_AT, PAIRS, node_symbol
@@ -137,15 +136,17 @@ def predict_intra_block(bench: Integer, plane: Integer, y: Integer, x: Integer, 
 
 @stage
 def predict_inter_leaf(
-    bench: Integer, y: Integer, x: Integer, side: Integer, candidate: Integer, dy: Integer, dx: Integer
+    bench: Integer,
+    kind: Integer,
+    y: Integer,
+    x: Integer,
+    side: Integer,
+    candidate: Integer,
+    dy: Integer,
+    dx: Integer,
 ) -> Real:
-    """Predict a leaf as a decoder will: from a merge candidate, by a vector where that is −1, from the mesh for −2."""
-    if candidate == -2:
-        copy_block(desk_at(bench), WARP, DECODED, y, x, side)
-    elif candidate < 0:
-        predict_moved(desk_at(bench), DECODED, y, x, side, dy, dx)
-    else:
-        predict_merged(desk_at(bench), y, x, side, candidates_of(bench), candidate)
+    """Predict a leaf as a decoder will."""
+    predict_leaf(desk_at(bench), kind, y, x, side, candidates_of(bench), candidate, dy, dx)
     return 0.0
 
 
@@ -196,7 +197,7 @@ def code_leaf(bench: Integer, quartered: Integer, four_modes: Integer) -> Real:
     cost: Real = 0.0
     all_coded: Integer = 0
     for plane in range(shape.planes):
-        down, right = (0, 0) if plane == 0 else (shape.down, shape.right)
+        down, right = plane_subsampling(desk, plane)
         coded = coded_neighbours(cells, row, column, plane)
         by_quarters = quartered if plane == 0 else 0
         log2_block = log2 - (by_quarters if plane == 0 else right)
@@ -238,7 +239,7 @@ def leaf_error(desk: Desk, y: Integer, x: Integer, side: Integer) -> Real:
     """Squared error of all planes of a leaf as it lies on the decoded sheet."""
     total = 0.0
     for plane in range(desk.shape.planes):
-        down, right = (0, 0) if plane == 0 else (desk.shape.down, desk.shape.right)
+        down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
         there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
         here = there + SOURCE * desk.sheet
@@ -287,11 +288,7 @@ def try_inter(
     if kind == INTER:
         vector_cost = vector_bits(rates_at(bench), dy - candidates[0, 0], dx - candidates[0, 1])
     for quartered in range(np.int64(aim[b.QUARTERS]) + 1):
-        run(
-            bench,
-            b.PREDICT_INTER,
-            (bench, y, x, side, merge if kind == MERGE else -2 if kind == WARPED else -1, dy, dx),
-        )
+        run(bench, b.PREDICT_INTER, (bench, kind, y, x, side, merge, dy, dx))
         if kind == MERGE and quartered == 0:
             begin_inter(bench, row, column, log2, SKIP, merge, dy, dx)
             keep_if_better(bench, leaf_error(desk_at(bench), y, x, side) + weight * rates[merge], log2)
