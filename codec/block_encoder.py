@@ -37,10 +37,14 @@ LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbol
 
 
 class Attempt(NamedTuple):
-    """A picture coded in one way; its error + λ · bits, and the latter alone, only where there is another."""
+    """A picture coded in one way, and what it decodes to without the filter.
+
+    Its error + λ · bits, and the latter alone, are there only where there is another way.
+    """
 
     blocks: CodedBlocks
     field: MotionField | None
+    decoded: History
     counts: Counts
     cost: float
     rate: float
@@ -127,10 +131,9 @@ class BlockCoder:
         self.all_counts += counts
         self._counts = FORGET * self._counts + counts
         references = int(number > 0)
-        decoded = reconstruct(CodedPicture(references, best.field, blocks), self._history, self._header)
-        blocks = add_filter(blocks, source, decoded.newest)
+        blocks = add_filter(blocks, source, best.decoded.newest)
         coded = CodedPicture(references, best.field, blocks)
-        self._history = reconstruct(coded, self._history, self._header) if blocks.wiener is not None else decoded
+        self._history = reconstruct(coded, self._history, self._header) if blocks.wiener is not None else best.decoded
         self.checksums.append(present(self._history.newest, self._header).crc32())
         return coded
 
@@ -149,15 +152,15 @@ class BlockCoder:
         mesh = mesh_prediction(field, reference, self._header)
         blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp, limit, self._effort, mesh)
         contexts, symbols, bits = write_blocks(blocks, self._shape, reference is not None)
+        decoded = reconstruct(CodedPicture(int(reference is not None), field, blocks), history, self._header)
         cost = rate = 0.0
         if reference is not None and self._header.motion is MotionModel.MESH:
-            decoded = reconstruct(CodedPicture(1, field, blocks), history, self._header).newest
             rate = weight_of(qp) * (float(rates[contexts, symbols].sum()) + len(bits) + field_bits(field, self._mesh))
             cost = rate + sum(
                 float(np.square(a.astype(np.int32) - b).sum())
-                for a, b in zip(source.planes, decoded.planes, strict=True)
+                for a, b in zip(source.planes, decoded.newest.planes, strict=True)
             )
-        return Attempt(blocks, field, count_symbols(contexts, symbols), cost, rate)
+        return Attempt(blocks, field, decoded, count_symbols(contexts, symbols), cost, rate)
 
     def _meshes(self, source: Picture) -> Iterator[MotionField]:
         """Meshes to try: one that fits, and the last that was used, which costs next to nothing."""
