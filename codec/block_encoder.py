@@ -28,6 +28,7 @@ from codec.settings import Settings
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 
 I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
+CHROMA_OFFSET = -1  # from luma's QP: 1.2 % fewer bytes at equal PSNR-YUV (6:1:1), nothing lost at equal PSNR-Y
 SEED_BLOCK = 16
 FIELD_BITS = 16.0  # of a mesh, whatever its vectors are
 # What a mesh must gain, as a share of a picture's bits: the first brings streams of its own
@@ -150,7 +151,8 @@ class BlockCoder:
         reference = history.references[0] if history.references else None
         limit = self._header.vector_limit_quarter_pel
         mesh = mesh_prediction(field, reference, self._header)
-        blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp, limit, self._effort, mesh)
+        qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
+        blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp_chroma, limit, self._effort, mesh)
         contexts, symbols, bits = write_blocks(blocks, self._shape, reference is not None)
         decoded = reconstruct(CodedPicture(int(reference is not None), field, blocks), history, self._header)
         cost = rate = 0.0
