@@ -27,6 +27,7 @@ __all__ = [
     "integer_product",
     "occupancy",
     "real_product",
+    "sum_8x8",
 ]
 
 _BYTE, _HALF, _WORD, _LONG, _REAL = *(ir.IntType(bits) for bits in (8, 16, 32, 64)), ir.FloatType()
@@ -307,7 +308,36 @@ def _eight_taps(from_samples: bool) -> Any:
     return eight_taps
 
 
+def _sum_8x8() -> Any:
+    """An intrinsic (place, stride, down, across): Σ down[j] · across[i] · sample, of 8×8 samples.
+
+    ``down`` and ``across`` are addresses of eight int16 taps; of no taps that lie there may the products with samples
+    add up to more than 16 bits hold.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place, stride, down, across = arguments
+        halves, words = _vector(_HALF, 8), _vector(_WORD, 8)
+        total = _constant(_HALF, 8, 0)
+        for k in range(8):
+            tap = builder.load(_typed(builder, builder.add(down, _LONG(2 * k)), _HALF))
+            splat = builder.insert_element(ir.Constant(halves, ir.Undefined), tap, _WORD(0))
+            splat = builder.shuffle_vector(splat, splat, ir.Constant(words, None))
+            samples = builder.zext(_load(builder, place, _BYTE, 8), halves)
+            total = builder.add(total, builder.mul(splat, samples))
+            place = builder.add(place, stride)
+        taps = builder.sext(_load(builder, across, _HALF, 8), words)
+        return emit_sum(builder, builder.mul(builder.sext(total, words), taps))
+
+    @intrinsic
+    def sum_of(typing_context, place, stride, down, across):  # type: ignore[no-untyped-def]
+        return types.int32(*(types.int64,) * 4), generate
+
+    return sum_of
+
+
 hadamard_8x8: Any = _hadamard_8x8()
+sum_8x8: Any = _sum_8x8()
 eight_taps_across, eight_taps_down = _eight_taps(True), _eight_taps(False)
 four_tap_16, four_tap_8, four_tap_4, four_tap_2 = (_four_tap_lanes(lanes) for lanes in (16, 8, 4, 2))
 real_4, real_8, real_16, real_32 = (_product(lanes, _REAL, False) for lanes in (4, 8, 16, 32))

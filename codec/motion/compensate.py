@@ -14,26 +14,28 @@ from codec.motion.field import SHARP, CellMode, Modes, MotionField, Vectors
 from codec.motion.half_planes import HalfPlanes, Layout, bordered, half_planes, place_within, quarter_offsets
 from codec.picture.planes import Picture, Plane, Subsampling
 from codec.vector_kernels import address, put_means
+from codec.vector_transforms import sum_8x8
 
-__all__ = ["CATMULL_ROM_TAPS", "Reference", "compensate", "compensate_plane", "plane_geometry"]
+__all__ = ["SIXTEENTH_TAPS", "Reference", "compensate", "compensate_plane", "plane_geometry"]
 
 Geometry = tuple[int, int, int, int]
 WARP, BLEND = int(CellMode.WARP), int(CellMode.BLEND)  # plain numbers, for kernels
 
-# Catmull-Rom at sixteenths of a sample, sum 128; phases 9…15 mirror 7…1 (spec 9.1)
+# Filters at sixteenths of a sample, sum 64, for samples −3…4; phases 9…15 mirror 7…1 (spec 9.1). Those at quarters are
+# HEVC's, the others VVC's
 _FIRST_HALF: Final = (
-    (0, 128, 0, 0),
-    (-4, 127, 5, 0),
-    (-6, 123, 12, -1),
-    (-8, 118, 20, -2),
-    (-9, 111, 29, -3),
-    (-9, 102, 39, -4),
-    (-9, 93, 50, -6),
-    (-9, 83, 61, -7),
-    (-8, 72, 72, -8),
+    (0, 0, 0, 64, 0, 0, 0, 0),
+    (0, 1, -3, 63, 4, -2, 1, 0),
+    (-1, 2, -5, 62, 8, -3, 1, 0),
+    (-1, 3, -8, 60, 13, -4, 1, 0),
+    (-1, 4, -10, 58, 17, -5, 1, 0),
+    (-1, 4, -11, 52, 26, -8, 3, -1),
+    (-1, 3, -9, 47, 31, -10, 4, -1),
+    (-1, 4, -11, 45, 34, -10, 4, -1),
+    (-1, 4, -11, 40, 40, -11, 4, -1),
 )
-CATMULL_ROM_TAPS: Final[npt.NDArray[np.int32]] = np.array(
-    _FIRST_HALF + tuple(taps[::-1] for taps in _FIRST_HALF[7:0:-1]), dtype=np.int32
+SIXTEENTH_TAPS: Final[npt.NDArray[np.int16]] = np.array(
+    _FIRST_HALF + tuple(taps[::-1] for taps in _FIRST_HALF[7:0:-1]), dtype=np.int16
 )
 
 
@@ -89,14 +91,7 @@ def compensate_plane(field: MotionField, reference: Plane, halves: HalfPlanes, s
         predict_blocks(*halves, field.vectors_quarter_pel, geometry, prediction)
     else:
         predict_mesh(
-            reference,
-            *halves,
-            field.vectors_quarter_pel,
-            field.modes,
-            field.own_quarter_pel,
-            geometry,
-            CATMULL_ROM_TAPS,
-            prediction,
+            *halves, field.vectors_quarter_pel, field.modes, field.own_quarter_pel, geometry, prediction
         )
     return prediction
 
@@ -109,26 +104,16 @@ def plane_geometry(cell_size: int, subsampling: Subsampling) -> Geometry:
 
 
 @kernel
-def _clamp(value: Integer, high: Integer) -> Integer:
-    return min(max(value, 0), high)
+def sample_sixteenth_pel(halves: Plane, layout: Layout, y_sixteenth: Integer, x_sixteenth: Integer) -> Integer:
+    """The reference between its samples (spec 7.2); a tap outside takes the nearest sample of the edge.
 
-
-@kernel
-def sample_sixteenth_pel(
-    reference: Plane, y_sixteenth: Integer, x_sixteenth: Integer, taps: npt.NDArray[np.int32]
-) -> Integer:
-    """The reference between its samples (spec 7.2); a tap outside takes the nearest sample of the edge."""
-    y, x = y_sixteenth >> 4, x_sixteenth >> 4
-    row_phase, column_phase = y_sixteenth & 15, x_sixteenth & 15
-    bottom, right = reference.shape[0] - 1, reference.shape[1] - 1
-    total = np.int32(8192)  # |total| < 2**23: no phase has |taps| that sum beyond 160
-    for j in range(4):
-        row = _clamp(y + j - 1, bottom)
-        line = np.int32(0)
-        for i in range(4):
-            line += taps[column_phase, i] * np.int32(reference[row, _clamp(x + i - 1, right)])
-        total += taps[row_phase, j] * line
-    return _clamp(total >> 14, 255)
+    Down the taps leave 16 bits: −6120…22440; across 32.
+    """
+    place = place_within(layout, y_sixteenth >> 4, x_sixteenth >> 4) - 3 * layout[1] - 3
+    taps = address(SIXTEENTH_TAPS)
+    down, across = taps + 16 * (y_sixteenth & 15), taps + 16 * (x_sixteenth & 15)
+    total = sum_8x8(address(halves) + place, layout[1], down, across)
+    return min(max((total + 2048) >> 12, 0), 255)
 
 
 @kernel
@@ -202,17 +187,17 @@ def predict_blocks(halves: Plane, layout: Layout, vectors: Vectors, geometry: Ge
 
 @kernel
 def warp_cell(
-    reference: Plane,
+    halves: Plane,
+    layout: Layout,
     vectors: Vectors,
     cell_row: Integer,
     cell_column: Integer,
     geometry: Geometry,
-    taps: npt.NDArray[np.int32],
     prediction: Plane,
 ) -> None:
     """Prediction of a cell in mode WARP (spec 7.4): bilinear displacement between the cell's four nodes."""
     log2_rows, log2_columns, shift_y, shift_x = geometry
-    y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, cell_row, cell_column)
+    y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, cell_row, cell_column)
     down_y, down_x = log2_rows + log2_columns - shift_y, log2_rows + log2_columns - shift_x
     corners = vectors[cell_row : cell_row + 2, cell_column : cell_column + 2]
     for v in range(rows):
@@ -227,7 +212,7 @@ def warp_cell(
             dy = (to_right * left_y + u * right_y + (1 << (down_y - 1))) >> down_y
             dx = (to_right * left_x + u * right_x + (1 << (down_x - 1))) >> down_x
             y, x = y0 + v, x0 + u
-            prediction[y, x] = sample_sixteenth_pel(reference, 16 * y + dy, 16 * x + dx, taps)
+            prediction[y, x] = sample_sixteenth_pel(halves, layout, 16 * y + dy, 16 * x + dx)
 
 
 @kernel
@@ -266,14 +251,12 @@ def blend_cell(
 
 @kernel
 def predict_mesh(
-    reference: Plane,
     halves: Plane,
     layout: Layout,
     vectors: Vectors,
     modes: Modes,
     own: Vectors,
     geometry: Geometry,
-    taps: npt.NDArray[np.int32],
     prediction: Plane,
 ) -> None:
     """Mesh prediction of a plane, cell by cell, each in its mode."""
@@ -282,10 +265,10 @@ def predict_mesh(
     for row in range(modes.shape[0]):
         for column in range(modes.shape[1]):
             if modes[row, column] == WARP:
-                warp_cell(reference, vectors, row, column, geometry, taps, prediction)
+                warp_cell(halves, layout, vectors, row, column, geometry, prediction)
             elif modes[row, column] == BLEND:
                 blend_cell(halves, layout, vectors, row, column, geometry, moved, prediction)
             else:
-                y0, x0, rows, columns = cell_rectangle(reference.shape, geometry, row, column)
+                y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, row, column)
                 dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
                 move_rectangle(halves, layout, y0, x0, dy, dx, geometry, prediction[y0 : y0 + rows, x0 : x0 + columns])

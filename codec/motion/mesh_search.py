@@ -19,7 +19,7 @@ from codec.motion.block_search import (
     search_windows,
     vector_bits,
 )
-from codec.motion.compensate import CATMULL_ROM_TAPS, Geometry, cell_rectangle, plane_geometry, warp_cell
+from codec.motion.compensate import Geometry, cell_rectangle, plane_geometry, warp_cell
 from codec.motion.field import CellMode, Modes, MotionField, Vectors, corner_means, grid_shape
 from codec.motion.half_planes import BORDER, Layout, place_within
 from codec.motion.median import median_prediction
@@ -74,7 +74,7 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
     error = np.inf
     for turn in range(turns + 1):
         descend_nodes(*scene, vectors, modes, searched.limit_quarter_pel, sweeps if turn < turns else 1, rate_weight)
-        error = choose_modes(*scene, searched.reference, CATMULL_ROM_TAPS, vectors, own, rate_weight, choices, modes)
+        error = choose_modes(*scene, vectors, own, rate_weight, choices, modes)
     if error > mean_squared_error(*scene, np.zeros_like(own)) * searched.source.size:
         vectors[:], modes[:] = 0, first
     own[modes != OWN] = 0
@@ -285,8 +285,6 @@ def choose_modes(
     quarters: Plane,
     layout: Layout,
     geometry: Geometry,
-    reference: Plane,
-    taps: npt.NDArray[np.int32],
     vectors: Vectors,
     own: Vectors,
     rate_weight: float,
@@ -314,7 +312,7 @@ def choose_modes(
                     best, best_error, mode = cost, float(error), OWN
             near = np.int64(min(NEAR * best, NO_BOUND))
             if allowed[WARP] and warp_sse(pair, rectangle, geometry[0], corners, near) < near:
-                warp_cell(reference, vectors, row, column, geometry, taps, scratch)
+                warp_cell(halves, layout, vectors, row, column, geometry, scratch)
                 offset = top * width + left
                 here, there = address(source) + offset, address(scratch) + offset
                 error = rectangle_sse(here, width, there, there, width, rows, columns, NO_BOUND)
