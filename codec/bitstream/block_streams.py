@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.context_merge import merge_contexts
-from codec.bitstream.frames import compress, compress_symbols, declared_size, decompress, decompress_digits
+from codec.bitstream.frames import (
+    compress,
+    compress_symbols,
+    declared_size,
+    decompress,
+    decompress_digits,
+    with_head,
+    without_head,
+)
 from codec.bitstream.queue_streams import Cursor, varint
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.coded import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, SequenceHeader, WienerFilter, shape_of
@@ -92,11 +100,17 @@ def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) ->
 
 
 def pack_part(symbols: Bytes) -> bytes:
-    """The length of a frame and the frame; 0 and the bytes themselves; or 1 and the one symbol that there is."""
+    """1 and the one symbol that there is; 0 and the bytes themselves; or the length of a frame, doubled, and the frame.
+
+    An odd length is that of what a frame has but for its head.
+    """
     if symbols.size and (symbols == symbols[0]).all():
         return b"\1" + symbols[:1].tobytes()
     frame = compress_symbols(symbols.tobytes())
-    return varint(len(frame)) + frame if len(frame) < symbols.size else b"\0" + symbols.tobytes()
+    if len(frame) >= symbols.size:
+        return b"\0" + symbols.tobytes()
+    body = without_head(frame)
+    return varint(2 * len(frame)) + frame if body is None else varint(2 * len(body) + 1) + body
 
 
 def unpack_part(cursor: Cursor, size: int) -> Bytes:
@@ -106,7 +120,8 @@ def unpack_part(cursor: Cursor, size: int) -> Bytes:
         return np.frombuffer(cursor.take(size), np.uint8)
     if length == 1:
         return np.full(size, cursor.take(1)[0], np.uint8)
-    return np.frombuffer(decompress_digits(bytes(cursor.take(length)), size), np.uint8)
+    frame = bytes(cursor.take(length >> 1))
+    return np.frombuffer(decompress_digits(with_head(frame) if length & 1 else frame, size), np.uint8)
 
 
 def unpack_blocks(

@@ -149,17 +149,16 @@ def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tupl
 def pack_run(header: SequenceHeader, run: Run) -> bytes:
     """Payload of a picture packet (spec 5.4)."""
     streams = pack_streams(header, run.pictures, run.names)
+    pictures: list[dict[str, Any]] = []
+    for picture, checksum in zip(run.pictures, run.checksums, strict=True):
+        parameters = plane_parameters(header, picture)
+        same = bool(pictures and parameters["qps"] and parameters["qps"] == pictures[-1]["qps"])
+        references = picture.references + (schema.SAME_QPS if same else 0)
+        pictures.append({"references": references, "checksum": checksum, **parameters})
     payload: bytes = schema.PICTURES.build(
         {
             "first_picture": run.first_picture,
-            "pictures": [
-                {
-                    "references": picture.references,
-                    "checksum": checksum,
-                    **plane_parameters(header, picture),
-                }
-                for picture, checksum in zip(run.pictures, run.checksums, strict=True)
-            ],
+            "pictures": pictures,
             "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
             "data": b"".join(streams.values()),
         },
@@ -185,6 +184,11 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
     for number, picture in enumerate(raw.pictures):
+        if picture.qps is None:
+            if number == 0 or header.residual is not models.ResidualCoder.DCT:
+                raise BitstreamError("a picture with the quantisers of one before, where there are none")
+            picture.references -= schema.SAME_QPS
+            picture.qps = raw.pictures[number - 1].qps
         _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
         if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")

@@ -10,6 +10,7 @@ from construct import (
     Array,
     Bytes,
     GreedyBytes,
+    If,
     Int8ul,
     Int16ul,
     Int32ul,
@@ -32,6 +33,7 @@ __all__ = [
     "METADATA",
     "PACKET_HEADER",
     "PICTURES",
+    "SAME_QPS",
     "SEQUENCE_HEADER",
     "SIGNATURE",
     "VERSION",
@@ -76,10 +78,12 @@ SEQUENCE_HEADER = Struct(
 
 QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 
+SAME_QPS = 128  # added to the references of a picture that has the quantisers of the one before
+
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
     "checksum" / Int32ul,
-    "qps" / Array(this._params.qps, Int8ul),
+    "qps" / If(this.references < SAME_QPS, Array(this._params.qps, Int8ul)),
     "quantisers" / Array(this._params.quantised_planes, QUANTISER),
     "class_counts" / Array(this._params.weighted_planes, Int8ul),
 )
