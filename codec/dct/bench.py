@@ -49,7 +49,7 @@ SHEETS: Final = 7
 DRAFT_CODED, DRAFT_COUNTS, DRAFT_LEVELS, DRAFT_FIRST = LEAF_FIELDS, LEAF_FIELDS + 1, LEAF_FIELDS + 2, LEAF_FIELDS + 3
 DRAFT_DY, DRAFT_DX = LEAF_FIELDS + 4 + 8, LEAF_FIELDS + 5 + 8
 DRAFT_FIELDS: Final = 32
-PATH_NODES: Final = 2112  # two for each of 1024 places, and room
+PATH_NODES: Final = 4224  # four for each of 1024 places, and room
 TRIAL: Final = 0  # the draft that is worked on; 1…3 are the best of each size so far
 
 RESIDUAL, HALFWAY, COEFFICIENTS, ENERGY = range(4)  # blocks of `Bench.reals`
@@ -233,7 +233,7 @@ def new_bench(
         np.zeros((2, 4)),
         np.zeros((4, 2), np.int32),
         np.zeros((2, PATH_NODES)),
-        np.zeros((3, PATH_NODES), np.int32),
+        np.zeros((4, PATH_NODES), np.int32),
         np.ascontiguousarray(displacements, np.int32),
         np.array([*aim, *effort, 0], np.float64),
     )
@@ -345,14 +345,14 @@ def reals_of(bench: Integer) -> npt.NDArray[np.float32]:
 
 @inner_kernel
 def path_costs_of(bench: Integer) -> npt.NDArray[np.float64]:
-    """Of the search for levels: squares so far by place, and costs of its nodes, float64 (2, 2112)."""
+    """Of the search for levels: squares so far by place, and costs of its nodes, float64 (2, 4224)."""
     return double_rows_at(number_of(bench, PATH_COSTS), (2, PATH_NODES))
 
 
 @inner_kernel
 def paths_of(bench: Integer) -> npt.NDArray[np.int32]:
-    """Of the search for levels: place, magnitude and predecessor of its nodes, int32 (3, 2112)."""
-    return word_rows_at(number_of(bench, PATHS), (3, PATH_NODES))
+    """Of the search for levels: place, magnitude, predecessor and levels so far of its nodes, int32 (4, 4224)."""
+    return word_rows_at(number_of(bench, PATHS), (4, PATH_NODES))
 
 
 @inner_kernel

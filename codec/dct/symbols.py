@@ -63,6 +63,7 @@ KIND_INTER, KIND_INTRA, KIND_WARPED = 4, 5, 6
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
 MAX_BUCKETS: Final = 12
+HIDDEN_FROM: Final = 3  # levels of a block, from which on the last one's sign is the parity of all magnitudes
 
 SYMBOLS_AT, BITS_AT, BITS_END, ERROR = range(4)  # of the state of a tape
 NO_ERROR, STREAM_ENDS, BITS_ENDED, NO_MEANING, TOO_MUCH = range(5)
@@ -208,7 +209,7 @@ def walk_levels(
     used = lists.used
     first = used[2]
     count = 0 if reading else np.int64(lists.counts[used[1]])
-    position, before, number, last = 0, coded, 0, False
+    position, before, number, total, last = 0, coded, 0, 0, False
     while not last:
         level, run, symbol = np.int64(0), np.int64(0), np.int64(0)
         if not reading:
@@ -229,7 +230,13 @@ def walk_levels(
             if magnitude > MAX_LEVEL:
                 tape.state[ERROR] = NO_MEANING
                 return
-        is_negative = code_bits(reading, tape, np.int64(level < 0), 1)
+        total += magnitude
+        if last and number + 1 >= HIDDEN_FROM:
+            is_negative = np.int64(total & 1)
+            if not reading and is_negative != (level < 0):
+                tape.state[ERROR] = NO_MEANING
+        else:
+            is_negative = code_bits(reading, tape, np.int64(level < 0), 1)
         if reading:
             lists.positions[first + number] = position
             lists.levels[first + number] = -magnitude if is_negative else magnitude
