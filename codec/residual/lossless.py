@@ -28,6 +28,8 @@ __all__ = [
     "absolute_weights",
     "add_green",
     "decode_lossless",
+    "even",
+    "paired",
     "set_stage",
     "subtract_green",
     "walk",
@@ -173,31 +175,130 @@ def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
     return absolute
 
 
+def paired(absolute: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The same as `weighted_sum` takes it: int32 (classes + 1, 2 + pairs of taps).
+
+    Weights of all taps but the base have 16 bits in the file, and two of them share a word; where their number is odd,
+    0 is the weight of one more before the last two.
+    """
+    rest = absolute[:, 2:]
+    if rest.shape[1] % 2:
+        rest = np.insert(rest, -2, 0, axis=1)
+    return np.concatenate([absolute[:, :2], (rest[:, ::2] & 0xFFFF) | (rest[:, 1::2] << 16)], axis=1)
+
+
+def even(taps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Taps that are as many as `paired` has weights for."""
+    return np.insert(taps, -2, taps[BASE]) if len(taps) % 2 == 0 else taps
+
+
 @kernel
 def look_around(
     samples: Plane,
     row: Integer,
     offsets: npt.NDArray[np.int64],
+    pairs: Integer,
     weights: npt.NDArray[np.int32],
     row_classes: npt.NDArray[np.uint8],
-    magnitudes: npt.NDArray[np.int32],
+    magnitudes: npt.NDArray[np.uint8],
     y: Integer,
     sums: npt.NDArray[np.int32],
     activities: npt.NDArray[np.int32],
 ) -> None:
-    """What a row's predictions and activities take from everything but the row itself."""
+    """What a row's predictions and activities take from everything but the row itself, or from it too if it is known.
+
+    ``pairs`` says of how many taps beside the base.
+    """
     for cell in range(row_classes.size):
         first = np.int64(row_classes[cell]) * weights.shape[1]
-        weighted_sum(samples, row + cell * CELL, offsets, weights.reshape(-1), first, sums, np.int64(cell * CELL))
+        weighted_sum(
+            samples, row + cell * CELL, offsets, pairs, weights.reshape(-1), first, sums, np.int64(cell * CELL)
+        )
     above, two_above = magnitudes[(y + 2) % 3], magnitudes[(y + 1) % 3]
-    for x in range(activities.size):
-        activities[x] = 3 * above[x + 2] + 2 * (above[x + 1] + above[x + 3] + two_above[x + 2])
+    for x in range(np.uint64(activities.size)):
+        n, nw, ne = (
+            np.int32(above[x + np.uint64(2)]),
+            np.int32(above[x + np.uint64(1)]),
+            np.int32(above[x + np.uint64(3)]),
+        )
+        nn = np.int32(two_above[x + np.uint64(2)])
+        activities[x] = np.int32(np.int32(3 * n) + np.int32(2 * np.int32(nw + ne + nn)))
 
 
 @kernel
 def signed(symbol: Integer) -> Integer:
     """0, 1, 2, 3 … to 0, −1, 1, −2 …; 255 is −128."""
     return np.int32(np.int32(symbol >> 1) ^ -np.int32(symbol & 1))
+
+
+@kernel
+def unsigned(value: Integer) -> Integer:
+    """The inverse of `signed`."""
+    return np.int32(np.int32(value << 1) ^ np.int32(value >> 31))
+
+
+@kernel
+def wrapped(difference: Integer) -> Integer:
+    """Modulo 256, in −128…127."""
+    return np.int32(np.int32(difference << 24) >> 24)
+
+
+@kernel
+def predicted(total: Integer) -> Integer:
+    """The sample that a weighted sum says."""
+    return np.int32(min(max(np.int32(total >> 8), np.int32(0)), np.int32(255)))
+
+
+@kernel
+def turned(residual: Integer, total: Integer) -> Integer:
+    """A residual as it is in a queue, or back: with its sign turned round where the prediction was rounded up."""
+    flip = np.int32(((total >> 7) & 1) - 1)  # −1 there, else 0
+    return np.int32(np.int32(residual ^ flip) - flip)
+
+
+@kernel
+def context_place(activity: Integer, total: Integer) -> Integer:
+    """Where `CONTEXT_OF` has the context of a sample."""
+    return np.uint64(np.int32(2 * activity) + np.int32((np.int32(total + 64) >> 7) & 1))
+
+
+@kernel
+def magnitude_of(value: Integer) -> Integer:
+    """What a context takes of a residual."""
+    return np.int32(min(np.int32(abs(value)), np.int32(MAX_MAGNITUDE)))
+
+
+@kernel
+def put_row(
+    samples: Plane,
+    row: Integer,
+    sums: npt.NDArray[np.int32],
+    activities: npt.NDArray[np.int32],
+    here: npt.NDArray[np.uint8],
+    context_of: npt.NDArray[np.uint8],
+    queues: npt.NDArray[np.uint8],
+    places: npt.NDArray[np.int64],
+    left: npt.NDArray[np.uint8],
+    symbols: npt.NDArray[np.uint8],
+) -> None:
+    """Code a row whose samples are what the decoder will have: only the queues' places go from sample to sample."""
+    columns = np.uint64(activities.size)
+    for x in range(columns):
+        total = sums[x]
+        residual = wrapped(np.int32(np.int32(samples[row + x]) - predicted(total)))
+        value = wrapped(turned(residual, total))  # −(−128) is −128
+        left[x] = np.uint8(np.int32(residual + 128))
+        symbols[x] = np.uint8(unsigned(value))
+        here[x + np.uint64(2)] = np.uint8(magnitude_of(value))
+    for x in range(columns):
+        w, ww = np.int32(here[x + np.uint64(1)]), np.int32(here[x])
+        activity = np.int32(activities[x] + np.int32(np.int32(3 * w) + np.int32(2 * ww)))
+        sums[x] = np.int32(context_place(activity, sums[x]))
+    for x in range(columns):
+        context = np.uint64(context_of[np.uint64(sums[x])])
+        place = places[context]
+        places[context] = place + 1
+        queues[place] = symbols[x]
 
 
 @kernel
@@ -227,57 +328,58 @@ def walk_plane(
     rows, columns = residuals.shape
     step = np.int32(2 * max_error + 1)
     exact = max_error == 0
+    known = encode and exact  # the row itself, in advance
+    pairs = np.int64(weights.shape[1] - 2 if known else weights.shape[1] - 3)
     sums = np.empty(classes.shape[1] * CELL, np.int32)
     activities = np.empty(columns, np.int32)
-    magnitudes = np.zeros((3, columns + 4), np.int32)  # of this row and the two above, two more on each side
+    symbols = np.empty(columns, np.uint8)
+    magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
     following = np.empty(places.size, np.int32)  # the next symbol of each queue, signed
     for queue in range(places.size):
         following[queue] = signed(np.int32(queues[places[queue]]))
     for y in range(rows):
         row = np.uint64(origin + y * stride)
-        look_around(samples, row, offsets, weights, classes[y // CELL], magnitudes, y, sums, activities)
-        here = magnitudes[y % 3]
-        magnitude = west_magnitude = magnitudes[(y + 2) % 3, 2]
+        look_around(samples, row, offsets, pairs, weights, classes[y // CELL], magnitudes, y, sums, activities)
+        here, left = magnitudes[y % 3], residuals[y]
+        here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
+        magnitude = west_magnitude = np.int32(here[0])
         west, two_west = np.int32(samples[row - np.uint64(1)]), np.int32(samples[row - np.uint64(2)])
-        left = residuals[y]
-        for cell in range(classes.shape[1]):
-            of_two_west, of_west = weights[classes[y // CELL, cell], -1], weights[classes[y // CELL, cell], -2]
-            for x in range(np.uint64(cell * CELL), np.uint64(min(cell * CELL + CELL, columns))):
-                activity = np.int32(activities[x] + np.int32(3 * magnitude + 2 * west_magnitude))
-                total = np.int32(sums[x] + np.int32(of_two_west * two_west) + np.int32(of_west * west))
-                context = np.uint64(context_of[np.uint64(2 * activity + (((total + 64) >> 7) & 1))])
-                place = places[context]
-                places[context] = place + 1
-                flip = np.int32(((total >> 7) & 1) - 1)  # −1 where the prediction was rounded up, else 0
-                prediction = np.int32(min(max(np.int32(total >> 8), np.int32(0)), np.int32(255)))
-                if encode:
-                    wanted = np.int32(samples[row + x])
-                    difference = np.int32(wanted - prediction)
-                    if exact:
-                        residual = np.int32(np.int32(difference << 24) >> 24)
-                    elif difference >= 0:
-                        residual = np.int32((difference + max_error) // step)
+        if known:
+            put_row(samples, row, sums, activities, here, context_of, queues, places, left, symbols)
+        else:
+            for cell in range(classes.shape[1]):
+                both = np.int32(weights[classes[y // CELL, cell], -1])
+                of_west, of_two_west = np.int32(np.int32(both << 16) >> 16), np.int32(both >> 16)
+                for x in range(np.uint64(cell * CELL), np.uint64(min(cell * CELL + CELL, columns))):
+                    activity = np.int32(activities[x] + np.int32(3 * magnitude + 2 * west_magnitude))
+                    total = np.int32(sums[x] + np.int32(of_two_west * two_west) + np.int32(of_west * west))
+                    context = np.uint64(context_of[context_place(activity, total)])
+                    place = places[context]
+                    places[context] = place + 1
+                    prediction = predicted(total)
+                    if encode:
+                        difference = np.int32(np.int32(samples[row + x]) - prediction)
+                        if difference >= 0:
+                            residual = np.int32((difference + max_error) // step)
+                        else:
+                            residual = -np.int32((max_error - difference) // step)
+                        value = wrapped(turned(residual, total))
+                        queues[place] = np.uint8(unsigned(value))
                     else:
-                        residual = -np.int32((max_error - difference) // step)
-                    value = np.int32(np.int32(((residual ^ flip) - flip) << 24) >> 24)  # −(−128) is −128
-                    queues[place] = np.uint8(np.int32(np.int32(value << 1) ^ np.int32(value >> 31)))
-                else:
-                    value = following[context]
-                    following[context] = signed(np.int32(queues[place + 1]))
-                    residual = np.int32(np.int32(value ^ flip) - flip)
-                two_west = west
-                if exact and encode:
-                    west = wanted  # which is what the next line comes to; no need to wait for it
-                elif exact:
-                    west = np.int32(np.int32(prediction + residual) & 255)
-                else:
-                    sample = np.int32(prediction + np.int32(residual * step))
-                    west = np.int32(min(max(sample, np.int32(0)), np.int32(255)))
-                samples[row + x] = np.uint8(west)
-                left[x] = np.uint8(np.int32(residual + 128))
-                west_magnitude = magnitude
-                magnitude = np.int32(min(np.int32(abs(value)), np.int32(MAX_MAGNITUDE)))
-                here[x + np.uint64(2)] = magnitude
+                        value = following[context]
+                        following[context] = signed(np.int32(queues[place + 1]))
+                        residual = turned(value, total)
+                    two_west = west
+                    if exact:
+                        west = np.int32(np.int32(prediction + residual) & 255)
+                    else:
+                        sample = np.int32(prediction + np.int32(residual * step))
+                        west = np.int32(min(max(sample, np.int32(0)), np.int32(255)))
+                    samples[row + x] = np.uint8(west)
+                    left[x] = np.uint8(np.int32(residual + 128))
+                    west_magnitude = magnitude
+                    magnitude = magnitude_of(value)
+                    here[x + np.uint64(2)] = np.uint8(magnitude)
         here[0] = here[1] = here[2]
         here[columns + 2] = here[columns + 3] = here[columns + 1]
 
@@ -339,8 +441,8 @@ def walk(
         stage.samples,
         stage.origin,
         stage.stride,
-        stage.taps()[:-2],
-        absolute_weights(weights, stage),
+        even(stage.taps()),
+        paired(absolute_weights(weights, stage)),
         classes,
         CONTEXT_OF,
         queues.symbols,
