@@ -27,6 +27,8 @@ __all__ = [
     "LANES",
     "address",
     "blend_row_sse",
+    "choose",
+    "either",
     "emit_all",
     "emit_load",
     "emit_room",
@@ -165,10 +167,8 @@ def _sum_of_squares(builder: Any, errors: list[Any]) -> Any:
         squares = [builder.mul(error, error) for error in wide]
     else:
         squares = [_emit_pair_products(builder, error, error) for error in errors]
-    while len(squares) > 1:  # a tree, so that no sum waits for all others
-        squares = [
-            builder.add(*squares[i : i + 2]) if i + 1 < len(squares) else squares[i] for i in range(0, len(squares), 2)
-        ]
+    while len(squares) > 1:  # a tree, so that no sum waits for all others; there are 1, 4 or 8
+        squares = [builder.add(*two) for two in zip(squares[::2], squares[1::2], strict=True)]
     return emit_sum(builder, squares[0])
 
 
@@ -275,6 +275,45 @@ def _warp_lanes(lanes: int) -> Any:
         return types.int32(*(types.int64,) * 2, *(types.int32,) * 8), generate
 
     return warp_lanes
+
+
+def _choose() -> Any:
+    """An intrinsic (condition, a, b): ``a`` or else ``b``, by what is no branch, however unlikely either is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _without_branch(builder, *arguments)
+
+    @intrinsic
+    def choose(typing_context, condition, a, b):  # type: ignore[no-untyped-def]
+        return a(types.boolean, a, a), generate
+
+    return choose
+
+
+def _either() -> Any:
+    """An intrinsic (condition, numbers, i, j): numbers[i] or else numbers[j] of a flat int64 array, without a branch.
+
+    Both are read before the condition is known; LLVM would choose the place first, and then wait for what lies there.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        condition, numbers, *places = arguments
+        data = _data(context, builder, signature.args[1], numbers)
+        # atomic as every aligned read is; it is only that LLVM leaves it where it is
+        both = (builder.load_atomic(builder.gep(data, [place]), "monotonic", 8) for place in places)
+        return _without_branch(builder, condition, *both)
+
+    @intrinsic
+    def either(typing_context, condition, numbers, i, j):  # type: ignore[no-untyped-def]
+        return types.int64(types.boolean, numbers, types.uint64, types.uint64), generate
+
+    return either
+
+
+def _without_branch(builder: Any, condition: Any, a: Any, b: Any) -> Any:
+    chosen = builder.select(condition, a, b)
+    chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+    return chosen
 
 
 def _mean_lanes(lanes: int) -> Any:
@@ -446,6 +485,7 @@ reals_at: View[np.float32] = _view(types.float32, 2)
 real_blocks_at: View[np.float32] = _view(types.float32, 3)
 doubles_at: View[np.float64] = _view(types.float64, 1)
 double_rows_at: View[np.float64] = _view(types.float64, 2)
+choose, either = _choose(), _either()
 weighted_sum: Any = intrinsic(_weighted_sum)
 four_products: Any = intrinsic(_four_products)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)
@@ -531,9 +571,9 @@ def put_between(
     rows: Integer,
     columns: Integer,
 ) -> None:
-    """Fill the rectangle at address ``target`` with what lies (``down``, ``right``) sixteenths from those at ``source``.
+    """Fill the rectangle at address ``target`` with what lies ``down`` and ``right`` sixteenths beside ``source``.
 
-    The four samples around are mixed by nearness, rounded up at a half.
+    The four samples around each are mixed by nearness, rounded up at a half.
     """
     a, b, c, d = (16 - down) * (16 - right), (16 - down) * right, down * (16 - right), down * right
     for _ in range(rows):

@@ -26,7 +26,7 @@ from codec.residual.lossless import (
     weights_after,
 )
 from codec.residual.weight_fit import EFFORTS, fit_weights, normal_products
-from codec.vector_kernels import four_products, weighted_sum
+from codec.vector_kernels import choose, either, four_products, weighted_sum
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 
@@ -128,7 +128,7 @@ def nearest_multiple(difference, step):
 
 def empty_queues(samples):
     """Room for the symbols of so many samples in any context."""
-    room = samples + 1
+    room = samples + 2
     symbols = np.full(CONTEXTS * room, 77, np.uint8)
     return Queues(symbols, np.arange(CONTEXTS, dtype=np.int64) * room, np.zeros(CONTEXTS, np.int64))
 
@@ -236,7 +236,7 @@ def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
             walked = walk(stage, weights, classes, queues, places, max_error, False)
             np.testing.assert_array_equal(wanted[0], stage.inside(CURRENT))
             np.testing.assert_array_equal(wanted[1] + 128, walked)
-            used = [shape[0] * shape[1] + 1 - len(rest) for rest in lists]
+            used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
             assert used == (places - queues.starts).tolist()
 
 
@@ -354,6 +354,22 @@ def call_weighted_sum(samples, place, offsets, pairs, words, first, sums, at):
 @njit
 def call_four_products(rows, i, j, stride, length, sums, at):
     four_products(rows, i, j, stride, length, sums, at)
+
+
+@njit
+def call_choices(conditions, numbers, i, j, chosen):
+    for row in range(len(conditions)):
+        chosen[row, 0] = choose(conditions[row], numbers[i[row]], numbers[j[row]])
+        chosen[row, 1] = either(conditions[row], numbers, i[row], j[row])
+
+
+def test_choices_equal_their_twin():
+    random = np.random.default_rng(1)
+    conditions, numbers = random.random(100) < 0.5, random.integers(-(1 << 62), 1 << 62, 30)
+    i, j = random.integers(0, 30, (2, 100)).astype(np.uint64)
+    chosen = np.zeros((100, 2), np.int64)
+    call_choices(conditions, numbers, i, j, chosen)
+    np.testing.assert_array_equal([np.where(conditions, numbers[i], numbers[j])] * 2, chosen.T)
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 4, 9])

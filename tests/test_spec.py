@@ -363,7 +363,7 @@ def test_the_example_of_contexts_holds():
         assert ww == (magnitudes[0, 0] if y else 0)
         assert activity == 3 * (n + w) + 2 * (nw + ne + nn + ww)
         assert level == sum(threshold <= activity for threshold in lossless.THRESHOLDS)
-        assert int(row[5]) == lossless.CONTEXT_OF[2 * activity + int(row[4])]
+        assert int(row[5]) == lossless.CONTEXT_OF[int(row[4]) * lossless.HALF + activity]
         magnitudes[y, x] = min(int(row[6]) + 1 >> 1, 32)
 
 

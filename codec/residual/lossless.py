@@ -17,7 +17,7 @@ from codec.errors import BitstreamError
 from codec.kernels import Integer, kernel
 from codec.picture.planes import Plane
 from codec.residual.levels import CELL, LosslessResidual, Queues, Weights
-from codec.vector_kernels import LANES, weighted_sum
+from codec.vector_kernels import LANES, choose, either, weighted_sum
 
 __all__ = [
     "BASE",
@@ -80,12 +80,12 @@ MAX_MAGNITUDE = 32  # of a residual, for contexts
 THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 8.2.3)
 SPLIT: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
 _LEVELS = np.searchsorted(np.array(THRESHOLDS), np.arange(14 * MAX_MAGNITUDE + 1), side="right")
-# by 2 · activity + half
-CONTEXT_OF: Final[npt.NDArray[np.uint8]] = (
-    np.stack([np.where(_LEVELS < SPLIT, 2 * _LEVELS + half, _LEVELS + SPLIT) for half in (0, 1)], axis=1)
-    .astype(np.uint8)
-    .ravel()
-)
+HALF: Final = 512  # more than any activity
+CONTEXT_OF: Final[npt.NDArray[np.uint8]] = np.zeros(2 * HALF, np.uint8)  # by half · HALF + activity
+for _half in range(2):
+    CONTEXT_OF[_half * HALF :][: len(_LEVELS)] = np.where(_LEVELS < SPLIT, 2 * _LEVELS + _half, _LEVELS + SPLIT)
+
+NEXT, SECOND, PLACE = 0, 16, 32  # where `open_queues` has what it says of each queue
 
 
 class Stage(NamedTuple):
@@ -205,24 +205,20 @@ def look_around(
     sums: npt.NDArray[np.int32],
     activities: npt.NDArray[np.int32],
 ) -> None:
-    """What a row's predictions and activities take from everything but the row itself, or from it too if it is known.
+    """What a row's predictions and activities take from everything but the row itself.
 
-    ``pairs`` says of how many taps beside the base.
+    ``pairs`` says of how many taps beside the base: the last pair is in the row.
+    ``activities`` has one number more than the row has samples.
     """
+    flat = weights.reshape(-1)
     for cell in range(row_classes.size):
         first = np.int64(row_classes[cell]) * weights.shape[1]
-        weighted_sum(
-            samples, row + cell * CELL, offsets, pairs, weights.reshape(-1), first, sums, np.int64(cell * CELL)
-        )
+        weighted_sum(samples, row + cell * CELL, offsets, pairs, flat, first, sums, np.int64(cell * CELL))
     above, two_above = magnitudes[(y + 2) % 3], magnitudes[(y + 1) % 3]
-    for x in range(np.uint64(activities.size)):
-        n, nw, ne = (
-            np.int32(above[x + np.uint64(2)]),
-            np.int32(above[x + np.uint64(1)]),
-            np.int32(above[x + np.uint64(3)]),
-        )
-        nn = np.int32(two_above[x + np.uint64(2)])
-        activities[x] = np.int32(np.int32(3 * n) + np.int32(2 * np.int32(nw + ne + nn)))
+    for x in range(np.uint64(activities.size - 1)):
+        beside = np.int32(above[x + np.uint64(1)]) + np.int32(above[x + np.uint64(3)])
+        n, nn = np.int32(above[x + np.uint64(2)]), np.int32(two_above[x + np.uint64(2)])
+        activities[x] = np.int32(np.int32(3 * n) + np.int32(2 * np.int32(beside + nn)))
 
 
 @kernel
@@ -244,9 +240,15 @@ def wrapped(difference: Integer) -> Integer:
 
 
 @kernel
+def clipped(sample: Integer) -> Integer:
+    """0…255."""
+    return np.int32(min(max(sample, np.int32(0)), np.int32(255)))
+
+
+@kernel
 def predicted(total: Integer) -> Integer:
     """The sample that a weighted sum says."""
-    return np.int32(min(max(np.int32(total >> 8), np.int32(0)), np.int32(255)))
+    return clipped(np.int32(total >> 8))
 
 
 @kernel
@@ -257,9 +259,9 @@ def turned(residual: Integer, total: Integer) -> Integer:
 
 
 @kernel
-def context_place(activity: Integer, total: Integer) -> Integer:
-    """Where `CONTEXT_OF` has the context of a sample."""
-    return np.uint64(np.int32(2 * activity) + np.int32((np.int32(total + 64) >> 7) & 1))
+def in_upper_half(total: Integer) -> Integer:
+    """Whether a prediction lies in the upper half of the range that it is rounded over."""
+    return (np.int32(total + 64) & 128) != 0
 
 
 @kernel
@@ -269,23 +271,116 @@ def magnitude_of(value: Integer) -> Integer:
 
 
 @kernel
+def described(symbol: Integer) -> Integer:
+    """A symbol's value, above 16 bits, then its magnitude, above 8 bits, and three times that."""
+    value = signed(symbol)
+    return np.int64(np.int32(value << 16) + np.int32(259 * magnitude_of(value)))
+
+
+@kernel
+def open_queues(
+    queues: npt.NDArray[np.uint8],
+    places: npt.NDArray[np.int64],
+    descriptions: npt.NDArray[np.int64],
+    opened: npt.NDArray[np.int64],
+) -> None:
+    """Fill in for each queue what its next symbol says, what the second one says, and the place of the next."""
+    for queue in range(places.size):
+        opened[NEXT + queue] = descriptions[queues[places[queue]]]
+        opened[SECOND + queue] = descriptions[queues[places[queue] + 1]]
+        opened[PLACE + queue] = places[queue]
+
+
+class Row(NamedTuple):
+    """A row that is walked.
+
+    Attributes:
+        samples: of the whole stage.
+        first: where the row begins in it, uint64.
+        classes: of the row's cells.
+        weights: as `paired` gives them.
+        sums: int32, what predictions take from elsewhere, for all samples of its cells and one more.
+        activities: int32, the same for one sample more than there are.
+        here: uint8, magnitudes, two more on each side; those before the row are there.
+        left: uint8, residuals + 128.
+    """
+
+    samples: Plane
+    first: Integer
+    classes: npt.NDArray[np.uint8]
+    weights: npt.NDArray[np.int32]
+    sums: npt.NDArray[np.int32]
+    activities: npt.NDArray[np.int32]
+    here: npt.NDArray[np.uint8]
+    left: npt.NDArray[np.uint8]
+
+
+@kernel
+def take_row(
+    row: Row,
+    context_of: npt.NDArray[np.uint8],
+    descriptions: npt.NDArray[np.int64],
+    queues: npt.NDArray[np.uint8],
+    opened: npt.NDArray[np.int64],
+    step: Integer,
+) -> None:
+    """Decode a row.
+
+    What takes the time is that each sample waits for the one before, and that what was written to memory waits before
+    it can be read. So the context and symbol of either half are there before it is known which of them it is, a queue's
+    next symbol is read two symbols ahead, and of each sum only the last term is new.
+    """
+    samples, first, row_classes, weights, sums, activities, here, left = row
+    columns = np.uint64(left.size)
+    west, two_west = np.int32(samples[first - np.uint64(1)]), np.int32(samples[first - np.uint64(2)])
+    description = np.int64(259 * np.int64(here[1]))
+    activity_so_far = np.int64(activities[0]) + np.int64(2 * np.int64(here[0]))
+    for cell in range(row_classes.size):
+        both = np.int32(weights[row_classes[cell], -1])
+        of_west, of_two_west = np.int32(np.int32(both << 16) >> 16), np.int32(both >> 16)
+        total_so_far = np.int32(sums[cell * CELL] + np.int32(of_two_west * two_west))
+        for x in range(np.uint64(cell * CELL), min(np.uint64(cell * CELL + CELL), columns)):
+            activity = np.uint64(activity_so_far + (description & 255))
+            activity_so_far = np.int64(activities[x + np.uint64(1)]) + 2 * ((description >> 8) & 255)
+            lower, upper = np.uint64(context_of[activity]), np.uint64(context_of[activity + np.uint64(HALF)])
+            total = np.int32(total_so_far + np.int32(of_west * west))
+            total_so_far = np.int32(sums[x + np.uint64(1)] + np.int32(of_two_west * west))
+            two_west = west
+            half = in_upper_half(total)
+            description = either(half, opened, upper, lower)
+            context = choose(half, upper, lower)
+            place = opened[context + np.uint64(PLACE)]
+            opened[context + np.uint64(NEXT)] = opened[context + np.uint64(SECOND)]
+            opened[context + np.uint64(SECOND)] = descriptions[queues[np.uint64(place + 2)]]
+            opened[context + np.uint64(PLACE)] = place + 1
+            prediction = predicted(total)
+            residual = turned(np.int32(np.int32(description) >> 16), total)
+            if step == 1:
+                west = np.int32(np.int32(prediction + residual) & 255)
+            else:
+                west = clipped(np.int32(prediction + np.int32(residual * step)))
+            samples[first + x] = np.uint8(west)
+            left[x] = np.uint8(np.int32(residual + 128))
+            here[x + np.uint64(2)] = np.uint8(description >> 8)
+
+
+@kernel
 def put_row(
-    samples: Plane,
-    row: Integer,
-    sums: npt.NDArray[np.int32],
-    activities: npt.NDArray[np.int32],
-    here: npt.NDArray[np.uint8],
+    row: Row,
     context_of: npt.NDArray[np.uint8],
     queues: npt.NDArray[np.uint8],
     places: npt.NDArray[np.int64],
-    left: npt.NDArray[np.uint8],
     symbols: npt.NDArray[np.uint8],
 ) -> None:
-    """Code a row whose samples are what the decoder will have: only the queues' places go from sample to sample."""
-    columns = np.uint64(activities.size)
+    """Encode a row whose samples are what the decoder will have, in vectors but for the queues' places.
+
+    ``sums`` are complete; ``symbols`` is room for a row.
+    """
+    samples, first, _, _, sums, activities, here, left = row
+    columns = np.uint64(left.size)
     for x in range(columns):
         total = sums[x]
-        residual = wrapped(np.int32(np.int32(samples[row + x]) - predicted(total)))
+        residual = wrapped(np.int32(np.int32(samples[first + x]) - predicted(total)))
         value = wrapped(turned(residual, total))  # −(−128) is −128
         left[x] = np.uint8(np.int32(residual + 128))
         symbols[x] = np.uint8(unsigned(value))
@@ -293,12 +388,48 @@ def put_row(
     for x in range(columns):
         w, ww = np.int32(here[x + np.uint64(1)]), np.int32(here[x])
         activity = np.int32(activities[x] + np.int32(np.int32(3 * w) + np.int32(2 * ww)))
-        sums[x] = np.int32(context_place(activity, sums[x]))
+        sums[x] = np.int32(activity + np.int32(HALF * np.int32(in_upper_half(sums[x]))))
     for x in range(columns):
         context = np.uint64(context_of[np.uint64(sums[x])])
         place = places[context]
         places[context] = place + 1
         queues[place] = symbols[x]
+
+
+@kernel
+def round_row(
+    row: Row,
+    context_of: npt.NDArray[np.uint8],
+    queues: npt.NDArray[np.uint8],
+    places: npt.NDArray[np.int64],
+    max_error: Integer,
+) -> None:
+    """Encode a row whose samples become what the decoder will have, one after the other."""
+    samples, first, row_classes, weights, sums, activities, here, left = row
+    step = np.int32(2 * max_error + 1)
+    west, two_west = np.int32(samples[first - np.uint64(1)]), np.int32(samples[first - np.uint64(2)])
+    for x in range(np.uint64(left.size)):
+        both = np.int32(weights[row_classes[x // np.uint64(CELL)], -1])
+        of_west, of_two_west = np.int32(np.int32(both << 16) >> 16), np.int32(both >> 16)
+        total = np.int32(sums[x] + np.int32(of_two_west * two_west) + np.int32(of_west * west))
+        prediction = predicted(total)
+        difference = np.int32(np.int32(samples[first + x]) - prediction)
+        if difference >= 0:
+            residual = np.int32(np.int32(difference + max_error) // step)
+        else:
+            residual = -np.int32(np.int32(max_error - difference) // step)
+        value = turned(residual, total)
+        w, ww = np.int32(here[x + np.uint64(1)]), np.int32(here[x])
+        activity = np.int32(activities[x] + np.int32(np.int32(3 * w) + np.int32(2 * ww)))
+        context = np.uint64(context_of[np.uint64(activity + np.int32(HALF * np.int32(in_upper_half(total))))])
+        place = places[context]
+        places[context] = place + 1
+        queues[place] = np.uint8(unsigned(value))
+        two_west = west
+        west = clipped(np.int32(prediction + np.int32(residual * step)))
+        samples[first + x] = np.uint8(west)
+        left[x] = np.uint8(np.int32(residual + 128))
+        here[x + np.uint64(2)] = np.uint8(magnitude_of(value))
 
 
 @kernel
@@ -321,67 +452,38 @@ def walk_plane(
     Encoding, the current plane of the stage holds the source, and ends as what the decoder will have.
     ``residuals`` is filled with residuals + 128.
     ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
-    each place as the plane has samples, and one more.
-
-    What takes the time is that each sample waits for the one before; so whatever can be is there in advance.
+    each place as the plane has samples, and to be decoded two more.
     """
     rows, columns = residuals.shape
     step = np.int32(2 * max_error + 1)
-    exact = max_error == 0
-    known = encode and exact  # the row itself, in advance
+    known = encode and max_error == 0  # the row itself, in advance
     pairs = np.int64(weights.shape[1] - 2 if known else weights.shape[1] - 3)
-    sums = np.empty(classes.shape[1] * CELL, np.int32)
-    activities = np.empty(columns, np.int32)
+    sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
+    activities = np.zeros(columns + 1, np.int32)
     symbols = np.empty(columns, np.uint8)
     magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
-    following = np.empty(places.size, np.int32)  # the next symbol of each queue, signed
-    for queue in range(places.size):
-        following[queue] = signed(np.int32(queues[places[queue]]))
+    descriptions = np.empty(256, np.int64)
+    for symbol in range(256):
+        descriptions[symbol] = described(np.int32(symbol))
+    opened = np.zeros(3 * 16, np.int64)
+    if not encode:
+        open_queues(queues, places, descriptions, opened)
     for y in range(rows):
-        row = np.uint64(origin + y * stride)
-        look_around(samples, row, offsets, pairs, weights, classes[y // CELL], magnitudes, y, sums, activities)
-        here, left = magnitudes[y % 3], residuals[y]
+        first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
+        look_around(samples, first, offsets, pairs, weights, row_classes, magnitudes, y, sums, activities)
         here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
-        magnitude = west_magnitude = np.int32(here[0])
-        west, two_west = np.int32(samples[row - np.uint64(1)]), np.int32(samples[row - np.uint64(2)])
+        row = Row(samples, first, row_classes, weights, sums, activities, here, residuals[y])
         if known:
-            put_row(samples, row, sums, activities, here, context_of, queues, places, left, symbols)
+            put_row(row, context_of, queues, places, symbols)
+        elif encode:
+            round_row(row, context_of, queues, places, max_error)
         else:
-            for cell in range(classes.shape[1]):
-                both = np.int32(weights[classes[y // CELL, cell], -1])
-                of_west, of_two_west = np.int32(np.int32(both << 16) >> 16), np.int32(both >> 16)
-                for x in range(np.uint64(cell * CELL), np.uint64(min(cell * CELL + CELL, columns))):
-                    activity = np.int32(activities[x] + np.int32(3 * magnitude + 2 * west_magnitude))
-                    total = np.int32(sums[x] + np.int32(of_two_west * two_west) + np.int32(of_west * west))
-                    context = np.uint64(context_of[context_place(activity, total)])
-                    place = places[context]
-                    places[context] = place + 1
-                    prediction = predicted(total)
-                    if encode:
-                        difference = np.int32(np.int32(samples[row + x]) - prediction)
-                        if difference >= 0:
-                            residual = np.int32((difference + max_error) // step)
-                        else:
-                            residual = -np.int32((max_error - difference) // step)
-                        value = wrapped(turned(residual, total))
-                        queues[place] = np.uint8(unsigned(value))
-                    else:
-                        value = following[context]
-                        following[context] = signed(np.int32(queues[place + 1]))
-                        residual = turned(value, total)
-                    two_west = west
-                    if exact:
-                        west = np.int32(np.int32(prediction + residual) & 255)
-                    else:
-                        sample = np.int32(prediction + np.int32(residual * step))
-                        west = np.int32(min(max(sample, np.int32(0)), np.int32(255)))
-                    samples[row + x] = np.uint8(west)
-                    left[x] = np.uint8(np.int32(residual + 128))
-                    west_magnitude = magnitude
-                    magnitude = magnitude_of(value)
-                    here[x + np.uint64(2)] = np.uint8(magnitude)
+            take_row(row, context_of, descriptions, queues, opened, step)
         here[0] = here[1] = here[2]
         here[columns + 2] = here[columns + 3] = here[columns + 1]
+    if not encode:
+        for queue in range(places.size):
+            places[queue] = opened[PLACE + queue]
 
 
 def decode_lossless(
