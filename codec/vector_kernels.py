@@ -35,6 +35,7 @@ __all__ = [
     "emit_sum",
     "four_products",
     "put_between",
+    "put_differences",
     "put_means",
     "rectangle_sse",
     "six_taps_of_halves",
@@ -184,6 +185,27 @@ def emit_sum(builder: Any, vector: Any) -> Any:
     declare: Any = cgutils.get_or_insert_function
     reduction = ir.FunctionType(_WORD, (vector.type,))
     return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{vector.type.count}i32"), [vector])
+
+
+def _emit_four_sums(builder: Any, vectors: list[Any]) -> Any:
+    """The sums of all lanes of four vectors of sixteen, in four lanes.
+
+    Woven together, quarter by quarter, as 128 bits of a vector are quick to rearrange.
+    """
+    a, b, c, d = vectors
+
+    def shuffled(one: Any, other: Any, places: list[int]) -> Any:
+        return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_WORD, len(places)), places))
+
+    def woven(one: Any, other: Any, lower: tuple[int, ...], upper: tuple[int, ...]) -> Any:
+        both = ([quarter + k for quarter in range(0, LANES, 4) for k in part] for part in (lower, upper))
+        return builder.add(*(shuffled(one, other, places) for places in both))
+
+    a_b, c_d = (woven(one, other, (0, 16, 1, 17), (2, 18, 3, 19)) for one, other in ((a, b), (c, d)))
+    sums = woven(a_b, c_d, (0, 1, 16, 17), (2, 3, 18, 19))
+    for half in (8, 4):
+        sums = builder.add(*(shuffled(sums, sums, list(range(k, k + half))) for k in (0, half)))
+    return sums
 
 
 def emit_all(builder: Any, word: Any, lanes: int) -> Any:
@@ -442,6 +464,28 @@ def _weighted_sum(typing_context, samples, place, offsets, pairs, words, first, 
     return types.void(samples, types.int64, offsets, types.int64, words, types.int64, sums, types.int64), generate
 
 
+def _put_differences(typing_context, samples, one, other, differences, at):  # type: ignore[no-untyped-def]
+    """differences[at + i] = samples[one + i] − samples[other + i], i below 16.
+
+    ``samples`` is flat uint8, ``differences`` flat int16.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sample_data, target_data = (
+            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 3)
+        )
+        one, other = (
+            emit_load(builder, builder.ptrtoint(builder.gep(sample_data, [place]), _LONG), LANES, _HALF)
+            for place in arguments[1:3]
+        )
+        difference = builder.sub(one, other)
+        target = builder.bitcast(builder.gep(target_data, [arguments[4]]), difference.type.as_pointer())
+        builder.store(difference, target).align = 2
+        return context.get_dummy_value()
+
+    return types.void(samples, types.int64, types.int64, differences, types.int64), generate
+
+
 def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # type: ignore[no-untyped-def]
     """sums[at + k] = Σ_x rows[i + x] · rows[j + k · stride + x], x below ``length``, k below 4.
 
@@ -462,9 +506,11 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
                 pairs = _emit_pair_products(builder, left, _load_halves(builder, row_data, place))
                 builder.store(builder.add(builder.load(total), pairs), total)
                 place = builder.add(place, arguments[3])
-        for number, total in enumerate(totals):
-            value = builder.sitofp(emit_sum(builder, builder.load(total)), ir.FloatType())
-            builder.store(value, builder.gep(sum_data, [builder.add(arguments[6], _LONG(number))]))
+        sums = builder.sitofp(
+            _emit_four_sums(builder, [builder.load(total) for total in totals]), ir.VectorType(ir.FloatType(), 4)
+        )
+        target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), sums.type.as_pointer())
+        builder.store(sums, target).align = 4
         return context.get_dummy_value()
 
     return types.void(rows, types.int64, types.int64, types.int64, types.int64, sums, types.int64), generate
@@ -488,6 +534,7 @@ double_rows_at: View[np.float64] = _view(types.float64, 2)
 choose, either = _choose(), _either()
 weighted_sum: Any = intrinsic(_weighted_sum)
 four_products: Any = intrinsic(_four_products)
+put_differences: Any = intrinsic(_put_differences)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)
 mean_16, mean_1 = _mean_lanes(16), _mean_lanes(1)
 six_taps_of_samples, six_taps_to_halves, six_taps_of_halves = (

@@ -25,7 +25,7 @@ from codec.residual.lossless import (
     walk,
     weight_differences,
 )
-from codec.vector_kernels import four_products
+from codec.vector_kernels import four_products, put_differences
 
 __all__ = ["EFFORTS", "Effort", "code_lossless", "fit_weights"]
 
@@ -229,18 +229,19 @@ def fill_products(
     for cell in range(products.shape[0]):
         top, left = cell // cells_across * CELL, cell % cells_across * CELL
         rows, columns = min(CELL, shape[0] - top), min(CELL, shape[1] - left)
-        used = (rows + row_step - 1) // row_step * CELL
-        used = (used + 31) // 32 * 32
-        values[:] = 0
-        for y in range(0, rows, row_step):
-            corner = origin + (top + y) * stride + left
-            line = y // row_step * CELL
-            values[line : line + columns] = 1
+        lines = (rows + row_step - 1) // row_step
+        used = (lines * CELL + 31) // 32 * 32
+        values[:used] = 1
+        for line in range(lines):
+            corner = np.int64(origin + (top + line * row_step) * stride + left)
             for number in range(inputs.size):
-                target = np.uint64((number + 1) * area + line)
-                here, there = np.uint64(corner + inputs[number]), np.uint64(corner + origins[number])
-                for x in range(np.uint64(columns)):
-                    values[target + x] = np.int16(np.int16(samples[here + x]) - np.int16(samples[there + x]))
+                at = np.int64((number + 1) * area + line * CELL)
+                put_differences(samples, corner + inputs[number], corner + origins[number], values, at)
+        if columns < CELL or lines * CELL < used:
+            for number in range(count):
+                of_input = values[number * area : number * area + used].reshape(-1, CELL)
+                of_input[:, columns:] = 0
+                of_input[lines:] = 0
         place = np.int64(cell * products.shape[1])
         for i in range(count):
             for tile in range(i // 4, tiles):
