@@ -153,12 +153,25 @@ def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: S
         plane[:, MARGIN_COLUMNS + columns :] = plane[:, MARGIN_COLUMNS + columns - 1 : MARGIN_COLUMNS + columns]
         plane[:MARGIN_ROWS] = plane[MARGIN_ROWS]
         plane[MARGIN_ROWS + rows :] = plane[MARGIN_ROWS + rows - 1]
-    stage.samples[:size] = stage.samples[size : 2 * size] if predictions else 128
+    if predictions:
+        frame_current(stage)
+    else:
+        stage.samples[:size] = 128
     for number, residual in enumerate(residuals, NEWER + len(predictions)):
         stage.inside(number)[...] = residual
     if residuals:
         stage.samples[-size:] = 128
     return stage
+
+
+def frame_current(stage: Stage) -> None:
+    """Give the current plane the newest prediction's margins above and beside it, where its taps look."""
+    current, prediction = (
+        stage.samples[start : start + stage.size].reshape(-1, stage.stride) for start in (0, NEWER * stage.size)
+    )
+    behind = MARGIN_COLUMNS + stage.shape[1]
+    for margin in np.s_[:MARGIN_ROWS], np.s_[:, :MARGIN_COLUMNS], np.s_[:, behind:]:
+        current[margin] = prediction[margin]
 
 
 def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
