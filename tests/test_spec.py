@@ -291,7 +291,7 @@ def queues_of(symbols: dict[int, list[int]]) -> Queues:
     """The queues of a picture from the symbols of each context."""
     sizes = np.array([len(symbols.get(context, [])) for context in range(CONTEXTS)], np.int64)
     flat = [symbol for context in range(CONTEXTS) for symbol in symbols.get(context, [])]
-    return Queues(np.array(flat + [0] * (len(flat) + 1), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    return Queues(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 def test_the_example_of_a_whole_stream_of_queues_holds():
