@@ -27,13 +27,20 @@ __all__ = [
     "LANES",
     "address",
     "blend_row_sse",
+    "choose",
+    "either",
     "emit_all",
     "emit_load",
     "emit_room",
     "emit_sum",
     "four_products",
+    "put_between",
+    "put_differences",
     "put_means",
     "rectangle_sse",
+    "six_taps_of_halves",
+    "six_taps_of_samples",
+    "six_taps_to_halves",
     "warp_row_sse",
     "weighted_sum",
 ]
@@ -43,6 +50,7 @@ View: TypeAlias = Callable[[Integer, tuple[Integer, ...]], npt.NDArray[_T]]
 """(address, shape) → what lies there."""
 
 LANES = 16
+SPAN = 32  # the same of what has 16 bits
 _BYTE, _HALF, _WORD, _LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _WORDS = ir.VectorType(_WORD, LANES)
 
@@ -116,27 +124,60 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
     return context.make_array(array_type)(context, builder, array).data
 
 
-def emit_load(builder: Any, place: Any, lanes: int) -> Any:
-    """Samples from an address on, widened to 32 bits."""
+def _load_bytes(builder: Any, place: Any, lanes: int) -> Any:
+    """Samples from an address on."""
     samples = builder.load(builder.inttoptr(place, ir.VectorType(_BYTE, lanes).as_pointer()))
     samples.align = 1
-    return builder.zext(samples, ir.VectorType(_WORD, lanes))
+    return samples
+
+
+def emit_load(builder: Any, place: Any, lanes: int, kind: Any = _WORD) -> Any:
+    """Samples from an address on, widened to 32 bits or another ``kind``."""
+    return builder.zext(_load_bytes(builder, place, lanes), ir.VectorType(kind, lanes))
+
+
+def _store_bytes(builder: Any, samples: Any, place: Any) -> None:
+    """Samples to an address, of which the low byte is kept."""
+    bytes_ = ir.VectorType(_BYTE, samples.type.count)
+    builder.store(builder.trunc(samples, bytes_), builder.inttoptr(place, bytes_.as_pointer())).align = 1
 
 
 def _load_halves(builder: Any, data: Any, offset: Any) -> Any:
-    """Thirty-two numbers of 16 bits, widened to 32."""
+    """Thirty-two numbers of 16 bits."""
     place = builder.bitcast(builder.gep(data, [offset]), ir.VectorType(_HALF, 2 * LANES).as_pointer())
     halves = builder.load(place)
     halves.align = 2
-    return builder.sext(halves, ir.VectorType(_WORD, 2 * LANES))
+    return halves
+
+
+def _emit_pair_products(builder: Any, left: Any, right: Any) -> Any:
+    """left[2 i] · right[2 i] + left[2 i + 1] · right[2 i + 1] of numbers of 16 bits: one instruction on x86."""
+    wide = ir.VectorType(_WORD, left.type.count)
+    product = builder.mul(builder.sext(left, wide), builder.sext(right, wide))
+    parts = []
+    for part in range(2):
+        lanes = ir.Constant(ir.VectorType(_WORD, left.type.count // 2), list(range(part, left.type.count, 2)))
+        parts.append(builder.shuffle_vector(product, product, lanes))
+    return builder.add(*parts)
 
 
 def _sum_of_squares(builder: Any, errors: list[Any]) -> Any:
-    """Σ error² of a few vectors."""
-    total = ir.Constant(errors[0].type, None)
-    for error in errors:
-        total = builder.add(total, builder.mul(error, error))
-    return emit_sum(builder, total)
+    """Σ error² of a few vectors of 16 bits."""
+    if errors[0].type.count == 1:
+        wide = [builder.sext(error, ir.VectorType(_WORD, 1)) for error in errors]
+        squares = [builder.mul(error, error) for error in wide]
+    else:
+        squares = [_emit_pair_products(builder, error, error) for error in errors]
+    while len(squares) > 1:  # a tree, so that no sum waits for all others; there are 1, 4 or 8
+        squares = [builder.add(*two) for two in zip(squares[::2], squares[1::2], strict=True)]
+    return emit_sum(builder, squares[0])
+
+
+def _emit_mean(builder: Any, b: Any, c: Any, lanes: int) -> Any:
+    """Means of samples at two addresses, rounded up at a half, in 16 bits."""
+    one = ir.Constant(ir.VectorType(_HALF, lanes), [1] * lanes)
+    both = builder.add(emit_load(builder, b, lanes, _HALF), emit_load(builder, c, lanes, _HALF))
+    return builder.lshr(builder.add(both, one), one)
 
 
 def emit_sum(builder: Any, vector: Any) -> Any:
@@ -146,11 +187,32 @@ def emit_sum(builder: Any, vector: Any) -> Any:
     return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{vector.type.count}i32"), [vector])
 
 
+def _emit_four_sums(builder: Any, vectors: list[Any]) -> Any:
+    """The sums of all lanes of four vectors of sixteen, in four lanes.
+
+    Woven together, quarter by quarter, as 128 bits of a vector are quick to rearrange.
+    """
+    a, b, c, d = vectors
+
+    def shuffled(one: Any, other: Any, places: list[int]) -> Any:
+        return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_WORD, len(places)), places))
+
+    def woven(one: Any, other: Any, lower: tuple[int, ...], upper: tuple[int, ...]) -> Any:
+        both = ([quarter + k for quarter in range(0, LANES, 4) for k in part] for part in (lower, upper))
+        return builder.add(*(shuffled(one, other, places) for places in both))
+
+    a_b, c_d = (woven(one, other, (0, 16, 1, 17), (2, 18, 3, 19)) for one, other in ((a, b), (c, d)))
+    sums = woven(a_b, c_d, (0, 1, 16, 17), (2, 3, 18, 19))
+    for half in (8, 4):
+        sums = builder.add(*(shuffled(sums, sums, list(range(k, k + half))) for k in (0, half)))
+    return sums
+
+
 def emit_all(builder: Any, word: Any, lanes: int) -> Any:
     """One number in every lane."""
-    nothing = ir.Constant(ir.VectorType(_WORD, lanes), ir.Undefined)
+    nothing = ir.Constant(ir.VectorType(word.type, lanes), ir.Undefined)
     first = builder.insert_element(nothing, word, _WORD(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(nothing.type, None))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_WORD, lanes), None))
 
 
 def _count(lanes: int) -> Any:
@@ -167,11 +229,8 @@ def _tile_sse(rows: int, columns: int) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_stride, b, c, stride = arguments
         errors = []
-        one = ir.Constant(ir.VectorType(_WORD, columns), [1] * columns)
         for _ in range(rows):
-            both = builder.add(emit_load(builder, b, columns), emit_load(builder, c, columns))
-            mean = builder.lshr(builder.add(both, one), one)
-            errors.append(builder.sub(emit_load(builder, a, columns), mean))
+            errors.append(builder.sub(emit_load(builder, a, columns, _HALF), _emit_mean(builder, b, c, columns)))
             a, b, c = builder.add(a, a_stride), builder.add(b, stride), builder.add(c, stride)
         return _sum_of_squares(builder, errors)
 
@@ -196,7 +255,8 @@ def _blend_lanes(lanes: int) -> Any:
             weighted = builder.mul(emit_load(builder, place, lanes), builder.mul(across, down))
             total = builder.add(total, weighted)
         shift = emit_all(builder, builder.shl(log2_cell, _WORD(1)), lanes)
-        return _sum_of_squares(builder, [builder.sub(emit_load(builder, source, lanes), builder.lshr(total, shift))])
+        blended = builder.trunc(builder.lshr(total, shift), ir.VectorType(_HALF, lanes))
+        return _sum_of_squares(builder, [builder.sub(emit_load(builder, source, lanes, _HALF), blended)])
 
     @intrinsic
     def blend_lanes(typing_context, source, a, b, c, d, v, u, log2_cell):  # type: ignore[no-untyped-def]
@@ -227,9 +287,8 @@ def _warp_lanes(lanes: int) -> Any:
             there = builder.add(planes, builder.zext(builder.extract_element(place, _WORD(k)), _LONG))
             sample = builder.load(builder.inttoptr(there, _BYTE.as_pointer()))
             samples = builder.insert_element(samples, sample, _WORD(k))
-        return _sum_of_squares(
-            builder, [builder.sub(emit_load(builder, source, lanes), builder.zext(samples, place.type))]
-        )
+        moved = builder.zext(samples, ir.VectorType(_HALF, lanes))
+        return _sum_of_squares(builder, [builder.sub(emit_load(builder, source, lanes, _HALF), moved)])
 
     @intrinsic
     def warp_lanes(  # type: ignore[no-untyped-def]
@@ -240,16 +299,51 @@ def _warp_lanes(lanes: int) -> Any:
     return warp_lanes
 
 
+def _choose() -> Any:
+    """An intrinsic (condition, a, b): ``a`` or else ``b``, by what is no branch, however unlikely either is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _without_branch(builder, *arguments)
+
+    @intrinsic
+    def choose(typing_context, condition, a, b):  # type: ignore[no-untyped-def]
+        return a(types.boolean, a, a), generate
+
+    return choose
+
+
+def _either() -> Any:
+    """An intrinsic (condition, numbers, i, j): numbers[i] or else numbers[j] of a flat int64 array, without a branch.
+
+    Both are read before the condition is known; LLVM would choose the place first, and then wait for what lies there.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        condition, numbers, *places = arguments
+        data = _data(context, builder, signature.args[1], numbers)
+        # atomic as every aligned read is; it is only that LLVM leaves it where it is
+        both = (builder.load_atomic(builder.gep(data, [place]), "monotonic", 8) for place in places)
+        return _without_branch(builder, condition, *both)
+
+    @intrinsic
+    def either(typing_context, condition, numbers, i, j):  # type: ignore[no-untyped-def]
+        return types.int64(types.boolean, numbers, types.uint64, types.uint64), generate
+
+    return either
+
+
+def _without_branch(builder: Any, condition: Any, a: Any, b: Any) -> Any:
+    chosen = builder.select(condition, a, b)
+    chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+    return chosen
+
+
 def _mean_lanes(lanes: int) -> Any:
     """An intrinsic (target, b, c): ``lanes`` means of samples at two addresses, rounded up at a half, to a third."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target, b, c = arguments
-        bytes_ = ir.VectorType(_BYTE, lanes)
-        one = ir.Constant(ir.VectorType(_WORD, lanes), [1] * lanes)
-        both = builder.add(emit_load(builder, b, lanes), emit_load(builder, c, lanes))
-        mean = builder.trunc(builder.lshr(builder.add(both, one), one), bytes_)
-        builder.store(mean, builder.inttoptr(target, bytes_.as_pointer())).align = 1
+        _store_bytes(builder, _emit_mean(builder, b, c, lanes), target)
         return context.get_dummy_value()
 
     @intrinsic
@@ -259,40 +353,137 @@ def _mean_lanes(lanes: int) -> Any:
     return mean_lanes
 
 
+def _bilinear_lanes(lanes: int) -> Any:
+    """An intrinsic (target, above, below, a, b, c, d): ``lanes`` samples of `put_between`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, above, below, *weights = arguments
+        places = (above, builder.add(above, _LONG(1)), below, builder.add(below, _LONG(1)))
+        total = ir.Constant(ir.VectorType(_HALF, lanes), [128] * lanes)  # 256 · 255 + 128 at most
+        for place, weight in zip(places, weights, strict=True):
+            every = emit_all(builder, builder.trunc(weight, _HALF), lanes)
+            total = builder.add(total, builder.mul(emit_load(builder, place, lanes, _HALF), every))
+        eight = ir.Constant(total.type, [8] * lanes)
+        _store_bytes(builder, builder.lshr(total, eight), target)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def bilinear_lanes(typing_context, target, above, below, a, b, c, d):  # type: ignore[no-untyped-def]
+        return types.void(*(types.int64,) * 3, *(types.int32,) * 4), generate
+
+    return bilinear_lanes
+
+
+def _six_taps(from_samples: bool, to_samples: bool) -> Any:
+    """An intrinsic (target, place, step, tap): 1, −t, 15 + t, 15 + t, −t, 1 times six numbers ``step`` bytes apart.
+
+    For `SPAN` places in a row; t is ``tap``, 4 or 5. Of samples the sum lies in −2550…10710, and goes to int16, or
+    rounded, shifted 5 and clipped to samples; of such sums it has 32 bits and goes rounded, shifted 10 and clipped
+    to samples.
+    """
+    number_kind, total_kind = _BYTE if from_samples else _HALF, _HALF if from_samples else _WORD
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, place, step, tap = arguments
+        halves, totals = ir.VectorType(_HALF, SPAN), ir.VectorType(total_kind, SPAN)
+        numbers = []
+        for _ in range(6):
+            loaded = builder.load(builder.inttoptr(place, ir.VectorType(number_kind, SPAN).as_pointer()))
+            loaded.align = 1
+            numbers.append(builder.zext(loaded, halves) if from_samples else loaded)
+            place = builder.add(place, step)
+        outer, inner, middle = (builder.add(numbers[k], numbers[5 - k]) for k in range(3))
+        if not from_samples:  # sums of two have 16 bits still
+            outer, inner, middle = (builder.sext(pair, totals) for pair in (outer, inner, middle))
+        tap = builder.trunc(tap, _HALF) if from_samples else tap
+        weighted = builder.mul(middle, emit_all(builder, builder.add(tap, total_kind(15)), SPAN))
+        weighted = builder.sub(weighted, builder.mul(inner, emit_all(builder, tap, SPAN)))
+        total = builder.add(outer, weighted)
+        if not to_samples:
+            builder.store(total, builder.inttoptr(target, totals.as_pointer())).align = 1
+            return context.get_dummy_value()
+        low, high, shift, half = (
+            ir.Constant(totals, [number] * SPAN) for number in ((0, 255, 5, 16) if from_samples else (0, 255, 10, 512))
+        )
+        total = builder.ashr(builder.add(total, half), shift)
+        total = builder.select(builder.icmp_signed("<", total, low), low, total)
+        total = builder.select(builder.icmp_signed(">", total, high), high, total)
+        _store_bytes(builder, total, target)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def six_taps(typing_context, target, place, step, tap):  # type: ignore[no-untyped-def]
+        return types.void(*(types.int64,) * 3, types.int32), generate
+
+    return six_taps
+
+
 def emit_room(builder: Any, vector: Any) -> Any:
     """A place for a vector, which LLVM keeps in a register."""
     allocate: Any = cgutils.alloca_once
     return allocate(builder, vector)
 
 
-def _weighted_sum(typing_context, samples, place, offsets, weights, first, sums, at):  # type: ignore[no-untyped-def]
-    """sums[at + i] = weights[first] + Σ_k weights[first + 1 + k] · samples[place + offsets[k] + i], i below 16.
+def _weighted_sum(typing_context, samples, place, offsets, pairs, words, first, sums, at):  # type: ignore[no-untyped-def]
+    """sums[at + i] = words[first] + Σ_k weight_k · samples[place + offsets[k] + i], i below 16, k up to 2 · ``pairs``.
 
-    ``samples`` is flat uint8, ``offsets`` int64, ``weights`` and ``sums`` flat int32; nothing checks the places.
+    words[first + 1] is the weight of tap 0, and words[first + 2 + k] has those of taps 2 k + 1, in its low 16 bits, and
+    2 k + 2, in its high 16 bits.
+    ``samples`` is flat uint8, ``offsets`` int64, ``words`` and ``sums`` flat int32; nothing checks the places.
     """
+    halves = ir.VectorType(_HALF, 2 * LANES)
+    in_turn = ir.Constant(ir.VectorType(_WORD, 2 * LANES), [LANES * (i & 1) + i // 2 for i in range(2 * LANES)])
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sample_data, offset_data, weight_data, sum_data = (
-            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 3, 5)
+        _, place, _, pairs, _, first, _, at = arguments
+        sample_data, offset_data, word_data, sum_data = (
+            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 4, 6)
         )
-        count = context.make_array(signature.args[2])(context, builder, arguments[2]).nitems
 
-        def weight(number: Any) -> Any:
-            place = builder.gep(weight_data, [builder.add(arguments[4], number)])
-            return emit_all(builder, builder.load(place), LANES)
+        def word(number: Any) -> Any:
+            return emit_all(builder, builder.load(builder.gep(word_data, [builder.add(first, number)])), LANES)
+
+        def tapped(number: Any) -> Any:
+            offset = builder.add(place, builder.load(builder.gep(offset_data, [number])))
+            return _load_bytes(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
 
         total = emit_room(builder, _WORDS)
-        builder.store(weight(_LONG(0)), total)
-        with cgutils.for_range(builder, count) as loop:
-            offset = builder.add(arguments[1], builder.load(builder.gep(offset_data, [loop.index])))
-            lanes = emit_load(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
-            product = builder.mul(lanes, weight(builder.add(loop.index, _LONG(1))))
-            builder.store(builder.add(builder.load(total), product), total)
-        target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), _WORDS.as_pointer())
+        base = builder.zext(tapped(_LONG(0)), _WORDS)
+        builder.store(builder.add(word(_LONG(0)), builder.mul(base, word(_LONG(1)))), total)
+        with cgutils.for_range(builder, pairs) as loop:
+            tap = builder.shl(loop.index, _LONG(1))
+            both = tapped(builder.add(tap, _LONG(1))), tapped(builder.add(tap, _LONG(2)))
+            numbers = builder.zext(builder.shuffle_vector(*both, in_turn), halves)
+            weights = builder.bitcast(word(builder.add(loop.index, _LONG(2))), halves)
+            products = _emit_pair_products(builder, numbers, weights)
+            builder.store(builder.add(builder.load(total), products), total)
+        target = builder.bitcast(builder.gep(sum_data, [at]), _WORDS.as_pointer())
         builder.store(builder.load(total), target).align = 4
         return context.get_dummy_value()
 
-    return types.void(samples, types.int64, offsets, weights, types.int64, sums, types.int64), generate
+    return types.void(samples, types.int64, offsets, types.int64, words, types.int64, sums, types.int64), generate
+
+
+def _put_differences(typing_context, samples, one, other, differences, at):  # type: ignore[no-untyped-def]
+    """differences[at + i] = samples[one + i] − samples[other + i], i below 16.
+
+    ``samples`` is flat uint8, ``differences`` flat int16.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sample_data, target_data = (
+            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 3)
+        )
+        one, other = (
+            emit_load(builder, builder.ptrtoint(builder.gep(sample_data, [place]), _LONG), LANES, _HALF)
+            for place in arguments[1:3]
+        )
+        difference = builder.sub(one, other)
+        target = builder.bitcast(builder.gep(target_data, [arguments[4]]), difference.type.as_pointer())
+        builder.store(difference, target).align = 2
+        return context.get_dummy_value()
+
+    return types.void(samples, types.int64, types.int64, differences, types.int64), generate
 
 
 def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # type: ignore[no-untyped-def]
@@ -300,7 +491,6 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
 
     ``rows`` is flat int16, ``sums`` flat float32; ``length`` is a multiple of 32; sums stay below 2**31.
     """
-    even, odd = (ir.Constant(_WORDS, [_WORD(2 * lane + part) for lane in range(LANES)]) for part in (0, 1))
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row_data = _data(context, builder, signature.args[0], arguments[0])
@@ -313,15 +503,14 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
             left = _load_halves(builder, row_data, builder.add(arguments[1], step))
             place = builder.add(arguments[2], step)
             for total in totals:
-                product = builder.mul(left, _load_halves(builder, row_data, place))
-                pairs = builder.add(
-                    builder.shuffle_vector(product, product, even), builder.shuffle_vector(product, product, odd)
-                )
+                pairs = _emit_pair_products(builder, left, _load_halves(builder, row_data, place))
                 builder.store(builder.add(builder.load(total), pairs), total)
                 place = builder.add(place, arguments[3])
-        for number, total in enumerate(totals):
-            value = builder.sitofp(emit_sum(builder, builder.load(total)), ir.FloatType())
-            builder.store(value, builder.gep(sum_data, [builder.add(arguments[6], _LONG(number))]))
+        sums = builder.sitofp(
+            _emit_four_sums(builder, [builder.load(total) for total in totals]), ir.VectorType(ir.FloatType(), 4)
+        )
+        target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), sums.type.as_pointer())
+        builder.store(sums, target).align = 4
         return context.get_dummy_value()
 
     return types.void(rows, types.int64, types.int64, types.int64, types.int64, sums, types.int64), generate
@@ -342,10 +531,18 @@ reals_at: View[np.float32] = _view(types.float32, 2)
 real_blocks_at: View[np.float32] = _view(types.float32, 3)
 doubles_at: View[np.float64] = _view(types.float64, 1)
 double_rows_at: View[np.float64] = _view(types.float64, 2)
+choose, either = _choose(), _either()
 weighted_sum: Any = intrinsic(_weighted_sum)
 four_products: Any = intrinsic(_four_products)
+put_differences: Any = intrinsic(_put_differences)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)
 mean_16, mean_1 = _mean_lanes(16), _mean_lanes(1)
+six_taps_of_samples, six_taps_to_halves, six_taps_of_halves = (
+    _six_taps(True, True),
+    _six_taps(True, False),
+    _six_taps(False, True),
+)
+bilinear_16, bilinear_8, bilinear_1 = _bilinear_lanes(16), _bilinear_lanes(8), _bilinear_lanes(1)
 blend_16, blend_4, blend_1 = _blend_lanes(16), _blend_lanes(4), _blend_lanes(1)
 warp_16, warp_4, warp_1 = _warp_lanes(16), _warp_lanes(4), _warp_lanes(1)
 
@@ -408,6 +605,38 @@ def put_means(
         target += target_stride
         b += stride
         c += stride
+
+
+@kernel
+def put_between(
+    target: Integer,
+    target_stride: Integer,
+    source: Integer,
+    stride: Integer,
+    down: Integer,
+    right: Integer,
+    rows: Integer,
+    columns: Integer,
+) -> None:
+    """Fill the rectangle at address ``target`` with what lies ``down`` and ``right`` sixteenths beside ``source``.
+
+    The four samples around each are mixed by nearness, rounded up at a half.
+    """
+    a, b, c, d = (16 - down) * (16 - right), (16 - down) * right, down * (16 - right), down * right
+    for _ in range(rows):
+        i = 0
+        while i < columns:
+            if i + 16 <= columns:
+                bilinear_16(target + i, source + i, source + stride + i, a, b, c, d)
+                i += 16
+            elif i + 8 <= columns:
+                bilinear_8(target + i, source + i, source + stride + i, a, b, c, d)
+                i += 8
+            else:
+                bilinear_1(target + i, source + i, source + stride + i, a, b, c, d)
+                i += 1
+        target += target_stride
+        source += stride
 
 
 @kernel

@@ -33,7 +33,7 @@ from codec.residual.coders import CODERS
 from codec.residual.levels import Quantiser
 from codec.residual.quantised import dequantise, quantise
 from codec.residual.samples import add_residual, code_plane, walk_neighbours
-from codec.vector_kernels import put_means, rectangle_sse
+from codec.vector_kernels import put_between, put_means, rectangle_sse
 
 CELL_SIZES = (4, 8, 16, 32)
 SUBSAMPLINGS = (Subsampling(0, 0), Subsampling(0, 1), Subsampling(1, 1))
@@ -494,6 +494,18 @@ def test_sums_over_rectangles_and_means_of_rectangles_equal_their_twins(rows, co
         put_means(target.ctypes.data + 3 * 50 + 2, 50, there, other, 64, rows, columns)
         wanted = a.copy()
         wanted[3 : 3 + rows, 2 : 2 + columns] = means
+        np.testing.assert_array_equal(wanted, target)
+
+
+@pytest.mark.parametrize("columns", [1, 7, 8, 15, 16, 17, 24, 32])
+def test_rectangles_between_samples_equal_their_twin(columns):
+    random = np.random.default_rng(columns)
+    y, x = np.mgrid[5 : 5 + 9, 7 : 7 + columns]
+    for plane, (down, right) in product(planes(random, (45, 64)), product((0, 1, 8, 15), repeat=2)):
+        target = np.full((12, 50), 7, np.uint8)
+        put_between(target.ctypes.data + 2 * 50 + 3, 50, plane.ctypes.data + 5 * 64 + 7, 64, down, right, 9, columns)
+        wanted = np.full_like(target, 7)
+        wanted[2 : 2 + 9, 3 : 3 + columns] = bilinear_twin(plane, 16 * y + down, 16 * x + right)
         np.testing.assert_array_equal(wanted, target)
 
 

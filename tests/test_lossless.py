@@ -17,6 +17,8 @@ from codec.residual.lossless import (
     LANES,
     absolute_weights,
     add_green,
+    even,
+    paired,
     set_stage,
     subtract_green,
     walk,
@@ -24,7 +26,7 @@ from codec.residual.lossless import (
     weights_after,
 )
 from codec.residual.weight_fit import EFFORTS, fit_weights, normal_products
-from codec.vector_kernels import four_products, weighted_sum
+from codec.vector_kernels import choose, either, four_products, weighted_sum
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 
@@ -126,7 +128,7 @@ def nearest_multiple(difference, step):
 
 def empty_queues(samples):
     """Room for the symbols of so many samples in any context."""
-    room = samples + 1
+    room = samples + 2
     symbols = np.full(CONTEXTS * room, 77, np.uint8)
     return Queues(symbols, np.arange(CONTEXTS, dtype=np.int64) * room, np.zeros(CONTEXTS, np.int64))
 
@@ -234,7 +236,7 @@ def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
             walked = walk(stage, weights, classes, queues, places, max_error, False)
             np.testing.assert_array_equal(wanted[0], stage.inside(CURRENT))
             np.testing.assert_array_equal(wanted[1] + 128, walked)
-            used = [shape[0] * shape[1] + 1 - len(rest) for rest in lists]
+            used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
             assert used == (places - queues.starts).tolist()
 
 
@@ -345,8 +347,8 @@ def test_red_and_blue_are_apart_from_green_modulo_256():
 
 
 @njit
-def call_weighted_sum(samples, place, offsets, weights, first, sums, at):
-    weighted_sum(samples, place, offsets, weights, first, sums, at)
+def call_weighted_sum(samples, place, offsets, pairs, words, first, sums, at):
+    weighted_sum(samples, place, offsets, pairs, words, first, sums, at)
 
 
 @njit
@@ -354,20 +356,54 @@ def call_four_products(rows, i, j, stride, length, sums, at):
     four_products(rows, i, j, stride, length, sums, at)
 
 
-@pytest.mark.parametrize("taps", [1, 2, 18])
-def test_weighted_sums_equal_their_twin(taps):
-    random = np.random.default_rng(taps)
+@njit
+def call_choices(conditions, numbers, i, j, chosen):
+    for row in range(len(conditions)):
+        chosen[row, 0] = choose(conditions[row], numbers[i[row]], numbers[j[row]])
+        chosen[row, 1] = either(conditions[row], numbers, i[row], j[row])
+
+
+def test_choices_equal_their_twin():
+    random = np.random.default_rng(1)
+    conditions, numbers = random.random(100) < 0.5, random.integers(-(1 << 62), 1 << 62, 30)
+    i, j = random.integers(0, 30, (2, 100)).astype(np.uint64)
+    chosen = np.zeros((100, 2), np.int64)
+    call_choices(conditions, numbers, i, j, chosen)
+    np.testing.assert_array_equal([np.where(conditions, numbers[i], numbers[j])] * 2, chosen.T)
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 4, 9])
+def test_weighted_sums_equal_their_twin(pairs):
+    random = np.random.default_rng(pairs)
     for samples in planes(random, (400,), 1):
-        for most in (300, 1 << 20):
-            weights = random.integers(-most, most + 1, 60).astype(np.int32)
-            offsets = random.integers(-100, 100, taps)
+        for kind in ("likely", "any", "lowest", "highest"):
+            weights = WEIGHTS[kind](random, (1, 2 * pairs)).astype(np.int16)
+            of_base, start = random.integers(-(1 << 20), 1 << 20, 2).tolist()
+            words = np.array([7, start, of_base, *weights.view("<i4")[0], 7], np.int32)
+            offsets = random.integers(-100, 100, 1 + 2 * pairs)
             sums = np.full(50, 7, np.int32)
-            call_weighted_sum(samples[0], 150, offsets, weights, 5, sums, 3)
+            call_weighted_sum(samples[0], 150, offsets, pairs, words, 1, sums, 3)
             wanted = [7] * 50
             for i in range(16):
-                of_taps = (int(weights[6 + k]) * int(samples[0][150 + offset + i]) for k, offset in enumerate(offsets))
-                wanted[3 + i] = int(weights[5]) + sum(of_taps)
+                taps = zip([of_base, *weights[0].tolist()], offsets.tolist(), strict=True)
+                wanted[3 + i] = start + sum(weight * int(samples[0][150 + offset + i]) for weight, offset in taps)
             assert wanted == sums.tolist()
+
+
+@pytest.mark.parametrize("taps", [10, 11])
+def test_two_weights_share_a_word_and_an_odd_tap_more_counts_nothing(taps):
+    random = np.random.default_rng(taps)
+    for kind in WEIGHTS:
+        absolute = WEIGHTS[kind](random, (4, 1 + taps)).astype(np.int32)
+        offsets = random.integers(-100, 100, taps)
+        even_offsets, words = even(offsets), paired(absolute)
+        assert 11 == len(even_offsets) == 2 * words.shape[1] - 3
+        np.testing.assert_array_equal(offsets[-2:], even_offsets[-2:])
+        samples = random.integers(0, 256, 200)
+        weights = np.ascontiguousarray(words[:, 2:]).view("<i2")
+        for row, first, own in zip(absolute, words, weights, strict=True):
+            wanted = int(row[0]) + int(row[1:] @ samples[100 + offsets])
+            assert wanted == int(first[0]) + int(np.append(first[1], own) @ samples[100 + even_offsets])
 
 
 @pytest.mark.parametrize("length", [32, 64, 256])

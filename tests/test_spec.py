@@ -75,7 +75,7 @@ from codec.picture.planes import (
     PictureFormat,
     SampleFormat,
 )
-from codec.residual import lossless
+from codec.residual import lossless, lossless_walk
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
 
@@ -191,10 +191,10 @@ def test_taps_of_the_lossless_coder_are_those_of_the_spec():
 def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     written = [(int(row[0]), int(row[1].removesuffix(" + e"))) for row in rows_after("weight counts")]
     assert written == list(enumerate(WEIGHT_COUNTS))
-    assert f"level = how many of {', '.join(map(str, lossless.THRESHOLDS))} are not above activity" in SPEC
-    assert f"context = 2 · level + half if level < {lossless.SPLIT}, else level + {lossless.SPLIT} " in SPEC
+    assert f"level = how many of {', '.join(map(str, lossless_walk.THRESHOLDS))} are not above activity" in SPEC
+    assert f"context = 2 · level + half if level < {lossless_walk.SPLIT}, else level + {lossless_walk.SPLIT} " in SPEC
     assert f"(0…{CONTEXTS - 1})" in SPEC
-    assert f"M[y][x] = min((s + 1) >> 1, {lossless.MAX_MAGNITUDE})" in SPEC
+    assert f"M[y][x] = min((s + 1) >> 1, {lossless_walk.MAX_MAGNITUDE})" in SPEC
     assert f"A plane of r × c samples has ceil(r / {CELL}) × ceil(c / {CELL}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
@@ -291,7 +291,7 @@ def queues_of(symbols: dict[int, list[int]]) -> Queues:
     """The queues of a picture from the symbols of each context."""
     sizes = np.array([len(symbols.get(context, [])) for context in range(CONTEXTS)], np.int64)
     flat = [symbol for context in range(CONTEXTS) for symbol in symbols.get(context, [])]
-    return Queues(np.array(flat + [0] * (len(flat) + 1), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    return Queues(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 def test_the_example_of_a_whole_stream_of_queues_holds():
@@ -362,8 +362,8 @@ def test_the_example_of_contexts_holds():
         assert w == (magnitudes[y, 0] if x else n)
         assert ww == (magnitudes[0, 0] if y else 0)
         assert activity == 3 * (n + w) + 2 * (nw + ne + nn + ww)
-        assert level == sum(threshold <= activity for threshold in lossless.THRESHOLDS)
-        assert int(row[5]) == lossless.CONTEXT_OF[2 * activity + int(row[4])]
+        assert level == sum(threshold <= activity for threshold in lossless_walk.THRESHOLDS)
+        assert int(row[5]) == lossless_walk.CONTEXT_OF[int(row[4]) * lossless_walk.HALF + activity]
         magnitudes[y, x] = min(int(row[6]) + 1 >> 1, 32)
 
 

@@ -21,6 +21,17 @@ def join(symbols: Bytes, base: int, digits_a_byte: int) -> tuple[Bytes, Bytes]:
 
 
 @kernel
+def join_whole(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: Bytes) -> None:
+    """The bytes that have all their digits."""
+    last = np.int32(base - 1)
+    for number in range(np.uint64(joined.size)):
+        value, first = np.int32(0), number * np.uint64(digits_a_byte)
+        for digit in range(np.uint64(digits_a_byte)):
+            value = np.int32(np.int32(value * base) + min(np.int32(symbols[first + digit]), last))
+        joined[number] = np.uint8(value)
+
+
+@kernel
 def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: Bytes, escapes: Bytes) -> Integer:
     """The loops of `join`; ``escapes`` needs room for one more than there are symbols."""
     digit: Integer
@@ -30,11 +41,17 @@ def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: B
         escapes[count] = np.uint8(symbol - last)
         count += np.uint64(symbol >= last)
     whole = symbols.size // digits_a_byte
-    for number in range(np.uint64(whole)):
-        value, first = np.int32(0), number * np.uint64(digits_a_byte)
-        for digit in range(np.uint64(digits_a_byte)):
-            value = np.int32(value * base + min(np.int32(symbols[first + digit]), last))
-        joined[number] = np.uint8(value)
+    # with a constant the inner loop is unrolled, which takes half the time
+    if digits_a_byte == 2:
+        join_whole(symbols, base, 2, joined[:whole])
+    elif digits_a_byte == 3:
+        join_whole(symbols, base, 3, joined[:whole])
+    elif digits_a_byte == 4:
+        join_whole(symbols, base, 4, joined[:whole])
+    elif digits_a_byte == 8:
+        join_whole(symbols, base, 8, joined[:whole])
+    else:
+        join_whole(symbols, base, digits_a_byte, joined[:whole])
     if whole < joined.size:
         value = np.int32(0)
         for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
@@ -64,15 +81,31 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
 
 
 @kernel
+def split_whole(joined: Bytes, table: Bytes, digits_a_byte: Integer, symbols: Bytes) -> None:
+    """The symbols of bytes that have all their digits."""
+    digits = table.reshape(-1)
+    for number in range(np.uint64(joined.size)):
+        first, value = number * np.uint64(digits_a_byte), np.uint64(joined[number]) * np.uint64(digits_a_byte)
+        for digit in range(np.uint64(digits_a_byte)):
+            symbols[first + digit] = digits[value + digit]
+
+
+@kernel
 def split_digits(joined: Bytes, table: Bytes, symbols: Bytes) -> None:
     """The loops of `split`; ``table`` has the digits of every byte."""
-    digits_a_byte = np.uint64(table.shape[1])
-    whole = np.uint64(symbols.size) // digits_a_byte
-    for number in range(whole):
-        value, first = np.uint64(joined[number]), number * digits_a_byte
-        for digit in range(digits_a_byte):
-            symbols[first + digit] = table[value, digit]
-    for place in range(whole * digits_a_byte, np.uint64(symbols.size)):
+    digits_a_byte = table.shape[1]
+    whole = symbols.size // digits_a_byte
+    if digits_a_byte == 2:
+        split_whole(joined[:whole], table, 2, symbols)
+    elif digits_a_byte == 3:
+        split_whole(joined[:whole], table, 3, symbols)
+    elif digits_a_byte == 4:
+        split_whole(joined[:whole], table, 4, symbols)
+    elif digits_a_byte == 8:
+        split_whole(joined[:whole], table, 8, symbols)
+    else:
+        split_whole(joined[:whole], table, digits_a_byte, symbols)
+    for place in range(whole * digits_a_byte, symbols.size):
         symbols[place] = table[joined[whole], place - whole * digits_a_byte]
 
 

@@ -133,7 +133,7 @@ def unpack_queues(data: bytes, pictures: int, samples: int) -> list[Queues]:
     sizes = unpack_sizes(cursor, pictures, samples)
     starts = np.cumsum(sizes.T.ravel()).reshape(CONTEXTS, pictures).T - sizes
     # one queue behind the other, with room to read on from the last as far as a picture could want
-    symbols = np.zeros((pictures + 1) * samples + 1, np.uint8)
+    symbols = np.zeros((pictures + 1) * samples + 2, np.uint8)
     for context in range(CONTEXTS):
         first, size = starts[0, context], sizes[:, context].sum()
         if size:

@@ -257,14 +257,19 @@ def best_candidate(pair: Pair, aim: Aim, before: Vectors, vectors: Vectors, row:
 def go_downhill(pair: Pair, aim: Aim, best: Match, step: Integer, diamond: bool) -> Match:
     """To the best vector around, while that gets better, with ``step`` and then with half of it, to 1.
 
-    Eight are around, or the four of a diamond.
+    Eight are around, or the four of a diamond; the one that was left is not tried again.
     """
+    left = 4  # number of that one, where rows of three are counted through; 4 is the centre
     while step >= 1:
         centre = best
         for k in range(1, 9, 2) if diamond else range(0, 9, 1):
-            best = better_match(pair, aim, best, centre.dy + step * (k // 3 - 1), centre.dx + step * (k % 3 - 1))
+            if k != left:
+                best = better_match(pair, aim, best, centre.dy + step * (k // 3 - 1), centre.dx + step * (k % 3 - 1))
         if best.dy == centre.dy and best.dx == centre.dx:
             step >>= 1
+            left = 4
+        else:
+            left = 4 - 3 * ((best.dy - centre.dy) // step) - (best.dx - centre.dx) // step
     return best
 
 

@@ -13,7 +13,7 @@ from codec.models import MotionModel
 from codec.motion.field import SHARP, CellMode, Modes, MotionField, Vectors
 from codec.motion.half_planes import HalfPlanes, Layout, bordered, half_planes, place_within, quarter_offsets
 from codec.picture.planes import Picture, Plane, Subsampling
-from codec.vector_kernels import address, put_means
+from codec.vector_kernels import address, put_between, put_means
 from codec.vector_transforms import sum_8x8
 
 __all__ = ["SIXTEENTH_TAPS", "Reference", "compensate", "compensate_plane", "plane_geometry"]
@@ -86,7 +86,7 @@ def compensate_plane(field: MotionField, reference: Plane, halves: HalfPlanes, s
     In a subsampled plane the same vectors act on smaller cells, in units of an eighth of its samples.
     """
     geometry = plane_geometry(field.cell_size, subsampling)
-    prediction = np.empty_like(reference)
+    prediction = np.empty(reference.shape, np.uint8)
     if field.model is MotionModel.BLOCK:
         predict_blocks(*halves, field.vectors_quarter_pel, geometry, prediction)
     else:
@@ -117,53 +117,30 @@ def sample_sixteenth_pel(halves: Plane, layout: Layout, y_sixteenth: Integer, x_
 
 
 @kernel
-def move_by_quarters(
-    halves: Plane, layout: Layout, y0: Integer, x0: Integer, dy_quarter: Integer, dx_quarter: Integer, target: Plane
-) -> None:
-    """Fill ``target`` with the reference from (y0, x0) on, moved by one vector in quarter samples (spec 7.2)."""
-    first, second = quarter_offsets(layout, y0, x0, dy_quarter, dx_quarter)
-    rows, columns = target.shape
-    start = address(halves)
-    put_means(address(target), target.strides[0], start + first, start + second, layout[1], rows, columns)
-
-
-@kernel
-def move_between(
-    halves: Plane, layout: Layout, y0: Integer, x0: Integer, dy_sixteenth: Integer, dx_sixteenth: Integer, target: Plane
-) -> None:
-    """The same in a subsampled plane, in sixteenths of its samples, which are mixed by nearness (spec 7.2)."""
-    rows, columns = target.shape
-    down, right = dy_sixteenth & 15, dx_sixteenth & 15
-    place = place_within(layout, y0 + (dy_sixteenth >> 4), x0 + (dx_sixteenth >> 4))
-    a, b = np.int32((16 - down) * (16 - right)), np.int32((16 - down) * right)
-    c, d = np.int32(down * (16 - right)), np.int32(down * right)
-    for j in range(rows):
-        upper, lower = halves[place : place + columns + 1], halves[place + layout[1] : place + layout[1] + columns + 1]
-        moved = target[j]
-        for i in range(columns):
-            above = np.int32(np.int32(a * np.int32(upper[i])) + np.int32(b * np.int32(upper[i + 1])))
-            below = np.int32(np.int32(c * np.int32(lower[i])) + np.int32(d * np.int32(lower[i + 1])))
-            moved[i] = np.uint8(np.int32(np.int32(above + below) + 128) >> 8)
-        place += layout[1]
-
-
-@kernel
 def move_rectangle(
-    halves: Plane,
+    halves: Integer,
     layout: Layout,
-    y0: Integer,
-    x0: Integer,
+    rectangle: tuple[Integer, Integer, Integer, Integer],
     dy_quarter: Integer,
     dx_quarter: Integer,
     geometry: Geometry,
-    target: Plane,
+    target: Integer,
+    target_stride: Integer,
 ) -> None:
-    """Fill ``target`` with the plane from (y0, x0) on, moved by a vector in quarters of a sample of plane 0."""
+    """Fill what begins at the address ``target`` with a rectangle of the plane, moved by one vector (spec 7.2).
+
+    ``halves`` is an address; the rectangle is (top, left, rows, columns), the vector in quarter samples of plane 0.
+    A subsampled plane is moved by sixteenths of its own samples, which are mixed by nearness.
+    """
+    top, left, rows, columns = rectangle
     _, _, shift_y, shift_x = geometry
     if shift_y == 2 and shift_x == 2:
-        move_by_quarters(halves, layout, y0, x0, dy_quarter, dx_quarter, target)
+        first, second = quarter_offsets(layout, top, left, dy_quarter, dx_quarter)
+        put_means(target, target_stride, halves + first, halves + second, layout[1], rows, columns)
     else:
-        move_between(halves, layout, y0, x0, dy_quarter << shift_y, dx_quarter << shift_x, target)
+        dy, dx = dy_quarter << shift_y, dx_quarter << shift_x
+        source = halves + place_within(layout, top + (dy >> 4), left + (dx >> 4))
+        put_between(target, target_stride, source, layout[1], dy & 15, dx & 15, rows, columns)
 
 
 @kernel
@@ -178,11 +155,13 @@ def cell_rectangle(
 @kernel
 def predict_blocks(halves: Plane, layout: Layout, vectors: Vectors, geometry: Geometry, prediction: Plane) -> None:
     """Block prediction of a plane (spec 7.3): every cell is the reference moved by its vector."""
+    source, target = address(halves), address(prediction)
     for row in range(vectors.shape[0]):
         for column in range(vectors.shape[1]):
-            y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, row, column)
+            rectangle = cell_rectangle(prediction.shape, geometry, row, column)
             dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-            move_rectangle(halves, layout, y0, x0, dy, dx, geometry, prediction[y0 : y0 + rows, x0 : x0 + columns])
+            there = target + rectangle[0] * prediction.strides[0] + rectangle[1]
+            move_rectangle(source, layout, rectangle, dy, dx, geometry, there, prediction.strides[0])
 
 
 @kernel
@@ -231,11 +210,12 @@ def blend_cell(
     ``moved`` is room for four cells, uint8 (4, rows, columns).
     """
     log2_rows, log2_columns, _, _ = geometry
-    y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, cell_row, cell_column)
+    y0, x0, rows, columns = rectangle = cell_rectangle(prediction.shape, geometry, cell_row, cell_column)
     for corner in range(4):
         row, column = cell_row + (corner >> 1), cell_column + (corner & 1)
         dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-        move_rectangle(halves, layout, y0, x0, dy, dx, geometry, moved[corner, :rows, :columns])
+        there = address(moved) + corner * moved.strides[0]
+        move_rectangle(address(halves), layout, rectangle, dy, dx, geometry, there, moved.strides[1])
     down = log2_rows + log2_columns
     half = np.int32(1 << (down - 1))
     for v in range(rows):
@@ -269,6 +249,7 @@ def predict_mesh(
             elif modes[row, column] == BLEND:
                 blend_cell(halves, layout, vectors, row, column, geometry, moved, prediction)
             else:
-                y0, x0, rows, columns = cell_rectangle(prediction.shape, geometry, row, column)
+                rectangle = cell_rectangle(prediction.shape, geometry, row, column)
                 dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
-                move_rectangle(halves, layout, y0, x0, dy, dx, geometry, prediction[y0 : y0 + rows, x0 : x0 + columns])
+                there = address(prediction) + rectangle[0] * prediction.strides[0] + rectangle[1]
+                move_rectangle(address(halves), layout, rectangle, dy, dx, geometry, there, prediction.strides[0])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from codec.kernels import Integer, kernel
 from codec.motion.field import SHARP
 from codec.picture.planes import Plane
+from codec.vector_kernels import SPAN, address, put_means, six_taps_of_halves, six_taps_of_samples, six_taps_to_halves
 
 __all__ = [
     "BORDER",
@@ -50,6 +51,7 @@ QUARTERS: Final = (
 BORDER = 40  # samples beyond each edge: a cell of 32 and six taps fit there, and further out nothing changes
 _NEAREST, _BEYOND = 36, 4  # how far before and behind a picture a rectangle may begin; see `place_within`
 _BEFORE, _BEHIND = 2, 3  # taps
+STRIP = 32  # rows that are filtered across before they are filtered down
 
 
 class HalfPlanes(NamedTuple):
@@ -79,46 +81,29 @@ def bordered(reference: Plane) -> HalfPlanes:
 
 
 @kernel
-def clip_sample(value: Integer) -> Integer:
-    """0…255."""
-    return min(max(value, 0), 255)
-
-
-@kernel
-def six_taps(
-    a: Integer, b: Integer, c: Integer, d: Integer, e: Integer, f: Integer, tap: Integer, middle: Integer
-) -> Integer:
-    """Thirty-two times the sample halfway between ``c`` and ``d`` (spec 7.2); ``middle`` is ``tap`` + 15."""
-    outer, inner = np.int32(np.int32(a) + np.int32(f)), np.int32(np.int32(b) + np.int32(e))
-    return np.int32(outer - np.int32(tap * inner) + np.int32(middle * np.int32(np.int32(c) + np.int32(d))))
-
-
-@kernel
 def fill_half_planes(padded: Plane, tap: Integer, planes: npt.NDArray[np.uint8]) -> None:
-    """Filter across, then down, with the last six lines at hand; both is filtered from what is not rounded yet."""
+    """Filter strips of rows across, then down; both is filtered from what is not rounded yet."""
     _, rows, columns = planes.shape
-    tap, middle = np.int32(tap), np.int32(tap + 15)
-    wide = np.empty((6, columns), np.int32)  # filtered across, line modulo 6
-    for j in range(rows + 5):
-        line, filtered = padded[j], wide[j % 6]
-        for i in range(columns):
-            filtered[i] = six_taps(
-                line[i], line[i + 1], line[i + 2], line[i + 3], line[i + 4], line[i + 5], tap, middle
-            )
-        if j < 5:
-            continue
-        top = j - 5
-        a, b, c = wide[top % 6], wide[(top + 1) % 6], wide[(top + 2) % 6]
-        d, e, f = wide[(top + 3) % 6], wide[(top + 4) % 6], wide[(top + 5) % 6]
-        p, q, r = padded[top, 2:], padded[top + 1, 2:], padded[top + 2, 2:]
-        s, t, u = padded[top + 3, 2:], padded[top + 4, 2:], padded[top + 5, 2:]
-        planes[FULL, top] = r[:columns]
-        across, down, both = planes[ACROSS, top], planes[DOWN, top], planes[BOTH, top]
-        for i in range(columns):
-            across[i] = clip_sample(np.int32(c[i] + 16) >> 5)
-            both[i] = clip_sample(np.int32(six_taps(a[i], b[i], c[i], d[i], e[i], f[i], tap, middle) + 512) >> 10)
-        for i in range(columns):
-            down[i] = clip_sample(np.int32(six_taps(p[i], q[i], r[i], s[i], t[i], u[i], tap, middle) + 16) >> 5)
+    stride, tap = padded.shape[1], np.int32(tap)
+    wide = np.empty((STRIP + _BEFORE + _BEHIND, columns), np.int16)  # filtered across
+    source, between = address(padded), address(wide)
+    across, down, both = address(planes[ACROSS]), address(planes[DOWN]), address(planes[BOTH])
+    last = columns - SPAN  # where the last vector begins, which overlaps the one before
+    here = source + _BEFORE * stride + _BEFORE
+    put_means(address(planes), columns, here, here, stride, rows, columns)
+    for top in range(0, rows, STRIP):
+        height = min(STRIP, rows - top)
+        for j in range(height + _BEFORE + _BEHIND):
+            for i in range(0, columns, SPAN):
+                x = min(i, last)
+                six_taps_to_halves(between + 2 * (j * columns + x), source + (top + j) * stride + x, 1, tap)
+        for j in range(height):
+            here, there = source + (top + j) * stride, (top + j) * columns
+            for i in range(0, columns, SPAN):
+                x = min(i, last)
+                six_taps_of_samples(across + there + x, here + _BEFORE * stride + x, 1, tap)
+                six_taps_of_samples(down + there + x, here + _BEFORE + x, stride, tap)
+                six_taps_of_halves(both + there + x, between + 2 * (j * columns + x), 2 * columns, tap)
 
 
 @kernel

@@ -75,7 +75,7 @@ class Queues:
 
     Attributes:
         symbols: uint8, flat: one queue behind the other; to be decoded, with room behind the start of each for as
-            many symbols as the picture has samples, and one more.
+            many symbols as the picture has samples, and two more.
         starts: int64 (contexts,): where each queue starts.
         sizes: int64 (contexts,): symbols of each.
     """

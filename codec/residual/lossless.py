@@ -1,7 +1,7 @@
 """``lossless``: every sample from its neighbours, here and in earlier pictures, by weights that the file brings.
 
 The residual that is left goes into queues by the activity around it (spec 8.2).
-One kernel, `walk_plane`, serves both directions.
+One kernel, `codec.residual.lossless_walk.walk_plane`, serves both directions.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import BitstreamError
-from codec.kernels import Integer, kernel
 from codec.picture.planes import Plane
-from codec.residual.levels import CELL, LosslessResidual, Queues, Weights
-from codec.vector_kernels import LANES, weighted_sum
+from codec.residual.levels import LosslessResidual, Queues, Weights
+from codec.residual.lossless_walk import CONTEXT_OF, walk_plane
+from codec.vector_kernels import LANES
 
 __all__ = [
     "BASE",
@@ -28,11 +28,12 @@ __all__ = [
     "absolute_weights",
     "add_green",
     "decode_lossless",
+    "even",
+    "paired",
     "set_stage",
     "subtract_green",
     "walk",
     "walk_lossless",
-    "walk_plane",
     "weight_differences",
 ]
 
@@ -73,17 +74,6 @@ BASE: Final = 0  # the tap that others are taken relative to: the newest predict
 MARGIN_ROWS = 2
 MARGIN_COLUMNS = 4  # left; right there are as many, and what completes the last vector
 ONE = 256  # weights are in 1/256
-MAX_MAGNITUDE = 32  # of a residual, for contexts
-
-THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 8.2.3)
-SPLIT: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
-_LEVELS = np.searchsorted(np.array(THRESHOLDS), np.arange(14 * MAX_MAGNITUDE + 1), side="right")
-# by 2 · activity + half
-CONTEXT_OF: Final[npt.NDArray[np.uint8]] = (
-    np.stack([np.where(_LEVELS < SPLIT, 2 * _LEVELS + half, _LEVELS + SPLIT) for half in (0, 1)], axis=1)
-    .astype(np.uint8)
-    .ravel()
-)
 
 
 class Stage(NamedTuple):
@@ -151,12 +141,25 @@ def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: S
         plane[:, MARGIN_COLUMNS + columns :] = plane[:, MARGIN_COLUMNS + columns - 1 : MARGIN_COLUMNS + columns]
         plane[:MARGIN_ROWS] = plane[MARGIN_ROWS]
         plane[MARGIN_ROWS + rows :] = plane[MARGIN_ROWS + rows - 1]
-    stage.samples[:size] = stage.samples[size : 2 * size] if predictions else 128
+    if predictions:
+        frame_current(stage)
+    else:
+        stage.samples[:size] = 128
     for number, residual in enumerate(residuals, NEWER + len(predictions)):
         stage.inside(number)[...] = residual
     if residuals:
         stage.samples[-size:] = 128
     return stage
+
+
+def frame_current(stage: Stage) -> None:
+    """Give the current plane the newest prediction's margins above and beside it, where its taps look."""
+    current, prediction = (
+        stage.samples[start : start + stage.size].reshape(-1, stage.stride) for start in (0, NEWER * stage.size)
+    )
+    behind = MARGIN_COLUMNS + stage.shape[1]
+    for margin in np.s_[:MARGIN_ROWS], np.s_[:, :MARGIN_COLUMNS], np.s_[:, behind:]:
+        current[margin] = prediction[margin]
 
 
 def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
@@ -173,113 +176,21 @@ def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
     return absolute
 
 
-@kernel
-def look_around(
-    samples: Plane,
-    row: Integer,
-    offsets: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int32],
-    row_classes: npt.NDArray[np.uint8],
-    magnitudes: npt.NDArray[np.int32],
-    y: Integer,
-    sums: npt.NDArray[np.int32],
-    activities: npt.NDArray[np.int32],
-) -> None:
-    """What a row's predictions and activities take from everything but the row itself."""
-    for cell in range(row_classes.size):
-        first = np.int64(row_classes[cell]) * weights.shape[1]
-        weighted_sum(samples, row + cell * CELL, offsets, weights.reshape(-1), first, sums, np.int64(cell * CELL))
-    above, two_above = magnitudes[(y + 2) % 3], magnitudes[(y + 1) % 3]
-    for x in range(activities.size):
-        activities[x] = 3 * above[x + 2] + 2 * (above[x + 1] + above[x + 3] + two_above[x + 2])
+def paired(absolute: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The same as `weighted_sum` takes it: int32 (classes + 1, 2 + pairs of taps).
 
-
-@kernel
-def signed(symbol: Integer) -> Integer:
-    """0, 1, 2, 3 … to 0, −1, 1, −2 …; 255 is −128."""
-    return np.int32(np.int32(symbol >> 1) ^ -np.int32(symbol & 1))
-
-
-@kernel
-def walk_plane(
-    samples: Plane,
-    origin: Integer,
-    stride: Integer,
-    offsets: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int32],
-    classes: npt.NDArray[np.uint8],
-    context_of: npt.NDArray[np.uint8],
-    queues: npt.NDArray[np.uint8],
-    places: npt.NDArray[np.int64],
-    max_error: Integer,
-    encode: bool,
-    residuals: Plane,
-) -> None:
-    """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
-
-    Encoding, the current plane of the stage holds the source, and ends as what the decoder will have.
-    ``residuals`` is filled with residuals + 128.
-    ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
-    each place as the plane has samples, and one more.
-
-    What takes the time is that each sample waits for the one before; so whatever can be is there in advance.
+    Weights of all taps but the base have 16 bits in the file, and two of them share a word; where their number is odd,
+    0 is the weight of one more before the last two.
     """
-    rows, columns = residuals.shape
-    step = np.int32(2 * max_error + 1)
-    exact = max_error == 0
-    sums = np.empty(classes.shape[1] * CELL, np.int32)
-    activities = np.empty(columns, np.int32)
-    magnitudes = np.zeros((3, columns + 4), np.int32)  # of this row and the two above, two more on each side
-    following = np.empty(places.size, np.int32)  # the next symbol of each queue, signed
-    for queue in range(places.size):
-        following[queue] = signed(np.int32(queues[places[queue]]))
-    for y in range(rows):
-        row = np.uint64(origin + y * stride)
-        look_around(samples, row, offsets, weights, classes[y // CELL], magnitudes, y, sums, activities)
-        here = magnitudes[y % 3]
-        magnitude = west_magnitude = magnitudes[(y + 2) % 3, 2]
-        west, two_west = np.int32(samples[row - np.uint64(1)]), np.int32(samples[row - np.uint64(2)])
-        left = residuals[y]
-        for cell in range(classes.shape[1]):
-            of_two_west, of_west = weights[classes[y // CELL, cell], -1], weights[classes[y // CELL, cell], -2]
-            for x in range(np.uint64(cell * CELL), np.uint64(min(cell * CELL + CELL, columns))):
-                activity = np.int32(activities[x] + np.int32(3 * magnitude + 2 * west_magnitude))
-                total = np.int32(sums[x] + np.int32(of_two_west * two_west) + np.int32(of_west * west))
-                context = np.uint64(context_of[np.uint64(2 * activity + (((total + 64) >> 7) & 1))])
-                place = places[context]
-                places[context] = place + 1
-                flip = np.int32(((total >> 7) & 1) - 1)  # −1 where the prediction was rounded up, else 0
-                prediction = np.int32(min(max(np.int32(total >> 8), np.int32(0)), np.int32(255)))
-                if encode:
-                    wanted = np.int32(samples[row + x])
-                    difference = np.int32(wanted - prediction)
-                    if exact:
-                        residual = np.int32(np.int32(difference << 24) >> 24)
-                    elif difference >= 0:
-                        residual = np.int32((difference + max_error) // step)
-                    else:
-                        residual = -np.int32((max_error - difference) // step)
-                    value = np.int32(np.int32(((residual ^ flip) - flip) << 24) >> 24)  # −(−128) is −128
-                    queues[place] = np.uint8(np.int32(np.int32(value << 1) ^ np.int32(value >> 31)))
-                else:
-                    value = following[context]
-                    following[context] = signed(np.int32(queues[place + 1]))
-                    residual = np.int32(np.int32(value ^ flip) - flip)
-                two_west = west
-                if exact and encode:
-                    west = wanted  # which is what the next line comes to; no need to wait for it
-                elif exact:
-                    west = np.int32(np.int32(prediction + residual) & 255)
-                else:
-                    sample = np.int32(prediction + np.int32(residual * step))
-                    west = np.int32(min(max(sample, np.int32(0)), np.int32(255)))
-                samples[row + x] = np.uint8(west)
-                left[x] = np.uint8(np.int32(residual + 128))
-                west_magnitude = magnitude
-                magnitude = np.int32(min(np.int32(abs(value)), np.int32(MAX_MAGNITUDE)))
-                here[x + np.uint64(2)] = magnitude
-        here[0] = here[1] = here[2]
-        here[columns + 2] = here[columns + 3] = here[columns + 1]
+    rest = absolute[:, 2:]
+    if rest.shape[1] % 2:
+        rest = np.insert(rest, -2, 0, axis=1)
+    return np.concatenate([absolute[:, :2], (rest[:, ::2] & 0xFFFF) | (rest[:, 1::2] << 16)], axis=1)
+
+
+def even(taps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Taps that are as many as `paired` has weights for."""
+    return np.insert(taps, -2, taps[BASE]) if len(taps) % 2 == 0 else taps
 
 
 def decode_lossless(
@@ -339,8 +250,8 @@ def walk(
         stage.samples,
         stage.origin,
         stage.stride,
-        stage.taps()[:-2],
-        absolute_weights(weights, stage),
+        even(stage.taps()),
+        paired(absolute_weights(weights, stage)),
         classes,
         CONTEXT_OF,
         queues.symbols,
