@@ -79,13 +79,14 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",  # text looks the same wherever the page is opened
     "svg.hashsalt": "mvz",
 }
+TRIMMED: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}  # nothing is cut off, and no margin is wide
 
 
 def svg(figure: Figure) -> str:
     """The figure as an ``<svg>`` element, without XML prologue, date or creator."""
     text = io.StringIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(text, format="svg", **TRIMMED, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     whole = text.getvalue()
     return whole[whole.index("<svg") :]
 
@@ -94,7 +95,7 @@ def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
     """The figure as a PNG file."""
     data = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(data, format="png", dpi=dots_per_inch, metadata={"Software": None})
+        figure.savefig(data, format="png", dpi=dots_per_inch, **TRIMMED, metadata={"Software": None})
     return data.getvalue()
 
 
