@@ -308,6 +308,13 @@ def test_make_report_measures_nothing_where_a_file_exists(tmp_path, clip, existi
     assert [path.name for path in tmp_path.iterdir()] == [existing]
 
 
+@pytest.mark.parametrize("place", ["output_path", "json_path", "csv_path"])
+def test_make_report_measures_nothing_where_a_folder_is_missing(tmp_path, clip, place):
+    paths = {"output_path": tmp_path / "report.html", place: tmp_path / "none" / "file"}
+    with pytest.raises(MediaError, match="file: cannot be written: there is no folder"):
+        make_report(clip, settings=[Settings("lossless", "none")], progress=pytest.fail, **paths)
+
+
 def test_write_report_replaces_a_page_only_by_force(tmp_path, points, clip):
     path = tmp_path / "report.html"
     path.write_text("mine")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 import codec
-from codec.errors import ConfigError
+from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
 from codec.measure.curves import compare_curves
 from codec.measure.dials import dial_of
@@ -108,6 +108,8 @@ def make_report(
     for path in (output_path, json_path, csv_path):
         if path is not None:
             refuse_overwrite(Path(path), force)
+            if not Path(path).parent.is_dir():
+                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
