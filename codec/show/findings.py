@@ -51,7 +51,7 @@ def _smallest_file(points: Sequence[Point]) -> Iterator[str]:
     if not best.exact:
         cost = f"MSE {best.mse:.3g} per sample (PSNR {best.psnr:.1f} dB)"
         yield (
-            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.1f}, "
+            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.2f}, "
             f"at {cost}: {_in_words(best)}."
         )
 
@@ -116,7 +116,7 @@ def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterato
     if exact and others:
         best = min(point.file_bytes for point in exact)
         parts = [f"{best / peer.file_bytes:.2f} times that of {peer.peer}" for peer in others]
-        yield f"Size of our smallest exact file: {', '.join(parts)}."
+        yield f"Size of our smallest exact file: {'; '.join(parts)}."
 
 
 def _lossy_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:
