@@ -505,7 +505,7 @@ element("timeline").addEventListener("click", (event) => go(nearest(onTimeline(e
 element("timeline").addEventListener("pointermove", (event) => {
   const { number, type, bytes } = onTimeline(event);
   const missing = placeOf.has(number) ? "" : ", left out of this page";
-  element("hovered").textContent = `picture ${number}, ${type}, ${whole(bytes)} bytes${missing}`;
+  element("hovered").textContent = `· picture ${number}, ${type}, ${whole(bytes)} bytes${missing}`;
 });
 element("stage").addEventListener("pointermove", async (event) => {
   const box = element("picture").getBoundingClientRect();
