@@ -124,7 +124,10 @@ class Inspection:
 
     @property
     def field(self) -> MotionField | None:
-        """Backward motion; None for an I picture, where nothing moves, and for ``dct``, whose ``leaves`` have it."""
+        """Backward motion; None for an I picture, and where nothing moves.
+
+        Of ``dct`` it is the mesh that warped ``leaves`` take, and None without one; the others have their vectors.
+        """
         return self.coded.field
 
     @property

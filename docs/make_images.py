@@ -31,12 +31,17 @@ def mvz(*arguments: object) -> None:
 
 
 def save_small(source: Path, name: str, widest: int = WIDEST) -> None:
-    """Write a picture of at most ``widest`` samples across with at most 256 colours, undithered."""
+    """Write a picture of at most ``widest`` samples across with 256 colours.
+
+    They are spread over all that occur, since rare colours are those of arrows, and mixed by dithering.
+    """
     with Image.open(source) as image:
         picture = image.convert("RGB")
     if picture.width > widest:
         picture = picture.resize((widest, round(picture.height * widest / picture.width)), Image.Resampling.LANCZOS)
-    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    mixed = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    mixed.save(IMAGES / f"{name}.png", optimize=True)
 
 
 def photograph(folder: Path) -> None:
@@ -46,7 +51,7 @@ def photograph(folder: Path) -> None:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 640})
+        page = browser.new_page(viewport={"width": 1100, "height": 780})
         page.goto(f"{(folder / 'demo' / 'inspect.html').as_uri()}#picture=6&show=bits,vectors")
         page.wait_for_selector("body[data-shown='6']")
         page.mouse.move(330, 330)

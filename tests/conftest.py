@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import codec
 from codec.cli.main import run
+from codec.measure.synthetic import ONE, Random, landscape, sample
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
@@ -31,6 +34,24 @@ def noise():
 def flat():
     """A function that makes gray pictures of one value each: see `flat_pictures`."""
     return flat_pictures
+
+
+@pytest.fixture(scope="session")
+def turning(tmp_path_factory):
+    """A file of ``dct`` whose second picture has a mesh: the first turned by 2° and 3 % larger, but for a spot."""
+    angle, zoom, side = math.radians(2), 1 / 1.03, 128
+    ground = landscape(Random(5), 512)
+    down, right = np.mgrid[-side // 2 : side // 2, -side // 2 : side // 2]
+    pictures = []
+    for cosine, sine in ((1.0, 0.0), (zoom * math.cos(angle), zoom * math.sin(angle))):
+        whole_cosine, whole_sine = round(ONE * cosine), round(ONE * sine)
+        rows, columns = whole_sine * right + whole_cosine * down, whole_cosine * right - whole_sine * down
+        picture = np.clip(sample(ground, 250 * ONE + rows, 250 * ONE + columns), 0, 255).astype(np.uint8)
+        picture[:40, :40] = 128
+        pictures.append(picture)
+    path = tmp_path_factory.mktemp("turning") / "turning.mvz"
+    codec.encode(np.stack(pictures), path, codec.Settings("dct", "mesh", qp=26, scene_cut=False))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -253,6 +253,38 @@ def test_keys_draw_on_top_and_take_away(opened, name, key):
     assert 0 == page.evaluate(f"{drawn}.filter(Boolean).length")
 
 
+def test_leaves_that_take_the_mesh_have_a_colour_and_their_legend_its_place(browser, turning, tmp_path):
+    page_of(turning, tmp_path / "page.html")
+    with codec.open(turning) as video:
+        leaves = video.inspect(1).leaves
+    for width in (1300, 1000, 420):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1&show=leaves")
+        page.wait_for_selector("body[data-shown='1']")
+        for top, left, side in leaves.places[leaves.kinds == LeafKind.WARPED]:
+            place = f"canvas.width * {(left + side / 2) / 128}, canvas.width * {(top + side / 2) / 128}, 1, 1"
+            drawn = f"canvas => Array.from(canvas.getContext('2d').getImageData({place}).data)"
+            assert [0, 153, 136] == pytest.approx(page.locator("#overlay").evaluate(drawn)[:3], abs=3)
+        legend, fieldset = (page.locator(place).bounding_box() for place in (".swatch.warped >> ..", "#kinds-legend"))
+        assert legend["x"] + legend["width"] <= fieldset["x"] + fieldset["width"]
+        assert "warped" in page.inner_text("#kinds-legend")
+        assert not page.is_visible("#modes-legend")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.close()
+
+
+def test_values_under_the_cursor_are_in_sight_beside_a_large_picture(browser, tmp_path):
+    codec.encode(np.zeros((2, 360, 640), np.uint8), tmp_path / "wide.mvz", codec.Settings("dct"))
+    page_of(tmp_path / "wide.mvz", tmp_path / "page.html")
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1")
+    page.wait_for_selector("body[data-shown='1']")
+    page.hover("#picture")
+    box = page.locator("#values").bounding_box()
+    assert box["y"] + box["height"] <= 800
+    page.close()
+
+
 def test_views_layers_play_and_timeline_work_in_both_schemes_and_sizes(opened):
     for scheme, width in (("light", 1300), ("dark", 420)):
         page = opened("block", color_scheme=scheme, viewport={"width": width, "height": 800})

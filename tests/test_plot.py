@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 import codec
-from codec.measure.synthetic import moving_sequence
-from codec.models import MotionModel
+from codec.measure.synthetic import Random, moving_sequence, smooth_noise
+from codec.models import LeafKind, MotionModel
 from codec.motion.compensate import Reference, compensate
 from codec.picture.planes import Picture
 from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
-from codec.show.lesson import both_directions
+from codec.show.lesson import block_sums, both_directions, whole_motion
 
-LEAF_DRAWINGS = ["leaves", "vectors", "prediction", "residual", "why_backward"]
+LEAF_DRAWINGS = ["leaves", "vectors", "field", "prediction", "residual", "why_backward"]
 BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]
 MESH_DRAWINGS = ["vectors", "field", "mesh", "modes", "prediction", "residual", "why_backward"]
 
@@ -63,6 +63,11 @@ def test_leaves_of_dct_are_drawn_also_of_i_pictures(mvz, tmp_path):
     assert expected == {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
 
 
+def test_mesh_of_dct_is_drawn_beside_its_leaves(mvz, turning, tmp_path):
+    assert 0 == mvz("plot", turning, "-o", tmp_path)[0]
+    assert {f"0001_{name}.png" for name in [*LEAF_DRAWINGS, "mesh"]} == {drawn.name for drawn in tmp_path.iterdir()}
+
+
 def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):
     for folder in ("first", "again"):
         assert 0 == mvz("plot", files / "mesh.mvz", "-o", tmp_path / folder, "--svg", "--quiet")[0]
@@ -76,9 +81,18 @@ def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):
 
 def test_nothing_to_draw_is_wrong_use(mvz, files, tmp_path):
     code, _, err = mvz("plot", files / "mesh.mvz", "-o", tmp_path / "drawn", "--pictures", "0:1")
-    assert (2, True) == (code, "I pictures" in err)
+    assert (2, True) == (code, "picture 0 is an I picture" in err)
+    assert not (tmp_path / "drawn").exists()
     code, _, err = mvz("plot", files / "mesh.mvz", "-o", tmp_path / "drawn", "--pictures", "5:9")
     assert (2, True) == (code, "selects none of the 3 pictures" in err)
+
+
+def test_the_only_picture_of_a_file_is_drawn_without_being_asked_for(mvz, tmp_path):
+    codec.encode(np.zeros((1, 16, 16), np.uint8), tmp_path / "one.mvz", codec.Settings("dct"))
+    assert 0 == mvz("plot", tmp_path / "one.mvz", "-o", tmp_path / "drawn", "--quiet")[0]
+    assert {"0000_leaves.png", "0000_prediction.png", "0000_residual.png"} == {
+        drawn.name for drawn in (tmp_path / "drawn").iterdir()
+    }
 
 
 def test_drawings_are_replaced_only_by_force(mvz, files, tmp_path):
@@ -128,6 +142,25 @@ def test_own_vectors_fill_their_cells():
     assert np.array_equal(np.broadcast_to((1.0, -2.0), (8, 8, 2)), dense)
 
 
+def test_field_of_dct_has_vectors_of_leaves_the_mesh_where_it_is_taken_and_nothing_inside_the_picture(turning):
+    with codec.open(turning) as video:
+        seen = video.inspect(1)
+    dense, leaves = dense_field(seen), seen.leaves
+    assert {int(LeafKind.WARPED)} < set(leaves.kinds.tolist())
+    middles = []
+    for (top, left, side), kind, vector in zip(
+        leaves.places, leaves.kinds, leaves.vectors_quarter_pel / 4, strict=True
+    ):
+        inside = dense[top : top + side, left : left + side]
+        if kind == LeafKind.INTRA:
+            assert np.isnan(inside).all()
+        elif kind == LeafKind.WARPED:  # its vector is that of its middle cell, rounded to quarter samples
+            middles.append(np.abs(inside[8 * (side // 16), 8 * (side // 16)] - vector).max())
+        else:
+            assert (inside == vector).all()
+    assert max(middles) <= 1 / 8
+
+
 def test_area_is_that_of_the_moved_cell():
     still = np.zeros((2, 2, 2), np.int16)
     wider = still.copy()
@@ -172,11 +205,25 @@ def test_backward_prediction_beats_forward_where_something_moves():
     assert found.error(found.backward) < found.error(found.forward.samples) < found.error(found.reference)
 
 
+def test_vectors_of_the_lesson_have_the_least_error_of_their_neighbours_and_of_none():
+    wide = np.clip(smooth_noise(Random(3), 64, 16, 3), 0, 255).astype(np.uint8)
+    before, picture = Picture.from_array(wide[4:36, 4:44].copy()), Picture.from_array(wide[7:39, 2:42].copy())
+    found = whole_motion(before, picture, 8)
+    assert ((3, -2) == found[8:24, 8:32]).all()
+    assert not whole_motion(before, before, 8).any()
+
+
+def test_sums_over_blocks_stand_at_every_place_of_their_block():
+    sums = block_sums(np.arange(15, dtype=np.int32).reshape(3, 5), 2)
+    assert [[12, 12, 20, 20, 13], [12, 12, 20, 20, 13], [21, 21, 25, 25, 14]] == sums.tolist()
+
+
 class _Seen:
     """What `dense_field` needs of an inspection."""
 
     def __init__(self, field, picture):
         self.field = field
+        self.leaves = None
         self.header = picture  # both have a format
 
 

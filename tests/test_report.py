@@ -17,7 +17,7 @@ from PIL import Image
 from codec.bitstream.stream_ids import COMPONENTS
 from codec.errors import ConfigError, MediaError
 from codec.measure.metrics import ErrorSums, PictureError
-from codec.measure.points import Clip, Point
+from codec.measure.points import Clip, PeerPoint, Point
 from codec.measure.sweep import default_settings, sweep
 from codec.measure.synthetic import moving_sequence
 from codec.models import ResidualCoder
@@ -34,7 +34,16 @@ from codec.show.plots import (
     png,
     svg,
 )
-from codec.show.report import ReportMeta, decibels, make_report, report_page, seconds, significant, write_report
+from codec.show.report import (
+    ReportMeta,
+    decibels,
+    make_report,
+    percent,
+    report_page,
+    seconds,
+    significant,
+    write_report,
+)
 from codec.show.samples import make_samples
 
 PLOTS = [plot_components, plot_psnr_against_bits, plot_psnr_against_ratio, plot_size_against_mse]
@@ -154,12 +163,15 @@ def test_every_component_has_a_colour_of_its_own():
 
 def test_the_bars_of_a_point_show_all_its_bytes(points):
     (whole, rest) = plot_components(points).axes
-    for axes, left_out in ((whole, ()), (rest, ("residual",))):
+    expected = [point.file_bytes - point.bytes["residual"] for point in points]
+    for axes, lengths in ((whole, [100.0] * len(points)), (rest, expected)):
         widths = np.zeros(len(points))
         for bar in axes.patches:
             widths[round(bar.get_y() + bar.get_height() / 2)] += bar.get_width()
-        expected = [point.file_bytes - sum(point.bytes[name] for name in left_out) for point in points]
-        assert widths.tolist() == expected
+        assert widths == pytest.approx(lengths)
+    assert all(
+        f"{point.file_bytes:,}" in tick.get_text() for point, tick in zip(points, whole.get_yticklabels(), strict=True)
+    )
 
 
 def test_settings_of_several_values_are_all_on_the_page(clip):
@@ -296,6 +308,13 @@ def test_make_report_measures_nothing_where_a_file_exists(tmp_path, clip, existi
     assert [path.name for path in tmp_path.iterdir()] == [existing]
 
 
+@pytest.mark.parametrize("place", ["output_path", "json_path", "csv_path"])
+def test_make_report_measures_nothing_where_a_folder_is_missing(tmp_path, clip, place):
+    paths = {"output_path": tmp_path / "report.html", place: tmp_path / "none" / "file"}
+    with pytest.raises(MediaError, match="file: cannot be written: there is no folder"):
+        make_report(clip, settings=[Settings("lossless", "none")], progress=pytest.fail, **paths)
+
+
 def test_write_report_replaces_a_page_only_by_force(tmp_path, points, clip):
     path = tmp_path / "report.html"
     path.write_text("mine")
@@ -340,6 +359,44 @@ def test_curves_are_compared_at_equal_psnr(clip):
     assert cells[first + 4 : first + 6] == ["int8, mesh", "−10.0 %"]
     anchored = Page(report_page(points, ReportMeta(clip, anchor="int8, none"))).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "−50.0 %" in anchored
+
+
+def peer_curve(name, factor):
+    """A peer that takes ``factor`` times the bytes of `dct_curve` at the same error."""
+    return [
+        PeerPoint(
+            name, ("q", q), f"run -q {q} -trellis 2 INPUT", "1.0", 2, 1600, 4800, round(factor * size), error, 1, 1
+        )
+        for (size, _, q), error in zip(CURVE, (point.error for point in dct_curve()), strict=True)
+    ]
+
+
+def dct_curve():
+    return [
+        Point(**{**vars(point), "settings": Settings("dct", "block", qp=20 + step)})
+        for point, (_, _, step) in zip(int8_curve("block"), CURVE, strict=True)
+    ]
+
+
+def test_findings_hold_dct_against_others_at_equal_psnr():
+    others = [*peer_curve("larger, or so", 1.25), *peer_curve("smaller", 0.8)]
+    expected = "at equal PSNR, on average, against larger, or so: 20.0 % smaller; against smaller: 25.0 % larger."
+    assert f"Files of dct with block motion {expected}" in findings(dct_curve(), others)
+    assert not any("Files of dct" in said for said in findings(int8_curve("block"), others))
+
+
+def test_a_command_is_told_once_with_a_letter_for_its_dial(clip):
+    page = Page(report_page(dct_curve(), ReportMeta(clip, peers=peer_curve("other", 2))))
+    assert "other, q N: 2, 4, 8, 16 (1.0) run -q N -trellis 2 INPUT" in " ".join(page.text.split())
+
+
+def test_a_change_of_nothing_has_no_sign():
+    assert [percent(change).replace("\N{NO-BREAK SPACE}", " ") for change in (-0.001, -0.0001, 0.0, 0.001)] == [
+        "−0.1 %",
+        "0.0 %",
+        "0.0 %",
+        "+0.1 %",
+    ]
 
 
 def test_mesh_against_block_is_drawn_where_both_have_curves():

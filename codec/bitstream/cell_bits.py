@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from codec.bitstream.block_streams import leaf_bits
 from codec.bitstream.level_streams import RESIDUALS, subtract_green
+from codec.bitstream.motion_streams import changes_of
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.bitstream.symbols import zigzag
 from codec.coded import CellMode, CodedBlocks, CodedPicture, SequenceHeader, leaf_places
-from codec.models import MotionModel
+from codec.models import MotionModel, ResidualCoder
 from codec.picture.planes import Plane
 
 __all__ = ["CellBits", "cell_bits", "share_nodes", "sum_over_cells"]
@@ -93,7 +94,9 @@ def _motion_costs(
     if not fields:
         return
     vectors, modes = (np.zeros((len(pictures), *header.cell_shape)) for _ in range(2))
-    nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
+    is_dct = header.residual is ResidualCoder.DCT
+    coded = changes_of(list(fields.values())) if is_dct else fields.values()
+    nodes = np.stack([zigzag(field.differences()) for field in coded]).astype(np.int64)
     own = [zigzag(field.own_differences()).astype(np.int64) for field in fields.values()]
     costs = _symbol_costs(np.concatenate([nodes.ravel(), *map(np.ravel, own)]))
     of_nodes = costs[: nodes.size].reshape(nodes.shape).sum(axis=-1)

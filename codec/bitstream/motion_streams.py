@@ -12,11 +12,11 @@ import numpy.typing as npt
 from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.symbols import join_digits, split_digits, unzigzag, zigzag
-from codec.coded import CellMode, Modes, MotionField, SequenceHeader, Vectors
+from codec.coded import CellMode, Modes, MotionField, SequenceHeader
 from codec.errors import BitstreamError
 from codec.models import MotionModel
 
-__all__ = ["pack_fields", "unpack_fields", "unpack_motion"]
+__all__ = ["changes_of", "pack_fields", "unpack_fields", "unpack_motion"]
 
 Differences = npt.NDArray[np.int16]
 
@@ -28,16 +28,19 @@ def pack_fields(fields: list[MotionField], temporal: bool = False) -> dict[Strea
     """The streams of fields, in the order of the file; ``temporal`` ones as changes of the one before (spec 6.9)."""
     if not fields:
         return {}
-    before: list[Vectors | int] = [0] * len(fields)
-    if temporal:
-        before = [0, *(field.vectors_quarter_pel for field in fields[:-1])]
-    changes = (replace(f, vectors_quarter_pel=f.vectors_quarter_pel - b) for f, b in zip(fields, before, strict=True))
-    nodes = [change.differences().reshape(-1, 2) for change in changes]
+    nodes = [field.differences().reshape(-1, 2) for field in (changes_of(fields) if temporal else fields)]
     streams = pack_vectors(np.concatenate(nodes + [field.own_differences() for field in fields]))
     if fields[0].model is MotionModel.MESH:
         modes = np.concatenate([field.modes.ravel() for field in fields])
         streams[StreamId.MODES] = compress(join_digits(modes, len(CellMode), MODES_A_BYTE))
     return streams
+
+
+def changes_of(fields: list[MotionField]) -> list[MotionField]:
+    """Each field less the one before it, the first as it is; `add_up` is the inverse."""
+    vectors = [field.vectors_quarter_pel for field in fields]
+    before = [np.zeros_like(vectors[0]), *vectors[:-1]]
+    return [replace(f, vectors_quarter_pel=v - b) for f, v, b in zip(fields, vectors, before, strict=True)]
 
 
 def pack_vectors(differences: Differences) -> dict[StreamId, bytes]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 WIDTH, HEIGHT, PICTURES = 160, 112, 12  # small enough for every way within half a minute, kernels compiled
-STEP = 8
+STEP, QP = 8, 27
 PAGES = ("report.html", "inspect.html", "scene.mvz", "mesh.mvz")
 
 
@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     clip = Clip("a made-up scene", Fraction(25), tuple(moving_sequence(WIDTH, HEIGHT, PICTURES)))
     settings = default_settings()
     if not options.quiet:
-        print("the first run compiles the kernels, which takes about ten seconds", file=sys.stderr)
+        print("the first run compiles the kernels, which takes about a minute", file=sys.stderr)
     with points_bar(len(settings), options.quiet) as progress:
         points = make_report(
             clip,
@@ -92,20 +92,23 @@ def _write_inspector(folder: Path, force: bool) -> None:
 
 
 def _rows(points: list[Point]) -> list[list[str]]:
-    """Every residual × motion at one step, as a table."""
-    rows = [["residual", "motion", "step", "bytes", "ratio", "MSE", "PSNR dB", "encode s", "decode s"]]
+    """Every residual × motion where its dial stands at one place, as a table."""
+    from codec.measure.dials import dial_of
+
+    rows = [["residual", "motion", "dial", "bytes", "ratio", "MSE", "PSNR dB", "encode s", "decode s"]]
     for residual in ResidualCoder:
         for motion in MotionModel:
             for point in points:
-                chosen = point.settings
-                if (chosen.residual, chosen.motion) != (residual, motion) or chosen.step not in (None, STEP):
+                chosen, dial = point.settings, dial_of(point.settings)
+                is_shown = dial in (None, ("step", STEP), ("qp", QP))
+                if (chosen.residual, chosen.motion) != (residual, motion) or not is_shown:
                     continue
                 total = point.error.total
                 rows.append(
                     [
                         residual.label,
                         motion.label,
-                        str(chosen.step or "–"),
+                        "–" if dial is None else f"{dial[0]} {dial[1]}",
                         thousands(point.file_bytes),
                         f"{point.ratio:.2f}",
                         f"{total.mse:.3f}" if total.mse else "0",

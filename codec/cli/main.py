@@ -298,14 +298,14 @@ def _add_plot(commands: _Commands[argparse.ArgumentParser]) -> None:
         commands,
         "plot",
         "draw vectors, field, mesh, prediction and residual of pictures, and why prediction goes backward",
-        "Only P pictures are drawn; the residual and the lesson are of luma. Pictures are counted from 0.",
+        "Of I pictures only those of dct are drawn; the residual and the lesson are of luma. "
+        "Pictures are counted from 0.",
     )
     parser.add_argument("input", metavar="FILE", help="an .mvz file")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the drawings")
     parser.add_argument(
         "--pictures",
         type=picture_range,
-        default=slice(1, 2),
         metavar="A:B",
         help="draw pictures A to before B (default: picture 1)",
     )

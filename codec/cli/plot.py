@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import codec
+from codec.cli.terminal import counted
 from codec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ def main(options: argparse.Namespace) -> int:
     from codec.show.picture_files import draw_pictures
 
     with codec.open(options.input) as video:
-        start, stop, _ = options.pictures.indices(len(video))
+        chosen = options.pictures or (slice(1, 2) if len(video) > 1 else slice(None))
+        start, stop, _ = chosen.indices(len(video))
         if start >= stop:
-            raise ConfigError(f"--pictures selects none of the {len(video)} pictures of {options.input}")
+            raise ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.input}")
         draw_pictures(
             video,
             options.output,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import points_bar, source_of
+from codec.cli.terminal import counted, points_bar, rounded_bytes, source_of
 
 __all__ = ["main"]
 
@@ -36,5 +37,6 @@ def main(options: argparse.Namespace) -> int:
         )
     if not options.quiet:
         others = ", and other codecs" if options.peers else ""
-        print(f"{options.output}: {len(settings)} points{others}", file=sys.stderr)
+        size = rounded_bytes(Path(options.output).stat().st_size)
+        print(f"{options.output}: {counted(len(settings), 'point')}{others}, {size}", file=sys.stderr)
     return 0

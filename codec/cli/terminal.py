@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from codec import Progress
     from codec.measure.sweep import SweepProgress
 
-__all__ = ["executor_of", "job_count", "points_bar", "progress_bar", "source_of", "table", "thousands"]
+__all__ = [
+    *("counted", "executor_of", "job_count", "points_bar", "progress_bar", "rounded_bytes", "source_of", "table"),
+    "thousands",
+]
 
 
 def job_count(jobs: int | None) -> int:
@@ -100,6 +103,16 @@ def _compiling_announced(bar: tqdm[Any], disabled: bool) -> Iterator[None]:
 def thousands(number: float) -> str:
     """A whole number with its thousands apart: 990,067."""
     return f"{round(number):,}"
+
+
+def counted(number: int, what: str) -> str:
+    """How many there are: 1 picture, 20 pictures."""
+    return f"{thousands(number)} {what}{'' if number == 1 else 's'}"
+
+
+def rounded_bytes(count: int) -> str:
+    """A size that says something however small it is: 34 kB, 28.8 MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(count / 1e3, 1):.0f} kB"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

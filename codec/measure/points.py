@@ -28,6 +28,7 @@ __all__ = [
     "Point",
     "Rated",
     "points_as_json",
+    "quality_name",
     "write_csv",
     "write_json",
 ]
@@ -257,6 +258,11 @@ class PeerPoint(Rated):
 
 def _dial_as_dict(dial: tuple[str, int] | None) -> dict[str, Any] | None:
     return {"name": dial[0], "value": dial[1]} if dial else None
+
+
+def quality_name(points: Iterable[Rated]) -> str:
+    """What `Rated.quality` is called for these points."""
+    return "PSNR-YUV" if any(point.error.psnr_yuv is not None for point in points) else "PSNR"
 
 
 # ------------------------------------------------------------------------------------------- files

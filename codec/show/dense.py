@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,14 +24,30 @@ def dense_field(inspection: Inspection) -> Field:
     """Displacement of every luma sample, float64 (H, W, 2) in samples: where it comes from, relative to itself.
 
     In blended cells, which mix several motions, it is the mean that the mixing weights give.
+    NaN where a leaf of ``dct`` is predicted from inside the picture.
     """
     height, width = inspection.header.format.height, inspection.header.format.width
     field = inspection.field
-    if field is None:
-        return np.zeros((height, width, 2))
+    dense = np.zeros((height, width, 2)) if field is None else _spread(field)[:height, :width]
+    if inspection.leaves is not None:
+        _put_leaves(inspection.leaves, dense)
+    return dense
+
+
+def _put_leaves(leaves: Leaves, dense: Field) -> None:
+    """Put the vectors of leaves in place; warped ones leave the mesh's."""
+    for (top, left, side), kind, vector in zip(
+        leaves.places.tolist(), leaves.kinds.tolist(), leaves.vectors_quarter_pel / 4, strict=True
+    ):
+        if kind != LeafKind.WARPED:
+            dense[top : top + side, left : left + side] = np.nan if kind == LeafKind.INTRA else vector
+
+
+def _spread(field: MotionField) -> Field:
+    """The vectors of whole cells, sample by sample."""
     size = field.cell_size
     if field.model is MotionModel.BLOCK:
-        return _repeated(field.vectors_quarter_pel / 4, size)[:height, :width]
+        return _repeated(field.vectors_quarter_pel / 4, size)
     nodes = field.vectors_quarter_pel / 4
     share = np.arange(size) / size
     down, right = share[:, None, None], share[None, :, None]
@@ -42,7 +59,7 @@ def dense_field(inspection: Inspection) -> Field:
     whole = dense.reshape(rows * size, columns * size, 2)
     own = _repeated(field.modes == CellMode.OWN, size)
     whole[own] = _repeated(field.own_quarter_pel / 4, size)[own]
-    return whole[:height, :width]
+    return whole
 
 
 def _repeated(cells: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
@@ -91,6 +108,7 @@ def leaf_arrows(leaves: Leaves, width: int, height: int, most_across: int = 44) 
     rows, columns = (np.arange(min(spacing / 2, side - 1), side, spacing).astype(np.int64) for side in (height, width))
     shown = np.unique(numbers[np.ix_(rows, columns)])
     shown = shown[leaves.kinds[shown] != LeafKind.INTRA]
+    spacing = max(spacing, math.sqrt(width * height / max(len(shown), 1)))
     top, left, side = leaves.places[shown].T
     middles = np.column_stack(
         [(top + np.minimum(top + side, height) - 1) / 2, (left + np.minimum(left + side, width) - 1) / 2]

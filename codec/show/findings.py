@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from codec.measure.bd_rate import bd_rate
+from codec.measure.curves import curves_of
 from codec.measure.dials import dial_of
-from codec.measure.points import PeerPoint, Point
+from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
 
 __all__ = ["bytes_at_equal_mse", "findings"]
@@ -24,6 +25,7 @@ def findings(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> list[s
         *_motion_against(points, MotionModel.MESH, MotionModel.BLOCK),
         *_uint8_against_int8(points),
         *_exact_peers(points, peers),
+        *_lossy_peers(points, peers),
     ]
 
 
@@ -49,7 +51,7 @@ def _smallest_file(points: Sequence[Point]) -> Iterator[str]:
     if not best.exact:
         cost = f"MSE {best.mse:.3g} per sample (PSNR {best.psnr:.1f} dB)"
         yield (
-            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.1f}, "
+            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.2f}, "
             f"at {cost}: {_in_words(best)}."
         )
 
@@ -76,7 +78,7 @@ def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionMo
             continue
         rated, anchor_rated = ([(p.file_bytes, p.quality) for p in of_motion] for of_motion in (tested, anchored))
         if (found := bd_rate(anchor_rated, rated)).change is not None:
-            parts.append(f"{coder.label} files at equal PSNR are {_change(found.change)} on average")
+            parts.append(f"{coder.label} files at equal {quality_name(points)} are {_change(found.change)} on average")
         elif (average := bytes_at_equal_mse(tested, anchored)) is not None:
             parts.append(f"{coder.label} files at equal MSE are {_change(average)} on average")
     if parts:
@@ -114,7 +116,22 @@ def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterato
     if exact and others:
         best = min(point.file_bytes for point in exact)
         parts = [f"{best / peer.file_bytes:.2f} times that of {peer.peer}" for peer in others]
-        yield f"Size of our smallest exact file: {', '.join(parts)}."
+        yield f"Size of our smallest exact file: {'; '.join(parts)}."
+
+
+def _lossy_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:
+    """Files of ``dct`` with block motion against those of others at equal quality, where that can be said."""
+    curves = curves_of([*points, *peers])
+    rated = {name: [(point.file_bytes, point.quality) for point in members] for name, members in curves.items()}
+    ours = f"{ResidualCoder.DCT.label}, {MotionModel.BLOCK.label}"
+    found = {
+        peer: bd_rate(rated[peer], rated.get(ours, [])).change
+        for peer in dict.fromkeys(p.curve for p in peers)
+        if peer in rated
+    }
+    parts = [f"against {peer}: {_change(change)}" for peer, change in found.items() if change is not None]
+    if parts:
+        yield f"Files of dct with block motion at equal {quality_name(points)}, on average, {'; '.join(parts)}."
 
 
 def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> float | None:

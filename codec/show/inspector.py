@@ -18,7 +18,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from codec import Inspection, Leaves, Progress, Video
-from codec.models import LeafKind, ResidualCoder
+from codec.models import LeafKind, MotionModel, ResidualCoder
 from codec.picture.colour import conversion, full_size
 from codec.picture.images import encoded
 from codec.picture.planes import Picture, SampleFormat
@@ -119,12 +119,14 @@ def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
     info = video.info
     header = info.header
     is_tree = header.residual is ResidualCoder.DCT
-    size = header.cell_size
+    cells = f", cells of {header.cell_size} × {header.cell_size}"
+    if is_tree:
+        cells = (cells if header.motion is MotionModel.MESH else "") + ", leaves of 32 × 32 to 8 × 8"
     facts = [
         f"{video.format}",
         f"{len(video)} picture{'s' if len(video) > 1 else ''}, {video.rate} a second",
         f"residual {header.residual.label}",
-        f"motion {header.motion.label}, " + ("leaves of 32 × 32 to 8 × 8" if is_tree else f"cells of {size} × {size}"),
+        f"motion {header.motion.label}{cells}",
         f"{info.file_bytes:,} bytes",
     ]
     is_yuv = video.format.sample_format.plane_names == ("Y", "U", "V")

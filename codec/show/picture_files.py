@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -56,13 +57,10 @@ def draw_pictures(
         BitstreamError: the video is damaged.
     """
     target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"{target}: cannot be made: {error.strerror}") from error
-    made = []
+    made: list[Drawing] = []
     for inspection in video.inspections(start, stop):
         for name, shows, draw in drawings(inspection):
+            _make(target)
             drawing = Drawing(target / f"{inspection.number:04d}_{name}.{kind}", shows)
             with whole_file(drawing.path, force=force) as file:  # refuses before anything is drawn
                 figure = draw()
@@ -71,38 +69,49 @@ def draw_pictures(
             if progress is not None:
                 progress(drawing)
     if not made:
-        raise ConfigError(f"{video.path}: pictures {start} to {stop - 1} are I pictures, which nothing moves into")
+        several = f"pictures {start} to {stop - 1} are I pictures"
+        which = f"picture {start} is an I picture" if stop - start == 1 else several
+        raise ConfigError(f"{video.path}: {which}, which nothing moves into; there is nothing to draw")
     return made
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be made: {error.strerror}") from error
 
 
 def drawings(inspection: Inspection) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
     """Name, what it shows, and how to draw it, of all that there is to draw of a picture."""
     field, leaves = inspection.field, inspection.leaves
     size = inspection.picture.format.width, inspection.picture.format.height
+    what, moving = "", None
     if leaves is not None:
         yield "leaves", "the quadtree: how each leaf is predicted", lambda: plot_leaves(inspection, leaves)
         if leaves.vectors_quarter_pel.any():
-            what = "where each leaf comes from"
-            yield "vectors", what, lambda: plot_vectors(inspection, leaf_arrows(leaves, *size), what)
-    if field is not None:
+            what, moving = "where each leaf comes from", partial(leaf_arrows, leaves, *size)
+    elif field is not None:
         of = "block" if field.model is MotionModel.BLOCK else "node"
-        yield (
-            "vectors",
-            "where each block or node comes from",
-            lambda: plot_vectors(inspection, arrows(field, *size), f"where each {of} comes from"),
-        )
+        what, moving = f"where each {of} comes from", partial(arrows, field, *size)
+    if moving is not None:
+        yield "vectors", what, lambda: plot_vectors(inspection, moving(), what)
         yield "field", "direction and length of motion at every sample", lambda: plot_field(inspection)
-        if field.model is MotionModel.MESH:
-            yield (
-                "mesh",
-                "the mesh here and where it comes from, and changes of area",
-                lambda: plot_mesh(inspection, field),
-            )
+    if field is not None and field.model is MotionModel.MESH:
+        shows = "the mesh here and where it comes from, and changes of area"
+        yield "mesh", shows, lambda: plot_mesh(inspection, field)
+        if leaves is None or field.modes.any():
             yield "modes", "how each cell is predicted", lambda: plot_modes(inspection, field)
     if inspection.predictions:
         by = "by motion alone" if leaves is None else "block by block"
         yield "prediction", f"decoded, and predicted {by}", lambda: plot_prediction(inspection)
-        left = "what is left before and after compensation" if leaves is None else "what levels and filters change"
+        left = "what is left before and after compensation"
+        if leaves is not None:
+            left = (
+                "what is left before and after prediction"
+                if inspection.references
+                else "what levels and filters change"
+            )
         yield "residual", left, lambda: plot_residual(inspection)
     if not inspection.references:
         return

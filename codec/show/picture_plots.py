@@ -16,7 +16,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import Normalize, hsv_to_rgb
+from matplotlib.colors import Normalize, hsv_to_rgb, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
@@ -47,6 +47,7 @@ PICTURE_STYLE: dict[Any, Any] = STYLE | {"axes.grid": False, "axes.spines.top": 
 PANEL = 4.6  # inches across of a picture, at most
 RESIDUAL_REACH = 32  # sample values; what lies beyond is shown as this
 MAGNIFICATIONS = (16, 8, 4, 2, 1)
+NEITHER = "#9a9a9a"  # where what is drawn does not apply
 MODE_COLOURS = {CellMode.WARP: "#0072b2", CellMode.BLEND: "#e69f00", CellMode.OWN: "#cc3311"}
 MODE_WORDS = {
     CellMode.WARP: "warp: between its four nodes",
@@ -119,6 +120,9 @@ def plot_vectors(inspection: Inspection, drawn: Arrows, what: str) -> Figure:
     moving = lengths >= 0.25
     usual = float(np.percentile(lengths[moving], 90)) if moving.any() else 1.0
     times = next((factor for factor in MAGNIFICATIONS if factor * usual <= 1.6 * drawn.spacing), 1)
+    size = np.array([picture.format.height, picture.format.width])
+    ends = drawn.starts + times * drawn.vectors
+    beyond = np.max([-0.5 - ends, ends - size + 0.5], initial=0.0)
     with matplotlib.rc_context(PICTURE_STYLE):
         figure, axes = panels(picture, 1, 1, _heading(inspection, what), margin=1.3)
         over: Axes = axes[0, 0]
@@ -136,7 +140,6 @@ def plot_vectors(inspection: Inspection, drawn: Arrows, what: str) -> Figure:
             edgecolor="k",
             linewidth=0.35,
             minlength=0,
-            clip_on=True,
         )
         still = drawn.starts[~moving]
         over.scatter(still[:, 1], still[:, 0], s=4, c="white", edgecolors="k", linewidths=0.4)
@@ -144,7 +147,7 @@ def plot_vectors(inspection: Inspection, drawn: Arrows, what: str) -> Figure:
             own = drawn.starts[drawn.own]
             over.scatter(own[:, 1], own[:, 0], s=16, marker="s", facecolors="none", edgecolors="k", linewidths=0.7)
             over.set_xlabel("squares: cells with a vector of their own", fontsize=8)
-        _keep_to(over, picture)
+        _keep_to(over, picture, margin=min(float(beyond), size.max() / 8))
         _wheel(over)
     return figure
 
@@ -154,10 +157,10 @@ def _hues(dy: npt.NDArray[np.float64], dx: npt.NDArray[np.float64]) -> npt.NDArr
     return (np.arctan2(-dy, dx) / math.tau) % 1.0
 
 
-def _keep_to(axes: Axes, picture: Picture) -> None:
-    """Nothing that is drawn over a picture makes its axes larger."""
-    axes.set_xlim(-0.5, picture.format.width - 0.5)
-    axes.set_ylim(picture.format.height - 0.5, -0.5)
+def _keep_to(axes: Axes, picture: Picture, margin: float = 0.0) -> None:
+    """Nothing that is drawn over a picture makes its axes larger than by ``margin`` samples."""
+    axes.set_xlim(-0.5 - margin, picture.format.width - 0.5 + margin)
+    axes.set_ylim(picture.format.height - 0.5 + margin, -0.5 - margin)
 
 
 def _wheel(beside: Axes, words: str = "direction") -> None:
@@ -178,13 +181,19 @@ def plot_field(inspection: Inspection) -> Figure:
     dense = dense_field(inspection)
     dy, dx = dense[..., 0], dense[..., 1]
     lengths = np.hypot(dy, dx)
-    reach = max(float(np.percentile(lengths, 99)), 0.25)
-    colours = hsv_to_rgb(np.stack([_hues(dy, dx), np.clip(lengths / reach, 0, 1), np.ones_like(dy)], axis=-1))
+    inside = np.isnan(lengths)
+    reach = max(float(np.nanpercentile(lengths, 99)), 0.25)
+    colours = hsv_to_rgb(
+        np.nan_to_num(np.stack([_hues(dy, dx), np.clip(lengths / reach, 0, 1), np.ones_like(dy)], axis=-1))
+    )
+    colours[inside] = to_rgb(NEITHER)
+    grey = "; grey: from inside the picture" if inside.any() else ""
     with matplotlib.rc_context(PICTURE_STYLE):
         figure, axes = panels(inspection.picture, 1, 2, _heading(inspection, "the field, sample by sample"), margin=0.9)
-        _show(axes[0, 0], colours, f"direction, full colour at {reach:.2g} samples")
+        _show(axes[0, 0], colours, f"direction, full colour at {reach:.2g} samples{grey}")
         _wheel(axes[0, 0], "from where")
-        image = _show(axes[0, 1], lengths, "length of motion", cmap="viridis", vmin=0, vmax=reach)
+        shades = colormaps["viridis"].with_extremes(bad=NEITHER)
+        image = _show(axes[0, 1], lengths, "length of motion", cmap=shades, vmin=0, vmax=reach)
         figure.colorbar(image, ax=axes[0, 1], label="samples", shrink=0.85, extend="max")
     return figure
 
@@ -206,25 +215,26 @@ def plot_mesh(inspection: Inspection, field: MotionField) -> Figure:
             show_picture(axes[0, place], shown, title)
             _draw_lines(axes[0, place], node_positions(field, moved))
             _keep_to(axes[0, place], shown)
-        ratios = np.where(field.modes == CellMode.OWN, np.nan, area_ratios(field))
-        _show(
-            axes[0, 2], to_array(picture), "area there / area here; grey: cells that do not use the mesh", cmap="gray"
-        )
-        cells = _cell_corners(field)
-        shades = PolyCollection(
-            cells,
-            cmap=colormaps["RdBu_r"].with_extremes(bad="#9a9a9a"),
-            norm=Normalize(0.5, 1.5),
-            edgecolors="white",
-            linewidths=0.2,
-        )
-        shades.set_array(np.ma.masked_invalid(ratios.ravel()))
-        shades.set_alpha(0.85)
-        axes[0, 2].add_collection(shades)
-        _keep_to(axes[0, 2], picture)
-        colour_scale = ScalarMappable(Normalize(0.5, 1.5), "RdBu_r")
-        figure.colorbar(colour_scale, ax=axes[0, 2], shrink=0.85, extend="both", label="below 1: it grows")
+        _draw_areas(axes[0, 2], inspection, field)
     return figure
+
+
+def _draw_areas(axes: Axes, inspection: Inspection, field: MotionField) -> None:
+    """How much each cell's area changes, and in grey what is predicted without the mesh."""
+    leaves, grey = inspection.leaves, Picture.from_array(luma(inspection.picture))
+    show_picture(axes, grey, "area there / area here; grey: predicted without the mesh")
+    ratios, own = area_ratios(field), field.modes == CellMode.OWN
+    usual = float(np.percentile(np.abs(ratios - 1)[~own], 95)) if not own.all() else 0.0
+    reach = min(max(math.ceil(20 * usual) / 20, 0.05), 0.5)
+    scale = ScalarMappable(Normalize(1 - reach, 1 + reach), "RdBu_r")
+    cells = _cell_corners(field)
+    without = cells[own.ravel()] if leaves is None else _leaf_corners(leaves)[leaves.kinds != LeafKind.WARPED]
+    colours = scale.to_rgba(ratios.ravel(), alpha=0.85)
+    axes.add_collection(PolyCollection(list(cells), facecolors=colours, edgecolors="white", linewidths=0.2))
+    axes.add_collection(PolyCollection(list(without), facecolors=NEITHER, edgecolors="white", linewidths=0.2))
+    _keep_to(axes, grey)
+    assert axes.figure is not None
+    axes.figure.colorbar(scale, ax=axes, shrink=0.85, extend="both", label="below 1: it grows")
 
 
 def _draw_lines(axes: Axes, nodes: npt.NDArray[np.float64]) -> None:
@@ -236,12 +246,13 @@ def _draw_lines(axes: Axes, nodes: npt.NDArray[np.float64]) -> None:
         axes.add_collection(LineCollection(lines, linewidths=width, colors=colour, capstyle="round"))
 
 
-def _cell_corners(field: MotionField) -> list[npt.NDArray[np.float64]]:
-    """Corners of the regular cells, (4, 2) of each as (x, y)."""
+def _cell_corners(field: MotionField) -> npt.NDArray[np.float64]:
+    """Corners of the regular cells, (cells, 4, 2) as (x, y)."""
     rows, columns = field.modes.shape
     corner = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 1, 2)
     square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    return list((corner + square) * field.cell_size - 0.5)
+    corners: npt.NDArray[np.float64] = (corner + square) * field.cell_size - 0.5
+    return corners
 
 
 def plot_modes(inspection: Inspection, field: MotionField) -> Figure:
@@ -254,12 +265,14 @@ def plot_modes(inspection: Inspection, field: MotionField) -> Figure:
         show_picture(over, grey, f"{field.modes.size} cells of {field.cell_size} × {field.cell_size} samples")
         colours = [MODE_COLOURS[CellMode(mode)] for mode in field.modes.ravel().tolist()]
         over.add_collection(
-            PolyCollection(_cell_corners(field), facecolors=colours, edgecolors="#ffffff90", linewidths=0.5, alpha=0.45)
+            PolyCollection(
+                list(_cell_corners(field)), facecolors=colours, edgecolors="#ffffff90", linewidths=0.5, alpha=0.45
+            )
         )
         _keep_to(over, picture)
         shares = {mode: float(np.mean(field.modes == mode)) for mode in CellMode}
         handles = [
-            Patch(color=MODE_COLOURS[mode], label=f"{MODE_WORDS[mode]} ({shares[mode]:.0%})") for mode in CellMode
+            Patch(color=MODE_COLOURS[mode], label=f"{MODE_WORDS[mode]} ({shares[mode]:.1%})") for mode in CellMode
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False)
     return figure
@@ -276,24 +289,20 @@ def plot_leaves(inspection: Inspection, leaves: Leaves) -> Figure:
         over: Axes = axes[0, 0]
         by_size = [f"{int(np.sum(leaves.places[:, 2] == side))} of {side} × {side}" for side in (32, 16, 8)]
         show_picture(over, Picture.from_array(luma(picture)), f"leaves: {', '.join(by_size)} samples")
-        over.add_collection(
-            PolyCollection(
-                list(_leaf_corners(leaves)),
-                facecolors=[
-                    "none"
-                    if kind == LeafKind.SKIP or not inspection.references
-                    else f"{KIND_COLOURS[LeafKind(kind)]}66"
-                    for kind in leaves.kinds.tolist()
-                ],
-                edgecolors="#ffffffb0",
-                linewidths=min(0.6, 72 * PANEL * 1.5 / picture.format.width),
-            )
-        )
+        corners = list(_leaf_corners(leaves))
+        colours = [
+            "none" if kind == LeafKind.SKIP or not inspection.references else f"{KIND_COLOURS[LeafKind(kind)]}66"
+            for kind in leaves.kinds.tolist()
+        ]
+        thin = min(0.6, 72 * PANEL * 1.5 / picture.format.width)
+        # light lines show in the dark, and dark ones under them in the light
+        over.add_collection(PolyCollection(corners, facecolors="none", edgecolors="#00000070", linewidths=2.5 * thin))
+        over.add_collection(PolyCollection(corners, facecolors=colours, edgecolors="#ffffffc0", linewidths=thin))
         _keep_to(over, picture)
         areas = np.square(leaves.places[:, 2])
         shares = {kind: float(areas[leaves.kinds == kind].sum() / areas.sum()) for kind in LeafKind}
         handles = [
-            Patch(facecolor=KIND_COLOURS[kind], edgecolor="#808080", label=f"{KIND_WORDS[kind]} ({shares[kind]:.0%})")
+            Patch(facecolor=KIND_COLOURS[kind], edgecolor="#808080", label=f"{KIND_WORDS[kind]} ({shares[kind]:.1%})")
             for kind in LeafKind
             if shares[kind]
         ]
@@ -327,7 +336,10 @@ def plot_residual(inspection: Inspection) -> Figure:
     picture = inspection.picture
     step, what = "compensation", "what is left, before and after motion compensation"
     if inspection.leaves is not None:
-        step, what = "prediction", "what levels and filters change"
+        step = "prediction"
+        what = (
+            "what is left, before and after prediction" if inspection.references else "what levels and filters change"
+        )
     others = [(inspection.predictions[0], f"after {step}")]
     if inspection.references:
         others.insert(0, (inspection.references[0], f"before {step}"))

@@ -19,11 +19,12 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from codec.measure.bd_rate import Curve
 from codec.measure.dials import dial_of
-from codec.measure.points import PeerPoint, Point, Rated
+from codec.measure.points import PeerPoint, Point, Rated, quality_name
 from codec.models import MotionModel, ResidualCoder
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "plot_psnr_against_ratio",
     "plot_size_against_mse",
     "png",
-    "quality_name",
     "svg",
 ]
 
@@ -79,13 +79,14 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",  # text looks the same wherever the page is opened
     "svg.hashsalt": "mvz",
 }
+TRIMMED: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}  # nothing is cut off, and no margin is wide
 
 
 def svg(figure: Figure) -> str:
     """The figure as an ``<svg>`` element, without XML prologue, date or creator."""
     text = io.StringIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(text, format="svg", **TRIMMED, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     whole = text.getvalue()
     return whole[whole.index("<svg") :]
 
@@ -94,7 +95,7 @@ def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
     """The figure as a PNG file."""
     data = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(data, format="png", dpi=dots_per_inch, metadata={"Software": None})
+        figure.savefig(data, format="png", dpi=dots_per_inch, **TRIMMED, metadata={"Software": None})
     return data.getvalue()
 
 
@@ -153,11 +154,6 @@ def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] 
         True,
     )
     return _rate_figure(points, peers, ratio, "up and right is better")
-
-
-def quality_name(points: Sequence[Point]) -> str:
-    """What `Rated.quality` is called for these points."""
-    return "PSNR-YUV" if any(point.error.psnr_yuv is not None for point in points) else "PSNR"
 
 
 def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot, better: str) -> Figure:
@@ -250,7 +246,9 @@ def _label_dials(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
             xytext=(7, 5),
             textcoords="offset points",
             fontsize=8,
-            color="#333333",
+            color=COLOUR_OF["dct" if last.settings.residual_coder is ResidualCoder.DCT else "int8"],
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],  # lines of other curves pass below
+            zorder=5,
         )
 
 
@@ -332,6 +330,8 @@ def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
         axes.axhline(0, color="#555555", linewidth=0.8)
         axes.set_xlabel(f"{quality_name(points)} (dB)")
         axes.set_ylabel("bytes of mesh against block (%)")
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, -1), max(high, 1))  # less than 1 % is little, and looks so
         axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color="#555555", style="italic")
         axes.legend(frameon=False)
     return figure
@@ -341,27 +341,28 @@ def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
 
 
 def plot_components(points: Sequence[Point]) -> Figure:
-    """Bytes by component: stacked bars of whole files, and beside them all but the residual on its own scale."""
+    """Bytes by component: stacked shares of each file, and beside them the bytes of all but the residual."""
     names = [name for name in COLOUR_OF_COMPONENT if any(point.bytes[name] for point in points)]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.2 + 0.19 * len(points)), layout="constrained", facecolor="white")
-        whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        _stack(whole, points, names)
-        _stack(rest, points, [name for name in names if name != "residual"])
-        whole.set_yticks(range(len(points)), [point.label for point in points])
+        whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1))
+        _stack(whole, points, names, lambda point, name: 100 * point.bytes[name] / point.file_bytes)
+        _stack(rest, points, [name for name in names if name != "residual"], lambda point, name: point.bytes[name])
+        whole.set_xlim(0, 100)
+        whole.set_yticks(range(len(points)), [f"{point.label}:  {point.file_bytes:,}" for point in points])
         whole.set_ylim(len(points) - 0.4, -0.6)
-        whole.set_xlabel("bytes of the file")
-        rest.set_xlabel("without the residual (own scale)")
+        whole.set_xlabel("share of the file (%)")
+        rest.set_xlabel("bytes of all but the residual")
         patches = [Patch(color=COLOUR_OF_COMPONENT[name], label=name) for name in names]
         figure.legend(handles=patches, loc="outside upper center", ncols=len(names), frameon=False)
     return figure
 
 
-def _stack(axes: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
+def _stack(axes: Axes, points: Sequence[Point], names: Sequence[str], length: Callable[[Point, str], float]) -> None:
     """Horizontal bars, one a point, in the order of the components."""
-    left = [0] * len(points)
+    left = [0.0] * len(points)
     for name in names:
-        values = [point.bytes[name] for point in points]
+        values = [length(point, name) for point in points]
         axes.barh(range(len(points)), values, left=left, color=COLOUR_OF_COMPONENT[name], height=0.72)
         left = [start + value for start, value in zip(left, values, strict=True)]
     axes.grid(False, axis="y")

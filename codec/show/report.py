@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 import codec
-from codec.errors import ConfigError
+from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
 from codec.measure.curves import compare_curves
 from codec.measure.dials import dial_of
 from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
-from codec.measure.points import Clip, PeerPoint, Point, write_csv, write_json
+from codec.measure.points import Clip, PeerPoint, Point, quality_name, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.settings import Settings
 from codec.show.findings import findings
@@ -30,7 +30,6 @@ from codec.show.plots import (
     plot_psnr_against_bits,
     plot_psnr_against_ratio,
     plot_size_against_mse,
-    quality_name,
     svg,
 )
 from codec.show.samples import make_samples
@@ -109,6 +108,8 @@ def make_report(
     for path in (output_path, json_path, csv_path):
         if path is not None:
             refuse_overwrite(Path(path), force)
+            if not Path(path).parent.is_dir():
+                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
@@ -184,12 +185,13 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
         style=Markup(asset("report.css")),
         findings=[unbroken(sentence) for sentence in findings(points, meta.peers)],
         plots=_plots(points, meta.peers),
-        components=_image(plot_components(points), "Bytes by component", "Stacked bars, one a point."),
+        components=_image(plot_components(points), "Bytes by component", ""),
         mesh_plot=_image(mesh_plot, "Mesh against block at equal PSNR", "") if mesh_plot is not None else None,
         comparisons=compare_curves(points, meta.peers, meta.anchor),
         quality=quality_name(points),
         points=points,
         peers=meta.peers,
+        commands=_commands(meta.peers),
         skipped=meta.skipped,
         dial_of=dial_of,
         planes=list(points[0].error.planes) if len(points[0].error.planes) > 1 else [],
@@ -200,6 +202,7 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
         jobs=meta.jobs,
         processors=os.cpu_count() or 1,
         settings=_common_settings(points),
+        coders={point.settings.residual_coder.label for point in points},
         versions=_versions(),
     )
 
@@ -232,6 +235,27 @@ def _plots(points: Sequence[Point], peers: Sequence[PeerPoint]) -> list[PlotImag
 
 def _image(figure: Figure, title: str, description: str) -> PlotImage:
     return PlotImage(title, description, data_url("image/svg+xml", svg(figure).encode()))
+
+
+class Command(NamedTuple):
+    """What was run for the points of a peer."""
+
+    label: str
+    command: str
+    version: str
+
+
+def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
+    """One command a peer, with N where its points differ: at the dial."""
+    commands = []
+    for name in dict.fromkeys(peer.peer for peer in peers):
+        points = [peer for peer in peers if peer.peer == name]
+        words = [set(words) for words in zip(*(point.command.split(" ") for point in points), strict=True)]
+        command = " ".join(word.pop() if len(word) == 1 else "N" for word in words)
+        dials = [point.dial for point in points if point.dial is not None]
+        values = f", {dials[0][0]} N: {', '.join(str(value) for _, value in dials)}" if len(dials) > 1 else ""
+        commands.append(Command(name + values, command, points[0].version))
+    return commands
 
 
 def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
@@ -284,8 +308,9 @@ def seconds(value: float) -> str:
 
 
 def percent(change: float) -> str:
-    """A relative change with its sign: −12.3 %."""
-    return f"{100 * change:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")
+    """A relative change with its sign: −12.3 %; 0.0 % where nothing of it is left."""
+    rounded = round(100 * change, 1)
+    return f"{rounded:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}") if rounded else "0.0\N{NO-BREAK SPACE}%"
 
 
 def share(part: float, whole: float) -> str:

@@ -3,8 +3,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
-const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311", "#009988"];
-const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311"]; // of leaves; skipped ones show the picture
+const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
+const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of leaves; skipped ones show the picture
 const LEAF = 8; // numbers of a leaf: top, left, side, kind, quartered, coded planes, dy, dx
 const LAYERS = ["leaves", "cells", "vectors", "mesh", "bits"];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
@@ -182,7 +182,7 @@ function drawCells(context, scale, picture) {
   context.lineWidth = 1;
   context.strokeStyle = "rgb(255 255 255 / 0.55)";
   eachCell((row, column, cell) => {
-    if (picture.modes) {
+    if (picture.modes && !picture.leaves) {
       context.fillStyle = `${MODE_COLOURS[picture.modes[cell]]}66`;
       context.fillRect(column * side, row * side, side, side);
     }
@@ -331,7 +331,7 @@ function drawTimeline() {
   const gap = slot > 4 ? Math.min(slot * 0.15, 4) : 0;
   context.clearRect(0, 0, canvas.width, canvas.height);
   data.timeline.forEach((picture, position) => {
-    const height = Math.max((picture.bytes / most) * (floor - 4), 2);
+    const height = Math.max(Math.sqrt(picture.bytes / most) * (floor - 4), 2); // small P pictures show beside an I picture
     context.globalAlpha = placeOf.has(picture.number) ? 1 : 0.4;
     context.fillStyle = style.getPropertyValue(picture.type === "I" ? "--i" : "--p");
     context.fillRect(position * slot + gap / 2, floor - height, Math.max(slot - gap, 1), height);
@@ -390,7 +390,8 @@ function describe() {
     input.parentElement.classList.toggle("off", input.value !== "decoded" && !picture.prediction);
   }
   const moves = picture.vectors || (picture.leaves && entry.type === "P");
-  for (const id of ["vectors", "mesh"]) element(id).parentElement.classList.toggle("off", !moves);
+  element("vectors").parentElement.classList.toggle("off", !moves);
+  element("mesh").parentElement.classList.toggle("off", !picture.vectors);
 }
 
 function describeCursor(samples) {
@@ -410,7 +411,7 @@ function describeCursor(samples) {
   const [row, column] = [Math.floor(y / data.cellSize), Math.floor(x / data.cellSize)];
   const cell = row * data.cells[1] + column;
   rows.push(["cell row, column", `${row}, ${column}`]);
-  if (picture.modes) rows.push(["mode", MODES[picture.modes[cell]]]);
+  if (picture.modes && !picture.leaves) rows.push(["mode", MODES[picture.modes[cell]]]);
   if (picture.vectors) rows.push(...vectorRows(picture, row, column, cell));
   for (const [name, bits] of Object.entries(picture.bits)) rows.push([`${name} bits`, tenths(bits[cell])]);
   rows.push(["bits of the cell", tenths(picture.total[cell])]);
@@ -434,8 +435,8 @@ function vectorRows(picture, row, column, cell) {
   if (data.motion === "block") return [["comes from, dx, dy", words(picture.vectors, cell)]];
   if (picture.modes[cell] === 2) return [["comes from, dx, dy", words(picture.own, cell)]];
   const columns = data.cells[1] + 1;
-  return [[0, 0, "top left"], [0, 1, "top right"], [1, 0, "bottom left"], [1, 1, "bottom right"]].map(
-    ([below, aside, name]) => [`${name} dx, dy`, words(picture.vectors, (row + below) * columns + column + aside)],
+  return [[0, 0, "↖"], [0, 1, "↗"], [1, 0, "↙"], [1, 1, "↘"]].map(
+    ([below, aside, place]) => [`node ${place} dx, dy`, words(picture.vectors, (row + below) * columns + column + aside)],
   );
 }
 
@@ -504,7 +505,7 @@ element("timeline").addEventListener("click", (event) => go(nearest(onTimeline(e
 element("timeline").addEventListener("pointermove", (event) => {
   const { number, type, bytes } = onTimeline(event);
   const missing = placeOf.has(number) ? "" : ", left out of this page";
-  element("hovered").textContent = `picture ${number}, ${type}, ${whole(bytes)} bytes${missing}`;
+  element("hovered").textContent = `· picture ${number}, ${type}, ${whole(bytes)} bytes${missing}`;
 });
 element("stage").addEventListener("pointermove", async (event) => {
   const box = element("picture").getBoundingClientRect();
