@@ -15,10 +15,11 @@ import pytest
 from numba import njit
 
 import codec
-from codec.bitstream.block_streams import pack_blocks, pack_family, unpack_blocks, unpack_family
+from codec.bitstream.block_streams import pack_blocks, pack_family, pack_part, unpack_blocks, unpack_family, unpack_part
 from codec.bitstream.context_merge import merge_contexts
-from codec.bitstream.payloads import pack_run, unpack_run
-from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.payloads import pack_run, parse_run, unpack_run
+from codec.bitstream.queue_streams import Cursor, varint
+from codec.bitstream.schema import SAME_QPS
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
@@ -29,11 +30,13 @@ from codec.dct.decode import decode_blocks
 from codec.dct.interpolate import interpolated
 from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
 from codec.dct.tables import (
+    BUCKET_OF_RUN,
     CHROMA_TAPS,
     FORWARD,
     FORWARD_TRANSPOSED,
     LUMA_TAPS,
     MORTON,
+    RUN_BITS,
     SCANS,
     TRANSFORM,
     WIENER_CLIP,
@@ -452,6 +455,54 @@ def test_bits_that_no_picture_can_use_are_refused_before_they_are_expanded(coded
         streams[StreamId.BLOCK_BITS] = bits + bytes(surplus)
         with pytest.raises(BitstreamError, match=message):
             unpack_blocks(header, [0, 1], [(18, 18)] * 2, streams)
+
+
+@pytest.mark.parametrize(("count", "is_short"), [(1, False), (7, False), (5000, True), (400_000, False)])
+def test_frames_of_one_block_go_without_their_heads(count, is_short):
+    symbols = np.minimum(np.random.default_rng(2).geometric(0.4, count), 255).astype(np.uint8)
+    packed = pack_part(symbols)
+    length = Cursor(packed).varint()
+    assert (length > 1 and length & 1 == 1) == is_short
+    cursor = Cursor(packed)
+    np.testing.assert_array_equal(symbols, unpack_part(cursor, count))
+    cursor.end()
+
+
+def test_a_frame_without_head_that_no_frame_can_be_is_refused():
+    for body in (bytes(9), bytes((1 << 17) + 1)):
+        with pytest.raises(BitstreamError):
+            unpack_part(Cursor(varint(2 * len(body) + 1) + body), 100)
+
+
+def test_the_last_of_three_levels_has_no_bit_for_its_sign(coded):
+    header, (blocks, _) = coded("gray", qp=30)
+    shape = shape_of(header.format)
+    ends = np.cumsum(blocks.counts.astype(int))
+    for start, end in zip(ends - blocks.counts, ends, strict=True):
+        levels = blocks.levels[start:end].astype(int)
+        assert len(levels) < 3 or (levels[-1] < 0) == np.abs(levels).sum() % 2
+    hidden = int((blocks.counts >= 3).sum())
+    assert hidden > 5
+    _, _, bits = write_blocks(blocks, shape, False)
+    assert bits.size >= blocks.levels.size - hidden
+    told = replace(blocks, levels=np.sign(blocks.levels))  # no escapes, so bits are signs and what runs need
+    told.levels[ends - 1] = np.where((blocks.counts >= 3) & (blocks.counts % 2 == 1), -1, 1)
+    runs = np.diff(blocks.positions.astype(int), prepend=-1) - 1
+    runs[np.concatenate([[0], ends[:-1]])] = blocks.positions[np.concatenate([[0], ends[:-1]])]
+    extra = int(RUN_BITS[BUCKET_OF_RUN[runs]].sum())
+    assert write_blocks(told, shape, False)[2].size == blocks.levels.size - hidden + extra
+
+
+def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run):
+    header, run = meshed_run
+    payload = bytearray(pack_run(header, run))
+    raw = parse_run(header, bytes(payload))
+    assert {raw.pictures[1].qps[0]} == {picture.qps[0] for picture in raw.pictures[1:]}
+    assert payload[6 + 7 + 5 + 2] & SAME_QPS  # the third picture's references
+    payload[6] |= SAME_QPS
+    del payload[6 + 5 : 6 + 7]
+    with pytest.raises(BitstreamError, match="where there are none"):
+        unpack_run(header, bytes(payload))
 
 
 @pytest.mark.parametrize("count", [3, 54, 288])

@@ -11,7 +11,7 @@ import pytest
 
 import codec
 from codec.bitstream.container import ContainerReader
-from codec.models import MotionModel, ResidualCoder
+from codec.models import LeafKind, MotionModel, ResidualCoder
 from codec.picture.sources import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -45,6 +45,15 @@ def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_referen
         references = [[picture.references for picture in container.read_run(run).pictures] for run in container.runs]
         assert container.header.greens_apart
     assert references == [[0, 1, 2], [2]]
+
+
+def test_every_kind_of_leaf_is_in_a_golden_file():
+    kinds = set()
+    for name, entry in MANIFEST.items():
+        if entry["residual"] == "dct":
+            with codec.open(FIXTURES / "golden" / name) as video:
+                kinds |= {kind for seen in video.inspections() for kind in seen.leaves.kinds.tolist()}
+    assert set(LeafKind) == kinds
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

@@ -38,14 +38,18 @@ MAY_IMPORT = {
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
-    "codec.motion": ("codec.picture.planes", "codec.errors", "codec.models", "codec.kernels", "codec.vector_kernels"),
+    "codec.motion": (
+        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+    ),
     "codec.residual": (
         *("codec.picture.planes", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels"),
     ),
     "codec.dct": (
-        *("codec.picture.planes", "codec.motion.compensate", "codec.motion.half_planes", "codec.errors"),
-        *("codec.models", "codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.motion.compensate", "codec.motion.half_planes", "codec.motion.taps"),
+        *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),

@@ -159,7 +159,7 @@ def shifted(tmp_path_factory):
     path = tmp_path_factory.mktemp("shifted") / "shifted.mvz"
     smooth = np.kron(np.random.default_rng(1).integers(40, 216, (40, 40)), np.ones((4, 4)))
     pictures = np.stack([smooth[40:104, 40:104], smooth[42:106, 37:101]]).astype(np.uint8)
-    codec.encode(pictures, path, codec.Settings("dct", "block", qp=30, scene_cut=False))
+    codec.encode(pictures, path, codec.Settings("dct", "block", qp=27, scene_cut=False))
     with codec.open(path) as video:
         yield list(video.inspections())
 

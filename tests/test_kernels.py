@@ -16,7 +16,6 @@ from codec.coded import SequenceHeader
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.block_search import Searched, Windows, match_windows, search_blocks
 from codec.motion.compensate import (
-    CATMULL_ROM_TAPS,
     Reference,
     cell_rectangle,
     compensate,
@@ -27,6 +26,7 @@ from codec.motion.field import MAX_VECTOR_QUARTER_PEL, CellMode, MotionField, gr
 from codec.motion.half_planes import BORDER, HalfPlanes, bordered, half_planes, place_within, quarter_offsets
 from codec.motion.mesh_search import blend_sse, corners_of, search_mesh, warp_sse
 from codec.motion.quarter_planes import moved_address, pair_of, quarter_planes
+from codec.motion.taps import SIXTEENTH_TAPS
 from codec.picture.planes import SampleFormat, Subsampling
 from codec.reconstruct import History, predict
 from codec.residual.coders import CODERS
@@ -45,15 +45,15 @@ ALL_RESIDUALS = np.arange(-255, 256, dtype=np.int16)
 
 # The table of the specification, phases 0…8; 9…15 are 7…1 from right to left
 TAPS = (
-    (0, 128, 0, 0),
-    (-4, 127, 5, 0),
-    (-6, 123, 12, -1),
-    (-8, 118, 20, -2),
-    (-9, 111, 29, -3),
-    (-9, 102, 39, -4),
-    (-9, 93, 50, -6),
-    (-9, 83, 61, -7),
-    (-8, 72, 72, -8),
+    (0, 0, 0, 64, 0, 0, 0, 0),
+    (0, 1, -3, 63, 4, -2, 1, 0),
+    (-1, 2, -5, 62, 8, -3, 1, 0),
+    (-1, 3, -8, 60, 13, -4, 1, 0),
+    (-1, 4, -10, 58, 17, -5, 1, 0),
+    (-1, 4, -11, 52, 26, -8, 3, -1),
+    (-1, 3, -9, 47, 31, -10, 4, -1),
+    (-1, 4, -11, 45, 34, -10, 4, -1),
+    (-1, 4, -11, 40, 40, -11, 4, -1),
 )
 
 
@@ -114,12 +114,12 @@ def bilinear_twin(reference, y, x):
 
 
 def sample_twin(reference, y, x):
-    """Samples at (y, x) sixteenths, arrays: 4 × 4 taps, sum 128 each way, each clamped to the plane."""
+    """Samples at (y, x) sixteenths, arrays: 8 × 8 taps, sum 64 each way, each clamped to the plane."""
     table = np.array([taps_of(phase) for phase in range(16)])
     total = np.zeros(np.shape(y), np.int64)
-    for j, i in product(range(4), range(4)):
-        total += table[y % 16, j] * table[x % 16, i] * full_twin(reference, y // 16 + j - 1, x // 16 + i - 1)
-    return np.clip((total + 8192) // 16384, 0, 255)
+    for j, i in product(range(8), range(8)):
+        total += table[y % 16, j] * table[x % 16, i] * full_twin(reference, y // 16 + j - 3, x // 16 + i - 3)
+    return np.clip((total + 2048) // 4096, 0, 255)
 
 
 def mesh_displacement(vectors, cell_rows, cell_columns, y, x, units):
@@ -214,20 +214,18 @@ def planes(random, shape):
 
 
 def test_taps_are_those_of_the_specification():
-    assert [list(taps_of(phase)) for phase in range(16)] == CATMULL_ROM_TAPS.tolist()
-    assert {128} == set(CATMULL_ROM_TAPS.sum(axis=1).tolist())
+    assert [list(taps_of(phase)) for phase in range(16)] == SIXTEENTH_TAPS.tolist()
+    assert {64} == set(SIXTEENTH_TAPS.sum(axis=1).tolist())
 
 
-def test_taps_are_catmull_roms_spline_in_128ths():
+def test_taps_find_a_place_on_a_ramp_to_a_64th():
     for phase in range(16):
-        t = phase / 16
-        spline = (
-            (-t + 2 * t**2 - t**3) / 2,
-            (2 - 5 * t**2 + 3 * t**3) / 2,
-            (t + 4 * t**2 - 3 * t**3) / 2,
-            (-(t**2) + t**3) / 2,
-        )
-        np.testing.assert_allclose(CATMULL_ROM_TAPS[phase] / 128, spline, atol=1 / 128)
+        assert abs(SIXTEENTH_TAPS[phase] @ np.arange(-3, 5) - 4 * phase) <= 1
+
+
+def test_sums_down_of_taps_leave_sixteen_bits():
+    for taps in SIXTEENTH_TAPS.astype(int):
+        assert -(2**15) <= 255 * taps[taps < 0].sum() and 255 * taps[taps > 0].sum() < 2**15
 
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS, ids=["full", "half", "quarter"])

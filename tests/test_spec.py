@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, Struct, Terminated
+from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, IfThenElse, Struct, Terminated
 from numba import njit
 
 import codec
@@ -63,8 +63,9 @@ from codec.dct.decode import decode_blocks
 from codec.dct.intra import is_across, predict_tile
 from codec.dct.wiener import apply_wiener
 from codec.models import MotionModel, PictureType, ResidualCoder
-from codec.motion.compensate import CATMULL_ROM_TAPS, Reference, compensate, sample_sixteenth_pel
-from codec.motion.half_planes import QUARTERS
+from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
+from codec.motion.half_planes import QUARTERS, half_planes
+from codec.motion.taps import SIXTEENTH_TAPS
 from codec.picture.colour import to_array
 from codec.picture.planes import (
     ChromaSiting,
@@ -107,6 +108,8 @@ def declared_type(subcon) -> str:
     if isinstance(subcon, Array):
         item = declared_type if isinstance(subcon.subcon, FormatField) else name_of
         return f"{item(subcon.subcon)} {'twice' if 'qps' in str(subcon.count) else 'for each plane'}"
+    if isinstance(subcon, IfThenElse):  # what If makes
+        return declared_type(subcon.thensubcon)
     if subcon is GreedyBytes:
         return "rest of the payload"
     raise AssertionError(f"the spec has no words for {subcon!r}")
@@ -170,7 +173,7 @@ def test_streams_are_those_of_the_spec():
 
 def test_filter_taps_are_those_of_the_spec():
     written = [[int(cell.replace("−", "-")) for cell in row] for row in rows_after("taps")]
-    assert written == [[phase, *taps] for phase, taps in enumerate(CATMULL_ROM_TAPS.tolist())]
+    assert written == [[phase, *taps] for phase, taps in enumerate(SIXTEENTH_TAPS.tolist())]
 
 
 def test_quarter_samples_are_means_of_what_the_spec_says():
@@ -420,8 +423,8 @@ def test_the_example_of_a_bilinear_sample_holds():
 
 def test_the_example_of_a_sample_between_samples_holds():
     assert "<!-- example: sample 10 10 20 20 at 8 -> 15 -->" in SPEC
-    reference = np.tile(np.array([10, 10, 20, 20], np.uint8), (4, 1))
-    assert sample_sixteenth_pel(reference, 16, 16 + 8, CATMULL_ROM_TAPS) == 15
+    halves, layout = half_planes(np.tile(np.array([10, 10, 20, 20], np.uint8), (4, 1)))
+    assert sample_sixteenth_pel(halves, layout, 16, 16 + 8) == 15
 
 
 def test_the_examples_of_residuals_hold():
@@ -589,10 +592,11 @@ def test_tables_of_dct_are_those_of_the_spec():
     assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
     places = listed_pairs("wiener places")
     assert tables.WIENER_PLACES.tolist() == places
-    for marker, taps in (("quarter taps", tables.LUMA_TAPS), ("eighth taps", tables.CHROMA_TAPS)):
-        written = [numbers(" ".join(row).replace("−", "-")) for row in rows_after(marker)]
-        assert written == [[phase, *row] for phase, row in enumerate(taps.tolist())]
-        assert set(taps.sum(axis=1).tolist()) == {64}
+    assert "QUARTER_TAPS[q] = TAPS[4 · q]" in SPEC
+    assert tables.LUMA_TAPS.tolist() == SIXTEENTH_TAPS[::4].tolist()
+    written = [numbers(" ".join(row).replace("−", "-")) for row in rows_after("eighth taps")]
+    assert written == [[phase, *row] for phase, row in enumerate(tables.CHROMA_TAPS.tolist())]
+    assert set(tables.CHROMA_TAPS.sum(axis=1).tolist()) == {64}
 
 
 def listed_pairs(marker: str) -> list[list[int]]:

@@ -184,8 +184,8 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
     for number, picture in enumerate(raw.pictures):
-        if picture.qps is None:
-            if number == 0 or header.residual is not models.ResidualCoder.DCT:
+        if picture.qps is None and header.residual is models.ResidualCoder.DCT:
+            if number == 0:
                 raise BitstreamError("a picture with the quantisers of one before, where there are none")
             picture.references -= schema.SAME_QPS
             picture.qps = raw.pictures[number - 1].qps

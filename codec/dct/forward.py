@@ -147,9 +147,13 @@ def mend_parity(
     if total & 1 == (events[1, end - 1] < 0):
         return np.float32(0)
     best: Real = np.float32(NEVER)
-    changed, change, position, before = 0, 0, 0, coded
+    changed: Integer = 0
+    change: Integer = 0
+    position: Integer = 0
+    before: Integer = coded
     for k in range(first, end):
-        place, magnitude = np.int64(events[0, k]), np.int64(abs(events[1, k]))
+        place = np.int64(events[0, k])
+        magnitude: Integer = np.int64(abs(events[1, k]))
         error = abs(coefficients[scan[place] >> 5, scan[place] & 31]) - np.float32(magnitude) * step
         more = 1 if error > 0 and magnitude < MAX_LEVEL else -1
         if magnitude + more > 0 or k < end - 1:

@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from codec.motion.taps import SIXTEENTH_TAPS
+
 __all__ = [
     "ANGLES",
     "BAND_OF",
@@ -92,16 +94,8 @@ ANGLES: Final[Words] = np.array(
     np.int32,
 )
 
-# Filters between samples of planes that are not subsampled, by quarters, for samples −3…4 (HEVC's)
-LUMA_TAPS: Final[Words] = np.array(
-    [
-        [0, 0, 0, 64, 0, 0, 0, 0],
-        [-1, 4, -10, 58, 17, -5, 1, 0],
-        [-1, 4, -11, 40, 40, -11, 4, -1],
-        [0, 1, -5, 17, 58, -10, 4, -1],
-    ],
-    np.int32,
-)
+# Filters between samples of planes that are not subsampled, by quarters, for samples −3…4
+LUMA_TAPS: Final[Words] = SIXTEENTH_TAPS[::4].astype(np.int32)
 
 # Filters between samples of a subsampled plane, by eighths, for samples −1…2; the second half mirrors the first
 _EIGHTHS = ((0, 64, 0, 0), (-2, 58, 10, -2), (-4, 54, 16, -2), (-6, 46, 28, -4), (-4, 36, 36, -4))

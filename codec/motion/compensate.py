@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +11,15 @@ from codec.kernels import Integer, kernel
 from codec.models import MotionModel
 from codec.motion.field import SHARP, CellMode, Modes, MotionField, Vectors
 from codec.motion.half_planes import HalfPlanes, Layout, bordered, half_planes, place_within, quarter_offsets
+from codec.motion.taps import SIXTEENTH_TAPS
 from codec.picture.planes import Picture, Plane, Subsampling
 from codec.vector_kernels import address, put_between, put_means
 from codec.vector_transforms import sum_8x8
 
-__all__ = ["SIXTEENTH_TAPS", "Reference", "compensate", "compensate_plane", "plane_geometry"]
+__all__ = ["Reference", "compensate", "compensate_plane", "plane_geometry"]
 
 Geometry = tuple[int, int, int, int]
 WARP, BLEND = int(CellMode.WARP), int(CellMode.BLEND)  # plain numbers, for kernels
-
-# Filters at sixteenths of a sample, sum 64, for samples −3…4; phases 9…15 mirror 7…1 (spec 9.1). Those at quarters are
-# HEVC's, the others VVC's
-_FIRST_HALF: Final = (
-    (0, 0, 0, 64, 0, 0, 0, 0),
-    (0, 1, -3, 63, 4, -2, 1, 0),
-    (-1, 2, -5, 62, 8, -3, 1, 0),
-    (-1, 3, -8, 60, 13, -4, 1, 0),
-    (-1, 4, -10, 58, 17, -5, 1, 0),
-    (-1, 4, -11, 52, 26, -8, 3, -1),
-    (-1, 3, -9, 47, 31, -10, 4, -1),
-    (-1, 4, -11, 45, 34, -10, 4, -1),
-    (-1, 4, -11, 40, 40, -11, 4, -1),
-)
-SIXTEENTH_TAPS: Final[npt.NDArray[np.int16]] = np.array(
-    _FIRST_HALF + tuple(taps[::-1] for taps in _FIRST_HALF[7:0:-1]), dtype=np.int16
-)
 
 
 class Reference:
@@ -90,9 +73,7 @@ def compensate_plane(field: MotionField, reference: Plane, halves: HalfPlanes, s
     if field.model is MotionModel.BLOCK:
         predict_blocks(*halves, field.vectors_quarter_pel, geometry, prediction)
     else:
-        predict_mesh(
-            *halves, field.vectors_quarter_pel, field.modes, field.own_quarter_pel, geometry, prediction
-        )
+        predict_mesh(*halves, field.vectors_quarter_pel, field.modes, field.own_quarter_pel, geometry, prediction)
     return prediction
 
 
