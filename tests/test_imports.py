@@ -38,20 +38,25 @@ MAY_IMPORT = {
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
-    "codec.motion": ("codec.picture.planes", "codec.errors", "codec.models", "codec.kernels", "codec.vector_kernels"),
+    "codec.picture.edges": ("codec.kernels", "codec.picture.planes"),
+    "codec.motion": (
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
+        *("codec.kernels", "codec.vector_kernels"),
+    ),
     "codec.residual": (
-        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels"),
     ),
     "codec.dct": (
-        *("codec.picture.planes", "codec.motion.compensate", "codec.motion.half_planes", "codec.errors"),
-        *("codec.models", "codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+        *("codec.picture.planes", "codec.picture.edges", "codec.motion.compensate", "codec.motion.half_planes"),
+        *("codec.errors", "codec.models", "codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),
         *("codec.models", "codec.errors"),
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
+    "codec.bitstream.context_merge": ("codec.kernels",),
     "codec.bitstream.digits": ("codec.kernels",),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
