@@ -27,6 +27,7 @@ from codec.motion.field import MAX_VECTOR_QUARTER_PEL, CellMode, MotionField, gr
 from codec.motion.half_planes import BORDER, HalfPlanes, bordered, half_planes, place_within, quarter_offsets
 from codec.motion.mesh_search import blend_sse, corners_of, search_mesh, warp_sse
 from codec.motion.quarter_planes import moved_address, pair_of, quarter_planes
+from codec.picture.edges import extended, put_extended
 from codec.picture.planes import SampleFormat, Subsampling
 from codec.reconstruct import History, predict
 from codec.residual.coders import CODERS
@@ -39,6 +40,20 @@ CELL_SIZES = (4, 8, 16, 32)
 SUBSAMPLINGS = (Subsampling(0, 0), Subsampling(0, 1), Subsampling(1, 1))
 LUMA_SIZES = ((1, 1), (1, 19), (19, 1), (13, 22), (37, 41))  # (height, width)
 ALL_RESIDUALS = np.arange(-255, 256, dtype=np.int16)
+
+
+# ------------------------------------------------------------------------- edges
+
+
+@pytest.mark.parametrize("shape", [*LUMA_SIZES, (288, 352)])
+def test_extended_planes_repeat_their_outermost_samples(shape):
+    plane = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    for before, after in (((0, 0), (0, 0)), ((3, 1), (0, 2)), ((42, 42), (43, 50))):
+        expected = np.pad(plane, list(zip(before, after, strict=True)), mode="edge")
+        np.testing.assert_array_equal(expected, extended(plane, before, after))
+        target = np.full(expected.shape, 77, np.uint8)
+        put_extended(plane, *before, target)
+        np.testing.assert_array_equal(expected, target)
 
 
 # ------------------------------------------------------------------------- interpolation
