@@ -31,7 +31,7 @@ from codec.picture.edges import extended, put_extended
 from codec.picture.planes import SampleFormat, Subsampling
 from codec.reconstruct import History, predict
 from codec.residual.coders import CODERS
-from codec.residual.levels import Quantiser
+from codec.residual.levels import PlaneResidual, Quantiser
 from codec.residual.quantised import dequantise, quantise
 from codec.residual.samples import add_residual, code_plane, walk_neighbours
 from codec.vector_kernels import put_means, rectangle_sse
@@ -831,3 +831,14 @@ def test_every_sample_comes_back_within_half_a_step_of_every_prediction(coder, s
     error = np.abs(samples - source)
     reached = np.abs(source.astype(int) - prediction) <= 127 * step
     assert error[reached].max() <= step // 2
+
+
+@pytest.mark.parametrize("zero_point", [0, 9, 255])
+@pytest.mark.parametrize("step_256", [1, 256, 2048, 65280])
+def test_samples_are_predictions_and_what_levels_mean(step_256, zero_point):
+    random = np.random.default_rng(3)
+    prediction, levels = random.integers(0, 256, (2, 31, 45)).astype(np.uint8)
+    for coder, dtype, zero in ((ResidualCoder.INT8, np.int8, 0), (ResidualCoder.UINT8, np.uint8, zero_point)):
+        residual = PlaneResidual(coder, Quantiser(step_256, zero), levels.view(dtype))
+        values = dequantise(levels.view(dtype).astype(np.int32) - zero, step_256).astype(int)
+        np.testing.assert_array_equal(np.clip(prediction + values, 0, 255), add_residual(residual, prediction))
