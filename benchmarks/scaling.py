@@ -1,4 +1,4 @@
-"""What threads bring, and what it takes to reach a picture: on a clip of yours.
+"""What threads bring, as ``mvz`` starts them, and what it takes to reach a picture: on a clip of yours.
 
     python benchmarks/scaling.py CLIP [--pictures N] [--gop N] [--jobs LIST] [--residual …] [--motion …]
 
@@ -14,12 +14,12 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Executor
 from itertools import cycle, islice
 from pathlib import Path
 
 import codec
+from codec.cli.terminal import executor_of
 from codec.picture.planes import Picture
 from codec.picture.sources import open_source
 
@@ -56,7 +56,7 @@ def print_scaling(path: Path, pictures: list[Picture], settings: codec.Settings,
     print(f"{'threads':>12}{'encode/s':>12}{'×1':>8}{'decode/s':>12}{'×1':>8}")
     base = None
     for count in jobs:
-        with ThreadPoolExecutor(count) if count > 1 else nullcontext() as executor:
+        with executor_of(count) as executor:
             encode = best_seconds(lambda executor=executor: write(path, pictures, settings, executor))
             decode = best_seconds(lambda executor=executor: read(path, executor))
         base = base or (encode, decode)

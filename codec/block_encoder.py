@@ -68,11 +68,11 @@ def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, sett
     """Code a closed GOP; with two passes, the second knows what symbols cost in the first."""
     effort = EFFORTS[settings.speed_preset]
     sources = [as_coded(picture, header) for picture in pictures]
-    rates = None
-    for _ in range(effort.passes):
-        coder = BlockCoder(header, settings, rates)
+    coder = BlockCoder(header, settings, None)
+    coded = [coder.code(source) for source in sources]
+    for _ in range(effort.passes - 1):
+        coder = BlockCoder(header, settings, rates_of(as_streamed(coder.all_counts)))
         coded = [coder.code(source) for source in sources]
-        rates = rates_of(as_streamed(coder.all_counts))
     return CodedGop(coded, coder.checksums)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import codec
+from codec.cli.terminal import executor_of
 from codec.picture.sources import open_source
 
 SOURCES = Path(__file__).parent.parent / "fixtures" / "sources"
@@ -249,3 +250,14 @@ def test_ten_bits_on_standard_input_are_refused_by_name(mvz, monkeypatch):
     code, _, err = mvz("encode", "-", "-o", "x.mvz")
     assert code == 1
     assert "420p10" in err
+
+
+def test_threads_switch_sooner_only_while_a_command_has_them():
+    before = sys.getswitchinterval()
+    with executor_of(2) as executor:
+        assert executor is not None
+        assert sys.getswitchinterval() < before / 10
+    assert before == sys.getswitchinterval()
+    with executor_of(1) as executor:
+        assert executor is None
+        assert before == sys.getswitchinterval()

@@ -44,6 +44,7 @@ from codec.dct.tables import (
 )
 from codec.dct.transform import add_levels
 from codec.dct.wiener import apply_wiener
+from codec.dct.wiener_fit import add_products
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError
 from codec.models import MotionModel
@@ -532,6 +533,39 @@ def test_contexts_that_are_alike_share_a_stream_and_others_do_not():
     assert len(FAMILIES) == 6
 
 
+def bits_of_stream(counts):
+    """What a stream costs, from the formula."""
+    counts = counts[counts > 0]
+    if not counts.size:
+        return 0
+    shares = counts / counts.sum()
+    entropy = -(counts * np.log2(shares)).sum()
+    return max(entropy, counts.sum() if counts.size > 1 else 0) + 200 + 8 * counts.size
+
+
+@pytest.mark.parametrize("contexts", [1, 2, 9, 40])
+def test_contexts_are_merged_greedily_while_bits_are_saved(contexts):
+    random = np.random.default_rng(contexts)
+    for scale in (0.5, 5, 80):
+        counts = np.zeros((contexts, 256))
+        counts[:, 3:23] = random.poisson(scale * random.random((contexts, 1)) * 0.8 ** np.arange(20))
+        groups = [{row} for row in range(contexts) if counts[row].any()]
+        while len(groups) > 1:
+            sums = [counts[sorted(group)].sum(axis=0) for group in groups]
+            saved = {
+                (i, j): bits_of_stream(sums[i]) + bits_of_stream(sums[j]) - bits_of_stream(sums[i] + sums[j])
+                for i in range(len(groups))
+                for j in range(i)
+            }
+            i, j = max(saved, key=saved.get)
+            if saved[i, j] <= 0:
+                break
+            groups[j] |= groups.pop(i)
+        streams = merge_contexts(counts)
+        found = {frozenset(np.flatnonzero((streams == s) & counts.any(axis=1)).tolist()) for s in streams}
+        assert {frozenset(group) for group in groups} == found - {frozenset()}
+
+
 # ------------------------------------------------------------------------- kernels
 
 
@@ -652,6 +686,25 @@ def test_hadamard_sum_is_that_of_plain_matrices():
         mean = (b[:, :8].astype(int) + c[:, :8] + 1) >> 1
         expected = np.abs(matrix @ (a[:, :8] - mean) @ matrix).sum()
         assert expected == run_hadamard(a.ctypes.data, 20, b.ctypes.data, c.ctypes.data, 20)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 3), (37, 51)])
+def test_wiener_filter_is_fitted_to_every_other_strip_of_eight_rows(shape):
+    random = np.random.default_rng(1)
+    source, decoded = random.integers(0, 256, (2, *shape)).astype(np.uint8)
+    padded = np.pad(decoded.astype(int), 2, mode="edge")
+    rows, columns = shape
+
+    def moved(down, right):
+        difference = padded[2 + down : 2 + down + rows, 2 + right : 2 + right + columns] - decoded
+        return np.clip(difference, -WIENER_CLIP, WIENER_CLIP)
+
+    seen = np.arange(rows) // 8 % 2 == 0
+    features = np.array([(moved(y, x) + moved(-y, -x))[seen].ravel() for y, x in WIENER_PLACES.tolist()])
+    products, sums = np.zeros((12, 12), np.int64), np.zeros(12, np.int64)
+    add_products(source, padded.astype(np.uint8), products, sums)
+    np.testing.assert_array_equal(features @ features.T, products)
+    np.testing.assert_array_equal(features @ (source.astype(int) - decoded)[seen].ravel(), sums)
 
 
 def test_wiener_filter_is_that_of_plain_sums():

@@ -38,16 +38,17 @@ MAY_IMPORT = {
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
+    "codec.picture.edges": ("codec.kernels", "codec.picture.planes"),
     "codec.motion": (
-        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
     ),
     "codec.residual": (
-        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels"),
     ),
     "codec.dct": (
-        *("codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
         *("codec.motion.compensate", "codec.motion.half_planes", "codec.motion.taps"),
         *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
     ),
@@ -56,6 +57,7 @@ MAY_IMPORT = {
         *("codec.models", "codec.errors"),
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
+    "codec.bitstream.context_merge": ("codec.kernels",),
     "codec.bitstream.digits": ("codec.kernels",),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),

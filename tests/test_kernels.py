@@ -27,10 +27,11 @@ from codec.motion.half_planes import BORDER, HalfPlanes, bordered, half_planes, 
 from codec.motion.mesh_search import blend_sse, corners_of, search_mesh, warp_sse
 from codec.motion.quarter_planes import moved_address, pair_of, quarter_planes
 from codec.motion.taps import SIXTEENTH_TAPS
+from codec.picture.edges import extended, put_extended
 from codec.picture.planes import SampleFormat, Subsampling
 from codec.reconstruct import History, predict
 from codec.residual.coders import CODERS
-from codec.residual.levels import Quantiser
+from codec.residual.levels import PlaneResidual, Quantiser
 from codec.residual.quantised import dequantise, quantise
 from codec.residual.samples import add_residual, code_plane, walk_neighbours
 from codec.vector_kernels import put_between, put_means, rectangle_sse
@@ -39,6 +40,20 @@ CELL_SIZES = (4, 8, 16, 32)
 SUBSAMPLINGS = (Subsampling(0, 0), Subsampling(0, 1), Subsampling(1, 1))
 LUMA_SIZES = ((1, 1), (1, 19), (19, 1), (13, 22), (37, 41))  # (height, width)
 ALL_RESIDUALS = np.arange(-255, 256, dtype=np.int16)
+
+
+# ------------------------------------------------------------------------- edges
+
+
+@pytest.mark.parametrize("shape", [*LUMA_SIZES, (288, 352)])
+def test_extended_planes_repeat_their_outermost_samples(shape):
+    plane = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    for before, after in (((0, 0), (0, 0)), ((3, 1), (0, 2)), ((42, 42), (43, 50))):
+        expected = np.pad(plane, list(zip(before, after, strict=True)), mode="edge")
+        np.testing.assert_array_equal(expected, extended(plane, before, after))
+        target = np.full(expected.shape, 77, np.uint8)
+        put_extended(plane, *before, target)
+        np.testing.assert_array_equal(expected, target)
 
 
 # ------------------------------------------------------------------------- interpolation
@@ -826,3 +841,14 @@ def test_every_sample_comes_back_within_half_a_step_of_every_prediction(coder, s
     error = np.abs(samples - source)
     reached = np.abs(source.astype(int) - prediction) <= 127 * step
     assert error[reached].max() <= step // 2
+
+
+@pytest.mark.parametrize("zero_point", [0, 9, 255])
+@pytest.mark.parametrize("step_256", [1, 256, 2048, 65280])
+def test_samples_are_predictions_and_what_levels_mean(step_256, zero_point):
+    random = np.random.default_rng(3)
+    prediction, levels = random.integers(0, 256, (2, 31, 45)).astype(np.uint8)
+    for coder, dtype, zero in ((ResidualCoder.INT8, np.int8, 0), (ResidualCoder.UINT8, np.uint8, zero_point)):
+        residual = PlaneResidual(coder, Quantiser(step_256, zero), levels.view(dtype))
+        values = dequantise(levels.view(dtype).astype(np.int32) - zero, step_256).astype(int)
+        np.testing.assert_array_equal(np.clip(prediction + values, 0, 255), add_residual(residual, prediction))

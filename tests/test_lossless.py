@@ -25,8 +25,9 @@ from codec.residual.lossless import (
     weight_differences,
     weights_after,
 )
-from codec.residual.weight_fit import EFFORTS, fit_weights, normal_products
-from codec.vector_kernels import choose, either, four_products, weighted_sum
+from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sums_by_class
+from codec.vector_kernels import choose as choose_at_once
+from codec.vector_kernels import either, four_products, weighted_sum
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 
@@ -359,7 +360,7 @@ def call_four_products(rows, i, j, stride, length, sums, at):
 @njit
 def call_choices(conditions, numbers, i, j, chosen):
     for row in range(len(conditions)):
-        chosen[row, 0] = choose(conditions[row], numbers[i[row]], numbers[j[row]])
+        chosen[row, 0] = choose_at_once(conditions[row], numbers[i[row]], numbers[j[row]])
         chosen[row, 1] = either(conditions[row], numbers, i[row], j[row])
 
 
@@ -447,6 +448,64 @@ def test_products_of_a_cell_are_sums_over_its_samples(references, residuals, row
             counted = np.zeros((count, count), int)
             np.add.at(counted, (first, second), times)
             np.testing.assert_array_equal(np.triu(np.full((count, count), 2)) - np.eye(count), counted)
+
+
+def as_matrices(sums, pairs):
+    """Sums of products as the symmetric matrices that they are the upper half of."""
+    count = int(pairs[:, 0].max()) + 1
+    matrices = np.zeros((len(sums), count, count))
+    first, second, times = pairs.T
+    matrices[:, first[times > 0], second[times > 0]] = sums[:, times > 0]
+    return matrices + np.triu(matrices, 1).swapaxes(1, 2)
+
+
+@pytest.mark.parametrize("taps", [10, 16, 18])
+def test_weights_solve_the_normal_equations_of_classes_with_enough_cells(taps):
+    random = np.random.default_rng(taps)
+    inputs = random.normal(0, 20, (5, 200, taps + 1))
+    matrices = inputs.swapaxes(1, 2) @ inputs
+    pairs = pairs_of(taps + 1)
+    sums = np.ascontiguousarray(matrices[:, pairs[:, 0], pairs[:, 1]])
+    left, right = as_matrices(sums, pairs)[:, :taps, :taps], as_matrices(sums, pairs)[:, :taps, taps:]
+    ridge = 1e-4 * np.trace(left, axis1=1, axis2=2) / taps + 1e-6
+    expected = np.linalg.solve(left + ridge[:, None, None] * np.eye(taps), right)[:, :, 0]
+    weights = np.full((5, taps), 7.0)
+    solve(sums, pairs, np.array([9, 3, 2, 8, 0, 3]), 3, weights)
+    np.testing.assert_array_equal(np.full((2, taps), 7.0), weights[[1, 3]])
+    np.testing.assert_array_equal(np.round(256 * expected[[0, 2, 4]]) / 256, weights[[0, 2, 4]])
+
+
+def test_weights_are_cut_to_what_a_file_has_room_for():
+    pairs = pairs_of(2)
+    sums = np.zeros((2, len(pairs)))
+    sums[:, (pairs == [0, 0, 1]).all(axis=1)] = 1
+    sums[:, (pairs == [0, 1, 2]).all(axis=1)] = [[1000], [-1000]]
+    weights = np.zeros((2, 1))
+    solve(sums, pairs, np.array([0, 1, 1]), 1, weights)
+    assert [[2047 / 256], [-2047 / 256]] == weights.tolist()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_cell_takes_the_class_that_codes_it_shortest(known):
+    random = np.random.default_rng(5)
+    taps, cells, samples = 11, 300, 128.0
+    pairs = pairs_of(taps + 1)
+    inputs = random.integers(-9, 10, (cells, 40, taps + 1)).astype(float)
+    matrices = inputs.swapaxes(1, 2) @ inputs
+    products = np.ascontiguousarray(matrices[:, pairs[:, 0], pairs[:, 1]].astype(np.float32))
+    weights = random.integers(-60, 60, (4, taps)) / 256
+    forms = np.pad(np.pad(weights, ((1, 0), (0, 0))), ((0, 0), (0, 1)), constant_values=-1)
+    errors = np.einsum("ci,nij,cj->nc", forms, matrices, forms)
+    sizes = np.array([1, 200, 30, 0, 69]) if known else None
+    costs = samples / 2 * np.log2(errors / samples + 0.12)
+    if sizes is not None:
+        costs -= np.log2((sizes + 1) / (sizes + 1).sum())
+    classes, least, chosen = choose(products, pairs, weights, sizes, samples)
+    np.testing.assert_array_equal(costs.argmin(axis=1), classes)
+    np.testing.assert_allclose(errors.min(axis=1) if not known else errors[np.arange(cells), classes], least, 1e-4)
+    np.testing.assert_array_equal(np.bincount(classes, minlength=5), chosen)
+    shares = (np.arange(1, 5)[:, None] == classes) / (least + 0.3 * samples)
+    np.testing.assert_allclose(shares @ products, sums_by_class(products, classes, least, 4, samples), 1e-4, 1e-2)
 
 
 EFFORT = EFFORTS[Speed.SLOW]

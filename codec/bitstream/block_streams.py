@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.context_merge import merge_contexts
 from codec.bitstream.frames import (
     compress,
     compress_symbols,
@@ -84,17 +83,18 @@ def pack_blocks(header: SequenceHeader, pictures: Sequence[tuple[int, CodedBlock
 
 def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) -> list[bytes]:
     """A family of contexts: how many streams there are, which contexts go where, then each stream."""
+    from codec.bitstream.context_merge import merge_contexts
+
     if not symbols.size:
         return [b"\0"]
     counts = np.bincount(contexts.astype(np.int64) * 256 + symbols, minlength=count * 256).reshape(count, 256)
-    streams = merge_contexts(counts.astype(np.float64))
+    streams = merge_contexts(counts.astype(np.float64)).astype(np.uint8)
     of_symbols = streams[contexts]
-    number = int(streams.max()) + 1
-    parts = [bytes([number])]
-    if number > 1:
-        parts.append(pack_part(streams.astype(np.uint8)))
-    for stream in range(number):
-        inside = symbols[of_symbols == stream]
+    sizes = np.bincount(of_symbols)
+    parts = [bytes([sizes.size])]
+    if sizes.size > 1:
+        parts.append(pack_part(streams))
+    for inside in np.split(symbols[np.argsort(of_symbols, kind="stable")], np.cumsum(sizes)[:-1]):
         parts += [varint(inside.size), pack_part(inside)]
     return parts
 

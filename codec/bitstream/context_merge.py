@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+
+from codec.kernels import Integer, Real, kernel
 
 __all__ = ["merge_contexts"]
 
@@ -12,15 +16,50 @@ Counts = npt.NDArray[np.float64]
 STREAM_BITS, SYMBOL_BITS = 200.0, 8.0  # what a stream costs: its frame, and a Huffman code for each symbol in it
 
 
-def stream_bits(counts: Counts) -> npt.NDArray[np.float64]:
-    """What streams with such counts of symbols cost, (…, symbols) to (…)."""
-    totals = counts.sum(axis=-1)
-    kinds = np.count_nonzero(counts, axis=-1)
-    logs = np.log2(np.where(counts > 0, counts, 1))
-    entropy = totals * np.log2(np.maximum(totals, 1)) - (counts * logs).sum(axis=-1)
-    coded = np.maximum(entropy, np.where(kinds > 1, totals, 0))  # a Huffman code spends a whole bit at least
-    bits: npt.NDArray[np.float64] = np.where(totals > 0, coded + STREAM_BITS + SYMBOL_BITS * kinds, 0)
-    return bits
+@kernel
+def stream_bits(counts: Counts, first: Integer, second: Integer) -> Real:
+    """What a stream costs that has the symbols of two rows of ``counts``, or of one, given twice."""
+    total, kinds, logs = 0.0, 0, 0.0
+    for symbol in range(counts.shape[1]):
+        count = counts[first, symbol] + (counts[second, symbol] if second != first else 0.0)
+        if count > 0:
+            total += count
+            kinds += 1
+            logs += count * math.log2(count)
+    if kinds == 0:
+        return 0.0
+    coded = total * math.log2(total) - logs
+    if kinds > 1:
+        coded = max(coded, total)  # a Huffman code spends a whole bit at least
+    return max(coded, 0.0) + STREAM_BITS + SYMBOL_BITS * kinds
+
+
+@kernel
+def merge_rows(counts: Counts, group: npt.NDArray[np.int64]) -> None:
+    """Add rows of ``counts`` together while that saves bits; ``group`` becomes the row that each has gone to."""
+    size = group.size
+    bits, saved = np.empty(size), np.full((size, size), -np.inf)
+    for row in range(size):
+        group[row] = row
+        bits[row] = stream_bits(counts, row, row)
+        for other in range(row):
+            saved[row, other] = bits[row] + bits[other] - stream_bits(counts, row, other)
+    while True:
+        best = np.argmax(saved)
+        worst, kept = best // size, best % size
+        if saved[worst, kept] <= 0:
+            return
+        for symbol in range(counts.shape[1]):
+            counts[kept, symbol] += counts[worst, symbol]
+        bits[kept] = stream_bits(counts, kept, kept)
+        for row in range(size):
+            if group[row] == worst:
+                group[row] = kept
+            saved[worst, row] = saved[row, worst] = -np.inf
+        for row in range(size):
+            if group[row] == row and row != kept:
+                later: Integer = max(row, kept)
+                saved[later, row + kept - later] = bits[kept] + bits[row] - stream_bits(counts, kept, row)
 
 
 def merge_contexts(counts: Counts) -> npt.NDArray[np.int64]:
@@ -32,24 +71,8 @@ def merge_contexts(counts: Counts) -> npt.NDArray[np.int64]:
     streams = np.zeros(len(counts), np.int64)
     if not used.size:
         return streams
-    merged = counts[np.ix_(used, np.flatnonzero(counts.sum(axis=0)))]
-    group = np.arange(used.size)
-    bits = stream_bits(merged)
-    saved = np.full((used.size, used.size), -np.inf)
-    for k in range(1, used.size):
-        saved[k, :k] = bits[k] + bits[:k] - stream_bits(merged[:k] + merged[k])
-    while True:
-        worst, kept = np.unravel_index(np.argmax(saved), saved.shape)
-        if saved[worst, kept] <= 0:
-            break
-        merged[kept] += merged[worst]
-        group[group == worst] = kept
-        bits[kept] = stream_bits(merged[kept])
-        saved[worst, :] = saved[:, worst] = -np.inf
-        alive = np.unique(group)
-        others = alive[alive != kept]
-        gains = bits[kept] + bits[others] - stream_bits(merged[others] + merged[kept])
-        saved[np.maximum(others, kept), np.minimum(others, kept)] = gains
+    group = np.empty(used.size, np.int64)
+    merge_rows(counts[np.ix_(used, np.flatnonzero(counts.sum(axis=0)))], group)
     streams[used] = np.unique(group, return_inverse=True)[1]
     for k in range(1, len(streams)):
         if not counts[k].any():

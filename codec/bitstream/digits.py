@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -69,8 +71,7 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
     Raises:
         ValueError: a byte is no number of so many digits, or what fills up the last byte is not 0.
     """
-    places = base ** np.arange(digits_a_byte - 1, -1, -1)
-    table = (np.arange(256)[:, None] // places % base).astype(np.uint8)
+    table = digits_of_bytes(base, digits_a_byte)
     if joined.size and int(joined.max()) >= base**digits_a_byte:
         raise ValueError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
     left_over = joined.size * digits_a_byte - symbols.size
@@ -78,6 +79,13 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
         raise ValueError("what fills up the last byte of digits is not 0")
     split_digits(joined, table, symbols)
     return int(np.count_nonzero(symbols == base - 1))
+
+
+@functools.cache
+def digits_of_bytes(base: int, digits_a_byte: int) -> Bytes:
+    """The digits of every byte, uint8 (256, digits a byte)."""
+    places = base ** np.arange(digits_a_byte - 1, -1, -1)
+    return (np.arange(256)[:, None] // places % base).astype(np.uint8)
 
 
 @kernel

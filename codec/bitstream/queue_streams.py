@@ -89,11 +89,14 @@ class Cursor:
     def varint(self) -> int:
         """The next number, below 2**35."""
         value = 0
-        for group in range(MAX_VARINT_BYTES):
-            byte = self.take(1)[0]
+        there = self._data[self.place : self.place + MAX_VARINT_BYTES]
+        for group, byte in enumerate(there):
             value |= (byte & 127) << 7 * group
             if byte < 128:
+                self.place += group + 1
                 return value
+        if len(there) < MAX_VARINT_BYTES:
+            raise BitstreamError("a stream ends inside a part")
         raise BitstreamError(f"a number of more than {MAX_VARINT_BYTES} bytes in a stream")
 
     def part(self, size: int) -> Bytes:

@@ -6,6 +6,7 @@ prototype: 3,400 ns for an 8×8 block, 110 without.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from codec.dct.interpolate import interpolated
 from codec.kernels import Integer, inner_kernel
 from codec.motion.compensate import Reference
 from codec.motion.half_planes import Layout
+from codec.picture.edges import put_extended
 from codec.picture.planes import Picture, PictureFormat, Plane
 
 __all__ = [
@@ -108,8 +110,7 @@ def plane_stride(desk: Desk, plane: Integer) -> Integer:
 def put_on_sheet(planes: tuple[Plane, ...], shape: Shape, sheet: Plane) -> None:
     """Copy planes onto a sheet; their last samples go on to whole cells."""
     for plane, inside in zip(planes, planes_of(sheet, shape), strict=True):
-        down, right = (whole - part for whole, part in zip(inside.shape, plane.shape, strict=True))
-        inside[...] = np.pad(plane, ((0, down), (0, right)), mode="edge")
+        put_extended(plane, 0, 0, inside)
 
 
 def take_out(sheet: Plane, shape: Shape, picture_format: PictureFormat, name: str | None) -> Picture:
@@ -125,5 +126,5 @@ def planes_of(sheet: Plane, shape: Shape) -> list[Plane]:
     """Views of the planes on a sheet."""
     rows, columns = shape.rows >> shape.down, shape.columns >> shape.right
     shapes = [(shape.rows, shape.columns)] + [(rows, columns)] * (shape.planes - 1)
-    places = np.cumsum([0] + [height * width for height, width in shapes])
+    places = accumulate((height * width for height, width in shapes), initial=0)
     return [sheet[place : place + h * w].reshape(h, w) for place, (h, w) in zip(places, shapes, strict=False)]

@@ -7,6 +7,7 @@ import numpy as np
 from codec.dct.tables import LUMA_TAPS
 from codec.kernels import Integer, kernel
 from codec.motion.half_planes import BORDER, HalfPlanes
+from codec.picture.edges import extended
 from codec.picture.planes import Plane
 from codec.vector_kernels import LANES, address
 from codec.vector_transforms import eight_taps_across, eight_taps_down
@@ -21,8 +22,7 @@ def interpolated(reference: Plane) -> HalfPlanes:
     """Sixteen planes with a border, by 4 · (dy & 3) + (dx & 3); beyond the picture its outermost samples go on."""
     rows, columns = reference.shape[0] + 2 * BORDER, reference.shape[1] + 2 * BORDER
     stride = -(-columns // LANES) * LANES
-    down, across = (BORDER + BEFORE, BORDER + BEHIND), (BORDER + BEFORE, BORDER + BEHIND + stride - columns)
-    padded = np.pad(reference, (down, across), mode="edge")
+    padded = extended(reference, (BORDER + BEFORE,) * 2, (BORDER + BEHIND, BORDER + BEHIND + stride - columns))
     planes = np.empty(16 * rows * stride, np.uint8)
     lines = np.empty((STRIP + BEFORE + BEHIND, stride), np.int16)
     fill_interpolated(padded, rows, stride, lines, planes)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from codec.dct.blocks import WIENER_BLOCK, WienerFilter
 from codec.dct.tables import WIENER_CLIP, WIENER_PLACES
 from codec.kernels import Integer, inner_kernel, kernel
+from codec.picture.edges import extended
 from codec.picture.planes import Plane
 
 Line = npt.NDArray[np.int32]
@@ -17,7 +18,7 @@ __all__ = ["apply_wiener", "filtered", "pad_for_wiener"]
 
 def pad_for_wiener(luma: Plane) -> Plane:
     """Luma with two more samples on each side."""
-    return np.pad(luma, 2, mode="edge")
+    return extended(luma, (2, 2), (2, 2))
 
 
 def apply_wiener(luma: Plane, wiener: WienerFilter) -> Plane:

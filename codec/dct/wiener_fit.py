@@ -8,7 +8,7 @@ import numpy.typing as npt
 from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, WienerFilter
 from codec.dct.tables import WIENER_PLACES
 from codec.dct.wiener import clipped_difference, filtered, pad_for_wiener
-from codec.kernels import Integer, kernel
+from codec.kernels import kernel
 from codec.picture.planes import Plane
 from codec.vector_kernels import address, rectangle_sse
 
@@ -22,36 +22,47 @@ TAP_BITS, FLAG_BITS = 6, 0.9
 
 
 @kernel
-def fill_features(padded: Plane, y: Integer, rows: Integer, features: npt.NDArray[np.float64]) -> None:
-    """What each tap is multiplied by, (12, rows · columns)."""
-    columns = padded.shape[1] - 4
-    for k in range(features.shape[0]):
-        down, across = WIENER_PLACES[k, 0], WIENER_PLACES[k, 1]
-        for j in range(rows):
-            top = y + j + 2
-            centre = padded[top, 2 : 2 + columns]
-            after = padded[top + down, 2 + across : 2 + across + columns]
-            ahead = padded[top - down, 2 - across : 2 - across + columns]
-            feature = features[k, j * columns : (j + 1) * columns]
+def add_products(source: Plane, padded: Plane, products: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> None:
+    """Sums of products of what two taps are multiplied by, (12, 12), and of what one is and the error, (12,).
+
+    They are whole numbers, so exact in whatever order.
+    """
+    rows, columns = source.shape
+    features = np.empty((WIENER_TAPS + 1, columns), np.int32)
+    for y in range(rows):
+        if y % (ROWS * EVERY) >= ROWS:
+            continue
+        centre = padded[y + 2, 2 : 2 + columns]
+        for k in range(WIENER_TAPS):
+            down, across = WIENER_PLACES[k, 0], WIENER_PLACES[k, 1]
+            after = padded[y + 2 + down, 2 + across : 2 + across + columns]
+            ahead = padded[y + 2 - down, 2 - across : 2 - across + columns]
+            feature = features[k]
             for x in range(columns):
                 middle = np.int32(centre[x])
-                feature[x] = np.float64(
-                    np.int32(clipped_difference(after[x], middle) + clipped_difference(ahead[x], middle))
-                )
+                feature[x] = np.int32(clipped_difference(after[x], middle) + clipped_difference(ahead[x], middle))
+        for x in range(columns):
+            features[WIENER_TAPS, x] = np.int32(np.int32(source[y, x]) - np.int32(centre[x]))
+        for k in range(WIENER_TAPS):
+            one = features[k]
+            for other in range(k, WIENER_TAPS + 1):
+                two, total = features[other], np.int64(0)
+                for x in range(columns):
+                    total += np.int64(np.int32(one[x] * two[x]))
+                if other == WIENER_TAPS:
+                    sums[k] += total
+                else:
+                    products[k, other] += total
+    for k in range(WIENER_TAPS):
+        for other in range(k):
+            products[k, other] = products[other, k]
 
 
 def fit_wiener(source: Plane, decoded: Plane, weight: float) -> WienerFilter | None:
     """The filter that brings ``decoded`` nearest to ``source``, or None where it gains less than λ · its bits."""
-    rows, columns = decoded.shape
     padded = pad_for_wiener(decoded)
-    products, sums = np.zeros((WIENER_TAPS, WIENER_TAPS)), np.zeros(WIENER_TAPS)
-    for y in range(0, rows, ROWS * EVERY):
-        height = min(ROWS, rows - y)
-        features = np.empty((WIENER_TAPS, height * columns))
-        fill_features(padded, y, height, features)
-        error = (source[y : y + height].astype(np.float64) - decoded[y : y + height]).ravel()
-        products += features @ features.T  # whole numbers below 2**53, so exact in whatever order
-        sums += features @ error
+    products, sums = np.zeros((WIENER_TAPS, WIENER_TAPS), np.int64), np.zeros(WIENER_TAPS, np.int64)
+    add_products(source, padded, products, sums)
     taps = np.linalg.solve(products + RIDGE * np.eye(WIENER_TAPS), sums)
     taps = np.clip(np.rint(128 * taps), -127, 127).astype(np.int8)
     better = filtered(padded, taps.astype(np.int32), decoded.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from codec.motion.field import MAX_VECTOR_QUARTER_PEL, MotionField, Vectors, gri
 from codec.motion.half_planes import HalfPlanes, Layout, half_planes
 from codec.motion.median import median_prediction
 from codec.motion.quarter_planes import Pair, moved_sse, pair_of
+from codec.picture.edges import extended
 from codec.picture.planes import Plane
 from codec.vector_kernels import address, rectangle_sse
 
@@ -146,13 +148,14 @@ def match_windows(source: Plane, reference: Plane, windows: Windows, search_rang
     Returns quarter-pel int16 (tops, lefts, 2).
     The reference goes on beyond its edges with its outermost samples.
     """
-    padded = np.pad(reference, search_range, mode="edge")
+    padded = extended(reference, (search_range, search_range), (search_range, search_range))
     vectors = np.zeros((len(windows.tops), len(windows.lefts), 2), np.int16)
     offsets = _shortest_first(search_range)
     match_windows_kernel(np.ascontiguousarray(source), padded, windows, search_range, offsets, vectors)
     return vectors
 
 
+@functools.lru_cache(maxsize=2)  # a few KB, but with the largest range 34 MB
 def _shortest_first(search_range: int) -> npt.NDArray[np.int32]:
     """All (dy, dx) within the range, shortest first, so that the first of equals is the nearest."""
     axis = np.arange(-search_range, search_range + 1, dtype=np.int32)

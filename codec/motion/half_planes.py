@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.motion.field import SHARP
+from codec.picture.edges import extended
 from codec.picture.planes import Plane
 from codec.vector_kernels import SPAN, address, put_means, six_taps_of_halves, six_taps_of_samples, six_taps_to_halves
 
@@ -66,8 +67,7 @@ def half_planes(reference: Plane, tap: int = SHARP) -> HalfPlanes:
 
     ``tap`` is `codec.motion.field.SHARP` or ``SOFT``.
     """
-    margins = (BORDER + _BEFORE, BORDER + _BEHIND)
-    padded = np.pad(reference, (margins, margins), mode="edge")
+    padded = extended(reference, (BORDER + _BEFORE,) * 2, (BORDER + _BEHIND,) * 2)
     rows, columns = reference.shape[0] + 2 * BORDER, reference.shape[1] + 2 * BORDER
     planes = np.empty((4, rows, columns), np.uint8)
     fill_half_planes(padded, tap, planes)
@@ -76,7 +76,7 @@ def half_planes(reference: Plane, tap: int = SHARP) -> HalfPlanes:
 
 def bordered(reference: Plane) -> HalfPlanes:
     """The plane FULL alone, where no other is needed."""
-    padded = np.pad(reference, BORDER, mode="edge")
+    padded = extended(reference, (BORDER, BORDER), (BORDER, BORDER))
     return HalfPlanes(padded.reshape(-1), (padded.size, padded.shape[1], *reference.shape))
 
 

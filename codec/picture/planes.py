@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import zlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -56,8 +57,7 @@ class SampleFormat(enum.IntEnum):
     @property
     def subsampling(self) -> tuple[Subsampling, ...]:
         """Subsampling of each plane against the first."""
-        chroma = _CHROMA_SUBSAMPLING[self]
-        return (Subsampling(0, 0),) + (chroma,) * (len(self.plane_names) - 1)
+        return _SUBSAMPLING[self]
 
 
 _PLANE_NAMES = {
@@ -73,6 +73,10 @@ _CHROMA_SUBSAMPLING = {
     SampleFormat.YUV420: Subsampling(1, 1),
     SampleFormat.YUV422: Subsampling(0, 1),
     SampleFormat.YUV444: Subsampling(0, 0),
+}
+_SUBSAMPLING = {
+    sample_format: (Subsampling(0, 0),) + (chroma,) * (len(sample_format.plane_names) - 1)
+    for sample_format, chroma in _CHROMA_SUBSAMPLING.items()
 }
 
 
@@ -123,7 +127,7 @@ class PictureFormat:
         if self.width < 1 or self.height < 1:
             raise ConfigError(f"a picture is at least 1×1, not {self.width}×{self.height}")
 
-    @property
+    @functools.cached_property
     def plane_shapes(self) -> tuple[tuple[int, int], ...]:
         """(rows, columns) of each plane; a subsampled plane of an odd side is rounded up."""
         return tuple(

@@ -6,6 +6,7 @@ One kernel, `codec.residual.lossless_walk.walk_plane`, serves both directions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple, Protocol
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import BitstreamError
+from codec.kernels import Integer, kernel
+from codec.picture.edges import put_extended
 from codec.picture.planes import Plane
 from codec.residual.levels import LosslessResidual, Queues, Weights
 from codec.residual.lossless_walk import CONTEXT_OF, walk_plane
@@ -110,17 +113,29 @@ class Stage(NamedTuple):
 
     def taps(self) -> npt.NDArray[np.int64]:
         """Where the taps lie, from the sample that is predicted; those into residuals come before the last two."""
-        first = NEWER + self.references
-        into_residuals = [(plane, 0, 0) for plane in range(first, first + self.residuals)]
-        taps = [*TAPS[self.references][:-2], *into_residuals, *TAPS[self.references][-2:]]
-        return np.array([plane * self.size + dy * self.stride + dx for plane, dy, dx in taps], np.int64)
+        return tap_offsets(self.references, self.residuals, self.size, self.stride)
 
     def relative_to(self) -> npt.NDArray[np.int64]:
         """What the samples at `taps` are taken relative to: the base, or 128 for residuals."""
-        taps = self.taps()
-        origins = np.full_like(taps, taps[BASE])
-        origins[len(taps) - 2 - self.residuals : -2] = (NEWER + self.references + self.residuals) * self.size
-        return origins
+        return tap_origins(self.references, self.residuals, self.size, self.stride)
+
+
+@functools.lru_cache
+def tap_offsets(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
+    """`Stage.taps`, which are the same for every picture of a sequence."""
+    first = NEWER + references
+    into_residuals = [(plane, 0, 0) for plane in range(first, first + residuals)]
+    taps = [*TAPS[references][:-2], *into_residuals, *TAPS[references][-2:]]
+    return np.array([plane * size + dy * stride + dx for plane, dy, dx in taps], np.int64)
+
+
+@functools.lru_cache
+def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
+    """`Stage.relative_to`, likewise."""
+    taps = tap_offsets(references, residuals, size, stride)
+    origins = np.full_like(taps, taps[BASE])
+    origins[len(taps) - 2 - residuals : -2] = (NEWER + references + residuals) * size
+    return origins
 
 
 def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: Sequence[Plane]) -> Stage:
@@ -135,12 +150,8 @@ def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: S
     planes = 1 + len(predictions) + len(residuals) + (len(residuals) > 0)
     stage = Stage(np.empty(planes * size, np.uint8), shape, stride, size, len(predictions), len(residuals))
     for number, prediction in enumerate(predictions, NEWER):
-        stage.inside(number)[...] = prediction
         plane = stage.samples[number * size : (number + 1) * size].reshape(-1, stride)
-        plane[:, :MARGIN_COLUMNS] = plane[:, MARGIN_COLUMNS : MARGIN_COLUMNS + 1]
-        plane[:, MARGIN_COLUMNS + columns :] = plane[:, MARGIN_COLUMNS + columns - 1 : MARGIN_COLUMNS + columns]
-        plane[:MARGIN_ROWS] = plane[MARGIN_ROWS]
-        plane[MARGIN_ROWS + rows :] = plane[MARGIN_ROWS + rows - 1]
+        put_extended(prediction, MARGIN_ROWS, MARGIN_COLUMNS, plane)
     if predictions:
         frame_current(stage)
     else:
@@ -167,13 +178,30 @@ def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
 
     Class 0 is the base alone.
     """
-    residuals = slice(-2 - stage.residuals, -2)
-    absolute = np.zeros((len(weights) + 1, 1 + weights.shape[1]), np.int32)
-    absolute[1:, 0] = weights[:, 0]
-    absolute[1:, 2:] = weights[:, 1:]
-    absolute[:, 1] = ONE - absolute[:, 2:].sum(axis=1) + absolute[:, residuals].sum(axis=1)
-    absolute[:, 0] += ONE // 2 - 128 * absolute[:, residuals].sum(axis=1)
+    absolute = np.empty((len(weights) + 1, 1 + weights.shape[1]), np.int32)
+    fill_absolute_weights(weights, stage.residuals, absolute)
     return absolute
+
+
+@kernel
+def fill_absolute_weights(weights: Weights, residuals: Integer, absolute: npt.NDArray[np.int32]) -> None:
+    """The loops of `absolute_weights`."""
+    absolute[0] = 0
+    count = absolute.shape[1]
+    for number in range(absolute.shape[0]):
+        row = absolute[number]
+        if number > 0:
+            row[0] = weights[number - 1, 0]
+            for tap in range(2, count):
+                row[tap] = weights[number - 1, tap - 1]
+        base, added = np.int32(ONE), np.int32(ONE // 2)
+        for tap in range(2, count):
+            if count - 2 - residuals <= tap < count - 2:
+                added -= 128 * row[tap]
+            else:
+                base -= row[tap]
+        row[0] += added
+        row[1] = base
 
 
 def paired(absolute: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.kernels import Integer, kernel
+from codec.kernels import Integer, Real, kernel
 from codec.models import Speed
 from codec.picture.planes import Plane
 from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
@@ -125,60 +125,151 @@ def fit_weights(
     taps = len(stage.taps())
     if before is not None and len(before) == count:
         weights = before.astype(np.float64) / ONE
-        classes, errors = choose(products, pairs, weights, None, samples)
+        classes, errors, sizes = choose(products, pairs, weights, None, samples)
         rounds = effort.rounds
     else:
-        weights = np.zeros((count, taps))
-        weights[:] = solve(products.sum(axis=0, dtype=np.float64)[None], pairs, taps)
-        classes, errors = choose(products, pairs, weights[:1], None, samples)
+        weights = np.empty((1, taps))
+        solve(products.sum(axis=0, dtype=np.float64)[None], pairs, np.ones(2, np.int64), 0, weights)
+        classes, errors, sizes = choose(products, pairs, weights, None, samples)
+        weights = np.repeat(weights, count, axis=0)
         order = np.argsort(errors, kind="stable")
         classes[order] = 1 + np.arange(len(order)) * count // len(order)
+        sizes = np.bincount(classes, minlength=count + 1)
         rounds = effort.first_rounds
-    sizes: npt.NDArray[np.float64] | None = None
+    known_sizes: npt.NDArray[np.int64] | None = None
     for _ in range(rounds):
-        counted = np.bincount(classes, minlength=count + 1)
-        by_class = ((np.arange(1, count + 1)[:, None] == classes) / (errors + 0.3 * samples)).astype(np.float32)
-        sums = np.sum([by_class[:, part] @ products[part] for part in parts(len(products))], axis=0)
-        fitted = counted[1:] >= min(LEAST_CELLS, len(classes))
-        if fitted.any():
-            weights[fitted] = solve(sums[fitted].astype(np.float64), pairs, taps)
-        classes, errors = choose(products, pairs, weights, sizes, samples)
-        sizes = np.bincount(classes, minlength=count + 1).astype(np.float64) + 1
+        sums = sums_by_class(products, classes, errors, count, samples)
+        solve(sums, pairs, sizes, min(LEAST_CELLS, len(classes)), weights)
+        classes, errors, sizes = choose(products, pairs, weights, known_sizes, samples)
+        known_sizes = sizes
     return np.round(weights * ONE).astype(np.int16), classes.reshape(cell_shape(stage.shape))
 
 
-def solve(sums: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], taps: int) -> npt.NDArray[np.float64]:
-    """Least-squares weights for each sum of products, (n, taps), rounded as the file keeps them."""
-    matrices = np.zeros((len(sums), taps + 1, taps + 1))
-    first, second, times = pairs.T
-    matrices[:, first[times > 0], second[times > 0]] = sums[:, times > 0]
-    matrices[:, second[times > 0], first[times > 0]] = sums[:, times > 0]
-    left, right = matrices[:, :taps, :taps], matrices[:, :taps, taps:]
-    ridge = RIDGE * np.trace(left, axis1=1, axis2=2) / taps + 1e-6
-    weights = np.linalg.solve(left + ridge[:, None, None] * np.eye(taps), right)[:, :, 0]
-    return np.clip(np.round(weights * ONE), -LIMIT, LIMIT) / ONE
+def sums_by_class(
+    products: Products, classes: npt.NDArray[np.uint8], errors: npt.NDArray[np.float64], count: int, samples: float
+) -> npt.NDArray[np.float64]:
+    """The sum of the products of each class's cells, each by the inverse of its error, float64 (count, pairs)."""
+    shares = np.zeros((count, len(classes)), np.float32)
+    fill_shares(classes, errors, 0.3 * samples, shares)
+    sums = np.zeros((count, products.shape[1]), np.float32)
+    for part in parts(len(products)):
+        sums += shares[:, part] @ products[part]
+    return sums.astype(np.float64)
+
+
+@kernel
+def fill_shares(
+    classes: npt.NDArray[np.uint8], errors: npt.NDArray[np.float64], least: Real, shares: npt.NDArray[np.float32]
+) -> None:
+    """What each cell counts in its class, of 1 and so on."""
+    for cell in range(classes.size):
+        if classes[cell] > 0:
+            shares[np.int64(classes[cell]) - 1, cell] = np.float32(1 / (errors[cell] + least))
+
+
+@kernel
+def solve_normal(
+    sums: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], solution: npt.NDArray[np.float64]
+) -> None:
+    """Least squares by a Cholesky decomposition; the last input is what is to be predicted from the others."""
+    taps = solution.size
+    matrix = np.zeros((taps + 1, taps + 1))  # its lower half
+    for k in range(pairs.shape[0]):
+        if pairs[k, 2] > 0:
+            matrix[pairs[k, 1], pairs[k, 0]] = sums[k]
+    ridge = 0.0
+    for i in range(taps):
+        ridge += matrix[i, i]
+    ridge = RIDGE * ridge / taps + 1e-6
+    for i in range(taps):
+        matrix[i, i] += ridge
+    for i in range(taps + 1):  # the last row becomes what is left of the right side
+        for j in range(min(i + 1, taps)):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= matrix[i, k] * matrix[j, k]
+            # the ridge keeps all that roots are taken of from getting smaller than itself, but for rounding
+            matrix[i, j] = math.sqrt(max(total, 1e-6)) if i == j else total / matrix[j, j]
+    for i in range(taps - 1, -1, -1):
+        total = matrix[taps, i]
+        for k in range(i + 1, taps):
+            total -= matrix[k, i] * solution[k]
+        solution[i] = total / matrix[i, i]
+
+
+@kernel
+def solve(
+    sums: npt.NDArray[np.float64],
+    pairs: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    least: Integer,
+    weights: npt.NDArray[np.float64],
+) -> None:
+    """Least-squares weights of each class, as the file keeps them; those of fewer than ``least`` cells stay.
+
+    ``sizes`` are the cells of each class, from class 0 on, which has no weights.
+    """
+    for number in range(sums.shape[0]):
+        if sizes[number + 1] >= least:
+            solution = weights[number]
+            solve_normal(sums[number], pairs, solution)
+            for tap in range(solution.size):
+                solution[tap] = min(max(np.rint(solution[tap] * ONE), -LIMIT), LIMIT) / ONE
 
 
 def choose(
     products: Products,
     pairs: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.float64] | None,
+    sizes: npt.NDArray[np.int64] | None,
     samples: float,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-    """For each cell the class of least cost, 0 being no weights at all, and its squared error."""
-    signed = np.zeros((len(weights) + 1, weights.shape[1] + 1))
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """For each cell the class of least cost, 0 being no weights at all, and its squared error; and cells of a class.
+
+    ``sizes`` are those before, which say what naming a class costs, or None.
+    """
+    cells, count = len(products), len(weights) + 1
+    forms = np.empty((len(pairs), count), np.float32)
+    fill_forms(weights, pairs, forms)
+    errors = np.empty((cells, count), np.float32)
+    for part in parts(cells):
+        np.matmul(products[part], forms, out=errors[part])
+    logs = np.log2((sizes + 1) / (cells + count)) if sizes is not None else np.zeros(count)
+    classes, least, chosen = np.empty(cells, np.uint8), np.empty(cells), np.zeros(count, np.int64)
+    choose_classes(errors, logs, samples, classes, least, chosen)
+    return classes, least, chosen
+
+
+@kernel
+def fill_forms(weights: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], forms: npt.NDArray[np.float32]) -> None:
+    """How often each pair's products count in the squared error of each class, (pairs, classes)."""
+    signed = np.zeros((forms.shape[1], weights.shape[1] + 1))
     signed[1:, :-1] = weights
     signed[:, -1] = -1
-    first, second, times = pairs.T
-    forms = (signed[:, first] * signed[:, second] * times).astype(np.float32)
-    errors = np.concatenate([products[part] @ forms.T for part in parts(len(products))])
-    errors = np.maximum(errors, 0).astype(np.float64)
-    costs = 0.5 * samples * np.log2(errors / samples + LEAST_ERROR)
-    if sizes is not None:
-        costs -= np.log2(sizes / sizes.sum())
-    classes = costs.argmin(axis=1)
-    return classes.astype(np.uint8), errors[np.arange(len(classes)), classes]
+    for k in range(forms.shape[0]):
+        for number in range(forms.shape[1]):
+            forms[k, number] = np.float32(signed[number, pairs[k, 0]] * signed[number, pairs[k, 1]] * pairs[k, 2])
+
+
+@kernel
+def choose_classes(
+    errors: npt.NDArray[np.float32],
+    logs: npt.NDArray[np.float64],
+    samples: Real,
+    classes: npt.NDArray[np.uint8],
+    least: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.int64],
+) -> None:
+    """The loops of `choose`; ``logs`` are log₂ of the share of each class, and ``sizes`` are counted up."""
+    for cell in range(classes.size):
+        best, chosen = np.inf, 0
+        for number in range(logs.size):
+            error = max(np.float64(errors[cell, number]), 0.0)
+            cost = 0.5 * samples * math.log2(error / samples + LEAST_ERROR) - logs[number]
+            if cost < best:
+                best, chosen, least[cell] = cost, number, error
+        classes[cell] = chosen
+        sizes[chosen] += 1
 
 
 def parts(cells: int) -> list[slice]:
@@ -197,8 +288,8 @@ def normal_products(stage: Stage, row_step: int) -> tuple[Products, npt.NDArray[
     that is only there because four are computed at once.
     """
     taps, relative_to = stage.taps(), stage.relative_to()
-    inputs = np.append(np.delete(taps, BASE), 0)
-    origins = np.append(np.delete(relative_to, BASE), taps[BASE])
+    inputs = np.concatenate([taps[:BASE], taps[BASE + 1 :], [0]])
+    origins = np.concatenate([relative_to[:BASE], relative_to[BASE + 1 :], taps[BASE : BASE + 1]])
     pairs = pairs_of(1 + len(inputs))
     rows, columns = cell_shape(stage.shape)
     products = np.empty((rows * columns, len(pairs)), np.float32)
