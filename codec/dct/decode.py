@@ -172,8 +172,8 @@ def decode_leaves(
     ``predicted`` takes what every block was before levels were added; None compiles to a kernel without that.
     """
     shape = desk.shape
-    block: Integer = 0
-    first: Integer = 0
+    block: Integer = np.int64(0)  # a plain 0 is a type of its own, with which kernels are compiled once more
+    first: Integer = np.int64(0)
     for number in range(leaves.shape[0]):
         leaf = leaves[number]
         log2, kind, modes = np.int64(leaf[LEAF_LOG2]), leaf[LEAF_KIND], np.int64(leaf[LEAF_MODES])
@@ -328,4 +328,4 @@ def finish(
     if blocks.wiener is not None:
         luma = apply_wiener(picture.planes[0], blocks.wiener)
         picture = Picture(picture_format, (luma, *picture.planes[1:]), name)
-    return picture, cells[:, :, [CELL_DY, CELL_DX]]
+    return picture, np.ascontiguousarray(cells[:, :, [CELL_DY, CELL_DX]])  # another layout is another kernel

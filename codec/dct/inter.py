@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from codec.dct.blocks import INTER, WARPED
-from codec.dct.desk import DECODED, OTHER, WARP, Desk, plane_origin, plane_stride, plane_subsampling
-from codec.dct.neighbours import AVERAGED, Vectors
+from codec.dct.desk import DECODED, WARP, Desk, plane_origin, plane_stride, plane_subsampling
+from codec.dct.neighbours import AVERAGED, Vectors, candidate_vector
 from codec.dct.tables import CHROMA_TAPS
 from codec.kernels import Integer, inner_kernel
 from codec.motion.half_planes import Layout, place_within
@@ -46,10 +48,11 @@ def predict_moved(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Inte
 def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates: Vectors, candidate: Integer) -> None:
     """The prediction of a merge candidate."""
     if candidate != AVERAGED:
-        predict_moved(desk, DECODED, y, x, side, candidates[candidate, 0], candidates[candidate, 1])
+        dy, dx = candidate_vector(candidates, candidate)
+        predict_moved(desk, np.int64(DECODED), y, x, side, dy, dx)
         return
-    predict_moved(desk, DECODED, y, x, side, candidates[0, 0], candidates[0, 1])
-    predict_moved(desk, OTHER, y, x, side, candidates[1, 0], candidates[1, 1])
+    for sheet in range(2):  # DECODED, OTHER
+        predict_moved(desk, sheet, y, x, side, np.int64(candidates[sheet, 0]), np.int64(candidates[sheet, 1]))
     for plane in range(desk.shape.planes):
         down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
@@ -84,6 +87,6 @@ def predict_leaf(
     if kind == WARPED:
         copy_block(desk, WARP, DECODED, y, x, side)
     elif kind == INTER:
-        predict_moved(desk, DECODED, y, x, side, dy, dx)
+        predict_moved(desk, np.int64(DECODED), y, x, side, dy, dx)
     else:
         predict_merged(desk, y, x, side, candidates, candidate)

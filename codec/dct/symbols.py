@@ -314,7 +314,7 @@ def walk_leaf(
     log2, kind = np.int64(leaf[LEAF_LOG2]), np.int64(leaf[LEAF_KIND])
     is_intra = np.int64(kind == INTRA)
     if kind == INTER:
-        dy = unfolded(code_number(reading, tape, VECTORS, folded(np.int64(leaf[LEAF_DY]))))
+        dy = unfolded(code_number(reading, tape, np.int64(VECTORS), folded(np.int64(leaf[LEAF_DY]))))
         dx = unfolded(code_number(reading, tape, vector_context(dy), folded(np.int64(leaf[LEAF_DX]))))
         leaf[LEAF_DY], leaf[LEAF_DX] = dy, dx
     elif kind == INTRA:
