@@ -92,7 +92,10 @@ def choose_levels(
     scan = SCANS[log2 - 2]
     step = np.float32(aim[STEP + is_chroma])
     inverse, weight = np.float32(1) / step, np.float32(aim[WEIGHT])
-    found, best_found, position, before = np.int64(0), np.int64(0), np.int64(0), coded
+    found: Integer = np.int64(0)
+    best_found: Integer = np.int64(0)
+    position: Integer = np.int64(0)
+    before: Integer = coded
     gain: Real = np.float32(0)
     best: Real = np.float32(0)
     for i in range(places):
