@@ -228,7 +228,7 @@ def harmed_composite(id_: int, stream: bytes, parts: Parts, run: PicturePacket, 
         with contextlib.suppress(codec.BitstreamError):  # an earlier harm has left no families
             return harmed_blocks(id_, stream, random)
     if id_ == StreamId.QUEUES:
-        pictures = struct.unpack_from("<H", run.head, 4)[0]
+        pictures = int.from_bytes(run.head[4:6], "little")  # which another harm may have cut
         with contextlib.suppress(codec.BitstreamError, ValueError, MemoryError):
             if pictures * parts.samples < 1 << 20:
                 return pack_queues([harmed_queues(q, random) for q in unpack_queues(stream, pictures, parts.samples)])
