@@ -59,8 +59,8 @@ class Effort(NamedTuple):
     row_step: int
 
 
-# A better search than FAST saves 0.4 % of the bytes for half the time more; with 8 and 4 classes medium files are 1.1 %
-# larger, with half the rows 0.9 % more; with 4 and 2 classes fast ones are 0.4 % larger, with a quarter of the rows 1.2 %
+# A better search than FAST saves 0.4 % of the bytes for half the time more. With 8 and 4 classes medium files are 1.1 %
+# larger, with half the rows 0.9 % more; fast ones with 4 and 2 classes 0.4 %, with a quarter of the rows 1.2 % more
 EFFORTS = {
     Speed.SLOW: Effort(Speed.SLOW, 2, (12, 8), 8, 4, 1),
     Speed.MEDIUM: Effort(Speed.FAST, 2, (12, 8), 4, 1, 1),
