@@ -166,6 +166,12 @@ def test_codes_of_the_sequence_header_are_those_of_the_spec(field, kind):
         assert field != "sample_format" or f"| {member.value} {member.label} |" in SPEC
 
 
+def test_the_version_is_that_of_the_header_and_of_the_changes():
+    rows = {row[0]: row[2] for row in rows_after("table: SEQUENCE_HEADER")}
+    assert (rows["major"], rows["minor"]) == tuple(map(str, schema.VERSION))
+    assert "\n**{}.{}** ".format(*schema.VERSION) in SPEC.partition("## 15. Changes")[2]
+
+
 def test_streams_are_those_of_the_spec():
     written = [(int(row[0]), row[1], row[4]) for row in rows_after("streams")]
     assert written == [(stream.value, stream.name, COMPONENT_OF[stream]) for stream in StreamId]
