@@ -208,7 +208,8 @@ class Sample:
 
 SAMPLES = {
     # name: mode, (width, height), pictures, settings
-    "smallest": ("gray", (2, 2), 2, {"block": 4, "search": 1}),
+    # its weights are fitted to every other row: to both they fit without a residual, which no max_error changes
+    "smallest": ("gray", (2, 2), 2, {"block": 4, "search": 1, "speed": "fast"}),
     "block": ("yuv420", (9, 6), 3, {"block": 4, "search": 2, "run": 2, "gop": 2}),
     "mesh int8": ("gray", (10, 7), 3, {"residual": "int8", "step": 4, "motion": "mesh", "block": 4, "search": 2}),
     "uint8 run": ("rgb", (5, 4), 4, {"residual": "uint8", "step": 5, "motion": "block", "run": 3, "gop": 3}),
