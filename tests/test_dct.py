@@ -27,6 +27,7 @@ from codec.coded import Run
 from codec.dct import decode, desk
 from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, CodedBlocks, WienerFilter, shape_of
 from codec.dct.decode import decode_blocks
+from codec.dct.inter import put_between_quarters
 from codec.dct.interpolate import interpolated
 from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
 from codec.dct.tables import (
@@ -50,10 +51,11 @@ from codec.errors import BitstreamError
 from codec.models import MotionModel
 from codec.motion import compensate
 from codec.motion.compensate import Reference
-from codec.motion.half_planes import bordered
+from codec.motion.half_planes import bordered, place_within
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, reconstruct
+from codec.vector_kernels import address
 from codec.vector_transforms import (
     differences,
     four_tap_lanes,
@@ -409,7 +411,7 @@ def decoded_among(guards, monkeypatch, *arguments):
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "new_sheets", lambda count, shape: guards.around(desk.new_sheets(count, shape)))
-        patch.setattr(desk, "interpolated", halves(interpolated))
+        patch.setattr(decode, "new_scratch", lambda: guards.around(desk.new_scratch()))
         patch.setattr(compensate, "bordered", halves(bordered))
         try:
             picture, vectors = decode_blocks(*arguments)
@@ -585,6 +587,31 @@ def test_quarter_samples_are_those_of_eight_taps(noise):
 @njit
 def run_four_taps(target, stride, place, source_stride, rows, columns, down, across):
     four_tap_lanes(target, stride, place, source_stride, rows, columns, down, across)
+
+
+@njit
+def put_quarters(target, scratch, full, layout, y, x, side, dy, dx):
+    place = address(full) + place_within(layout, y + (dy >> 2), x + (dx >> 2))
+    put_between_quarters(
+        address(scratch), address(target), target.shape[1], place, layout[1], side, side, dy & 3, dx & 3
+    )
+
+
+@pytest.mark.parametrize("side", [8, 16, 32])
+def test_blocks_between_samples_are_those_of_the_planes_at_all_quarters(noise, side):
+    (picture,) = noise("gray", 41, 53, 1)
+    planes, full = interpolated(picture.planes[0]), bordered(picture.planes[0])
+    quarters = planes.samples.reshape(16, -1, planes.layout[1])
+    scratch, target = desk.new_scratch(), np.empty((side, 40), np.uint8)
+    random = np.random.default_rng(side)
+    for y, x, dy, dx in [(0, 0, d // 4, d % 4) for d in range(16)] + random.integers(-160, 200, (60, 4)).tolist():
+        target[:] = 7
+        put_quarters(target, scratch, full.samples, full.layout, y, x, side, dy, dx)
+        top = 40 + min(max(y + (dy >> 2), -36), 53 + 4)
+        left = 40 + min(max(x + (dx >> 2), -36), 41 + 4)
+        expected = quarters[4 * (dy & 3) + (dx & 3), top : top + side, left : left + side]
+        np.testing.assert_array_equal(expected, target[:, :side])
+        assert (target[:, side:] == 7).all()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 2), (4, 4), (16, 8), (5, 32), (3, 22)])

@@ -119,7 +119,7 @@ class Aim(NamedTuple):
 
 
 # Numbers of a bench: those of a desk, then addresses of arrays, sizes, and stages
-DESK_NUMBERS: Final = 22
+DESK_NUMBERS: Final = 23
 (
     SAMPLES,
     CELLS,
@@ -237,7 +237,8 @@ def new_bench(
         np.ascontiguousarray(displacements, np.int32),
         np.array([*aim, *effort, 0], np.float64),
     )
-    flat = [*desk[:2], *desk.stride, *desk.chroma, *desk.shape, *desk.reference, *desk.layouts[0], *desk.layouts[1]]
+    first, second = desk.layouts
+    flat = [*desk[:2], *desk.stride, *desk.chroma, *desk.shape, *desk.reference, *first, *second, desk.scratch]
     assert len(flat) == DESK_NUMBERS and len(arrays) == AIM - SAMPLES + 1
     numbers = np.zeros(NUMBERS, np.int64)
     numbers[:SAMPLES] = flat
@@ -272,6 +273,7 @@ def desk_at(bench: Integer) -> Desk:
         Shape(n[6], n[7], n[8], n[9], n[10]),
         (n[11], n[12], n[13]),
         ((n[14], n[15], n[16], n[17]), (n[18], n[19], n[20], n[21])),
+        n[22],
     )
 
 

@@ -30,6 +30,7 @@ from codec.dct.desk import (
     WARP,
     Desk,
     desk_of,
+    new_scratch,
     new_sheets,
     plane_origin,
     plane_stride,
@@ -288,7 +289,8 @@ def _decoded(
     if mesh is not None:
         put_on_sheet(mesh.prediction, shape, sheets[WARP * shape.samples : (WARP + 1) * shape.samples])
     cells = np.zeros((*shape.cells, CELL_FIELDS), np.int32)
-    desk = desk_of(sheets, shape, reference)
+    scratch = new_scratch()
+    desk = desk_of(sheets, shape, reference, scratch)
     room = new_room()
     wrong = decode_leaves(
         desk,

@@ -25,6 +25,7 @@ __all__ = [
     "Desk",
     "desk_of",
     "lay_out",
+    "new_scratch",
     "new_sheets",
     "plane_origin",
     "plane_stride",
@@ -32,6 +33,7 @@ __all__ = [
     "put_on_sheet",
 ]
 
+SCRATCH_LINES, SCRATCH_STRIDE = 39, 32
 DECODED, OTHER, WARP = 0, 1, 2  # sheets: what is being decoded, a second prediction, the picture a mesh predicts
 
 
@@ -46,6 +48,8 @@ class Desk(NamedTuple):
         shape: what the planes cover.
         reference: addresses of the reference's planes, 0 without one.
         layouts: of the reference's luma and chroma planes.
+        scratch: address of room to filter a block in, or 0 where planes that are not subsampled are there at all
+            quarter samples (`codec.dct.interpolate`).
     """
 
     address: int
@@ -55,6 +59,7 @@ class Desk(NamedTuple):
     shape: Shape
     reference: tuple[int, int, int]
     layouts: tuple[Layout, Layout]
+    scratch: int
 
 
 def lay_out(shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -68,14 +73,22 @@ def new_sheets(count: int, shape: Shape) -> Plane:
     return np.zeros(count * shape.samples + 64, np.uint8)
 
 
-def desk_of(sheets: Plane, shape: Shape, reference: Reference | None) -> Desk:
-    """A desk for sheets; whoever uses it keeps ``sheets`` and ``reference`` alive."""
+def new_scratch() -> Plane:
+    """Room to filter a block in, uint8 flat: lines of 16 bits with seven more than the block has, then its samples."""
+    return np.empty(SCRATCH_LINES * 2 * SCRATCH_STRIDE + SCRATCH_STRIDE * SCRATCH_STRIDE, np.uint8)
+
+
+def desk_of(sheets: Plane, shape: Shape, reference: Reference | None, scratch: Plane | None) -> Desk:
+    """A desk for sheets; whoever uses it keeps ``sheets``, ``reference`` and ``scratch`` alive.
+
+    Without ``scratch`` blocks are copied from planes at all quarter samples: a search looks at most of them.
+    """
     stride, chroma = lay_out(shape)
     nowhere: Layout = (0, 0, 0, 0)
     places, layouts = [0, 0, 0], [nowhere, nowhere]
     if reference is not None:
         for plane in range(shape.planes):
-            halves = reference.between(plane, interpolated)
+            halves = reference.full(plane) if scratch is not None else reference.between(plane, interpolated)
             places[plane] = halves.samples.ctypes.data
             layouts[min(plane, 1)] = halves.layout
     return Desk(
@@ -86,6 +99,7 @@ def desk_of(sheets: Plane, shape: Shape, reference: Reference | None) -> Desk:
         shape,
         (places[0], places[1], places[2]),
         (layouts[0], layouts[1]),
+        scratch.ctypes.data if scratch is not None else 0,
     )
 
 

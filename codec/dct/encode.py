@@ -65,7 +65,7 @@ def code_blocks(
         vector_limit,
     )
     no_seeds = np.zeros((1, 1, 2), np.int16)
-    desk = desk_of(sheets, shape, reference)
+    desk = desk_of(sheets, shape, reference, None)
     bench = new_bench(
         sheets, desk, before, displacements, no_seeds if seeds is None else seeds, rates, aim, effort, stages()
     )

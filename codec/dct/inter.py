@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from codec.dct.blocks import INTER, WARPED
-from codec.dct.desk import DECODED, WARP, Desk, plane_origin, plane_stride, plane_subsampling
+from codec.dct.desk import (
+    DECODED,
+    SCRATCH_LINES,
+    SCRATCH_STRIDE,
+    WARP,
+    Desk,
+    plane_origin,
+    plane_stride,
+    plane_subsampling,
+)
 from codec.dct.neighbours import AVERAGED, Vectors, candidate_vector
-from codec.dct.tables import CHROMA_TAPS
+from codec.dct.tables import CHROMA_TAPS, LUMA_TAPS
 from codec.kernels import Integer, inner_kernel
 from codec.motion.half_planes import Layout, place_within
 from codec.vector_kernels import address, put_means
-from codec.vector_transforms import four_tap_lanes
+from codec.vector_transforms import eight_taps_across, eight_taps_down, four_tap_lanes
 
 __all__ = ["copy_block", "predict_leaf", "quarter_place"]
 
@@ -20,6 +29,31 @@ __all__ = ["copy_block", "predict_leaf", "quarter_place"]
 def quarter_place(layout: Layout, y: Integer, x: Integer, dy: Integer, dx: Integer) -> Integer:
     """Where (y, x) moved by quarter samples lies in `interpolated` planes."""
     return place_within(layout, y + (dy >> 2), x + (dx >> 2)) + (4 * (dy & 3) + (dx & 3)) * layout[0]
+
+
+@inner_kernel
+def put_between_quarters(
+    scratch: Integer,
+    target: Integer,
+    target_stride: Integer,
+    place: Integer,
+    stride: Integer,
+    rows: Integer,
+    columns: Integer,
+    down: Integer,
+    right: Integer,
+) -> None:
+    """Put the samples that lie ``down`` and ``right`` quarters beside those at ``place``: a block of up to 32 × 32."""
+    if down == 0 and right == 0:
+        put_means(target, target_stride, place, place, stride, rows, columns)
+        return
+    taps, vectors, line = address(LUMA_TAPS), (columns + 15) >> 4, 2 * SCRATCH_STRIDE
+    for j in range(rows + 7):
+        eight_taps_across(scratch + j * line, place + (j - 3) * stride - 3, 1, taps + 32 * right, vectors)
+    block = scratch + SCRATCH_LINES * line
+    for j in range(rows):
+        eight_taps_down(block + j * SCRATCH_STRIDE, scratch + j * line, line, taps + 32 * down, vectors)
+    put_means(target, target_stride, block, block, SCRATCH_STRIDE, rows, columns)
 
 
 @inner_kernel
@@ -34,8 +68,12 @@ def predict_moved(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Inte
         top, left = y >> down, x >> right
         target = desk.address + sheet * desk.sheet + plane_origin(desk, plane) + top * stride + left
         if down == 0 and right == 0:
-            place = there + quarter_place(layout, top, left, dy, dx)
-            put_means(target, stride, place, place, layout[1], rows, columns)
+            if desk.scratch:
+                place = there + place_within(layout, top + (dy >> 2), left + (dx >> 2))
+                put_between_quarters(desk.scratch, target, stride, place, layout[1], rows, columns, dy & 3, dx & 3)
+            else:
+                place = there + quarter_place(layout, top, left, dy, dx)
+                put_means(target, stride, place, place, layout[1], rows, columns)
         else:
             eighths_y, eighths_x = dy << (1 - down), dx << (1 - right)
             place = there + place_within(layout, top + (eighths_y >> 3), left + (eighths_x >> 3))

@@ -30,6 +30,7 @@ class Reference:
         self._tap = tap
         self._halves: dict[int, HalfPlanes] = {}
         self._between: dict[int, HalfPlanes] = {}
+        self._full: dict[int, HalfPlanes] = {}
 
     def between(self, plane: int, fill: Callable[[Plane], HalfPlanes]) -> HalfPlanes:
         """The same by another filter, of a plane that is not subsampled."""
@@ -39,12 +40,18 @@ class Reference:
             self._between[plane] = fill(self.picture.planes[plane])
         return self._between[plane]
 
+    def full(self, plane: int) -> HalfPlanes:
+        """`bordered` of a plane."""
+        if plane not in self._full:
+            self._full[plane] = bordered(self.picture.planes[plane])
+        return self._full[plane]
+
     def halves(self, plane: int) -> HalfPlanes:
         """`half_planes` of a plane; of a subsampled one only what it needs, which is FULL."""
         if plane not in self._halves:
             subsampled = self.picture.format.sample_format.subsampling[plane] != (0, 0)
             samples = self.picture.planes[plane]
-            self._halves[plane] = bordered(samples) if subsampled else half_planes(samples, self._tap)
+            self._halves[plane] = self.full(plane) if subsampled else half_planes(samples, self._tap)
         return self._halves[plane]
 
 
