@@ -31,8 +31,9 @@ I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture
 CHROMA_OFFSET = -1  # from luma's QP: 1.2 % fewer bytes at equal PSNR-YUV (6:1:1), nothing lost at equal PSNR-Y
 SEED_BLOCK = 16
 FIELD_BITS = 16.0  # of a mesh, whatever its vectors are
-# What a mesh must gain, as a share of a picture's bits: the first brings streams of its own
-MESH_GAIN, NEXT_MESH_GAIN = 0.1, 0.02
+# What a mesh must gain, as a share of a picture's bits; the first, which brings streams of its own and symbols that
+# others then pay for, so many more bits: without them akiyo takes 0.7 % more than with blocks, with them nothing
+MESH_GAIN, NEXT_MESH_GAIN, FIRST_MESH_BITS = 0.1, 0.02, 700.0
 FORGET = 0.9  # what counts of symbols keep of their weight from picture to picture
 LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbols are counted
 
@@ -124,7 +125,9 @@ class BlockCoder:
         if number and self._header.motion is MotionModel.MESH:
             for field in self._meshes(source):
                 warped = self._try(source, seeds, field, qp, rates)
-                wanted = best.rate * (MESH_GAIN if self._mesh is None else NEXT_MESH_GAIN)
+                wanted = best.rate * NEXT_MESH_GAIN
+                if self._mesh is None:
+                    wanted = best.rate * MESH_GAIN + weight_of(qp) * FIRST_MESH_BITS
                 if best.cost - warped.cost > wanted:
                     best = warped
             self._mesh = best.field or self._mesh
