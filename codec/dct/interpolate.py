@@ -1,4 +1,4 @@
-"""A reference plane at all quarter samples, so that prediction only copies (spec 8.6.6)."""
+"""A reference plane at all quarter samples: what decoding filters, ready for a search to copy (spec 8.6.6)."""
 
 from __future__ import annotations
 
