@@ -311,8 +311,7 @@ def _eight_taps(from_samples: bool) -> Any:
 def _sum_8x8() -> Any:
     """An intrinsic (place, stride, down, across): Σ down[j] · across[i] · sample, of 8×8 samples.
 
-    ``down`` and ``across`` are addresses of eight int16 taps; of no taps that lie there may the products with samples
-    add up to more than 16 bits hold.
+    ``down`` and ``across`` are addresses of eight int16 taps. Sums down must fit 16 bits, whatever the samples are.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
