@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,19 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.context_merge import merge_contexts
-from codec.coded import CodedBlocks, CodedPicture, SequenceHeader, shape_of
+from codec.coded import CodedBlocks, CodedPicture, NodeGrid, SequenceHeader, mesh_differences, shape_of
 from codec.dct.bench import EFFORTS, Effort, Rates
 from codec.dct.encode import add_filter, code_blocks, weight_of
+from codec.dct.mesh import mesh_of
+from codec.dct.mesh_fit import fit_mesh
 from codec.dct.rates import Counts, count_symbols, rates_of
 from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
 from codec.dct.tables import MAX_QP
 from codec.models import MotionModel, Speed
-from codec.motion.block_search import EXP_GOLOMB_BITS, Searched, search_blocks
+from codec.motion.block_search import Searched, search_blocks
 from codec.motion.field import CellMode, MotionField
 from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture
-from codec.reconstruct import History, mesh_prediction, present, reconstruct
+from codec.reconstruct import History, present, reconstruct
 from codec.settings import Settings
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
@@ -30,10 +33,12 @@ __all__ = ["CodedGop", "code_gop_of_blocks"]
 I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
 CHROMA_OFFSET = -1  # from luma's QP: 1.2 % fewer bytes at equal PSNR-YUV (6:1:1), nothing lost at equal PSNR-Y
 SEED_BLOCK = 16
-FIELD_BITS = 16.0  # of a mesh, whatever its vectors are
+MAX_DIFFERENCE = 32767  # of vectors of a mesh, as 16 bits hold it
+MESH_BITS = 16.0  # of a mesh, whatever its vectors are
 # What a mesh must gain, as a share of a picture's bits; the first, which brings streams of its own and symbols that
 # others then pay for, so many more bits: without them akiyo takes 0.7 % more than with blocks, with them nothing
-MESH_GAIN, NEXT_MESH_GAIN, FIRST_MESH_BITS = 0.1, 0.02, 700.0
+MESH_GAIN, NEXT_MESH_GAIN, FIRST_MESH_BITS = 0.05, 0.005, 300.0
+NEARLY = 1.1  # a first mesh that costs no more is tried again, with what its leaves' symbols cost then
 FORGET = 0.9  # what counts of symbols keep of their weight from picture to picture
 LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbols are counted
 
@@ -45,7 +50,6 @@ class Attempt(NamedTuple):
     """
 
     blocks: CodedBlocks
-    field: MotionField | None
     decoded: History
     counts: Counts
     cost: float
@@ -107,7 +111,7 @@ class BlockCoder:
         self._shape = shape_of(header.coded_format)
         self._history = History()
         self._before: MotionField | None = None
-        self._mesh: MotionField | None = None
+        self._mesh: NodeGrid | None = None
         self._counts: Counts = np.zeros((CONTEXTS, 256))
         self.all_counts: Counts = np.zeros((CONTEXTS, 256))
         self.checksums: list[int] = []
@@ -123,20 +127,22 @@ class BlockCoder:
             rates = rates_of(self._counts + best.counts)
             best = self._try(source, seeds, None, qp, rates)
         if number and self._header.motion is MotionModel.MESH:
-            for field in self._meshes(source):
-                warped = self._try(source, seeds, field, qp, rates)
+            for mesh in self._meshes(source, qp):
+                warped = self._try(source, seeds, mesh, qp, rates)
+                if self._mesh is None and self._fixed_rates is None and warped.cost < NEARLY * best.cost:
+                    warped = self._try(source, seeds, mesh, qp, rates_of(self._counts + warped.counts))
                 wanted = best.rate * NEXT_MESH_GAIN
                 if self._mesh is None:
                     wanted = best.rate * MESH_GAIN + weight_of(qp) * FIRST_MESH_BITS
                 if best.cost - warped.cost > wanted:
                     best = warped
-            self._mesh = best.field or self._mesh
+            self._mesh = best.blocks.mesh or self._mesh
         blocks, counts = best.blocks, best.counts
         self.all_counts += counts
         self._counts = FORGET * self._counts + counts
         references = int(number > 0)
         blocks = add_filter(blocks, source, best.decoded.newest)
-        coded = CodedPicture(references, best.field, blocks)
+        coded = CodedPicture(references, None, blocks)
         self._history = reconstruct(coded, self._history, self._header) if blocks.wiener is not None else best.decoded
         self.checksums.append(present(self._history.newest, self._header).crc32())
         return coded
@@ -145,7 +151,7 @@ class BlockCoder:
         self,
         source: Picture,
         seeds: npt.NDArray[np.int16] | None,
-        field: MotionField | None,
+        grid: NodeGrid | None,
         qp: int,
         rates: Rates,
     ) -> Attempt:
@@ -153,23 +159,31 @@ class BlockCoder:
         history = self._history
         reference = history.references[0] if history.references else None
         limit = self._header.vector_limit_quarter_pel
-        mesh = mesh_prediction(field, reference, self._header)
+        mesh = mesh_of(grid, reference, self._shape)
         qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
         blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp_chroma, limit, self._effort, mesh)
+        blocks = replace(blocks, mesh=grid)
         contexts, symbols, bits = write_blocks(blocks, self._shape, reference is not None)
-        decoded = reconstruct(CodedPicture(int(reference is not None), field, blocks), history, self._header)
+        decoded = reconstruct(CodedPicture(int(reference is not None), None, blocks), history, self._header)
         cost = rate = 0.0
         if reference is not None and self._header.motion is MotionModel.MESH:
-            rate = weight_of(qp) * (float(rates[contexts, symbols].sum()) + len(bits) + field_bits(field, self._mesh))
+            rate = weight_of(qp) * (float(rates[contexts, symbols].sum()) + len(bits) + mesh_bits(grid, self._mesh))
             cost = rate + sum(
                 float(np.square(a.astype(np.int32) - b).sum())
                 for a, b in zip(source.planes, decoded.newest.planes, strict=True)
             )
-        return Attempt(blocks, field, decoded, count_symbols(contexts, symbols), cost, rate)
+        return Attempt(blocks, decoded, count_symbols(contexts, symbols), cost, rate)
 
-    def _meshes(self, source: Picture) -> Iterator[MotionField]:
+    def _meshes(self, source: Picture, qp: int) -> Iterator[NodeGrid]:
         """Meshes to try: one that fits, and the last that was used, which costs next to nothing."""
-        yield search_mesh(self._searched(source), self._header.cell_size, (CellMode.WARP,))
+        searched = self._searched(source)
+        start = self._mesh
+        if start is None:
+            field = search_mesh(searched, self._header.cell_size, (CellMode.WARP,))
+            start = NodeGrid(field.cell_size, 4 * field.vectors_quarter_pel)
+        reference = self._history.references[0].full(0)
+        limit = min(searched.limit_quarter_pel, self._header.vector_limit_quarter_pel)
+        yield fit_mesh(source.planes[0], reference, start, limit, weight_of(qp))
         if self._mesh is not None:
             yield self._mesh
 
@@ -188,12 +202,12 @@ class BlockCoder:
         return self._before.vectors_quarter_pel
 
 
-def field_bits(field: MotionField | None, before: MotionField | None) -> float:
-    """About what a mesh's vectors take after those of the mesh before it: zeros next to nothing."""
-    if field is None:
+def mesh_bits(mesh: NodeGrid | None, before: NodeGrid | None) -> float:
+    """About what a mesh's vectors take after those of the mesh before it: zeros next to nothing, the impossible all."""
+    if mesh is None:
         return 0.0
-    change = field
-    if before is not None:
-        change = replace(field, vectors_quarter_pel=field.vectors_quarter_pel - before.vectors_quarter_pel)
-    differences = np.abs(change.differences().astype(np.int32))
-    return FIELD_BITS + float(EXP_GOLOMB_BITS[differences[differences > 0]].sum()) + differences.size / 8
+    differences = np.abs(mesh_differences([mesh] if before is None else [before, mesh])[-1])
+    if int(differences.max()) > MAX_DIFFERENCE:
+        return math.inf
+    bits: float = MESH_BITS + float((1 + 2 * np.log2(differences[differences > 0] + 1)).sum()) + differences.size / 8
+    return bits

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, WienerFilter, leaf_places, shape_of
+from codec.dct.blocks import (
+    WIENER_BLOCK,
+    WIENER_TAPS,
+    CodedBlocks,
+    NodeGrid,
+    WienerFilter,
+    leaf_places,
+    mesh_differences,
+    shape_of,
+)
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, PictureFormat, SampleFormat
@@ -44,6 +53,7 @@ __all__ = [
     "LosslessResidual",
     "Modes",
     "MotionField",
+    "NodeGrid",
     "PlaneResidual",
     "Quantiser",
     "Queues",
@@ -53,6 +63,7 @@ __all__ = [
     "WienerFilter",
     "cell_shape",
     "leaf_places",
+    "mesh_differences",
     "shape_of",
 ]
 
@@ -122,8 +133,8 @@ class CodedPicture:
     Attributes:
         references: how many decoded pictures before it, of its GOP, it is predicted from: 0 makes an I picture;
             2 is for the lossless coder alone.
-        field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, whose
-            blocks have their vectors.
+        field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, which
+            has it in its blocks.
         residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane.
     """
 

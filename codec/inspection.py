@@ -15,9 +15,18 @@ from codec.bitstream.cell_bits import CellBits, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.stream_ids import StreamId
-from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader, leaf_places
-from codec.dct.blocks import LEAF_COLUMN, LEAF_KIND, LEAF_LUMA, LEAF_QUARTERED, LEAF_ROW, LEAF_U, LEAF_V
-from codec.models import PictureType
+from codec.coded import (
+    CellMode,
+    CodedBlocks,
+    CodedPicture,
+    LosslessResidual,
+    MotionField,
+    NodeGrid,
+    SequenceHeader,
+    leaf_places,
+)
+from codec.dct.blocks import LEAF_COLUMN, LEAF_KIND, LEAF_LAPPED, LEAF_LUMA, LEAF_QUARTERED, LEAF_ROW, LEAF_U, LEAF_V
+from codec.models import MotionModel, PictureType
 from codec.picture.planes import Picture
 from codec.reconstruct import History, lossless_residuals, predict, present, see_predicted_blocks
 
@@ -61,6 +70,8 @@ class Leaves(NamedTuple):
     """(leaves,): a `LeafKind`."""
     quartered: npt.NDArray[np.uint8]
     """(leaves,): 1 where luma is transformed by quarters."""
+    lapped: npt.NDArray[np.uint8]
+    """(leaves,): 1 where what neighbours' vectors predict is mixed into the prediction."""
     coded: npt.NDArray[np.uint8]
     """(leaves,): which planes have levels, a bit each, luma the lowest."""
     vectors_quarter_pel: npt.NDArray[np.int16]
@@ -126,8 +137,12 @@ class Inspection:
     def field(self) -> MotionField | None:
         """Backward motion; None for an I picture, and where nothing moves.
 
-        Of ``dct`` it is the mesh that warped ``leaves`` take, and None without one; the others have their vectors.
+        Of ``dct`` it is the mesh that warped ``leaves`` take, rounded to quarter samples, and None without one; the
+        others have their vectors.
         """
+        residual = self.coded.residual
+        if isinstance(residual, CodedBlocks):
+            return _in_quarters(residual.mesh) if residual.mesh is not None else None
         return self.coded.field
 
     @property
@@ -195,6 +210,14 @@ def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection
     return Inspection(step.number, header, step.coded, references, predictions, leaves, step.picture, packet)
 
 
+def _in_quarters(mesh: NodeGrid) -> MotionField:
+    """A field of warped cells, its vectors rounded to quarter samples."""
+    vectors = ((mesh.nodes_sixteenth_pel.astype(np.int32) + 2) >> 2).astype(np.int16)
+    cells = (vectors.shape[0] - 1, vectors.shape[1] - 1)
+    modes, own = np.full(cells, CellMode.WARP, np.uint8), np.zeros((*cells, 2), np.int16)
+    return MotionField(MotionModel.MESH, mesh.cell_size, vectors, modes, own)
+
+
 def _leaves(blocks: CodedBlocks, vectors: npt.NDArray[np.int32]) -> Leaves:
     """Leaves with their vectors, of which ``vectors`` has one for each cell of 8 samples."""
     rows = blocks.leaves
@@ -204,6 +227,7 @@ def _leaves(blocks: CodedBlocks, vectors: npt.NDArray[np.int32]) -> Leaves:
         places,
         rows[:, LEAF_KIND].astype(np.uint8),
         rows[:, LEAF_QUARTERED].astype(np.uint8),
+        rows[:, LEAF_LAPPED].astype(np.uint8),
         (levels @ (1, 2, 4)).astype(np.uint8),
         vectors[rows[:, LEAF_ROW], rows[:, LEAF_COLUMN]].astype(np.int16),
     )

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from codec.dct.decode import Mesh, Seen
+    from codec.dct.decode import Seen
 
 __all__ = [
     "History",
     "Prediction",
     "complete",
     "lossless_residuals",
-    "mesh_prediction",
     "predict",
     "present",
     "reconstruct",
@@ -122,26 +121,16 @@ def _walked(
     )
 
 
-def complete_blocks(
-    blocks: CodedBlocks, field: MotionField | None, history: History, header: SequenceHeader, name: str | None = None
-) -> History:
+def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeader, name: str | None = None) -> History:
     """The same for ``dct``, whose blocks are predicted and completed one by one (spec 8.6)."""
     from codec.dct.decode import decode_blocks
+    from codec.dct.mesh import mesh_of
 
     reference = history.references[0] if history.references else None
     limit = header.vector_limit_quarter_pel
-    mesh = mesh_prediction(field, reference, header)
+    mesh = mesh_of(blocks.mesh, reference, shape_of(header.coded_format))
     picture, vectors = decode_blocks(blocks, reference, history.vectors, mesh, header.coded_format, limit, name)
     return History((Reference(picture, header.half_sample_tap),), vectors=vectors)
-
-
-def mesh_prediction(field: MotionField | None, reference: Reference | None, header: SequenceHeader) -> Mesh | None:
-    """What a mesh makes of the reference, for the leaves of ``dct`` that take it."""
-    from codec.dct.decode import Mesh
-
-    if field is None or reference is None:
-        return None
-    return Mesh(compensate(field, reference), field.displacements(*shape_of(header.coded_format).cells))
 
 
 def see_predicted_blocks(coded: CodedPicture, before: History, header: SequenceHeader) -> Seen:
@@ -150,11 +139,12 @@ def see_predicted_blocks(coded: CodedPicture, before: History, header: SequenceH
     ``before`` is the history that the picture was decoded from.
     """
     from codec.dct.decode import see_blocks
+    from codec.dct.mesh import mesh_of
 
     assert isinstance(coded.residual, CodedBlocks)
     reference = before.references[0] if coded.references else None
     vectors = before.vectors if coded.references else None
-    mesh = mesh_prediction(coded.field, reference, header)
+    mesh = mesh_of(coded.residual.mesh, reference, shape_of(header.coded_format))
     return see_blocks(coded.residual, reference, vectors, mesh, header.coded_format, header.vector_limit_quarter_pel)
 
 
@@ -180,7 +170,7 @@ def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, n
             f"a picture refers to {coded.references} pictures of a GOP that has {len(history.references)}"
         )
     if isinstance(coded.residual, CodedBlocks):
-        return complete_blocks(coded.residual, coded.field, history, header, name)
+        return complete_blocks(coded.residual, history, header, name)
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)

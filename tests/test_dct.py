@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -25,10 +26,24 @@ from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
 from codec.coded import Run
 from codec.dct import decode, desk
-from codec.dct.blocks import INTER, INTRA, LEAF_KIND, MERGE, SKIP, CodedBlocks, WienerFilter, shape_of
+from codec.dct.blocks import (
+    INTER,
+    INTRA,
+    LEAF_KIND,
+    LEAF_LAPPED,
+    MERGE,
+    SKIP,
+    CodedBlocks,
+    NodeGrid,
+    WienerFilter,
+    leaf_places,
+    shape_of,
+)
 from codec.dct.decode import decode_blocks
 from codec.dct.inter import put_between_quarters
 from codec.dct.interpolate import interpolated
+from codec.dct.mesh import warp
+from codec.dct.mesh_fit import fit_mesh
 from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
 from codec.dct.tables import (
     BUCKET_OF_RUN,
@@ -52,9 +67,10 @@ from codec.models import MotionModel
 from codec.motion import compensate
 from codec.motion.compensate import Reference
 from codec.motion.half_planes import bordered, place_within
+from codec.motion.taps import SIXTEENTH_TAPS
 from codec.picture.colour import rgb_to_yuv, to_array
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.reconstruct import History, reconstruct
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, Subsampling
+from codec.reconstruct import History, reconstruct, see_predicted_blocks
 from codec.vector_kernels import address
 from codec.vector_transforms import (
     differences,
@@ -201,7 +217,7 @@ def meshed_run():
     header = sequence_header(pictures[0].format, Fraction(25), settings)
     coder = BlockCoder(header, settings, None)
     coded = tuple(coder.code(picture) for picture in pictures)
-    assert {True, False} == {picture.field is not None for picture in coded}
+    assert {True, False} == {picture.residual.mesh is not None for picture in coded}
     return header, Run(0, coded, tuple(coder.checksums))
 
 
@@ -209,9 +225,44 @@ def test_meshes_come_back_from_their_changes(meshed_run):
     header, run = meshed_run
     found = unpack_run(header, pack_run(header, run))
     for expected, picture in zip(run.pictures, found.pictures, strict=True):
-        assert (expected.field is None) == (picture.field is None)
-        if expected.field is not None:
-            np.testing.assert_array_equal(expected.field.vectors_quarter_pel, picture.field.vectors_quarter_pel)
+        mesh, expected_mesh = picture.residual.mesh, expected.residual.mesh
+        assert (expected_mesh is None) == (mesh is None)
+        if expected_mesh is not None:
+            np.testing.assert_array_equal(expected_mesh.nodes_sixteenth_pel, mesh.nodes_sixteenth_pel)
+
+
+@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
+def test_a_mesh_moves_samples_as_plain_sums_do(noise, subsampling):
+    (picture,) = noise("gray", 21, 26, 1)
+    plane, (down, right) = picture.planes[0], subsampling
+    nodes = np.random.default_rng(3).integers(-90, 90, (26 // (8 >> down) + 2, 21 // (8 >> right) + 2, 2))
+    found = warp(NodeGrid(8, nodes.astype(np.int16)), bordered(plane), Subsampling(down, right))
+    h, w = 8 >> down, 8 >> right
+    for y, x in np.ndindex(plane.shape):
+        (i, v), (j, u) = divmod(y, h), divmod(x, w)
+        total = (h - v) * ((w - u) * nodes[i, j] + u * nodes[i, j + 1])
+        total += v * ((w - u) * nodes[i + 1, j] + u * nodes[i + 1, j + 1])
+        scale = np.array([h * w << down, h * w << right])
+        moved_y, moved_x = (16 * y, 16 * x) + (total + scale // 2) // scale
+        rows = np.clip((moved_y >> 4) + np.arange(-3, 5), 0, 25)
+        columns = np.clip((moved_x >> 4) + np.arange(-3, 5), 0, 20)
+        taps = SIXTEENTH_TAPS.astype(int)
+        total = taps[moved_y & 15] @ plane[np.ix_(rows, columns)].astype(int) @ taps[moved_x & 15]
+        assert min(max((total + 2048) >> 12, 0), 255) == found[y, x]
+
+
+def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
+    pictures = turning(2, "gray", 128, 96)
+    reference = bordered(pictures[0].planes[0])
+    start = NodeGrid(32, np.zeros((4, 5, 2), np.int16))
+    true = np.moveaxis(np.indices((4, 5)), 0, -1) * 32.0 - (48, 64)
+    turn, grow = np.deg2rad(1.2), 1 / 1.02
+    moved = np.stack([true @ (np.cos(turn), -np.sin(turn)), true @ (np.sin(turn), np.cos(turn))], axis=-1) * grow - true
+    fitted = fit_mesh(pictures[1].planes[0], reference, start, 128, 1.0).nodes_sixteenth_pel
+    assert np.abs(fitted - 16 * moved).max() < 3
+    assert np.abs(fitted - 16 * moved).mean() < 1
+    held = fit_mesh(pictures[1].planes[0], reference, start, 1, 1.0).nodes_sixteenth_pel
+    assert 4 == np.abs(held).max()
 
 
 @pytest.mark.parametrize(
@@ -238,9 +289,10 @@ def test_a_leaf_without_the_mesh_that_it_asks_for_is_refused(meshed_run):
     header, run = meshed_run
     history = History()
     for picture in run.pictures:
-        if picture.field is not None:
+        if picture.residual.mesh is not None:
+            without = replace(picture, residual=replace(picture.residual, mesh=None))
             with pytest.raises(BitstreamError, match="a mesh that the picture does not have"):
-                reconstruct(replace(picture, field=None), history, header)
+                reconstruct(without, history, header)
             return
         history = reconstruct(picture, history, header)
 
@@ -629,6 +681,77 @@ def test_eighth_samples_are_those_of_four_taps(rows, columns):
         lines = sum(taps[across, k] * source[:, k : k + columns].astype(int) for k in range(4))
         both = sum(taps[down, k] * lines[k : k + rows] for k in range(4))
         np.testing.assert_array_equal(np.clip((both + 2048) >> 12, 0, 255), target)
+
+
+def plainly_moved(plane, shape, dy, dx, down, right):
+    """A plane moved by a vector, in plain sums, as large as ``shape``."""
+    taps, fraction, before = (LUMA_TAPS, 2, 3) if down == right == 0 else (CHROMA_TAPS, 3, 1)
+
+    def looked_up(count, most, v):
+        places = [np.clip(np.arange(count) + (v >> fraction) + k - before, 0, most - 1) for k in range(taps.shape[1])]
+        return list(zip(taps[v & ((1 << fraction) - 1)].tolist(), places, strict=True))
+
+    dy, dx = dy << (fraction - 2 - down), dx << (fraction - 2 - right)
+    lines = sum(tap * plane[:, columns].astype(int) for tap, columns in looked_up(shape[1], plane.shape[1], dx))
+    total = sum(tap * lines[rows] for tap, rows in looked_up(shape[0], plane.shape[0], dy))
+    return np.clip((total + 2048) >> 12, 0, 255)
+
+
+def lapped_plainly(moved, place, cells, subsampling):
+    """A lapped leaf of a plane: ``moved`` gives the plane moved by a vector; ``cells`` have one each, None in intra."""
+    (top, left, side), (down, right) = place, subsampling
+    row, column, reach = top // 8, left // 8, min(side // 2, 16)
+    own = cells[row][column]
+    prediction = moved(own).copy()
+    for from_left in (False, True):
+        r = reach >> (right if from_left else down)
+        for k in range(side // 8):
+            beside = (row + k, column - 1) if from_left else (row - 1, column + k)
+            if min(beside) < 0 or cells[beside[0]][beside[1]] in (None, own):
+                continue
+            other = moved(cells[beside[0]][beside[1]])
+            for j in range(r):
+                for i in range(8 >> (down if from_left else right)):
+                    y, x = (top >> down) + j, (left + 8 * k >> right) + i
+                    if from_left:
+                        y, x = (top + 8 * k >> down) + i, (left >> right) + j
+                    weight = 2 * (r - j) - 1
+                    mixed = (4 * r - weight) * prediction[y, x] + weight * other[y, x] + 2 * r
+                    prediction[y, x] = mixed // (4 * r)
+    return prediction[top >> down : top + side >> down, left >> right : left + side >> right]
+
+
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
+def test_lapped_leaves_are_what_plain_sums_make_of_their_neighbours_vectors(mode):
+    pictures = turning(3, mode, 72, 45)
+    settings = codec.Settings(residual="dct", qp=30)
+    header = sequence_header(pictures[0].format, Fraction(25), settings)
+    coder, history, merges = BlockCoder(header, settings, None), History(), set()
+    for picture in pictures:
+        coded = coder.code(picture)
+        seen = see_predicted_blocks(coded, history, header)
+        leaves = coded.residual.leaves
+        cells = [[tuple(vector) for vector in row] for row in seen.vectors.tolist()]
+        for (top, left, side), kind in zip(leaf_places(leaves), leaves[:, LEAF_KIND], strict=True):
+            for row, column in product(range(side // 8), repeat=2) if kind == INTRA else ():
+                cells[top // 8 + row][left // 8 + column] = None
+        for number, plane in enumerate(seen.prediction.planes):
+            subsampling = picture.format.sample_format.subsampling[number]
+            shape = (48 >> subsampling.log2_y, 72 >> subsampling.log2_x)
+
+            @cache
+            def moved(vector, shape=shape, number=number, subsampling=subsampling, reference=history):
+                return plainly_moved(reference.newest.planes[number], shape, *vector, *subsampling)
+
+            for place, leaf in zip(leaf_places(leaves), leaves, strict=True):
+                if leaf[LEAF_LAPPED]:
+                    expected = lapped_plainly(moved, place.tolist(), cells, subsampling)
+                    found = plane[place[0] >> subsampling.log2_y :, place[1] >> subsampling.log2_x :]
+                    found = found[: len(expected), : len(expected[0])]
+                    np.testing.assert_array_equal(expected[: len(found), : len(found[0])], found)
+                    merges.add(leaf[LEAF_KIND] == MERGE)
+        history = reconstruct(coded, history, header)
+    assert {False, True} == merges
 
 
 @njit

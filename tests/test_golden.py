@@ -48,12 +48,15 @@ def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_referen
 
 
 def test_every_kind_of_leaf_is_in_a_golden_file():
-    kinds = set()
+    kinds, lapped = set(), set()
     for name, entry in MANIFEST.items():
         if entry["residual"] == "dct":
             with codec.open(FIXTURES / "golden" / name) as video:
-                kinds |= {kind for seen in video.inspections() for kind in seen.leaves.kinds.tolist()}
+                for seen in video.inspections():
+                    kinds |= set(seen.leaves.kinds.tolist())
+                    lapped |= set(seen.leaves.kinds[seen.leaves.lapped == 1].tolist())
     assert set(LeafKind) == kinds
+    assert {LeafKind.MERGE, LeafKind.INTER} == lapped
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensate", "codec.motion.field", "codec.motion.median"),
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
-        *("codec.dct.decode", "codec.coded", "codec.errors", "codec.models"),
+        *("codec.dct.decode", "codec.dct.mesh", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.block_encoder": (
         *("codec.bitstream.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
@@ -244,5 +244,5 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     forbidden += tuple(
         f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search", "trial")
     )
-    forbidden += ("codec.dct.wiener_fit",)
+    forbidden += ("codec.dct.wiener_fit", "codec.dct.mesh_fit")
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

@@ -50,16 +50,19 @@ from codec.coded import (
     CodedBlocks,
     LosslessResidual,
     MotionField,
+    NodeGrid,
     PlaneResidual,
     Quantiser,
     Queues,
     SequenceHeader,
     WienerFilter,
+    mesh_differences,
 )
 from codec.dct import neighbours, symbols, tables
 from codec.dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
 from codec.dct.deblock import deblock
 from codec.dct.decode import decode_blocks
+from codec.dct.inter import mix_in
 from codec.dct.intra import is_across, predict_tile
 from codec.dct.wiener import apply_wiener
 from codec.models import MotionModel, PictureType, ResidualCoder
@@ -529,7 +532,8 @@ def test_numbers_of_the_walk_are_those_of_the_spec():
     assert f"s = {symbols.SPLIT}   " in SPEC
     assert f"t = (s − {symbols.FIRST_CODED}) >> 4" in SPEC
     assert f"if t = {symbols.KIND_INTER}: kind = INTER" in SPEC
-    assert f"if t = {symbols.KIND_INTRA}: kind = INTRA" in SPEC
+    assert f"if t = {symbols.LAPPED_INTER}: kind = INTER, lapped = 1" in SPEC
+    assert f"a node's symbol is above {symbols.FIRST_CODED + 16 * symbols.LAST_LAPPED + 15};" in SPEC
     assert f"until s ≥ {symbols.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of a mode is above {neighbours.MODES + 1}." in SPEC
@@ -627,7 +631,7 @@ GRAY_8 = PictureFormat(8, 8, SampleFormat.GRAY)
 
 def leaf_of(kind: int, mask: int, *, merge: int = 0, quartered: int = 0, modes: int = 0, log2: int = 3) -> list[int]:
     """A leaf at the upper left, of luma alone."""
-    return [log2, kind, merge, quartered, mask, 0, 0, modes, 0, 0, 0, 0]
+    return [log2, kind, merge, quartered, mask, 0, 0, modes, 0, 0, 0, 0, 0]
 
 
 def blocks_of(leaf: list[int], qp: int, positions: list[int], levels: list[int]) -> CodedBlocks:
@@ -754,6 +758,20 @@ def test_the_example_of_moved_blocks_holds():
     assert [moved_blocks(yuv, 0, step)[1][0][1]] == expected
 
 
+def test_the_example_of_a_lapped_leaf_holds():
+    @njit
+    def run_mix(target, stride, other, rows, columns, from_left):
+        mix_in(target, stride, other, rows, columns, from_left)
+
+    (mine, other), expected = (numbers(part) for part in example("lapped").split("->"))
+    for from_left in (False, True):
+        samples = np.repeat(np.array([mine, other], np.uint8), 64).reshape(2, 8, 8)
+        shape = (8, 4) if from_left else (4, 8)
+        run_mix(samples.ctypes.data, 8, 64, *shape, from_left)
+        mixed = samples[0].T if from_left else samples[0]
+        assert mixed.tolist() == [[value] * 8 for value in (*expected, *(mine,) * 4)]
+
+
 def test_the_example_of_a_transform_holds():
     setting, expected = (numbers(part) for part in example("transform").split("->"))
     qp, *levels = setting
@@ -815,7 +833,7 @@ LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, whi
 @pytest.mark.parametrize(
     ("is_p", "tape", "message"),
     [
-        pytest.param(1, tape_of((P_NODE, 117)), "no meaning", id="a node above 116"),
+        pytest.param(1, tape_of((P_NODE, 181)), "no meaning", id="a node above 180"),
         pytest.param(1, tape_of((P_NODE, 4)), "no meaning", id="a cell that is split"),
         pytest.param(0, tape_of((I_NODE, 0)), "no meaning", id="SKIP in an I picture"),
         pytest.param(0, tape_of((I_NODE, 5)), "no meaning", id="MERGE in an I picture"),
@@ -888,11 +906,16 @@ def test_modules_that_the_overview_names_exist():
 def test_the_example_of_meshes_holds_and_leaves_move_as_their_middles_do():
     assert "MESHED is `30`" in SPEC
     assert np.packbits([False, False, True, True]).tobytes() == bytes.fromhex("30")
+    vectors, expected = (np.array([numbers(row) for row in part.split("/")]) for part in example("mesh").split("->"))
+    grid = np.stack([vectors, vectors], axis=-1).astype(np.int16)
+    differences = mesh_differences([NodeGrid(32, grid)] * 2)
+    np.testing.assert_array_equal(expected, differences[0, :, :, 1])
+    assert not differences[1].any()
     random = np.random.default_rng(8)
     nodes = random.integers(-99, 100, (3, 4, 2)).astype(np.int16)
-    moved = MotionField(MotionModel.MESH, 32, nodes, np.zeros((2, 3), np.uint8)).displacements(8, 11)
+    moved = NodeGrid(32, nodes).displacements(8, 11)
     for row, column in np.ndindex(8, 11):
         (i, v), (j, u) = divmod(8 * row, 32), divmod(8 * column, 32)
         a, b, c, d = (nodes[i + k, j + m].astype(int) for k in (0, 1) for m in (0, 1))
         total = (32 - v) * ((32 - u) * a + u * b) + v * ((32 - u) * c + u * d)
-        np.testing.assert_array_equal((total + 512) // 1024, moved[row, column])
+        np.testing.assert_array_equal((total + 2048) // 4096, moved[row, column])

@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from codec.bitstream.block_streams import leaf_bits
 from codec.bitstream.level_streams import RESIDUALS, subtract_green
-from codec.bitstream.motion_streams import changes_of
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.bitstream.symbols import zigzag
-from codec.coded import CellMode, CodedBlocks, CodedPicture, SequenceHeader, leaf_places
-from codec.models import MotionModel, ResidualCoder
+from codec.coded import CellMode, CodedBlocks, CodedPicture, SequenceHeader, leaf_places, mesh_differences
+from codec.models import MotionModel
 from codec.picture.planes import Plane
 
 __all__ = ["CellBits", "cell_bits", "share_nodes", "sum_over_cells"]
@@ -49,6 +48,7 @@ def cell_bits(
     shape = (len(pictures), *header.cell_shape)
     spread = [
         *_motion_costs(header, pictures),
+        *_mesh_costs(header, pictures),
         *_block_costs(header, pictures),
         *(_lossless_costs(header, pictures, left) if left else _level_costs(header, pictures)),
     ]
@@ -94,9 +94,7 @@ def _motion_costs(
     if not fields:
         return
     vectors, modes = (np.zeros((len(pictures), *header.cell_shape)) for _ in range(2))
-    is_dct = header.residual is ResidualCoder.DCT
-    coded = changes_of(list(fields.values())) if is_dct else fields.values()
-    nodes = np.stack([zigzag(field.differences()) for field in coded]).astype(np.int64)
+    nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
     own = [zigzag(field.own_differences()).astype(np.int64) for field in fields.values()]
     costs = _symbol_costs(np.concatenate([nodes.ravel(), *map(np.ravel, own)]))
     of_nodes = costs[: nodes.size].reshape(nodes.shape).sum(axis=-1)
@@ -109,6 +107,24 @@ def _motion_costs(
     if header.motion is MotionModel.MESH:
         modes[list(fields)] = _symbol_costs(np.stack([field.modes for field in fields.values()]).astype(np.int64))
         yield (StreamId.MODES,), modes
+
+
+def _mesh_costs(
+    header: SequenceHeader, pictures: Sequence[CodedPicture]
+) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+    """The same of the meshes of ``dct``."""
+    meshes = {
+        number: picture.residual.mesh
+        for number, picture in enumerate(pictures)
+        if isinstance(picture.residual, CodedBlocks) and picture.residual.mesh is not None
+    }
+    if not meshes:
+        return
+    vectors = np.zeros((len(pictures), *header.cell_shape))
+    of_nodes = _symbol_costs(zigzag(mesh_differences(list(meshes.values())))).sum(axis=-1)
+    for number, at_nodes in zip(meshes, of_nodes, strict=True):
+        vectors[number] = share_nodes(at_nodes)
+    yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
 
 
 def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

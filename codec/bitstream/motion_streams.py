@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.symbols import join_digits, split_digits, unzigzag, zigzag
-from codec.coded import CellMode, Modes, MotionField, SequenceHeader
+from codec.coded import CellMode, Modes, MotionField, NodeGrid, SequenceHeader, mesh_differences
 from codec.errors import BitstreamError
 from codec.models import MotionModel
 
-__all__ = ["changes_of", "pack_fields", "unpack_fields", "unpack_motion"]
+__all__ = ["pack_fields", "pack_meshes", "unpack_fields", "unpack_meshes", "unpack_motion"]
 
 Differences = npt.NDArray[np.int16]
 
@@ -24,23 +24,16 @@ FLAGS_A_BYTE = 4  # of two bits each
 MODES_A_BYTE = 3  # of three each; five a byte cost 4 % more, one a byte 9 %
 
 
-def pack_fields(fields: list[MotionField], temporal: bool = False) -> dict[StreamId, bytes]:
-    """The streams of fields, in the order of the file; ``temporal`` ones as changes of the one before (spec 6.9)."""
+def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:
+    """The streams of fields, in the order of the file."""
     if not fields:
         return {}
-    nodes = [field.differences().reshape(-1, 2) for field in (changes_of(fields) if temporal else fields)]
+    nodes = [field.differences().reshape(-1, 2) for field in fields]
     streams = pack_vectors(np.concatenate(nodes + [field.own_differences() for field in fields]))
     if fields[0].model is MotionModel.MESH:
         modes = np.concatenate([field.modes.ravel() for field in fields])
         streams[StreamId.MODES] = compress(join_digits(modes, len(CellMode), MODES_A_BYTE))
     return streams
-
-
-def changes_of(fields: list[MotionField]) -> list[MotionField]:
-    """Each field less the one before it, the first as it is; `add_up` is the inverse."""
-    vectors = [field.vectors_quarter_pel for field in fields]
-    before = [np.zeros_like(vectors[0]), *vectors[:-1]]
-    return [replace(f, vectors_quarter_pel=v - b) for f, v, b in zip(fields, vectors, before, strict=True)]
 
 
 def pack_vectors(differences: Differences) -> dict[StreamId, bytes]:
@@ -101,17 +94,12 @@ def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId
     return CodedMotion(differences[:nodes].reshape(predicted, *header.grid_shape, 2), modes, own)
 
 
-def unpack_fields(
-    header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes], temporal: bool = False
-) -> list[MotionField]:
+def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> list[MotionField]:
     """The motion fields of the ``predicted`` P pictures of a run, in order; the inverse of `pack_fields`."""
     motion = unpack_motion(header, predicted, streams)
     limit = header.vector_limit_quarter_pel
     try:
-        most = 2 * limit if temporal else limit
-        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, most) for nodes in motion.nodes]
-        if temporal:
-            fields = add_up(fields, limit)
+        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, limit) for nodes in motion.nodes]
         if header.motion is not MotionModel.MESH:
             return fields
         return [
@@ -122,21 +110,6 @@ def unpack_fields(
         raise BitstreamError(str(error)) from error
 
 
-def add_up(changes: list[MotionField], limit: int) -> list[MotionField]:
-    """Fields of what changed from each to the next.
-
-    Raises:
-        ValueError: a vector component is beyond ``limit``.
-    """
-    vectors = np.cumsum([change.vectors_quarter_pel for change in changes], axis=0, dtype=np.int32)
-    if vectors.size and int(np.abs(vectors).max()) > limit:
-        raise ValueError(f"a vector component is beyond ±{limit} quarter samples")
-    return [
-        replace(change, vectors_quarter_pel=field.astype(np.int16))
-        for change, field in zip(changes, vectors, strict=True)
-    ]
-
-
 def unpack_modes(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> Modes:
     """Modes of the cells of a run's P pictures, uint8 (P pictures, rows, columns), which blocks have none of."""
     if header.motion is not MotionModel.MESH:
@@ -144,3 +117,29 @@ def unpack_modes(header: SequenceHeader, predicted: int, streams: dict[StreamId,
     count = predicted * math.prod(header.cell_shape)
     modes = unpack_digits(streams[StreamId.MODES], len(CellMode), MODES_A_BYTE, count)
     return modes.reshape(predicted, *header.cell_shape)
+
+
+def pack_meshes(meshes: Sequence[NodeGrid]) -> dict[StreamId, bytes]:
+    """The streams of the meshes of a run of ``dct``, in order (spec 6.9)."""
+    if not meshes:
+        return {}
+    return pack_vectors(mesh_differences(meshes).reshape(-1, 2).astype(np.int16))
+
+
+def unpack_meshes(header: SequenceHeader, count: int, streams: dict[StreamId, bytes]) -> list[NodeGrid]:
+    """The inverse of `pack_meshes` for ``count`` meshes.
+
+    Raises:
+        BitstreamError: a vector component is beyond what the header allows.
+    """
+    if not count:
+        return []
+    shape, limit = header.grid_shape, 4 * header.vector_limit_quarter_pel
+    differences = unpack_vectors(count * math.prod(shape), streams).reshape(count, *shape, 2)
+    nodes, meshes = np.zeros((*shape, 2), np.int64), []
+    for of_mesh in differences:
+        nodes += np.cumsum(np.cumsum(of_mesh, axis=0, dtype=np.int64), axis=1)
+        if int(np.abs(nodes).max()) > limit:
+            raise BitstreamError(f"a vector component of a mesh is beyond ±{limit} sixteenths of a sample")
+        meshes.append(NodeGrid(header.cell_size, nodes.astype(np.int16)))
+    return meshes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from codec.bitstream.frames import compress, declared_size, decompress
 from codec.bitstream.level_streams import RESIDUALS, pack_levels, unpack_levels
 from codec.bitstream.limits import Limits
 from codec.bitstream.lossless_streams import pack_lossless, unpack_lossless
-from codec.bitstream.motion_streams import pack_fields, unpack_fields, unpack_motion
+from codec.bitstream.motion_streams import pack_fields, pack_meshes, unpack_fields, unpack_meshes, unpack_motion
 from codec.bitstream.queue_streams import queue_shares
 from codec.bitstream.stream_ids import COMPONENTS, StreamId
 from codec.bitstream.symbols import zigzag
@@ -52,7 +53,7 @@ class PictureHeader(NamedTuple):
         quantisers: of each plane.
         class_counts: sets of weights of each plane; empty but for the lossless coder.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
-        has_field: whether a motion field predicts the picture.
+        has_field: whether a motion field or a mesh predicts the picture.
     """
 
     references: int
@@ -69,15 +70,11 @@ def pack_streams(
     streams: dict[StreamId, bytes] = {}
     if names:
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
-    temporal = header.residual is ResidualCoder.DCT
-    streams |= pack_fields([picture.field for picture in pictures if picture.field is not None], temporal)
-    meshed = [picture.field is not None for picture in pictures]
-    if header.residual is ResidualCoder.DCT and any(meshed):
-        streams[StreamId.MESHED] = np.packbits(meshed).tobytes()
+    streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     residuals = [picture.residual for picture in pictures]
-    blocks = [(p.references, p.residual) for p in pictures if isinstance(p.residual, CodedBlocks)]
+    blocks = [residual for residual in residuals if isinstance(residual, CodedBlocks)]
     if blocks:
-        return streams | pack_blocks(header, blocks)
+        return streams | pack_meshed(header, [picture.references for picture in pictures], blocks)
     lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if lossless:
         return streams | pack_lossless(lossless)
@@ -95,15 +92,14 @@ def unpack_streams(
     """
     check_streams(header, pictures, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
-    temporal = header.residual is ResidualCoder.DCT
-    fields = iter(unpack_fields(header, field_count(pictures), streams, temporal))
-    residuals: list[LosslessResidual] | list[CodedBlocks] | list[tuple[PlaneResidual, ...]]
     references = [picture.references for picture in pictures]
     if header.residual is ResidualCoder.DCT:
-        residuals = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
-    elif header.residual is ResidualCoder.LOSSLESS:
-        class_counts = [p.class_counts for p in pictures]
-        residuals = unpack_lossless(header, references, class_counts, streams)
+        blocks = unpack_meshed(header, pictures, streams)
+        return tuple(CodedPicture(n, None, part) for n, part in zip(references, blocks, strict=True)), names
+    fields = iter(unpack_fields(header, field_count(pictures), streams))
+    residuals: list[LosslessResidual] | list[tuple[PlaneResidual, ...]]
+    if header.residual is ResidualCoder.LOSSLESS:
+        residuals = unpack_lossless(header, references, [p.class_counts for p in pictures], streams)
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
     coded = tuple(
@@ -111,6 +107,29 @@ def unpack_streams(
         for number, picture in enumerate(pictures)
     )
     return coded, names
+
+
+def pack_meshed(
+    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
+) -> dict[StreamId, bytes]:
+    """The streams of pictures of ``dct``, and of the meshes that some of them have."""
+    streams = pack_meshes([blocks.mesh for blocks in pictures if blocks.mesh is not None])
+    if streams:
+        streams[StreamId.MESHED] = np.packbits([blocks.mesh is not None for blocks in pictures]).tobytes()
+    return streams | pack_blocks(header, list(zip(references, pictures, strict=True)))
+
+
+def unpack_meshed(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
+) -> list[CodedBlocks]:
+    """The inverse of `pack_meshed`."""
+    meshes = iter(unpack_meshes(header, field_count(pictures), streams))
+    references = [picture.references for picture in pictures]
+    blocks = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    return [
+        replace(of_picture, mesh=next(meshes)) if picture.has_field else of_picture
+        for picture, of_picture in zip(pictures, blocks, strict=True)
+    ]
 
 
 def have_fields(header: SequenceHeader, references: Sequence[int], streams: dict[StreamId, bytes]) -> list[bool]:
@@ -179,7 +198,7 @@ def check_streams(
     if fields:
         implied.append(StreamId.VECTOR_FLAGS)
         optional.add(StreamId.VECTOR_VALUES)
-        if header.motion is MotionModel.MESH:
+        if header.motion is MotionModel.MESH and header.residual is not ResidualCoder.DCT:
             implied.append(StreamId.MODES)
     if header.residual is ResidualCoder.LOSSLESS:
         implied += [StreamId.CLASSES, StreamId.QUEUES]

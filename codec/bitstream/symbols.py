@@ -10,7 +10,7 @@ from codec.errors import BitstreamError
 __all__ = ["join_digits", "split_digits", "unzigzag", "zigzag"]
 
 
-def zigzag(values: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
+def zigzag(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int32]:
     """0, −1, 1, −2 and so on to 0, 1, 2, 3."""
     wide = values.astype(np.int32)
     return np.where(wide < 0, -2 * wide - 1, 2 * wide)

@@ -6,6 +6,7 @@ the bench, where the numbers of a desk lie, and the addresses of arrays.
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class Effort(NamedTuple):
         intra_modes: of I pictures, coded fully.
         intra_rounds: of refinement of the direction.
         four_modes: whether the smallest leaves have four intra modes: 0 no, 1 in I pictures, 2 always.
+        laps_from: predictions lapped by neighbours' are tried where the Hadamard cost of others is above this.
         trellis: whether levels are chosen by a search, or one after the other.
         passes: over a GOP.
         intra_from: P pictures try intra leaves where the Hadamard cost of others is above this, as for ``stop``.
@@ -80,6 +82,7 @@ class Effort(NamedTuple):
     intra_modes: int
     intra_rounds: int
     four_modes: int
+    laps_from: float
     trellis: bool
     passes: int
     stop: float
@@ -88,9 +91,9 @@ class Effort(NamedTuple):
 
 
 EFFORTS: dict[Speed, Effort] = {
-    Speed.SLOW: Effort(True, 1, 2, 0.5, 3, 3, 2, True, 2, 0.5, 2.0, 1.5),
-    Speed.MEDIUM: Effort(False, 1, 2, 0.1, 2, 2, 1, False, 1, 3.0, 8.0, 1.1),
-    Speed.FAST: Effort(False, 0, 1, 0.0, 1, 1, 0, False, 1, 5.0, 10.0, 1.1),
+    Speed.SLOW: Effort(True, 1, 2, 0.5, 3, 3, 2, 2.0, True, 2, 0.5, 2.0, 1.5),
+    Speed.MEDIUM: Effort(False, 1, 2, 0.1, 2, 2, 1, 2.0, False, 1, 3.0, 8.0, 1.1),
+    Speed.FAST: Effort(False, 0, 1, 0.0, 1, 1, 0, math.inf, False, 1, 5.0, 10.0, 1.1),
 }
 
 
@@ -173,6 +176,7 @@ AIM_FIELDS: Final = len(Aim._fields)
     INTRA_MODES,
     INTRA_ROUNDS,
     FOUR_MODES_FROM,
+    LAPS_FROM,
     TRELLIS,
     PASSES,
     STOP,
@@ -275,6 +279,15 @@ def desk_at(bench: Integer) -> Desk:
         ((n[14], n[15], n[16], n[17]), (n[18], n[19], n[20], n[21])),
         n[22],
     )
+
+
+@inner_kernel
+def luma_desk_at(bench: Integer) -> Desk:
+    """The same with luma alone, where no more is looked at."""
+    address, sheet, stride, chroma, shape, reference, layouts, scratch = desk_at(bench)
+    alone: Integer = np.int64(1)
+    luma = Shape(shape.rows, shape.columns, alone, shape.down, shape.right)
+    return Desk(address, sheet, stride, chroma, luma, reference, layouts, scratch)
 
 
 @inner_kernel

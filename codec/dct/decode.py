@@ -14,6 +14,7 @@ from codec.dct.blocks import (
     LEAF_DX,
     LEAF_DY,
     LEAF_KIND,
+    LEAF_LAPPED,
     LEAF_LOG2,
     LEAF_LUMA,
     LEAF_MERGE,
@@ -191,7 +192,8 @@ def decode_leaves(
             if max(abs(dy), abs(dx)) > vector_limit:
                 return VECTOR_TOO_LONG
         if kind != INTRA:
-            predict_leaf(desk, kind, y, x, side, room.candidates, np.int64(leaf[LEAF_MERGE]), dy, dx)
+            lapped, candidate = np.int64(leaf[LEAF_LAPPED]), np.int64(leaf[LEAF_MERGE])
+            predict_leaf(desk, cells, kind, lapped, y, x, side, room.candidates, candidate, dy, dx)
         coded: Integer = 0
         for plane in range(shape.planes):
             down, right = plane_subsampling(desk, plane)

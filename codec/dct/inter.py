@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec.dct.blocks import INTER, WARPED
+from codec.dct.blocks import INTER, INTRA, WARPED
 from codec.dct.desk import (
     DECODED,
+    OTHER,
     SCRATCH_LINES,
     SCRATCH_STRIDE,
     WARP,
@@ -15,11 +16,11 @@ from codec.dct.desk import (
     plane_stride,
     plane_subsampling,
 )
-from codec.dct.neighbours import AVERAGED, Vectors, candidate_vector
+from codec.dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_KIND, Cells, Vectors, candidate_vector
 from codec.dct.tables import CHROMA_TAPS, LUMA_TAPS
 from codec.kernels import Integer, inner_kernel
 from codec.motion.half_planes import Layout, place_within
-from codec.vector_kernels import address, put_means
+from codec.vector_kernels import address, bytes_at, put_means
 from codec.vector_transforms import eight_taps_across, eight_taps_down, four_tap_lanes
 
 __all__ = ["copy_block", "predict_leaf", "quarter_place"]
@@ -57,14 +58,23 @@ def put_between_quarters(
 
 
 @inner_kernel
-def predict_moved(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer) -> None:
+def predict_moved(
+    desk: Desk,
+    sheet: Integer,
+    y: Integer,
+    x: Integer,
+    height: Integer,
+    width: Integer,
+    dy: Integer,
+    dx: Integer,
+) -> None:
     """Put the reference moved by (dy, dx) quarter samples onto a sheet: the luma block at (y, x), and its chroma."""
     shape = desk.shape
     for plane in range(shape.planes):
         down, right = plane_subsampling(desk, plane)
         layout = desk.layouts[0] if plane == 0 else desk.layouts[1]
         there = desk.reference[0] if plane == 0 else desk.reference[1] if plane == 1 else desk.reference[2]
-        stride, rows, columns = plane_stride(desk, plane), side >> down, side >> right
+        stride, rows, columns = plane_stride(desk, plane), height >> down, width >> right
         top, left = y >> down, x >> right
         target = desk.address + sheet * desk.sheet + plane_origin(desk, plane) + top * stride + left
         if down == 0 and right == 0:
@@ -87,15 +97,64 @@ def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates
     """The prediction of a merge candidate."""
     if candidate != AVERAGED:
         dy, dx = candidate_vector(candidates, candidate)
-        predict_moved(desk, np.int64(DECODED), y, x, side, dy, dx)
+        predict_moved(desk, np.int64(DECODED), y, x, side, side, dy, dx)
         return
     for sheet in range(2):  # DECODED, OTHER
-        predict_moved(desk, sheet, y, x, side, np.int64(candidates[sheet, 0]), np.int64(candidates[sheet, 1]))
+        dy, dx = np.int64(candidates[sheet, 0]), np.int64(candidates[sheet, 1])
+        predict_moved(desk, sheet, y, x, side, side, dy, dx)
     for plane in range(desk.shape.planes):
         down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
         target = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
         put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)
+
+
+@inner_kernel
+def mix_in(target: Integer, stride: Integer, other: Integer, rows: Integer, columns: Integer, from_left: bool) -> None:
+    """Mix what lies ``other`` bytes behind a rectangle into it: half at its left or upper edge, nothing at the other.
+
+    Sides are powers of two, from 2 on.
+    """
+    reach = np.int32(columns if from_left else rows)
+    down = np.int32(2)
+    while 1 << down < 4 * reach:
+        down += 1
+    for j in range(rows):
+        mine = bytes_at(target + j * stride, (columns,))
+        theirs = bytes_at(target + j * stride + other, (columns,))
+        for i in range(columns):
+            weight = np.int32(2 * (reach - (i if from_left else j)) - 1)
+            mixed = weight * np.int32(np.int32(theirs[i]) - np.int32(mine[i])) + 2 * reach
+            mine[i] = np.int32(mine[i]) + np.int32(np.int32(mixed) >> down)
+
+
+@inner_kernel
+def lap(
+    desk: Desk, cells: Cells, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer, from_left: bool
+) -> None:
+    """Mix into a leaf moved by (dy, dx) what the vectors of the cells above it, or to its left, predict there."""
+    row, column, cells_beside = y >> 3, x >> 3, side >> 3
+    reach = min(side >> 1, 16)
+    first: Integer = np.int64(0)
+    while first < cells_beside:
+        cell = cells[row + first, column - 1] if from_left else cells[row - 1, column + first]
+        there_y, there_x, kind = np.int64(cell[CELL_DY]), np.int64(cell[CELL_DX]), cell[CELL_KIND]
+        end = first + 1
+        while end < cells_beside:
+            cell = cells[row + end, column - 1] if from_left else cells[row - 1, column + end]
+            if cell[CELL_DY] != there_y or cell[CELL_DX] != there_x or (cell[CELL_KIND] == INTRA) != (kind == INTRA):
+                break
+            end += 1
+        if kind != INTRA and (there_y != dy or there_x != dx):
+            top, left = (y + 8 * first, x) if from_left else (y, x + 8 * first)
+            height, width = (8 * (end - first), reach) if from_left else (reach, 8 * (end - first))
+            predict_moved(desk, np.int64(OTHER), top, left, height, width, there_y, there_x)
+            for plane in range(desk.shape.planes):
+                down, right = plane_subsampling(desk, plane)
+                stride = plane_stride(desk, plane)
+                target = desk.address + plane_origin(desk, plane) + (top >> down) * stride + (left >> right)
+                mix_in(target, stride, desk.sheet, height >> down, width >> right, from_left)
+        first = end
 
 
 @inner_kernel
@@ -112,7 +171,9 @@ def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Inte
 @inner_kernel
 def predict_leaf(
     desk: Desk,
+    cells: Cells,
     kind: Integer,
+    lapped: Integer,
     y: Integer,
     x: Integer,
     side: Integer,
@@ -125,6 +186,10 @@ def predict_leaf(
     if kind == WARPED:
         copy_block(desk, WARP, DECODED, y, x, side)
     elif kind == INTER:
-        predict_moved(desk, np.int64(DECODED), y, x, side, dy, dx)
+        predict_moved(desk, np.int64(DECODED), y, x, side, side, dy, dx)
     else:
         predict_merged(desk, y, x, side, candidates, candidate)
+    if lapped and y > 0:
+        lap(desk, cells, y, x, side, dy, dx, False)
+    if lapped and x > 0:
+        lap(desk, cells, y, x, side, dy, dx, True)

@@ -25,7 +25,7 @@ from codec.dct.bench import (
     rates_at,
     run,
 )
-from codec.dct.block_motion import moved_hadamard, predicted_hadamard, search_vector
+from codec.dct.block_motion import moved_hadamard, predicted_hadamard, search_vector, vector_bits
 from codec.dct.blocks import INTER, MERGE, SKIP, WARPED
 from codec.dct.desk import DECODED, WARP
 from codec.dct.forward import code_block, search_levels
@@ -38,7 +38,7 @@ from codec.dct.neighbours import (
     merge_candidates,
     node_context,
 )
-from codec.dct.symbols import FIRST_CODED, NODES, SPLIT
+from codec.dct.symbols import FIRST_CODED, LAPPED_INTER, NODES, SPLIT
 from codec.dct.trial import (
     begin_inter,
     code_leaf,
@@ -70,7 +70,7 @@ def nearest_merge(
         if not has_candidate(candidate, count):
             continue
         if candidate == AVERAGED:
-            run(bench, b.PREDICT_INTER, (bench, MERGE, y, x, side, candidate, 0, 0))
+            run(bench, b.PREDICT_INTER, (bench, MERGE, 0, y, x, side, candidate, 0, 0, 1))
             cost = predicted_hadamard(desk, DECODED, y, x, side)
         else:
             dy, dx = candidate_vector(candidates, candidate)
@@ -92,46 +92,83 @@ def try_skips(
         if candidate == but or not has_candidate(candidate, count):
             continue
         dy, dx = candidate_vector(candidates, candidate)
-        run(bench, b.PREDICT_INTER, (bench, MERGE, y, x, side, candidate, 0, 0))
-        begin_inter(bench, row, column, log2, SKIP, candidate, dy, dx)
+        run(bench, b.PREDICT_INTER, (bench, MERGE, 0, y, x, side, candidate, 0, 0, 0))
+        begin_inter(bench, row, column, log2, SKIP, 0, candidate, dy, dx)
         cost = leaf_error(desk_at(bench), y, x, side) + aim[WEIGHT] * rates[candidate]
         keep_if_better(bench, cost, log2)
+
+
+@inner_kernel
+def lapped_hadamard(bench: Integer, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer) -> Real:
+    """Hadamard sum of a vector's prediction, lapped by those of the neighbours."""
+    run(bench, b.PREDICT_INTER, (bench, INTER, 1, y, x, side, 0, dy, dx, 1))
+    return predicted_hadamard(desk_at(bench), DECODED, y, x, side)
+
+
+@inner_kernel
+def nearest_lapped(
+    bench: Integer, y: Integer, x: Integer, side: Integer, count: Integer, context: Integer
+) -> tuple[Real, Integer]:
+    """`nearest_merge` of candidates that are lapped."""
+    candidates, rates, weight = candidates_of(bench), rates_at(bench)[context], math.sqrt(aim_of(bench)[WEIGHT])
+    best, found = NEVER, 0
+    for candidate in range(min(count, AVERAGED)):
+        dy, dx = candidate_vector(candidates, candidate)
+        symbol = FIRST_CODED + 16 * (LAPPED_INTER + 1 + candidate)
+        cost = lapped_hadamard(bench, y, x, side, dy, dx) + weight * min(rates[symbol + 1], rates[symbol] + 1)
+        if cost < best:
+            best, found = cost, candidate
+    return best, found
 
 
 @stage
 def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, context: Integer) -> Real:
     """Try merges and vectors; returns the least Hadamard cost, negative where there is nothing left to gain."""
-    aim, candidates, parents = aim_of(bench), candidates_of(bench), parents_of(bench)
+    aim, candidates, parents, rates = aim_of(bench), candidates_of(bench), parents_of(bench), rates_at(bench)
     y, x, side, squares = 8 * row, 8 * column, 1 << log2, 1 << (2 * log2 - 6)
+    weight = math.sqrt(aim[WEIGHT])
     count = merge_candidates(cells_of(bench), before_of(bench), row, column, log2, candidates)
     merge_cost, merge = nearest_merge(bench, y, x, side, count, context)
     merge_y, merge_x = candidate_vector(candidates, merge)
     parents[log2 - 3, 0], parents[log2 - 3, 1] = merge_y, merge_x
-    own_cost = NEVER
-    if aim[b.MOVES] and merge_cost > 2 * aim[STEP] * squares:
-        own_cost = run(bench, b.SEARCH_VECTOR, (bench, y, x, log2, count))
-        for k in range(count):
-            if candidates[k, 0] == parents[log2 - 3, 0] and candidates[k, 1] == parents[log2 - 3, 1]:
-                own_cost = NEVER
-        own_cost += math.sqrt(aim[WEIGHT]) * rates_at(bench)[context, FIRST_CODED + 16 * 4 + 1]
+    own_cost, lapped_cost, warp_cost, own_lapped_cost, lapped = NEVER, NEVER, NEVER, NEVER, np.int64(0)
+    dy, dx = merge_y, merge_x
+    if merge_cost > 2 * aim[STEP] * squares:
+        own_bits = NEVER
+        if aim[b.MOVES]:
+            own_cost = run(bench, b.SEARCH_VECTOR, (bench, y, x, log2, count))
+            own_cost += weight * rates[context, FIRST_CODED + 16 * 4 + 1]
+            dy, dx = np.int64(parents[log2 - 3, 0]), np.int64(parents[log2 - 3, 1])
+            own_bits = vector_bits(rates, dy - candidates[0, 0], dx - candidates[0, 1])
+            for k in range(count):
+                if candidates[k, 0] == dy and candidates[k, 1] == dx:
+                    own_cost, own_bits = NEVER, NEVER
+        if row + column > 0 and min(merge_cost, own_cost) > aim[b.LAPS_FROM] * aim[STEP] * squares:
+            lapped_cost, lapped = nearest_lapped(bench, y, x, side, count, context)
+            if own_cost < NEVER:
+                own_lapped_cost = lapped_hadamard(bench, y, x, side, dy, dx)
+                own_lapped_cost += weight * (own_bits + rates[context, FIRST_CODED + 16 * LAPPED_INTER + 1])
+    if aim[b.WARPS]:
+        warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side)
+        symbol = FIRST_CODED + 16 * 6
+        warp_cost += weight * min(rates[context, symbol + 1], rates[context, symbol] + 1)
+    nearest = min(min(merge_cost, own_cost), min(min(lapped_cost, own_lapped_cost), warp_cost))
+    near = nearest * (1 + aim[b.NEAR])
     if aim[b.ALL_SKIPS]:
         try_skips(bench, row, column, log2, count, merge, context)
     has_levels = 0.0
-    near = 1 + aim[b.NEAR]
-    if merge_cost <= own_cost * near:
-        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, merge, merge_y, merge_x, context))
-    if own_cost < NEVER and own_cost <= merge_cost * near:
-        dy, dx = np.int64(parents[log2 - 3, 0]), np.int64(parents[log2 - 3, 1])
-        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, dy, dx, context))
-    warp_cost = NEVER
-    if aim[b.WARPS]:
-        rates = rates_at(bench)[context]
-        warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side)
-        warp_cost += math.sqrt(aim[WEIGHT]) * min(rates[FIRST_CODED + 16 * 6 + 1], rates[FIRST_CODED + 16 * 6] + 1)
-        if warp_cost <= min(merge_cost, own_cost) * near:
-            dy, dx = displacement_of(displacements_of(bench), row, column, side)
-            has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, WARPED, 0, dy, dx, context))
-    nearest = min(merge_cost, own_cost, warp_cost)
+    if merge_cost <= near:
+        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 0, merge, merge_y, merge_x, context))
+    if own_cost <= near:
+        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, 0, dy, dx, context))
+    if own_lapped_cost <= near:
+        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 1, 0, dy, dx, context))
+    if lapped_cost <= near:
+        dy, dx = candidate_vector(candidates, lapped)
+        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 1, lapped, dy, dx, context))
+    if warp_cost <= near:
+        dy, dx = displacement_of(displacements_of(bench), row, column, side)
+        has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, WARPED, 0, 0, dy, dx, context))
     done = has_levels == 0.0 or nearest < aim[b.STOP] * aim[STEP] * squares
     return -nearest if done else nearest
 

@@ -15,6 +15,7 @@ from codec.dct.blocks import (
     LEAF_DY,
     LEAF_FIELDS,
     LEAF_KIND,
+    LEAF_LAPPED,
     LEAF_LOG2,
     LEAF_LUMA,
     LEAF_MERGE,
@@ -59,7 +60,8 @@ FAMILIES: Final = (MASKS, MODES_AT, VECTORS, ESCAPES, LEVELS, CONTEXTS)
 
 SPLIT: Final = 4
 FIRST_CODED: Final = 5  # a node's symbol from here on is 16 · kind + 8 · quartered + coded planes
-KIND_INTER, KIND_INTRA, KIND_WARPED = 4, 5, 6
+KIND_INTER = 4  # then intra and warped
+LAPPED_INTER, LAST_LAPPED = 7, 10  # lapped merges, but for the averaged candidate, lie behind
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
 MAX_BUCKETS: Final = 12
@@ -279,6 +281,8 @@ def node_symbol(leaf: npt.NDArray[np.int32]) -> Integer:
         return np.int64(leaf[LEAF_MERGE])
     coded = (leaf[LEAF_LUMA] > 0) + 2 * (leaf[LEAF_U] > 0) + 4 * (leaf[LEAF_V] > 0)
     shown = leaf[LEAF_MERGE] if kind == MERGE else KIND_INTER + kind - INTER
+    if leaf[LEAF_LAPPED]:
+        shown = LAPPED_INTER if kind == INTER else LAPPED_INTER + 1 + leaf[LEAF_MERGE]
     return np.int64(FIRST_CODED + 16 * shown + 8 * leaf[LEAF_QUARTERED] + coded)
 
 
@@ -291,9 +295,15 @@ def take_node(tape: Tape, is_p: Integer, symbol: Integer, planes: Integer, leaf:
     else:
         shown, coded = (symbol - FIRST_CODED) >> 4, (symbol - FIRST_CODED) & 7
         leaf[LEAF_QUARTERED] = ((symbol - FIRST_CODED) >> 3) & 1
-        leaf[LEAF_KIND] = MERGE if shown < KIND_INTER else INTER + shown - KIND_INTER
-        leaf[LEAF_MERGE] = shown if shown < KIND_INTER else 0
-    if shown > KIND_WARPED or (leaf[LEAF_KIND] != INTRA and not is_p) or coded >> planes:
+        if shown < KIND_INTER:
+            leaf[LEAF_KIND], leaf[LEAF_MERGE] = MERGE, shown
+        elif shown < LAPPED_INTER:
+            leaf[LEAF_KIND] = INTER + shown - KIND_INTER
+        elif shown == LAPPED_INTER:
+            leaf[LEAF_KIND], leaf[LEAF_LAPPED] = INTER, 1
+        else:
+            leaf[LEAF_KIND], leaf[LEAF_MERGE], leaf[LEAF_LAPPED] = MERGE, shown - LAPPED_INTER - 1, 1
+    if shown > LAST_LAPPED or (leaf[LEAF_KIND] != INTRA and not is_p) or coded >> planes:
         tape.state[ERROR] = NO_MEANING
     return coded
 

@@ -25,6 +25,7 @@ from codec.dct.bench import (
     draft_of,
     events_of,
     lists_of,
+    luma_desk_at,
     rates_at,
     room_of,
     run,
@@ -39,6 +40,7 @@ from codec.dct.blocks import (
     LEAF_DY,
     LEAF_FIELDS,
     LEAF_KIND,
+    LEAF_LAPPED,
     LEAF_LOG2,
     LEAF_LUMA,
     LEAF_MERGE,
@@ -138,15 +140,18 @@ def predict_intra_block(bench: Integer, plane: Integer, y: Integer, x: Integer, 
 def predict_inter_leaf(
     bench: Integer,
     kind: Integer,
+    lapped: Integer,
     y: Integer,
     x: Integer,
     side: Integer,
     candidate: Integer,
     dy: Integer,
     dx: Integer,
+    luma_alone: Integer,
 ) -> Real:
     """Predict a leaf as a decoder will."""
-    predict_leaf(desk_at(bench), kind, y, x, side, candidates_of(bench), candidate, dy, dx)
+    desk = luma_desk_at(bench) if luma_alone else desk_at(bench)
+    predict_leaf(desk, cells_of(bench), kind, lapped, y, x, side, candidates_of(bench), candidate, dy, dx)
     return 0.0
 
 
@@ -254,6 +259,7 @@ def begin_inter(
     column: Integer,
     log2: Integer,
     kind: Integer,
+    lapped: Integer,
     merge: Integer,
     dy: Integer,
     dx: Integer,
@@ -261,7 +267,7 @@ def begin_inter(
     """A draft of a leaf with a vector."""
     begin_trial(bench, row, column, log2, kind, merge)
     draft, candidates = draft_of(bench, TRIAL), candidates_of(bench)
-    draft[DRAFT_DY], draft[DRAFT_DX] = dy, dx
+    draft[DRAFT_DY], draft[DRAFT_DX], draft[LEAF_LAPPED] = dy, dx, lapped
     if kind == INTER:
         draft[LEAF_DY], draft[LEAF_DX] = dy - candidates[0, 0], dx - candidates[0, 1]
 
@@ -273,12 +279,13 @@ def try_inter(
     column: Integer,
     log2: Integer,
     kind: Integer,
+    lapped: Integer,
     merge: Integer,
     dy: Integer,
     dx: Integer,
     context: Integer,
 ) -> Real:
-    """A merge, also as a skip, or an own vector, with its luma whole and by quarters.
+    """A merge, also without levels, or an own vector, with its luma whole and by quarters.
 
     Returns 1 where some trial had levels, else 0.
     """
@@ -288,11 +295,11 @@ def try_inter(
     if kind == INTER:
         vector_cost = vector_bits(rates_at(bench), dy - candidates[0, 0], dx - candidates[0, 1])
     for quartered in range(np.int64(aim[b.QUARTERS]) + 1):
-        run(bench, b.PREDICT_INTER, (bench, kind, y, x, side, merge, dy, dx))
+        run(bench, b.PREDICT_INTER, (bench, kind, lapped, y, x, side, merge, dy, dx, 0))
         if kind == MERGE and quartered == 0:
-            begin_inter(bench, row, column, log2, SKIP, merge, dy, dx)
-            keep_if_better(bench, leaf_error(desk_at(bench), y, x, side) + weight * rates[merge], log2)
-        begin_inter(bench, row, column, log2, kind, merge, dy, dx)
+            begin_inter(bench, row, column, log2, MERGE if lapped else SKIP, lapped, merge, dy, dx)
+            keep_if_better(bench, leaf_error(desk_at(bench), y, x, side) + weight * rates[node_symbol(draft)], log2)
+        begin_inter(bench, row, column, log2, kind, lapped, merge, dy, dx)
         cost = run(bench, b.CODE_LEAF, (bench, quartered, 0))
         if draft[DRAFT_CODED]:
             has_levels = 1.0

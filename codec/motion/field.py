@@ -87,17 +87,6 @@ class MotionField:
         differences: Vectors = self.own_quarter_pel[own] - corner_means(self.vectors_quarter_pel)[own]
         return differences
 
-    def displacements(self, rows: int, columns: int) -> npt.NDArray[np.int32]:
-        """What a mesh moves every eighth sample by, int32 (rows, columns, 2) in quarter samples (spec 8.6.6)."""
-        side = self.cell_size
-        (i, v), (j, u) = divmod(8 * np.arange(rows), side), divmod(8 * np.arange(columns), side)
-        nodes = self.vectors_quarter_pel.astype(np.int32)
-        v, u = v[:, None, None], u[None, :, None]
-        upper = (side - u) * nodes[i][:, j] + u * nodes[i][:, j + 1]
-        lower = (side - u) * nodes[i + 1][:, j] + u * nodes[i + 1][:, j + 1]
-        total = (side - v) * upper + v * lower
-        return ((total + side * side // 2) // (side * side)).astype(np.int32)
-
     def doubled(self) -> MotionField:
         """The same with vectors twice as long."""
         return replace(self, vectors_quarter_pel=2 * self.vectors_quarter_pel, own_quarter_pel=2 * self.own_quarter_pel)

@@ -220,8 +220,8 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
 
 
 def _leaf_table(leaves: Leaves) -> npt.NDArray[np.int64]:
-    """What the page needs of each leaf, (leaves, 8): top, left, side, kind, quartered, coded planes, dy, dx."""
-    columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.coded, leaves.vectors_quarter_pel)
+    """What the page needs of each leaf, (leaves, 9): top, left, side, kind, quartered, lapped, coded planes, dy, dx."""
+    columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.lapped, leaves.coded, leaves.vectors_quarter_pel)
     return np.column_stack(columns).astype(np.int64)
 
 

@@ -5,7 +5,7 @@ const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
 const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of leaves; skipped ones show the picture
-const LEAF = 8; // numbers of a leaf: top, left, side, kind, quartered, coded planes, dy, dx
+const LEAF = 9; // numbers of a leaf: top, left, side, kind, quartered, lapped, coded planes, dy, dx
 const LAYERS = ["leaves", "cells", "vectors", "mesh", "bits"];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 const ASIDE = 290; // dots left for what stands beside the picture
@@ -192,8 +192,8 @@ function drawCells(context, scale, picture) {
 
 function eachLeaf(picture, visit) {
   for (let i = 0; i < picture.leaves.length; i += LEAF) {
-    const [top, left, side, kind, quartered, coded, dy, dx] = picture.leaves.subarray(i, i + LEAF);
-    visit({ top, left, side, kind, quartered, coded, dy: dy / 4, dx: dx / 4 });
+    const [top, left, side, kind, quartered, lapped, coded, dy, dx] = picture.leaves.subarray(i, i + LEAF);
+    visit({ top, left, side, kind, quartered, lapped, coded, dy: dy / 4, dx: dx / 4 });
   }
 }
 
@@ -419,11 +419,11 @@ function describeCursor(samples) {
 }
 
 function leafRows(picture, x, y) {
-  const { side, kind, quartered, coded, dy, dx } = leafAt(picture, x, y);
+  const { side, kind, quartered, lapped, coded, dy, dx } = leafAt(picture, x, y);
   const planes = data.planesCoded.filter((_, plane) => (coded >> plane) & 1);
   const moved = data.kinds[kind] === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
   return [
-    ["leaf", `${side} × ${side}, ${data.kinds[kind]}`],
+    ["leaf", `${side} × ${side}, ${data.kinds[kind]}${lapped ? ", lapped" : ""}`],
     ...moved,
     ["levels in", planes.length ? `${planes.join(" ")}${quartered && coded & 1 ? ", luma by quarters" : ""}` : "no plane"],
     ["qp, qp of chroma", picture.qps.join(", ")],
