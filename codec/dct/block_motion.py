@@ -56,11 +56,11 @@ def moved_hadamard(desk: Desk, y: Integer, x: Integer, side: Integer, dy: Intege
 
 
 @inner_kernel
-def predicted_hadamard(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Integer) -> Real:
+def predicted_hadamard(desk: Desk, sheet: Integer, y: Integer, x: Integer, side: Integer, bound: Real) -> Real:
     """`hadamard` of a luma block against what lies on a sheet."""
     there = desk.address + sheet * desk.sheet + y * desk.stride[0] + x
     here = desk.address + SOURCE * desk.sheet + y * desk.stride[0] + x
-    return hadamard(side, here, desk.stride[0], there, there, desk.stride[0], 1e30)
+    return hadamard(side, here, desk.stride[0], there, there, desk.stride[0], bound)
 
 
 @inner_kernel

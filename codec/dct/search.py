@@ -71,7 +71,7 @@ def nearest_merge(
             continue
         if candidate == AVERAGED:
             run(bench, b.PREDICT_INTER, (bench, MERGE, 0, y, x, side, candidate, 0, 0, 1))
-            cost = predicted_hadamard(desk, DECODED, y, x, side)
+            cost = predicted_hadamard(desk, DECODED, y, x, side, best)
         else:
             dy, dx = candidate_vector(candidates, candidate)
             cost = moved_hadamard(desk, y, x, side, dy, dx, best)
@@ -99,23 +99,26 @@ def try_skips(
 
 
 @inner_kernel
-def lapped_hadamard(bench: Integer, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer) -> Real:
+def lapped_hadamard(
+    bench: Integer, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer, bound: Real
+) -> Real:
     """Hadamard sum of a vector's prediction, lapped by those of the neighbours."""
     run(bench, b.PREDICT_INTER, (bench, INTER, 1, y, x, side, 0, dy, dx, 1))
-    return predicted_hadamard(desk_at(bench), DECODED, y, x, side)
+    return predicted_hadamard(desk_at(bench), DECODED, y, x, side, bound)
 
 
 @inner_kernel
 def nearest_lapped(
-    bench: Integer, y: Integer, x: Integer, side: Integer, count: Integer, context: Integer
+    bench: Integer, y: Integer, x: Integer, side: Integer, count: Integer, context: Integer, bound: Real
 ) -> tuple[Real, Integer]:
-    """`nearest_merge` of candidates that are lapped."""
+    """`nearest_merge` of candidates that are lapped; from ``bound`` on no matter which."""
     candidates, rates, weight = candidates_of(bench), rates_at(bench)[context], math.sqrt(aim_of(bench)[WEIGHT])
-    best, found = NEVER, 0
+    best, found = bound, 0
     for candidate in range(min(count, AVERAGED)):
         dy, dx = candidate_vector(candidates, candidate)
         symbol = FIRST_CODED + 16 * (LAPPED_INTER + 1 + candidate)
-        cost = lapped_hadamard(bench, y, x, side, dy, dx) + weight * min(rates[symbol + 1], rates[symbol] + 1)
+        cost = weight * min(rates[symbol + 1], rates[symbol] + 1)
+        cost += lapped_hadamard(bench, y, x, side, dy, dx, best - cost)
         if cost < best:
             best, found = cost, candidate
     return best, found
@@ -144,12 +147,13 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
                 if candidates[k, 0] == dy and candidates[k, 1] == dx:
                     own_cost, own_bits = NEVER, NEVER
         if row + column > 0 and min(merge_cost, own_cost) > aim[b.LAPS_FROM] * aim[STEP] * squares:
-            lapped_cost, lapped = nearest_lapped(bench, y, x, side, count, context)
+            bound = min(merge_cost, own_cost) * (1 + aim[b.NEAR])
+            lapped_cost, lapped = nearest_lapped(bench, y, x, side, count, context, bound)
             if own_cost < NEVER:
-                own_lapped_cost = lapped_hadamard(bench, y, x, side, dy, dx)
-                own_lapped_cost += weight * (own_bits + rates[context, FIRST_CODED + 16 * LAPPED_INTER + 1])
+                own_lapped_cost = weight * (own_bits + rates[context, FIRST_CODED + 16 * LAPPED_INTER + 1])
+                own_lapped_cost += lapped_hadamard(bench, y, x, side, dy, dx, bound - own_lapped_cost)
     if aim[b.WARPS]:
-        warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side)
+        warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side, NEVER)
         symbol = FIRST_CODED + 16 * 6
         warp_cost += weight * min(rates[context, symbol + 1], rates[context, symbol] + 1)
     nearest = min(min(merge_cost, own_cost), min(min(lapped_cost, own_lapped_cost), warp_cost))
@@ -161,9 +165,9 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 0, merge, merge_y, merge_x, context))
     if own_cost <= near:
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, 0, dy, dx, context))
-    if own_lapped_cost <= near:
+    if own_lapped_cost < near:
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 1, 0, dy, dx, context))
-    if lapped_cost <= near:
+    if lapped_cost < near:
         dy, dx = candidate_vector(candidates, lapped)
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 1, lapped, dy, dx, context))
     if warp_cost <= near:
