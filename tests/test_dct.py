@@ -700,7 +700,7 @@ def plainly_moved(plane, shape, dy, dx, down, right):
 def lapped_plainly(moved, place, cells, subsampling):
     """A lapped leaf of a plane: ``moved`` gives the plane moved by a vector; ``cells`` have one each, None in intra."""
     (top, left, side), (down, right) = place, subsampling
-    row, column, reach = top // 8, left // 8, min(side // 2, 16)
+    row, column, reach = top // 8, left // 8, side // 2
     own = cells[row][column]
     prediction = moved(own).copy()
     for from_left in (False, True):

@@ -134,7 +134,7 @@ def lap(
 ) -> None:
     """Mix into a leaf moved by (dy, dx) what the vectors of the cells above it, or to its left, predict there."""
     row, column, cells_beside = y >> 3, x >> 3, side >> 3
-    reach = min(side >> 1, 16)
+    reach = side >> 1
     first: Integer = np.int64(0)
     while first < cells_beside:
         cell = cells[row + first, column - 1] if from_left else cells[row - 1, column + first]
