@@ -228,7 +228,7 @@ def test_the_largest_weights_keep_to_the_bounds_of_the_spec(references, residual
     assert 256 * 255 + 128 + 32768 + plain * 32768 * 255 + residuals * 32768 * 128 < 2**27
     for first, others in ((-32768, -32768), (32767, -32768), (-32768, 32767), (32767, 32767)):
         weights = np.array([[first] + [others] * (count - 1)], np.int16)
-        sizes = np.abs(lossless.absolute_weights(weights, stage)[1].astype(np.int64))
+        sizes = np.abs(lossless_walk.absolute_weights(weights, residuals)[1].astype(np.int64))
         assert sizes[0] + 255 * sizes[1:].sum() < 2**29
 
 

@@ -13,11 +13,15 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.picture.planes import Plane
-from codec.residual.levels import CELL
+from codec.residual.levels import CELL, Weights
 from codec.vector_kernels import choose, either, weighted_sum
 
-__all__ = ["CONTEXT_OF", "HALF", "MAX_MAGNITUDE", "SPLIT", "THRESHOLDS", "walk_plane"]
+__all__ = [
+    *("CONTEXT_OF", "HALF", "MAX_MAGNITUDE", "ONE", "SPLIT", "THRESHOLDS"),
+    *("absolute_weights", "paired", "walk_plane"),
+]
 
+ONE: Final = 256  # weights are in 1/256
 MAX_MAGNITUDE = 32  # of a residual, for contexts
 
 THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 8.2.3)
@@ -29,6 +33,48 @@ for _half in range(2):
     CONTEXT_OF[_half * HALF :][: len(_LEVELS)] = np.where(_LEVELS < SPLIT, 2 * _LEVELS + _half, _LEVELS + SPLIT)
 
 NEXT, SECOND, PLACE, END = 0, 16, 32, 48  # where `open_queues` has what it says of each queue, and what it takes
+
+
+@kernel
+def absolute_weights(weights: Weights, residuals: Integer) -> npt.NDArray[np.int32]:
+    """What each tap counts, by class: int32 (classes + 1, 1 + taps), first what rounds and is added (spec 8.2.1).
+
+    Class 0 is the base alone. ``residuals`` is how many of the taps look into residuals.
+    """
+    count = weights.shape[1] + 1
+    absolute = np.zeros((weights.shape[0] + 1, count), np.int32)
+    for number in range(absolute.shape[0]):
+        row = absolute[number]
+        if number > 0:
+            row[0] = weights[number - 1, 0]
+            for tap in range(2, count):
+                row[tap] = weights[number - 1, tap - 1]
+        base, added = np.int32(ONE), np.int32(ONE // 2)
+        for tap in range(2, count):
+            if count - 2 - residuals <= tap < count - 2:
+                added -= 128 * row[tap]
+            else:
+                base -= row[tap]
+        row[0] += added
+        row[1] = base
+    return absolute
+
+
+@kernel
+def paired(absolute: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The same as `weighted_sum` takes it: int32 (classes + 1, 2 + pairs of taps).
+
+    Weights of all taps but the base have 16 bits in the file, and two of them share a word; where their number is odd,
+    0 is the weight of one more before the last two.
+    """
+    taps = absolute.shape[1] - 2
+    words = np.zeros((absolute.shape[0], 2 + (taps + 1) // 2), np.int32)
+    for number in range(absolute.shape[0]):
+        words[number, :2] = absolute[number, :2]
+        for tap in range(taps):
+            place = tap + (taps & 1) if tap >= taps - 2 else tap
+            words[number, 2 + place // 2] |= (absolute[number, 2 + tap] & 0xFFFF) << (16 * (place & 1))
+    return words
 
 
 @kernel
@@ -277,7 +323,8 @@ def walk_plane(
     origin: Integer,
     stride: Integer,
     offsets: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int32],
+    weights: Weights,
+    residual_taps: Integer,
     classes: npt.NDArray[np.uint8],
     context_of: npt.NDArray[np.uint8],
     queues: npt.NDArray[np.uint8],
@@ -289,6 +336,7 @@ def walk_plane(
     """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
 
     Encoding, the current plane of the stage holds the source, and ends as what the decoder will have.
+    ``weights`` are the plane's, of which so many are for ``residual_taps``; ``offsets`` are `Stage.paired_taps`.
     ``residuals`` is filled with residuals + 128.
     ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
     each place as the plane has samples, and to be decoded two more.
@@ -296,7 +344,8 @@ def walk_plane(
     rows, columns = residuals.shape
     step = np.int32(2 * max_error + 1)
     known = encode and max_error == 0  # the row itself, in advance
-    pairs = np.int64(weights.shape[1] - 2 if known else weights.shape[1] - 3)
+    words = paired(absolute_weights(weights, residual_taps))
+    pairs = np.int64(words.shape[1] - 2 if known else words.shape[1] - 3)
     sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
     activities = np.zeros(columns + 1, np.int32)
     symbols = np.empty(columns, np.uint8)
@@ -309,9 +358,9 @@ def walk_plane(
         open_queues(queues, places, descriptions, opened)
     for y in range(rows):
         first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
-        look_around(samples, first, offsets, pairs, weights, row_classes, magnitudes, y, sums, activities)
+        look_around(samples, first, offsets, pairs, words, row_classes, magnitudes, y, sums, activities)
         here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
-        row = Row(samples, first, row_classes, weights, sums, activities, here, residuals[y])
+        row = Row(samples, first, row_classes, words, sums, activities, here, residuals[y])
         if known:
             put_row(row, context_of, queues, places, symbols)
         elif encode:
