@@ -83,6 +83,8 @@ class MotionField:
 
     def own_differences(self) -> Vectors:
         """Each own vector minus its prediction from the cell's nodes (spec 6.6), int16 (own cells, 2)."""
+        if self.model is MotionModel.BLOCK:
+            return np.zeros((0, 2), np.int16)
         own = self.modes == CellMode.OWN
         differences: Vectors = self.own_quarter_pel[own] - corner_means(self.vectors_quarter_pel)[own]
         return differences

@@ -217,10 +217,10 @@ def walk_lossless(
         stage = set_stage(
             shape, [of_picture[number] for of_picture in predictions], left if header.greens_apart else ()
         )
-        left.append(
-            walk(stage, weights[number], residual.classes[number], residual.queues, places, header.max_error, False)
-        )
-        planes.append(stage.inside(CURRENT))
+        map_, max_error = residual.classes[number], header.max_error
+        plane, of_plane = walk(stage, weights[number], map_, residual.queues, places, max_error, False)
+        planes.append(plane)
+        left.append(of_plane)
     used = places - residual.queues.starts
     if not np.array_equal(used, residual.queues.sizes):
         raise BitstreamError(f"queues of {residual.queues.sizes.tolist()} symbols where {used.tolist()} are needed")
@@ -235,9 +235,9 @@ def walk(
     places: npt.NDArray[np.int64],
     max_error: int,
     encode: bool,
-) -> Plane:
-    """`walk_plane` with what it takes; moves ``places`` on, and returns the residuals + 128."""
-    residuals = np.empty(stage.shape, np.uint8)
+) -> tuple[Plane, Plane]:
+    """`walk_plane` with what it takes; moves ``places`` on, and returns what is decoded, and the residuals + 128."""
+    decoded, residuals = np.empty(stage.shape, np.uint8), np.empty(stage.shape, np.uint8)
     walk_plane(
         stage.samples,
         stage.origin,
@@ -252,8 +252,9 @@ def walk(
         max_error,
         encode,
         residuals,
+        decoded,
     )
-    return residuals
+    return decoded, residuals
 
 
 def weight_differences(weights: Sequence[Weights], before: Sequence[Weights]) -> list[Weights]:

@@ -332,12 +332,13 @@ def walk_plane(
     max_error: Integer,
     encode: bool,
     residuals: Plane,
+    decoded: Plane,
 ) -> None:
     """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
 
-    Encoding, the current plane of the stage holds the source, and ends as what the decoder will have.
+    Encoding, the current plane of the stage holds the source, and ends as what the decoder will have; either way
+    ``decoded`` is filled with that, and ``residuals`` with residuals + 128.
     ``weights`` are the plane's, of which so many are for ``residual_taps``; ``offsets`` are `Stage.paired_taps`.
-    ``residuals`` is filled with residuals + 128.
     ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
     each place as the plane has samples, and to be decoded two more.
     """
@@ -369,6 +370,7 @@ def walk_plane(
             take_row(row, context_of, descriptions, queues, opened, step)
         here[0] = here[1] = here[2]
         here[columns + 2] = here[columns + 3] = here[columns + 1]
+        decoded[y] = samples[first : first + np.uint64(columns)]
     if not encode:
         for queue in range(places.size):
             places[queue] = opened[PLACE + queue]

@@ -6,7 +6,6 @@ import functools
 import math
 import mmap
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,6 @@ from codec.picture.planes import Plane
 from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
 from codec.residual.lossless import (
     BASE,
-    CURRENT,
     CoderHeader,
     Stage,
     set_stage,
@@ -90,20 +88,33 @@ def code_lossless(
         count = min(effort.classes[min(number, 1)], math.prod(cell_shape(plane.shape)))
         start = before[number] if before else None
         fitted, map_ = fit_weights(stage, count, start, effort)
-        walked = walk(stage, fitted, map_, queues, places, header.max_error, True)
+        walked, of_plane = walk(stage, fitted, map_, queues, places, header.max_error, True)
         weights.append(fitted)
         classes.append(map_)
-        decoded.append(stage.inside(CURRENT))
+        decoded.append(walked)
         if header.greens_apart:
-            left.append(walked)
-    filled = replace(queues, sizes=places - starts)
-    kept = Queues(  # what is used, of room that is many times as large
-        np.concatenate([filled.of(context) for context in range(CONTEXTS)]),
-        np.cumsum(filled.sizes) - filled.sizes,
-        filled.sizes,
-    )
+            left.append(of_plane)
+    sizes = places - starts
+    symbols = np.empty(room - 1, np.uint8)
+    gather(queues.symbols, starts, sizes, symbols)
+    kept = Queues(symbols, np.cumsum(sizes) - sizes, sizes)  # what is used, of room that is many times as large
     residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(classes), kept)
     return residual, tuple(weights), tuple(decoded)
+
+
+@kernel
+def gather(
+    symbols: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    gathered: npt.NDArray[np.uint8],
+) -> None:
+    """Queues one behind the other."""
+    end = 0
+    for context in range(sizes.size):
+        start, size = starts[context], sizes[context]
+        gathered[end : end + size] = symbols[start : start + size]
+        end += size
 
 
 def untouched(size: int) -> npt.NDArray[np.uint8]:
