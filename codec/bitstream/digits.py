@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.symbols import digits_of_bytes
 from codec.kernels import Integer, kernel
 
 __all__ = ["add_escapes", "join", "split"]
@@ -79,13 +78,6 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
     if escaped == NOT_FILLED:
         raise ValueError("what fills up the last byte of digits is not 0")
     return escaped
-
-
-@functools.cache
-def digits_of_bytes(base: int, digits_a_byte: int) -> Bytes:
-    """The digits of every byte, uint8 (256, digits a byte)."""
-    places = base ** np.arange(digits_a_byte - 1, -1, -1)
-    return (np.arange(256)[:, None] // places % base).astype(np.uint8)
 
 
 @kernel

@@ -218,14 +218,15 @@ def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_
         BitstreamError: the payload breaks a rule of spec 5.4 or 6.
     """
     raw = parse_run(header, payload)
-    pictures, names = unpack_streams(header, picture_headers(header, raw), compressed_streams(raw), limits)
+    streams = compressed_streams(raw)
+    pictures, names = unpack_streams(header, picture_headers(header, raw, streams), streams, limits)
     return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
 
 
-def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
-    """What the headers of pictures say, in a packet that `parse_run` accepted."""
+def picture_headers(header: SequenceHeader, raw: Any, streams: dict[StreamId, bytes]) -> list[PictureHeader]:
+    """What the headers of pictures say, in a packet that `parse_run` accepted, which has these `compressed_streams`."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
-    fields = have_fields(header, [picture.references for picture in raw.pictures], compressed_streams(raw))
+    fields = have_fields(header, [picture.references for picture in raw.pictures], streams)
     return [
         PictureHeader(
             picture.references,
@@ -240,10 +241,11 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
 
 def compressed_streams(raw: Any) -> dict[StreamId, bytes]:
     """The streams of a packet that `parse_run` accepted, still compressed, by id."""
-    streams, start = {}, 0
+    streams, start, data = {}, 0, raw.data
     for stream in raw.streams:
-        streams[StreamId(stream.id)] = raw.data[start : start + stream.length]
-        start += stream.length
+        end = start + stream.length
+        streams[StreamId(stream.id)] = data[start:end]
+        start = end
     return streams
 
 

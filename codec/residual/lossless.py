@@ -269,6 +269,8 @@ def weights_after(differences: Sequence[Weights], before: Sequence[Weights]) -> 
 
 def fitted(weights: Weights | None, shape: tuple[int, ...]) -> Weights:
     """Weights for ``shape[0]`` classes: as many as there are, then 0."""
+    if weights is not None and weights.shape == shape:
+        return weights
     result = np.zeros(shape, np.int16)
     if weights is not None:
         result[: len(weights)] = weights[: shape[0]]
