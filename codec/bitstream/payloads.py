@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -49,6 +50,8 @@ MAX_MAX_ERROR = 16
 MAX_QP = 51
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
 
+PICTURES = schema.PICTURES.compile()  # parses a run of eight pictures in 50 µs instead of 220
+
 
 def parse(declaration: Construct[Any, Any], payload: bytes, what: str, **parameters: int) -> Any:
     """Parse a payload as declared; construct's errors become ours.
@@ -59,7 +62,7 @@ def parse(declaration: Construct[Any, Any], payload: bytes, what: str, **paramet
     """
     try:
         return declaration.parse(payload, **parameters)
-    except StreamError as error:
+    except (StreamError, struct.error) as error:  # the latter of a compiled declaration
         raise TruncatedError(f"the {what} ends inside a field") from error
     except ConstructError as error:
         detail = str(error).splitlines()[-1]
@@ -182,7 +185,7 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
     if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
-    raw = parse(schema.PICTURES, payload, "picture packet", **_planes_with(header))
+    raw = parse(PICTURES, payload, "picture packet", **_planes_with(header))
     for number, picture in enumerate(raw.pictures):
         if picture.qps is None and header.residual is models.ResidualCoder.DCT:
             if number == 0:

@@ -102,7 +102,8 @@ class MotionField:
 
     def doubled(self) -> MotionField:
         """The same with vectors twice as long."""
-        return replace(self, vectors_quarter_pel=2 * self.vectors_quarter_pel, own_quarter_pel=2 * self.own_quarter_pel)
+        vectors, own = 2 * self.vectors_quarter_pel, 2 * self.own_quarter_pel
+        return MotionField(self.model, self.cell_size, vectors, self.modes, own)
 
     @classmethod
     def from_differences(

@@ -256,12 +256,11 @@ def choose(
     fill_forms(weights, pairs, forms)
     factors = (sizes + 1.0) ** (-2 / samples)
     of_cell = np.empty(groups * LANES, np.float32)
+    numbers, rows, length = products.reshape(-1), forms.reshape(-1), np.int64(pairs.shape[0])
     sizes[:] = 0
     for cell in range(cells):
         for group in range(groups):
-            first, place = np.int64(group * pairs.shape[0] * LANES), np.int64(cell * pairs.shape[0])
-            flat, rows = products.reshape(-1), forms.reshape(-1)
-            weighted_rows(flat, place, rows, first, np.int64(pairs.shape[0]), of_cell, np.int64(group * LANES))
+            weighted_rows(numbers, cell * length, rows, group * LANES * length, length, of_cell, group * LANES)
         least, chosen = np.inf, 0
         for number in range(count):
             error = max(np.float64(of_cell[number]), 0.0)
