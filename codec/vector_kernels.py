@@ -520,7 +520,8 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
 def _weighted_rows(typing_context, numbers, place, rows, first, count, sums, at):  # type: ignore[no-untyped-def]
     """sums[at + i] = Σ_k numbers[place + k] · rows[first + 16 k + i], i below 16, k below ``count``, a multiple of 4.
 
-    All are flat float32. Every fourth k has a sum of its own, as one sum would wait for itself.
+    All are float32 and contiguous, with places counted through. Every fourth k has a sum of its own, as one would wait
+    for itself.
     """
     vector = ir.VectorType(ir.FloatType(), LANES)
 

@@ -24,7 +24,7 @@ from codec.residual.lossless import (
     weight_differences,
     weights_after,
 )
-from codec.residual.lossless_walk import absolute_weights, paired
+from codec.residual.lossless_walk import paired_weights
 from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sum_by_class
 from codec.vector_kernels import choose as choose_at_once
 from codec.vector_kernels import either, four_products, weighted_rows, weighted_sum
@@ -296,23 +296,30 @@ def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_stage():
 
 
 @pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_absolute_weights_give_the_same_total_from_plain_samples(references, residuals):
+def test_paired_weights_give_the_same_total_from_plain_samples(references, residuals):
     random = np.random.default_rng(6)
+    taps = tap_offsets(references, residuals, 1000, 20).tolist()
+    paired_taps = paired_offsets(references, residuals, 1000, 20).tolist()
     for kind in WEIGHTS:
         weights = WEIGHTS[kind](random, (MAX_CLASSES, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
-        stage = staged((3, 3), [np.zeros((3, 3), np.uint8)] * references, [np.zeros((3, 3), int)] * residuals)
-        absolute = absolute_weights(weights, residuals)
-        assert (MAX_CLASSES + 1, 1 + len(stage.taps())) == absolute.shape
-        assert np.int32 == absolute.dtype
+        words = paired_weights(weights, residuals)
+        assert (MAX_CLASSES + 1, (len(paired_taps) + 3) // 2) == words.shape
+        assert np.int32 == words.dtype
         for class_, own in enumerate([[0] * weights.shape[1], *weights.tolist()]):
-            base, *samples = random.integers(0, 256, weights.shape[1]).tolist()
-            relative = [sample - base for sample in samples]
+            samples = dict(zip(taps, random.integers(0, 256, len(taps)).tolist(), strict=True))
+            base, *others = samples.values()
+            relative = [sample - base for sample in others]
             for number in range(-2 - residuals, -2):
-                relative[number] = samples[number] - 128
+                relative[number] = others[number] - 128
             total = 256 * base + 128 + own[0] + sum(w * t for w, t in zip(own[1:], relative, strict=True))
-            plain = absolute[class_].tolist()
-            assert total == plain[0] + sum(w * t for w, t in zip(plain[1:], [base, *samples], strict=True))
-            assert sum(abs(w) for w in plain[1:]) * 255 + abs(plain[0]) < 1 << 31  # in any order of summing
+            added, *plain = plain_weights(words[class_])
+            assert total == added + sum(w * samples[tap] for w, tap in zip(plain, paired_taps, strict=True))
+            assert sum(abs(w) for w in plain) * 255 + abs(added) < 1 << 31  # in any order of summing
+
+
+def plain_weights(words):
+    """What is added, the weight of the base, and of each other tap."""
+    return words[:2].tolist() + words[2:].view("<i2").tolist()
 
 
 def test_weights_are_differences_from_those_of_the_same_class_before_modulo_two_to_the_16th():
@@ -395,23 +402,6 @@ def test_weighted_sums_equal_their_twin(pairs):
                 taps = zip([of_base, *weights[0].tolist()], offsets.tolist(), strict=True)
                 wanted[3 + i] = start + sum(weight * int(samples[0][150 + offset + i]) for weight, offset in taps)
             assert wanted == sums.tolist()
-
-
-@pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_two_weights_share_a_word_and_an_odd_tap_more_counts_nothing(references, residuals):
-    random = np.random.default_rng([references, residuals])
-    offsets = tap_offsets(references, residuals, 100, 20)
-    even_offsets = 300 + paired_offsets(references, residuals, 100, 20)
-    for kind in WEIGHTS:
-        absolute = WEIGHTS[kind](random, (4, 1 + len(offsets))).astype(np.int32)
-        words = paired(absolute)
-        assert len(offsets) | 1 == len(even_offsets) == 2 * words.shape[1] - 3
-        np.testing.assert_array_equal(300 + offsets[-2:], even_offsets[-2:])
-        samples = random.integers(0, 256, 1200)
-        weights = np.ascontiguousarray(words[:, 2:]).view("<i2")
-        for row, first, own in zip(absolute, words, weights, strict=True):
-            wanted = int(row[0]) + int(row[1:] @ samples[300 + offsets])
-            assert wanted == int(first[0]) + int(np.append(first[1], own) @ samples[even_offsets])
 
 
 @pytest.mark.parametrize("length", [32, 64, 256])

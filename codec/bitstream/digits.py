@@ -16,7 +16,10 @@ NO_DIGITS, NOT_FILLED = -1, -2  # what `split_digits` may find
 
 
 def join(symbols: Bytes, base: int, digits_a_byte: int) -> tuple[Bytes, Bytes]:
-    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for."""
+    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for.
+
+    There are 2, 3, 4 or 8 digits a byte.
+    """
     joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
     escapes = np.empty(symbols.size + 1, np.uint8)
     count = join_digits(symbols, base, digits_a_byte, joined, escapes)
@@ -51,10 +54,8 @@ def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: B
         join_whole(symbols, base, 3, joined[:whole])
     elif digits_a_byte == 4:
         join_whole(symbols, base, 4, joined[:whole])
-    elif digits_a_byte == 8:
-        join_whole(symbols, base, 8, joined[:whole])
     else:
-        join_whole(symbols, base, digits_a_byte, joined[:whole])
+        join_whole(symbols, base, 8, joined[:whole])
     if whole < joined.size:
         value = np.int32(0)
         for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
@@ -106,10 +107,8 @@ def split_digits(joined: Bytes, table: Bytes, base: Integer, symbols: Bytes) -> 
         split_whole(joined[:whole], table, 3, symbols)
     elif digits_a_byte == 4:
         split_whole(joined[:whole], table, 4, symbols)
-    elif digits_a_byte == 8:
-        split_whole(joined[:whole], table, 8, symbols)
     else:
-        split_whole(joined[:whole], table, digits_a_byte, symbols)
+        split_whole(joined[:whole], table, 8, symbols)
     for digit in range(digits_a_byte if whole < joined.size else 0):
         place = whole * digits_a_byte + digit
         if place < symbols.size:

@@ -1,7 +1,7 @@
 """``lossless``: every sample from its neighbours, here and in earlier pictures, by weights that the file brings.
 
 The residual that is left goes into queues by the activity around it (spec 8.2).
-One kernel, `codec.residual.lossless_walk.walk_plane`, serves both directions.
+One walk, in `codec.residual.lossless_walk`, serves both directions.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import BitstreamError
-from codec.kernels import Integer, kernel
+from codec.kernels import kernel
 from codec.picture.edges import put_extended
 from codec.picture.planes import Plane
 from codec.residual.levels import LosslessResidual, Queues, Weights
-from codec.residual.lossless_walk import CONTEXT_OF, walk_plane
+from codec.residual.lossless_walk import CONTEXT_OF, decode_plane, encode_plane
 from codec.vector_kernels import LANES
 
 __all__ = [
@@ -112,7 +112,7 @@ class Stage(NamedTuple):
         return tap_offsets(self.references, self.residuals, self.size, self.stride)
 
     def paired_taps(self) -> npt.NDArray[np.int64]:
-        """As many of them as `codec.residual.lossless_walk.paired` has weights for."""
+        """As many of them as `codec.residual.lossless_walk.paired_weights` has weights for."""
         return paired_offsets(self.references, self.residuals, self.size, self.stride)
 
     def relative_to(self) -> npt.NDArray[np.int64]:
@@ -158,7 +158,7 @@ def set_stage(
     planes = 1 + len(predictions) + len(residuals) + (len(residuals) > 0)
     stage = Stage(np.empty(planes * size, np.uint8), shape, stride, size, len(predictions), len(residuals))
     newer, older = (*predictions, NOTHING, NOTHING)[:2]
-    fill_stage(stage.samples, stride, size, source, newer, older)
+    fill_stage(stage.samples.reshape(planes, -1, stride), source, newer, older)
     for number, residual in enumerate(residuals, NEWER + len(predictions)):
         stage.inside(number)[...] = residual
     if residuals:
@@ -167,22 +167,24 @@ def set_stage(
 
 
 @kernel
-def fill_stage(samples: Plane, stride: Integer, size: Integer, source: Plane, newer: Plane, older: Plane) -> None:
-    """The current plane and its predictions, all in one call; `NOTHING` is none.
+def fill_stage(stage: npt.NDArray[np.uint8], source: Plane, newer: Plane, older: Plane) -> None:
+    """The current plane and its predictions, (planes, rows, columns) with margins, in one call; `NOTHING` is none.
 
     Beyond its edges a prediction goes on with its outermost samples; the current plane is there what the newest
     prediction is, or 128 without one.
     """
-    current = samples[:size].reshape(-1, stride)
-    if newer.size > 0:
-        put_extended(newer, MARGIN_ROWS, MARGIN_COLUMNS, current)
-        put_extended(newer, MARGIN_ROWS, MARGIN_COLUMNS, samples[size : 2 * size].reshape(-1, stride))
-    else:
-        samples[:size] = 128
-    if older.size > 0:
-        put_extended(older, MARGIN_ROWS, MARGIN_COLUMNS, samples[2 * size : 3 * size].reshape(-1, stride))
+    current = stage[CURRENT]
+    top, left = np.int64(MARGIN_ROWS), np.int64(MARGIN_COLUMNS)  # else compiled once more, for these numbers
+    for number in range(OLDER + 1):
+        prediction = older if number == OLDER else newer
+        if prediction.size > 0:
+            put_extended(prediction, top, left, stage[number])
+    for y in range(current.shape[0] if newer.size == 0 else 0):
+        for x in range(current.shape[1]):
+            current[y, x] = 128
     for y in range(source.shape[0]):
-        current[MARGIN_ROWS + y, MARGIN_COLUMNS : MARGIN_COLUMNS + source.shape[1]] = source[y]
+        for x in range(source.shape[1]):
+            current[top + y, left + x] = source[y, x]
 
 
 def decode_lossless(
@@ -236,8 +238,9 @@ def walk(
     max_error: int,
     encode: bool,
 ) -> tuple[Plane, Plane]:
-    """`walk_plane` with what it takes; moves ``places`` on, and returns what is decoded, and the residuals + 128."""
+    """A walk with what it takes; moves ``places`` on, and returns what is decoded, and the residuals + 128."""
     decoded, residuals = np.empty(stage.shape, np.uint8), np.empty(stage.shape, np.uint8)
+    walk_plane = encode_plane if encode else decode_plane
     walk_plane(
         stage.samples,
         stage.origin,
@@ -250,7 +253,6 @@ def walk(
         queues.symbols,
         places,
         max_error,
-        encode,
         residuals,
         decoded,
     )

@@ -113,7 +113,8 @@ def gather(
     end = 0
     for context in range(sizes.size):
         start, size = starts[context], sizes[context]
-        gathered[end : end + size] = symbols[start : start + size]
+        for place in range(size):
+            gathered[end + place] = symbols[start + place]
         end += size
 
 
@@ -254,13 +255,16 @@ def choose(
     groups = (count + LANES - 1) // LANES
     forms = np.zeros((groups, pairs.shape[0], LANES), np.float32)
     fill_forms(weights, pairs, forms)
-    factors = (sizes + 1.0) ** (-2 / samples)
+    factors = np.empty(count)
+    for number in range(count):
+        factors[number] = (sizes[number] + 1) ** (-2 / samples)
     of_cell = np.empty(groups * LANES, np.float32)
-    numbers, rows, length = products.reshape(-1), forms.reshape(-1), np.int64(pairs.shape[0])
-    sizes[:] = 0
+    length = np.int64(pairs.shape[0])
+    for number in range(count):
+        sizes[number] = 0
     for cell in range(cells):
         for group in range(groups):
-            weighted_rows(numbers, cell * length, rows, group * LANES * length, length, of_cell, group * LANES)
+            weighted_rows(products, cell * length, forms, group * LANES * length, length, of_cell, group * LANES)
         least, chosen = np.inf, 0
         for number in range(count):
             error = max(np.float64(of_cell[number]), 0.0)
@@ -275,9 +279,10 @@ def choose(
 def fill_forms(weights: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], forms: npt.NDArray[np.float32]) -> None:
     """How often each pair's products count in the squared error of each class, in groups of `LANES` classes."""
     signed = np.zeros((weights.shape[0] + 1, weights.shape[1] + 1))
-    signed[1:, :-1] = weights
-    signed[:, -1] = -1
     for number in range(signed.shape[0]):
+        for tap in range(weights.shape[1] if number > 0 else 0):
+            signed[number, tap] = weights[number - 1, tap]
+        signed[number, weights.shape[1]] = -1
         of_group = forms[number // LANES]
         for k in range(pairs.shape[0]):
             product = signed[number, pairs[k, 0]] * signed[number, pairs[k, 1]]
