@@ -113,8 +113,9 @@ def gather(
     end = 0
     for context in range(sizes.size):
         start, size = starts[context], sizes[context]
-        for place in range(size):
-            gathered[end + place] = symbols[start + place]
+        source, target = symbols[start : start + size], gathered[end : end + size]
+        for place in range(np.uint64(size)):
+            target[place] = source[place]
         end += size
 
 
