@@ -164,7 +164,7 @@ def improve(
         sum_by_class(products, classes, errors, samples, sums)
         solve(sums, pairs, sizes, min(LEAST_CELLS, classes.size), weights)
         if number == 0:
-            sizes[:] = 0
+            sizes[:] = 0  # how large classes were before says too little about them
         choose(products, pairs, samples, weights, classes, errors, sizes)
 
 
