@@ -42,6 +42,7 @@ __all__ = [
     "six_taps_of_samples",
     "six_taps_to_halves",
     "warp_row_sse",
+    "weighted_rows",
     "weighted_sum",
 ]
 
@@ -516,6 +517,38 @@ def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # typ
     return types.void(rows, types.int64, types.int64, types.int64, types.int64, sums, types.int64), generate
 
 
+def _weighted_rows(typing_context, numbers, place, rows, first, count, sums, at):  # type: ignore[no-untyped-def]
+    """sums[at + i] = Σ_k numbers[place + k] · rows[first + 16 k + i], i below 16, k below ``count``, a multiple of 4.
+
+    All are float32 and contiguous, with places counted through. Every fourth k has a sum of its own, as one would wait
+    for itself.
+    """
+    vector = ir.VectorType(ir.FloatType(), LANES)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, place, _, first, count, _, at = arguments
+        number_data, row_data, sum_data = (
+            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 5)
+        )
+        totals = [emit_room(builder, vector) for _ in range(4)]
+        for total in totals:
+            builder.store(ir.Constant(vector, [0.0] * LANES), total)
+        with cgutils.for_range(builder, builder.sdiv(count, _LONG(4))) as loop:
+            for apart, total in enumerate(totals):
+                k = builder.add(builder.shl(loop.index, _LONG(2)), _LONG(apart))
+                number = emit_all(builder, builder.load(builder.gep(number_data, [builder.add(place, k)])), LANES)
+                row = builder.gep(row_data, [builder.add(first, builder.mul(k, _LONG(LANES)))])
+                weights = builder.load(builder.bitcast(row, vector.as_pointer()))
+                weights.align = 4
+                builder.store(builder.fadd(builder.load(total), builder.fmul(number, weights)), total)
+        a, b, c, d = (builder.load(total) for total in totals)
+        target = builder.bitcast(builder.gep(sum_data, [at]), vector.as_pointer())
+        builder.store(builder.fadd(builder.fadd(a, b), builder.fadd(c, d)), target).align = 4
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.int64, rows, types.int64, types.int64, sums, types.int64), generate
+
+
 address = _address()
 call: Any = _call()
 bytes_at: View[np.uint8] = _view(types.uint8, 1)
@@ -533,6 +566,7 @@ doubles_at: View[np.float64] = _view(types.float64, 1)
 double_rows_at: View[np.float64] = _view(types.float64, 2)
 choose, either = _choose(), _either()
 weighted_sum: Any = intrinsic(_weighted_sum)
+weighted_rows: Any = intrinsic(_weighted_rows)
 four_products: Any = intrinsic(_four_products)
 put_differences: Any = intrinsic(_put_differences)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)

@@ -58,7 +58,7 @@ MAY_IMPORT = {
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
     "codec.bitstream.context_merge": ("codec.kernels",),
-    "codec.bitstream.digits": ("codec.kernels",),
+    "codec.bitstream.digits": ("codec.kernels", "codec.bitstream.symbols"),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
         "codec.picture.planes",

@@ -19,7 +19,7 @@ from codec.motion.compensate import (
     Reference,
     cell_rectangle,
     compensate,
-    compensate_plane,
+    compensate_planes,
     plane_geometry,
 )
 from codec.motion.field import MAX_VECTOR_QUARTER_PEL, CellMode, MotionField, grid_shape
@@ -219,7 +219,7 @@ def random_field(random, model, cell_size, luma_size, values):
 def predicted(field, reference, subsampling, n=5):
     """What the kernels make of a plane."""
     halves = bordered(reference) if any(subsampling) else half_planes(reference, n)
-    return compensate_plane(field, reference, halves, subsampling)
+    return compensate_planes(field, [halves], [subsampling])[0]
 
 
 def planes(random, shape):

@@ -15,19 +15,19 @@ from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Qu
 from codec.residual.lossless import (
     CURRENT,
     LANES,
-    absolute_weights,
     add_green,
-    even,
-    paired,
+    paired_offsets,
     set_stage,
     subtract_green,
+    tap_offsets,
     walk,
     weight_differences,
     weights_after,
 )
-from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sums_by_class
+from codec.residual.lossless_walk import paired_weights
+from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sum_by_class
 from codec.vector_kernels import choose as choose_at_once
-from codec.vector_kernels import either, four_products, weighted_sum
+from codec.vector_kernels import either, four_products, weighted_rows, weighted_sum
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 
@@ -180,15 +180,16 @@ def assert_coded_as_the_twin_does(source, predictions, residuals, weights, class
     queues = empty_queues(source.size)
     stage, places = staged(source.shape, predictions, residuals), queues.starts.copy()
     stage.inside(CURRENT)[...] = source
-    walked = walk(stage, weights, classes, queues, places, max_error, True)
-    np.testing.assert_array_equal(samples, stage.inside(CURRENT))
-    np.testing.assert_array_equal(left + 128, walked)
+    decoded, residuals_found = walk(stage, weights, classes, queues, places, max_error, True)
+    np.testing.assert_array_equal(samples, decoded)
+    np.testing.assert_array_equal(left + 128, residuals_found)
     found = [queues.symbols[start:end].tolist() for start, end in zip(queues.starts, places, strict=True)]
     assert expected == found
 
     again, places_again = staged(source.shape, predictions, residuals), queues.starts.copy()
-    np.testing.assert_array_equal(walked, walk(again, weights, classes, queues, places_again, max_error, False))
-    np.testing.assert_array_equal(samples, again.inside(CURRENT))
+    back, residuals_again = walk(again, weights, classes, queues, places_again, max_error, False)
+    np.testing.assert_array_equal(samples, back)
+    np.testing.assert_array_equal(residuals_found, residuals_again)
     assert places.tolist() == places_again.tolist()
 
 
@@ -234,8 +235,8 @@ def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
             lists = [part.tolist() for part in np.split(queues.symbols, CONTEXTS)]
             wanted = walk_twin(shape, None, predictions, left, weights, classes, lists, max_error)
             stage, places = staged(shape, predictions, left), queues.starts.copy()
-            walked = walk(stage, weights, classes, queues, places, max_error, False)
-            np.testing.assert_array_equal(wanted[0], stage.inside(CURRENT))
+            decoded, walked = walk(stage, weights, classes, queues, places, max_error, False)
+            np.testing.assert_array_equal(wanted[0], decoded)
             np.testing.assert_array_equal(wanted[1] + 128, walked)
             used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
             assert used == (places - queues.starts).tolist()
@@ -295,23 +296,30 @@ def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_stage():
 
 
 @pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_absolute_weights_give_the_same_total_from_plain_samples(references, residuals):
+def test_paired_weights_give_the_same_total_from_plain_samples(references, residuals):
     random = np.random.default_rng(6)
+    taps = tap_offsets(references, residuals, 1000, 20).tolist()
+    paired_taps = paired_offsets(references, residuals, 1000, 20).tolist()
     for kind in WEIGHTS:
         weights = WEIGHTS[kind](random, (MAX_CLASSES, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
-        stage = staged((3, 3), [np.zeros((3, 3), np.uint8)] * references, [np.zeros((3, 3), int)] * residuals)
-        absolute = absolute_weights(weights, stage)
-        assert (MAX_CLASSES + 1, 1 + len(stage.taps())) == absolute.shape
-        assert np.int32 == absolute.dtype
+        words = paired_weights(weights, residuals)
+        assert (MAX_CLASSES + 1, (len(paired_taps) + 3) // 2) == words.shape
+        assert np.int32 == words.dtype
         for class_, own in enumerate([[0] * weights.shape[1], *weights.tolist()]):
-            base, *samples = random.integers(0, 256, weights.shape[1]).tolist()
-            relative = [sample - base for sample in samples]
+            samples = dict(zip(taps, random.integers(0, 256, len(taps)).tolist(), strict=True))
+            base, *others = samples.values()
+            relative = [sample - base for sample in others]
             for number in range(-2 - residuals, -2):
-                relative[number] = samples[number] - 128
+                relative[number] = others[number] - 128
             total = 256 * base + 128 + own[0] + sum(w * t for w, t in zip(own[1:], relative, strict=True))
-            plain = absolute[class_].tolist()
-            assert total == plain[0] + sum(w * t for w, t in zip(plain[1:], [base, *samples], strict=True))
-            assert sum(abs(w) for w in plain[1:]) * 255 + abs(plain[0]) < 1 << 31  # in any order of summing
+            added, *plain = plain_weights(words[class_])
+            assert total == added + sum(w * samples[tap] for w, tap in zip(plain, paired_taps, strict=True))
+            assert sum(abs(w) for w in plain) * 255 + abs(added) < 1 << 31  # in any order of summing
+
+
+def plain_weights(words):
+    """What is added, the weight of the base, and of each other tap."""
+    return words[:2].tolist() + words[2:].view("<i2").tolist()
 
 
 def test_weights_are_differences_from_those_of_the_same_class_before_modulo_two_to_the_16th():
@@ -358,6 +366,11 @@ def call_four_products(rows, i, j, stride, length, sums, at):
 
 
 @njit
+def call_weighted_rows(numbers, place, rows, first, count, sums, at):
+    weighted_rows(numbers, place, rows, first, count, sums, at)
+
+
+@njit
 def call_choices(conditions, numbers, i, j, chosen):
     for row in range(len(conditions)):
         chosen[row, 0] = choose_at_once(conditions[row], numbers[i[row]], numbers[j[row]])
@@ -391,22 +404,6 @@ def test_weighted_sums_equal_their_twin(pairs):
             assert wanted == sums.tolist()
 
 
-@pytest.mark.parametrize("taps", [10, 11])
-def test_two_weights_share_a_word_and_an_odd_tap_more_counts_nothing(taps):
-    random = np.random.default_rng(taps)
-    for kind in WEIGHTS:
-        absolute = WEIGHTS[kind](random, (4, 1 + taps)).astype(np.int32)
-        offsets = random.integers(-100, 100, taps)
-        even_offsets, words = even(offsets), paired(absolute)
-        assert 11 == len(even_offsets) == 2 * words.shape[1] - 3
-        np.testing.assert_array_equal(offsets[-2:], even_offsets[-2:])
-        samples = random.integers(0, 256, 200)
-        weights = np.ascontiguousarray(words[:, 2:]).view("<i2")
-        for row, first, own in zip(absolute, words, weights, strict=True):
-            wanted = int(row[0]) + int(row[1:] @ samples[100 + offsets])
-            assert wanted == int(first[0]) + int(np.append(first[1], own) @ samples[100 + even_offsets])
-
-
 @pytest.mark.parametrize("length", [32, 64, 256])
 def test_four_products_equal_their_twin(length):
     random = np.random.default_rng(length)
@@ -417,6 +414,16 @@ def test_four_products_equal_their_twin(length):
         for k in range(4):
             wanted[2 + k] = int((numbers[11 : 11 + length] * numbers[35 + 301 * k : 35 + 301 * k + length]).sum())
         assert wanted == sums.tolist()
+
+
+@pytest.mark.parametrize("count", [4, 12, 240])
+def test_weighted_rows_equal_their_twin(count):
+    random = np.random.default_rng(count)
+    for numbers in (random.integers(-99, 100, 300), random.choice([-99, 99], 300)):  # whole, so that sums are exact
+        rows, sums = random.integers(-99, 100, (count, 16)), np.full(30, 7, np.float32)
+        flat = np.append([7] * 5, rows).astype(np.float32)
+        call_weighted_rows(numbers.astype(np.float32), 11, flat, 5, count, sums, 3)
+        assert [7] * 3 + (numbers[11 : 11 + count] @ rows).tolist() + [7] * 11 == sums.tolist()
 
 
 # ------------------------------------------------------------------------- fitting weights
@@ -485,27 +492,29 @@ def test_weights_are_cut_to_what_a_file_has_room_for():
     assert [[2047 / 256], [-2047 / 256]] == weights.tolist()
 
 
+@pytest.mark.parametrize("count", [4, 15, 16, MAX_CLASSES])
 @pytest.mark.parametrize("known", [False, True])
-def test_a_cell_takes_the_class_that_codes_it_shortest(known):
-    random = np.random.default_rng(5)
+def test_a_cell_takes_the_class_that_codes_it_shortest(known, count):
+    random = np.random.default_rng([known, count])
     taps, cells, samples = 11, 300, 128.0
     pairs = pairs_of(taps + 1)
     inputs = random.integers(-9, 10, (cells, 40, taps + 1)).astype(float)
     matrices = inputs.swapaxes(1, 2) @ inputs
     products = np.ascontiguousarray(matrices[:, pairs[:, 0], pairs[:, 1]].astype(np.float32))
-    weights = random.integers(-60, 60, (4, taps)) / 256
+    weights = random.integers(-60, 60, (count, taps)) / 256
     forms = np.pad(np.pad(weights, ((1, 0), (0, 0))), ((0, 0), (0, 1)), constant_values=-1)
-    errors = np.einsum("ci,nij,cj->nc", forms, matrices, forms)
-    sizes = np.array([1, 200, 30, 0, 69]) if known else None
-    costs = samples / 2 * np.log2(errors / samples + 0.12)
-    if sizes is not None:
-        costs -= np.log2((sizes + 1) / (sizes + 1).sum())
-    classes, least, chosen = choose(products, pairs, weights, sizes, samples)
+    squares = np.einsum("ci,nij,cj->nc", forms, matrices, forms)
+    sizes = random.integers(0, 200, count + 1) * known
+    costs = samples / 2 * np.log2(squares / samples + 0.12) - np.log2((sizes + 1) / (sizes.sum() + count + 1))
+    classes, errors = np.zeros(cells, np.uint8), np.zeros(cells)
+    choose(products, pairs, samples, weights, classes, errors, sizes)
     np.testing.assert_array_equal(costs.argmin(axis=1), classes)
-    np.testing.assert_allclose(errors.min(axis=1) if not known else errors[np.arange(cells), classes], least, 1e-4)
-    np.testing.assert_array_equal(np.bincount(classes, minlength=5), chosen)
-    shares = (np.arange(1, 5)[:, None] == classes) / (least + 0.3 * samples)
-    np.testing.assert_allclose(shares @ products, sums_by_class(products, classes, least, 4, samples), 1e-4, 1e-2)
+    np.testing.assert_allclose(squares[np.arange(cells), classes], errors, 1e-4)
+    np.testing.assert_array_equal(np.bincount(classes, minlength=count + 1), sizes)
+    shares = (np.arange(1, count + 1)[:, None] == classes) / (errors + 0.3 * samples)
+    sums = np.full((count, len(pairs)), 7.0)
+    sum_by_class(products, classes, errors, samples, sums)
+    np.testing.assert_allclose(shares @ products, sums, 1e-6, 1e-6)
 
 
 EFFORT = EFFORTS[Speed.SLOW]

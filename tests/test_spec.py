@@ -231,8 +231,9 @@ def test_the_largest_weights_keep_to_the_bounds_of_the_spec(references, residual
     assert 256 * 255 + 128 + 32768 + plain * 32768 * 255 + residuals * 32768 * 128 < 2**27
     for first, others in ((-32768, -32768), (32767, -32768), (-32768, 32767), (32767, 32767)):
         weights = np.array([[first] + [others] * (count - 1)], np.int16)
-        sizes = np.abs(lossless.absolute_weights(weights, stage)[1].astype(np.int64))
-        assert sizes[0] + 255 * sizes[1:].sum() < 2**29
+        words = lossless_walk.paired_weights(weights, residuals)[1]
+        added, base, others = abs(int(words[0])), abs(int(words[1])), np.abs(words[2:].view("<i2").astype(np.int64))
+        assert added + 255 * (base + others.sum()) < 2**29
 
 
 def test_limits_are_those_of_the_spec():

@@ -77,7 +77,7 @@ def packet_of(data: bytes, path: str, offset: int) -> Packet:
     Raises:
         ChecksumError: it is damaged.
     """
-    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+    if zlib.crc32(memoryview(data)[:-4]) != int.from_bytes(data[-4:], "little"):
         raise ChecksumError("the packet does not have its CRC-32", path=path, offset=offset)
     return Packet(data[:4], offset, data[8:-4])
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.symbols import digits_of_bytes
 from codec.kernels import Integer, kernel
 
 __all__ = ["add_escapes", "join", "split"]
 
 Bytes = npt.NDArray[np.uint8]
 
+NO_DIGITS, NOT_FILLED = -1, -2  # what `split_digits` may find
+
 
 def join(symbols: Bytes, base: int, digits_a_byte: int) -> tuple[Bytes, Bytes]:
-    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for."""
+    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for.
+
+    There are 2, 3, 4 or 8 digits a byte.
+    """
     joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
     escapes = np.empty(symbols.size + 1, np.uint8)
     count = join_digits(symbols, base, digits_a_byte, joined, escapes)
@@ -50,10 +54,8 @@ def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: B
         join_whole(symbols, base, 3, joined[:whole])
     elif digits_a_byte == 4:
         join_whole(symbols, base, 4, joined[:whole])
-    elif digits_a_byte == 8:
-        join_whole(symbols, base, 8, joined[:whole])
     else:
-        join_whole(symbols, base, digits_a_byte, joined[:whole])
+        join_whole(symbols, base, 8, joined[:whole])
     if whole < joined.size:
         value = np.int32(0)
         for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
@@ -71,21 +73,12 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
     Raises:
         ValueError: a byte is no number of so many digits, or what fills up the last byte is not 0.
     """
-    table = digits_of_bytes(base, digits_a_byte)
-    if joined.size and int(joined.max()) >= base**digits_a_byte:
+    escaped = int(split_digits(joined, digits_of_bytes(base, digits_a_byte), base, symbols))
+    if escaped == NO_DIGITS:
         raise ValueError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
-    left_over = joined.size * digits_a_byte - symbols.size
-    if left_over and table[joined[-1], digits_a_byte - left_over :].any():
+    if escaped == NOT_FILLED:
         raise ValueError("what fills up the last byte of digits is not 0")
-    split_digits(joined, table, symbols)
-    return int(np.count_nonzero(symbols == base - 1))
-
-
-@functools.cache
-def digits_of_bytes(base: int, digits_a_byte: int) -> Bytes:
-    """The digits of every byte, uint8 (256, digits a byte)."""
-    places = base ** np.arange(digits_a_byte - 1, -1, -1)
-    return (np.arange(256)[:, None] // places % base).astype(np.uint8)
+    return escaped
 
 
 @kernel
@@ -99,22 +92,32 @@ def split_whole(joined: Bytes, table: Bytes, digits_a_byte: Integer, symbols: By
 
 
 @kernel
-def split_digits(joined: Bytes, table: Bytes, symbols: Bytes) -> None:
-    """The loops of `split`; ``table`` has the digits of every byte."""
+def split_digits(joined: Bytes, table: Bytes, base: Integer, symbols: Bytes) -> Integer:
+    """The loops of `split`; ``table`` has the digits of every byte. Returns what `split` does, or what is wrong."""
     digits_a_byte = table.shape[1]
     whole = symbols.size // digits_a_byte
+    highest, escaped = np.uint8(0), np.uint64(0)
+    for number in range(joined.size):
+        highest = max(highest, joined[number])
+    if highest >= base**digits_a_byte:
+        return NO_DIGITS
     if digits_a_byte == 2:
         split_whole(joined[:whole], table, 2, symbols)
     elif digits_a_byte == 3:
         split_whole(joined[:whole], table, 3, symbols)
     elif digits_a_byte == 4:
         split_whole(joined[:whole], table, 4, symbols)
-    elif digits_a_byte == 8:
-        split_whole(joined[:whole], table, 8, symbols)
     else:
-        split_whole(joined[:whole], table, digits_a_byte, symbols)
-    for place in range(whole * digits_a_byte, symbols.size):
-        symbols[place] = table[joined[whole], place - whole * digits_a_byte]
+        split_whole(joined[:whole], table, 8, symbols)
+    for digit in range(digits_a_byte if whole < joined.size else 0):
+        place = whole * digits_a_byte + digit
+        if place < symbols.size:
+            symbols[place] = table[joined[whole], digit]
+        elif table[joined[whole], digit] > 0:
+            return NOT_FILLED
+    for place in range(symbols.size):
+        escaped += np.uint64(symbols[place] == np.uint8(base - 1))
+    return np.int64(escaped)
 
 
 @kernel

@@ -153,9 +153,9 @@ def _run_entries(
     """The pictures of one packet; adds its bytes to ``totals``."""
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_run(packet)
-    headers = picture_headers(header, raw)
-    count = len(headers)
     streams = compressed_streams(raw)
+    headers = picture_headers(header, raw, streams)
+    count = len(headers)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))

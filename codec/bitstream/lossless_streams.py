@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -67,8 +68,9 @@ def unpack_weights(
     if sum(sizes):
         data = decompress(streams[StreamId.WEIGHTS], 2 * sum(sizes))
         symbols = from_byte_planes(data, np.dtype("<u2"))
-    parts = np.split(unzigzag(symbols.astype(np.int32)), np.cumsum(sizes)[:-1])
-    planes = iter([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+    weights, ends = unzigzag(symbols.astype(np.int32)), accumulate(sizes)
+    parts = zip(shapes, sizes, ends, strict=True)
+    planes = iter([weights[end - size : end].reshape(shape) for shape, size, end in parts])
     return [tuple(next(planes) for _ in counts) for counts in class_counts]
 
 
@@ -77,13 +79,13 @@ def unpack_classes(
 ) -> list[tuple[npt.NDArray[np.uint8], ...]]:
     """Class maps of every plane of every picture."""
     shapes = [cell_shape(shape) for shape in header.format.plane_shapes]
-    sizes = [math.prod(shape) for shape in shapes]
-    data = np.frombuffer(decompress(streams[StreamId.CLASSES], len(class_counts) * sum(sizes)), np.uint8)
-    pictures = []
-    for counts, of_picture in zip(class_counts, data.reshape(len(class_counts), -1), strict=True):
-        maps = np.split(of_picture, np.cumsum(sizes)[:-1])
-        for count, map_ in zip(counts, maps, strict=True):
-            if int(map_.max()) > count:
-                raise BitstreamError(f"a cell's class is {int(map_.max())} of {count}")
-        pictures.append(tuple(map_.reshape(shape) for map_, shape in zip(maps, shapes, strict=True)))
-    return pictures
+    sizes, pictures = [math.prod(shape) for shape in shapes], len(class_counts)
+    data = np.frombuffer(decompress(streams[StreamId.CLASSES], pictures * sum(sizes)), np.uint8)
+    planes = []
+    for number, (shape, size, end) in enumerate(zip(shapes, sizes, accumulate(sizes), strict=True)):
+        maps = data.reshape(pictures, -1)[:, end - size : end]
+        for counts, highest in zip(class_counts, maps.max(axis=1).tolist(), strict=True):
+            if highest > counts[number]:
+                raise BitstreamError(f"a cell's class is {highest} of {counts[number]}")
+        planes.append([map_.reshape(shape) for map_ in maps])
+    return list(zip(*planes, strict=True))

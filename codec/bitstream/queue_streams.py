@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,9 +33,11 @@ def pack_queues(pictures: Sequence[Queues]) -> bytes:
     """
     parts = [varint(size) for queues in pictures for size in queues.sizes.tolist()]
     for context in range(CONTEXTS):
-        symbols = np.concatenate([queues.of(context) for queues in pictures])
+        # numpy.concatenate would give the interpreter's lock away for each, and wait for it as often
+        symbols = np.frombuffer(bytearray().join(queues.of(context).data for queues in pictures), np.uint8)
         if symbols.size:
-            scheme = int(np.searchsorted(ZEROS, np.count_nonzero(symbols == 0) / symbols.size, side="right"))
+            zeros = symbols.size - np.count_nonzero(symbols)
+            scheme = bisect_right(ZEROS, zeros / symbols.size)
             queue = b"".join([bytes([scheme]), *pack_symbols(symbols, SCHEMES[scheme])])
             parts += [varint(len(queue)), queue]
     return b"".join(parts)
@@ -172,7 +175,7 @@ def unpack_symbols(cursor: Cursor, scheme: Scheme, symbols: Bytes) -> None:
     from codec.bitstream.digits import add_escapes, split
 
     if not scheme:
-        symbols[:] = cursor.part(symbols.size)
+        symbols.data[:] = cursor.part(symbols.size).data  # numpy would give the interpreter's lock away
         return
     base = abs(scheme[0])
     joined = np.empty(-(-symbols.size // DIGITS_A_BYTE[base]), np.uint8)

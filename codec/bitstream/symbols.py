@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 from codec.errors import BitstreamError
 
-__all__ = ["join_digits", "split_digits", "unzigzag", "zigzag"]
+__all__ = ["digits_of_bytes", "join_digits", "split_digits", "unzigzag", "zigzag"]
 
 
 def zigzag(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int32]:
@@ -18,7 +20,7 @@ def zigzag(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int32]:
 
 def unzigzag(symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
     """The inverse of `zigzag` for symbols up to 65535: −32768…32767."""
-    return np.where(symbols & 1, -((symbols + 1) >> 1), symbols >> 1).astype(np.int16)
+    return ((symbols >> 1) ^ -(symbols & 1)).astype(np.int16)
 
 
 def join_digits(digits: npt.NDArray[np.integer], base: int, digits_a_byte: int) -> bytes:
@@ -37,13 +39,19 @@ def split_digits(data: bytes, base: int, digits_a_byte: int, count: int) -> npt.
     Raises:
         BitstreamError: a byte is beyond what digits make, or what fills the last byte is not 0.
     """
-    numbers = np.frombuffer(data, np.uint8).astype(np.int64)
+    numbers = np.frombuffer(data, np.uint8)
     if numbers.size and int(numbers.max()) >= base**digits_a_byte:
         raise BitstreamError(f"a byte of {int(numbers.max())} is not {digits_a_byte} digits below {base}")
-    digits = (numbers[:, None] // place_values(base, digits_a_byte) % base).astype(np.uint8).reshape(-1)
+    digits = digits_of_bytes(base, digits_a_byte)[numbers].reshape(-1)
     if digits[count:].any():
         raise BitstreamError("what fills up the last byte of digits is not 0")
     return digits[:count]
+
+
+@functools.cache
+def digits_of_bytes(base: int, digits_a_byte: int) -> npt.NDArray[np.uint8]:
+    """The digits of every byte, uint8 (256, digits a byte)."""
+    return (np.arange(256)[:, None] // place_values(base, digits_a_byte) % base).astype(np.uint8)
 
 
 def place_values(base: int, digits_a_byte: int) -> npt.NDArray[np.int64]:

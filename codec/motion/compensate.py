@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from codec.picture.planes import Picture, Plane, Subsampling
 from codec.vector_kernels import address, put_between, put_means
 from codec.vector_transforms import sum_8x8
 
-__all__ = ["Reference", "compensate", "compensate_plane", "plane_geometry"]
+__all__ = ["Reference", "compensate", "compensate_planes", "plane_geometry"]
 
 Geometry = tuple[int, int, int, int]
 WARP, BLEND = int(CellMode.WARP), int(CellMode.BLEND)  # plain numbers, for kernels
@@ -64,24 +64,25 @@ def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, 
     if field is None:
         return planes
     subsamplings = reference.picture.format.sample_format.subsampling
-    return tuple(
-        compensate_plane(field, plane, reference.halves(number), subsampling)
-        for number, (plane, subsampling) in enumerate(zip(planes, subsamplings, strict=True))
-    )
+    return compensate_planes(field, [reference.halves(number) for number in range(len(planes))], subsamplings)
 
 
-def compensate_plane(field: MotionField, reference: Plane, halves: HalfPlanes, subsampling: Subsampling) -> Plane:
-    """Predict one plane, uint8 (rows, columns) as ``reference``, whose half samples are ``halves``.
+def compensate_planes(
+    field: MotionField, halves: Sequence[HalfPlanes], subsamplings: Sequence[Subsampling]
+) -> tuple[Plane, ...]:
+    """Predict planes from the half samples of their references, uint8 (rows, columns) each, all in one call.
 
     In a subsampled plane the same vectors act on smaller cells, in units of an eighth of its samples.
     """
-    geometry = plane_geometry(field.cell_size, subsampling)
-    prediction = np.empty(reference.shape, np.uint8)
+    samples, layouts = zip(*halves, strict=True)
+    geometries = tuple(plane_geometry(field.cell_size, subsampling) for subsampling in subsamplings)
+    predictions = tuple(np.empty(layout[2:], np.uint8) for layout in layouts)
     if field.model is MotionModel.BLOCK:
-        predict_blocks(*halves, field.vectors_quarter_pel, geometry, prediction)
+        predict_blocks(samples, layouts, field.vectors_quarter_pel, geometries, predictions)
     else:
-        predict_mesh(*halves, field.vectors_quarter_pel, field.modes, field.own_quarter_pel, geometry, prediction)
-    return prediction
+        own = field.own_quarter_pel
+        predict_mesh(samples, layouts, field.vectors_quarter_pel, field.modes, own, geometries, predictions)
+    return predictions
 
 
 def plane_geometry(cell_size: int, subsampling: Subsampling) -> Geometry:
@@ -141,15 +142,23 @@ def cell_rectangle(
 
 
 @kernel
-def predict_blocks(halves: Plane, layout: Layout, vectors: Vectors, geometry: Geometry, prediction: Plane) -> None:
-    """Block prediction of a plane (spec 7.3): every cell is the reference moved by its vector."""
-    source, target = address(halves), address(prediction)
-    for row in range(vectors.shape[0]):
-        for column in range(vectors.shape[1]):
-            rectangle = cell_rectangle(prediction.shape, geometry, row, column)
-            dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
-            there = target + rectangle[0] * prediction.strides[0] + rectangle[1]
-            move_rectangle(source, layout, rectangle, dy, dx, geometry, there, prediction.strides[0])
+def predict_blocks(
+    halves: tuple[Plane, ...],
+    layouts: tuple[Layout, ...],
+    vectors: Vectors,
+    geometries: tuple[Geometry, ...],
+    predictions: tuple[Plane, ...],
+) -> None:
+    """Block prediction of planes (spec 7.3): every cell is the reference moved by its vector."""
+    for number in range(len(predictions)):
+        layout, geometry, prediction = layouts[number], geometries[number], predictions[number]
+        source, target = address(halves[number]), address(prediction)
+        for row in range(vectors.shape[0]):
+            for column in range(vectors.shape[1]):
+                rectangle = cell_rectangle(prediction.shape, geometry, row, column)
+                dy, dx = np.int32(vectors[row, column, 0]), np.int32(vectors[row, column, 1])
+                there = target + rectangle[0] * prediction.strides[0] + rectangle[1]
+                move_rectangle(source, layout, rectangle, dy, dx, geometry, there, prediction.strides[0])
 
 
 @kernel
@@ -219,25 +228,27 @@ def blend_cell(
 
 @kernel
 def predict_mesh(
-    halves: Plane,
-    layout: Layout,
+    halves: tuple[Plane, ...],
+    layouts: tuple[Layout, ...],
     vectors: Vectors,
     modes: Modes,
     own: Vectors,
-    geometry: Geometry,
-    prediction: Plane,
+    geometries: tuple[Geometry, ...],
+    predictions: tuple[Plane, ...],
 ) -> None:
-    """Mesh prediction of a plane, cell by cell, each in its mode."""
-    log2_rows, log2_columns, _, _ = geometry
-    moved = np.empty((4, 1 << log2_rows, 1 << log2_columns), np.uint8)
-    for row in range(modes.shape[0]):
-        for column in range(modes.shape[1]):
-            if modes[row, column] == WARP:
-                warp_cell(halves, layout, vectors, row, column, geometry, prediction)
-            elif modes[row, column] == BLEND:
-                blend_cell(halves, layout, vectors, row, column, geometry, moved, prediction)
-            else:
-                rectangle = cell_rectangle(prediction.shape, geometry, row, column)
-                dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
-                there = address(prediction) + rectangle[0] * prediction.strides[0] + rectangle[1]
-                move_rectangle(address(halves), layout, rectangle, dy, dx, geometry, there, prediction.strides[0])
+    """Mesh prediction of planes, cell by cell, each in its mode."""
+    for number in range(len(predictions)):
+        samples, layout, prediction = halves[number], layouts[number], predictions[number]
+        geometry = geometries[number]
+        moved = np.empty((4, 1 << geometry[0], 1 << geometry[1]), np.uint8)
+        for row in range(modes.shape[0]):
+            for column in range(modes.shape[1]):
+                if modes[row, column] == WARP:
+                    warp_cell(samples, layout, vectors, row, column, geometry, prediction)
+                elif modes[row, column] == BLEND:
+                    blend_cell(samples, layout, vectors, row, column, geometry, moved, prediction)
+                else:
+                    rectangle = cell_rectangle(prediction.shape, geometry, row, column)
+                    dy, dx = np.int32(own[row, column, 0]), np.int32(own[row, column, 1])
+                    there = address(prediction) + rectangle[0] * prediction.strides[0] + rectangle[1]
+                    move_rectangle(address(samples), layout, rectangle, dy, dx, geometry, there, prediction.strides[0])

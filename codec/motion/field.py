@@ -83,13 +83,16 @@ class MotionField:
 
     def own_differences(self) -> Vectors:
         """Each own vector minus its prediction from the cell's nodes (spec 6.6), int16 (own cells, 2)."""
+        if self.model is MotionModel.BLOCK:
+            return np.zeros((0, 2), np.int16)
         own = self.modes == CellMode.OWN
         differences: Vectors = self.own_quarter_pel[own] - corner_means(self.vectors_quarter_pel)[own]
         return differences
 
     def doubled(self) -> MotionField:
         """The same with vectors twice as long."""
-        return replace(self, vectors_quarter_pel=2 * self.vectors_quarter_pel, own_quarter_pel=2 * self.own_quarter_pel)
+        vectors, own = 2 * self.vectors_quarter_pel, 2 * self.own_quarter_pel
+        return MotionField(self.model, self.cell_size, vectors, self.modes, own)
 
     @classmethod
     def from_differences(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from codec.kernels import kernel
 from codec.motion.block_search import Windows, match_windows, shrink
+from codec.motion.field import Vectors
 from codec.picture.planes import Plane
 
 __all__ = ["is_scene_cut"]
@@ -26,14 +28,35 @@ def is_scene_cut(source: Plane, before: Plane) -> bool:
     small, small_before = shrink(source), shrink(before)
     tops = np.arange(0, small.shape[0] - CELL + 1, 2 * CELL)
     lefts = np.arange(0, small.shape[1] - CELL + 1, 2 * CELL)
-    y = (tops[:, None] + np.arange(CELL))[:, None, :, None]  # (rows, columns, CELL, CELL) of the blocks looked at
-    x = (lefts[:, None] + np.arange(CELL))[None, :, None, :]
-    blocks = small[y, x].astype(np.float64)
-    intra = np.abs(blocks - blocks.mean(axis=(2, 3), keepdims=True)).mean()
+    still = np.zeros((len(tops), len(lefts), 2), np.int16)
+    intra, inter = block_errors(small, small_before, still)
     most = max(SHARE * intra, LEAST_ERROR)
-    if np.abs(blocks - small_before[y, x]).mean() <= most:
+    if inter <= most:
         return False  # near enough without any motion, which spares the search
-    vectors = match_windows(small, small_before, Windows(tops, lefts, CELL), SEARCH).astype(np.int64) // 4
-    y = np.clip(y + vectors[:, :, 0, None, None], 0, small_before.shape[0] - 1)
-    x = np.clip(x + vectors[:, :, 1, None, None], 0, small_before.shape[1] - 1)
-    return bool(np.abs(blocks - small_before[y, x]).mean() > most)
+    vectors = match_windows(small, small_before, Windows(tops, lefts, CELL), SEARCH)
+    return bool(block_errors(small, small_before, vectors)[1] > most)
+
+
+@kernel
+def block_errors(small: Plane, before: Plane, vectors: Vectors) -> tuple[float, float]:
+    """Mean absolute errors of every other block, across and down: against its mean, and against where vectors lead.
+
+    ``vectors`` are in quarter samples, and lead to full ones.
+    """
+    intra, inter = np.int64(0), np.int64(0)
+    for row in range(vectors.shape[0]):
+        for column in range(vectors.shape[1]):
+            top, left = 2 * CELL * row, 2 * CELL * column
+            dy, dx = np.int64(vectors[row, column, 0]) // 4, np.int64(vectors[row, column, 1]) // 4
+            total = np.int64(0)
+            for y in range(top, top + CELL):
+                for x in range(left, left + CELL):
+                    total += np.int64(small[y, x])
+            for y in range(top, top + CELL):
+                for x in range(left, left + CELL):
+                    sample = np.int64(small[y, x])
+                    j, i = min(max(y + dy, 0), before.shape[0] - 1), min(max(x + dx, 0), before.shape[1] - 1)
+                    intra += abs(CELL * CELL * sample - total)
+                    inter += abs(sample - np.int64(before[j, i]))
+    samples = vectors.shape[0] * vectors.shape[1] * CELL * CELL
+    return intra / (CELL * CELL * samples), inter / samples

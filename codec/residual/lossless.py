@@ -1,7 +1,7 @@
 """``lossless``: every sample from its neighbours, here and in earlier pictures, by weights that the file brings.
 
 The residual that is left goes into queues by the activity around it (spec 8.2).
-One kernel, `codec.residual.lossless_walk.walk_plane`, serves both directions.
+One walk, in `codec.residual.lossless_walk`, serves both directions.
 """
 
 from __future__ import annotations
@@ -15,24 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import BitstreamError
-from codec.kernels import Integer, kernel
+from codec.kernels import kernel
 from codec.picture.edges import put_extended
 from codec.picture.planes import Plane
 from codec.residual.levels import LosslessResidual, Queues, Weights
-from codec.residual.lossless_walk import CONTEXT_OF, walk_plane
+from codec.residual.lossless_walk import CONTEXT_OF, decode_plane, encode_plane
 from codec.vector_kernels import LANES
 
 __all__ = [
     "BASE",
     "CURRENT",
-    "ONE",
     "TAPS",
     "Stage",
-    "absolute_weights",
     "add_green",
     "decode_lossless",
-    "even",
-    "paired",
     "set_stage",
     "subtract_green",
     "walk",
@@ -76,7 +72,7 @@ BASE: Final = 0  # the tap that others are taken relative to: the newest predict
 
 MARGIN_ROWS = 2
 MARGIN_COLUMNS = 4  # left; right there are as many, and what completes the last vector
-ONE = 256  # weights are in 1/256
+NOTHING: Final[Plane] = np.zeros((0, 0), np.uint8)
 
 
 class Stage(NamedTuple):
@@ -115,6 +111,10 @@ class Stage(NamedTuple):
         """Where the taps lie, from the sample that is predicted; those into residuals come before the last two."""
         return tap_offsets(self.references, self.residuals, self.size, self.stride)
 
+    def paired_taps(self) -> npt.NDArray[np.int64]:
+        """As many of them as `codec.residual.lossless_walk.paired_weights` has weights for."""
+        return paired_offsets(self.references, self.residuals, self.size, self.stride)
+
     def relative_to(self) -> npt.NDArray[np.int64]:
         """What the samples at `taps` are taken relative to: the base, or 128 for residuals."""
         return tap_origins(self.references, self.residuals, self.size, self.stride)
@@ -130,6 +130,13 @@ def tap_offsets(references: int, residuals: int, size: int, stride: int) -> npt.
 
 
 @functools.lru_cache
+def paired_offsets(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
+    """`Stage.paired_taps`, likewise."""
+    taps = tap_offsets(references, residuals, size, stride)
+    return np.insert(taps, -2, taps[BASE]) if len(taps) % 2 == 0 else taps
+
+
+@functools.lru_cache
 def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
     """`Stage.relative_to`, likewise."""
     taps = tap_offsets(references, residuals, size, stride)
@@ -138,24 +145,20 @@ def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.
     return origins
 
 
-def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: Sequence[Plane]) -> Stage:
-    """A stage for a plane that is not decoded yet, predicted from the newest picture's plane, then the older one's.
+def set_stage(
+    shape: tuple[int, int], predictions: Sequence[Plane], residuals: Sequence[Plane], source: Plane = NOTHING
+) -> Stage:
+    """A stage for a plane that is predicted from the newest picture's plane, then the older one's.
 
-    Beyond its edges a prediction goes on with its outermost samples; the current plane is there what the newest
-    prediction is, or 128 without one.
+    The current plane holds the source, if there is one, or what will be decoded.
     """
     rows, columns = shape
     stride = -(-columns // LANES) * LANES + 2 * MARGIN_COLUMNS
     size = (rows + 2 * MARGIN_ROWS) * stride
     planes = 1 + len(predictions) + len(residuals) + (len(residuals) > 0)
     stage = Stage(np.empty(planes * size, np.uint8), shape, stride, size, len(predictions), len(residuals))
-    for number, prediction in enumerate(predictions, NEWER):
-        plane = stage.samples[number * size : (number + 1) * size].reshape(-1, stride)
-        put_extended(prediction, MARGIN_ROWS, MARGIN_COLUMNS, plane)
-    if predictions:
-        frame_current(stage)
-    else:
-        stage.samples[:size] = 128
+    newer, older = (*predictions, NOTHING, NOTHING)[:2]
+    fill_stage(stage.samples.reshape(planes, -1, stride), source, newer, older)
     for number, residual in enumerate(residuals, NEWER + len(predictions)):
         stage.inside(number)[...] = residual
     if residuals:
@@ -163,62 +166,25 @@ def set_stage(shape: tuple[int, int], predictions: Sequence[Plane], residuals: S
     return stage
 
 
-def frame_current(stage: Stage) -> None:
-    """Give the current plane the newest prediction's margins above and beside it, where its taps look."""
-    current, prediction = (
-        stage.samples[start : start + stage.size].reshape(-1, stage.stride) for start in (0, NEWER * stage.size)
-    )
-    behind = MARGIN_COLUMNS + stage.shape[1]
-    for margin in np.s_[:MARGIN_ROWS], np.s_[:, :MARGIN_COLUMNS], np.s_[:, behind:]:
-        current[margin] = prediction[margin]
-
-
-def absolute_weights(weights: Weights, stage: Stage) -> npt.NDArray[np.int32]:
-    """What each tap counts, by class: int32 (classes + 1, 1 + taps), first what rounds and is added (spec 8.2.1).
-
-    Class 0 is the base alone.
-    """
-    absolute = np.empty((len(weights) + 1, 1 + weights.shape[1]), np.int32)
-    fill_absolute_weights(weights, stage.residuals, absolute)
-    return absolute
-
-
 @kernel
-def fill_absolute_weights(weights: Weights, residuals: Integer, absolute: npt.NDArray[np.int32]) -> None:
-    """The loops of `absolute_weights`."""
-    absolute[0] = 0
-    count = absolute.shape[1]
-    for number in range(absolute.shape[0]):
-        row = absolute[number]
-        if number > 0:
-            row[0] = weights[number - 1, 0]
-            for tap in range(2, count):
-                row[tap] = weights[number - 1, tap - 1]
-        base, added = np.int32(ONE), np.int32(ONE // 2)
-        for tap in range(2, count):
-            if count - 2 - residuals <= tap < count - 2:
-                added -= 128 * row[tap]
-            else:
-                base -= row[tap]
-        row[0] += added
-        row[1] = base
+def fill_stage(stage: npt.NDArray[np.uint8], source: Plane, newer: Plane, older: Plane) -> None:
+    """The current plane and its predictions, (planes, rows, columns) with margins, in one call; `NOTHING` is none.
 
-
-def paired(absolute: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """The same as `weighted_sum` takes it: int32 (classes + 1, 2 + pairs of taps).
-
-    Weights of all taps but the base have 16 bits in the file, and two of them share a word; where their number is odd,
-    0 is the weight of one more before the last two.
+    Beyond its edges a prediction goes on with its outermost samples; the current plane is there what the newest
+    prediction is, or 128 without one.
     """
-    rest = absolute[:, 2:]
-    if rest.shape[1] % 2:
-        rest = np.insert(rest, -2, 0, axis=1)
-    return np.concatenate([absolute[:, :2], (rest[:, ::2] & 0xFFFF) | (rest[:, 1::2] << 16)], axis=1)
-
-
-def even(taps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Taps that are as many as `paired` has weights for."""
-    return np.insert(taps, -2, taps[BASE]) if len(taps) % 2 == 0 else taps
+    current = stage[CURRENT]
+    top, left = np.int64(MARGIN_ROWS), np.int64(MARGIN_COLUMNS)  # else compiled once more, for these numbers
+    for number in range(OLDER + 1):
+        prediction = older if number == OLDER else newer
+        if prediction.size > 0:
+            put_extended(prediction, top, left, stage[number])
+    for y in range(current.shape[0] if newer.size == 0 else 0):
+        for x in range(current.shape[1]):
+            current[y, x] = 128
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
+            current[top + y, left + x] = source[y, x]
 
 
 def decode_lossless(
@@ -253,10 +219,10 @@ def walk_lossless(
         stage = set_stage(
             shape, [of_picture[number] for of_picture in predictions], left if header.greens_apart else ()
         )
-        left.append(
-            walk(stage, weights[number], residual.classes[number], residual.queues, places, header.max_error, False)
-        )
-        planes.append(stage.inside(CURRENT))
+        map_, max_error = residual.classes[number], header.max_error
+        plane, of_plane = walk(stage, weights[number], map_, residual.queues, places, max_error, False)
+        planes.append(plane)
+        left.append(of_plane)
     used = places - residual.queues.starts
     if not np.array_equal(used, residual.queues.sizes):
         raise BitstreamError(f"queues of {residual.queues.sizes.tolist()} symbols where {used.tolist()} are needed")
@@ -271,24 +237,26 @@ def walk(
     places: npt.NDArray[np.int64],
     max_error: int,
     encode: bool,
-) -> Plane:
-    """`walk_plane` with what it takes; moves ``places`` on, and returns the residuals + 128."""
-    residuals = np.empty(stage.shape, np.uint8)
+) -> tuple[Plane, Plane]:
+    """A walk with what it takes; moves ``places`` on, and returns what is decoded, and the residuals + 128."""
+    decoded, residuals = np.empty(stage.shape, np.uint8), np.empty(stage.shape, np.uint8)
+    walk_plane = encode_plane if encode else decode_plane
     walk_plane(
         stage.samples,
         stage.origin,
         stage.stride,
-        even(stage.taps()),
-        paired(absolute_weights(weights, stage)),
+        stage.paired_taps(),
+        weights,
+        stage.residuals,
         classes,
         CONTEXT_OF,
         queues.symbols,
         places,
         max_error,
-        encode,
         residuals,
+        decoded,
     )
-    return residuals
+    return decoded, residuals
 
 
 def weight_differences(weights: Sequence[Weights], before: Sequence[Weights]) -> list[Weights]:
@@ -303,6 +271,8 @@ def weights_after(differences: Sequence[Weights], before: Sequence[Weights]) -> 
 
 def fitted(weights: Weights | None, shape: tuple[int, ...]) -> Weights:
     """Weights for ``shape[0]`` classes: as many as there are, then 0."""
+    if weights is not None and weights.shape == shape:
+        return weights
     result = np.zeros(shape, np.int16)
     if weights is not None:
         result[: len(weights)] = weights[: shape[0]]

@@ -6,6 +6,7 @@ What both directions need of a sample is said once, in small functions: `predict
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,11 +14,15 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.picture.planes import Plane
-from codec.residual.levels import CELL
+from codec.residual.levels import CELL, Weights
 from codec.vector_kernels import choose, either, weighted_sum
 
-__all__ = ["CONTEXT_OF", "HALF", "MAX_MAGNITUDE", "SPLIT", "THRESHOLDS", "walk_plane"]
+__all__ = [
+    *("CONTEXT_OF", "HALF", "MAX_MAGNITUDE", "ONE", "SPLIT", "THRESHOLDS"),
+    *("decode_plane", "encode_plane", "paired_weights"),
+]
 
+ONE: Final = 256  # weights are in 1/256
 MAX_MAGNITUDE = 32  # of a residual, for contexts
 
 THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 8.2.3)
@@ -29,6 +34,32 @@ for _half in range(2):
     CONTEXT_OF[_half * HALF :][: len(_LEVELS)] = np.where(_LEVELS < SPLIT, 2 * _LEVELS + _half, _LEVELS + SPLIT)
 
 NEXT, SECOND, PLACE, END = 0, 16, 32, 48  # where `open_queues` has what it says of each queue, and what it takes
+
+
+@kernel
+def paired_weights(weights: Weights, residuals: Integer) -> npt.NDArray[np.int32]:
+    """What each tap counts, by class, as `weighted_sum` takes it: int32 (classes + 1, 2 + pairs of taps).
+
+    First what rounds and is added, then the weight of the base, from plain samples (spec 8.2.1); class 0 is the base
+    alone. The weights of all other taps have 16 bits in the file, and two of them share a word; where their number is
+    odd, 0 is the weight of one more before the last two. ``residuals`` is how many taps look into residuals.
+    """
+    taps = weights.shape[1] - 1  # beside the base
+    words = np.zeros((weights.shape[0] + 1, 2 + (taps + 1) // 2), np.int32)
+    for number in range(words.shape[0]):
+        base, added = np.int32(ONE), np.int32(ONE // 2)
+        if number > 0:
+            added += np.int32(weights[number - 1, 0])
+            for tap in range(taps):
+                weight = np.int32(weights[number - 1, 1 + tap])
+                if taps - 2 - residuals <= tap < taps - 2:
+                    added -= 128 * weight
+                else:
+                    base -= weight
+                place = tap + (taps & 1) if tap >= taps - 2 else tap
+                words[number, 2 + place // 2] |= (weight & 0xFFFF) << (16 * (place & 1))
+        words[number, 0], words[number, 1] = added, base
+    return words
 
 
 @kernel
@@ -137,7 +168,7 @@ class Row(NamedTuple):
         samples: of the whole stage.
         first: where the row begins in it, uint64.
         classes: of the row's cells.
-        weights: as `paired` gives them.
+        weights: as `paired_weights` gives them.
         sums: int32, what predictions take from elsewhere, for all samples of its cells and one more.
         activities: int32, the same for one sample more than there are.
         here: uint8, magnitudes, two more on each side; those before the row are there.
@@ -271,55 +302,68 @@ def round_row(
         here[x + np.uint64(2)] = np.uint8(magnitude_of(value))
 
 
-@kernel
-def walk_plane(
-    samples: Plane,
-    origin: Integer,
-    stride: Integer,
-    offsets: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int32],
-    classes: npt.NDArray[np.uint8],
-    context_of: npt.NDArray[np.uint8],
-    queues: npt.NDArray[np.uint8],
-    places: npt.NDArray[np.int64],
-    max_error: Integer,
-    encode: bool,
-    residuals: Plane,
-) -> None:
-    """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
+def _walk(decoding: bool) -> Callable[..., None]:
+    """The walk in one direction, as a kernel: numba leaves out what a constant excludes, and compiles half as much."""
 
-    Encoding, the current plane of the stage holds the source, and ends as what the decoder will have.
-    ``residuals`` is filled with residuals + 128.
-    ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
-    each place as the plane has samples, and to be decoded two more.
-    """
-    rows, columns = residuals.shape
-    step = np.int32(2 * max_error + 1)
-    known = encode and max_error == 0  # the row itself, in advance
-    pairs = np.int64(weights.shape[1] - 2 if known else weights.shape[1] - 3)
-    sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
-    activities = np.zeros(columns + 1, np.int32)
-    symbols = np.empty(columns, np.uint8)
-    magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
-    descriptions = np.empty(256, np.int64)
-    for symbol in range(256):
-        descriptions[symbol] = described(np.int32(symbol))
-    opened = np.zeros(END, np.int64)
-    if not encode:
-        open_queues(queues, places, descriptions, opened)
-    for y in range(rows):
-        first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
-        look_around(samples, first, offsets, pairs, weights, row_classes, magnitudes, y, sums, activities)
-        here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
-        row = Row(samples, first, row_classes, weights, sums, activities, here, residuals[y])
-        if known:
-            put_row(row, context_of, queues, places, symbols)
-        elif encode:
-            round_row(row, context_of, queues, places, max_error)
-        else:
-            take_row(row, context_of, descriptions, queues, opened, step)
-        here[0] = here[1] = here[2]
-        here[columns + 2] = here[columns + 3] = here[columns + 1]
-    if not encode:
-        for queue in range(places.size):
-            places[queue] = opened[PLACE + queue]
+    @kernel
+    def walk_plane(
+        samples: Plane,
+        origin: Integer,
+        stride: Integer,
+        offsets: npt.NDArray[np.int64],
+        weights: Weights,
+        residual_taps: Integer,
+        classes: npt.NDArray[np.uint8],
+        context_of: npt.NDArray[np.uint8],
+        queues: npt.NDArray[np.uint8],
+        places: npt.NDArray[np.int64],
+        max_error: Integer,
+        residuals: Plane,
+        decoded: Plane,
+    ) -> None:
+        """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
+
+        Encoding, the current plane of the stage holds the source, and ends as what the decoder will have; either way
+        ``decoded`` is filled with that, and ``residuals`` with residuals + 128.
+        ``weights`` are the plane's, of which so many are for ``residual_taps``; ``offsets`` are `Stage.paired_taps`.
+        ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
+        each place as the plane has samples, and to be decoded two more.
+        """
+        rows, columns = residuals.shape
+        step = np.int32(2 * max_error + 1)
+        known = not decoding and max_error == 0  # the row itself, in advance
+        words = paired_weights(weights, residual_taps)
+        pairs = np.int64(words.shape[1] - 2 if known else words.shape[1] - 3)
+        sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
+        activities = np.zeros(columns + 1, np.int32)
+        symbols = np.empty(columns, np.uint8)
+        magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
+        descriptions = np.empty(256, np.int64)
+        for symbol in range(256):
+            descriptions[symbol] = described(np.int32(symbol))
+        opened = np.zeros(END, np.int64)
+        if decoding:
+            open_queues(queues, places, descriptions, opened)
+        for y in range(rows):
+            first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
+            look_around(samples, first, offsets, pairs, words, row_classes, magnitudes, y, sums, activities)
+            here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
+            row = Row(samples, first, row_classes, words, sums, activities, here, residuals[y])
+            if decoding:
+                take_row(row, context_of, descriptions, queues, opened, step)
+            elif known:
+                put_row(row, context_of, queues, places, symbols)
+            else:
+                round_row(row, context_of, queues, places, max_error)
+            here[0] = here[1] = here[2]
+            here[columns + 2] = here[columns + 3] = here[columns + 1]
+            for x in range(np.uint64(columns)):
+                decoded[y, x] = samples[first + x]
+        if decoding:
+            for queue in range(places.size):
+                places[queue] = opened[PLACE + queue]
+
+    return walk_plane
+
+
+decode_plane, encode_plane = _walk(decoding=True), _walk(decoding=False)

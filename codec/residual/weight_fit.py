@@ -6,7 +6,6 @@ import functools
 import math
 import mmap
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +17,14 @@ from codec.picture.planes import Plane
 from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
 from codec.residual.lossless import (
     BASE,
-    CURRENT,
-    ONE,
     CoderHeader,
     Stage,
     set_stage,
     walk,
     weight_differences,
 )
-from codec.vector_kernels import four_products, put_differences
+from codec.residual.lossless_walk import ONE
+from codec.vector_kernels import LANES, four_products, put_differences, weighted_rows
 
 __all__ = ["EFFORTS", "Effort", "code_lossless", "fit_weights"]
 
@@ -35,7 +33,6 @@ Products = npt.NDArray[np.float32]
 LIMIT = 2047  # of a weight, in 1/256
 RIDGE = 1e-4  # × the mean of the diagonal, for taps that say the same
 LEAST_ERROR = 0.12  # squared, a sample: what coding cost levels off at, as if it were 0.5 · log2(error + this)
-PART_CELLS = 128
 LEAST_CELLS = 3  # of a class that is fitted
 
 
@@ -87,25 +84,39 @@ def code_lossless(
     weights, classes, decoded = [], [], []
     left: list[Plane] = []
     for number, plane in enumerate(planes):
-        stage = set_stage(plane.shape, [of_picture[number] for of_picture in predictions], left)
-        stage.inside(CURRENT)[...] = plane
+        stage = set_stage(plane.shape, [of_picture[number] for of_picture in predictions], left, plane)
         count = min(effort.classes[min(number, 1)], math.prod(cell_shape(plane.shape)))
         start = before[number] if before else None
         fitted, map_ = fit_weights(stage, count, start, effort)
-        walked = walk(stage, fitted, map_, queues, places, header.max_error, True)
+        walked, of_plane = walk(stage, fitted, map_, queues, places, header.max_error, True)
         weights.append(fitted)
         classes.append(map_)
-        decoded.append(stage.inside(CURRENT))
+        decoded.append(walked)
         if header.greens_apart:
-            left.append(walked)
-    filled = replace(queues, sizes=places - starts)
-    kept = Queues(  # what is used, of room that is many times as large
-        np.concatenate([filled.of(context) for context in range(CONTEXTS)]),
-        np.cumsum(filled.sizes) - filled.sizes,
-        filled.sizes,
-    )
+            left.append(of_plane)
+    sizes = places - starts
+    symbols = np.empty(room - 1, np.uint8)
+    gather(queues.symbols, starts, sizes, symbols)
+    kept = Queues(symbols, np.cumsum(sizes) - sizes, sizes)  # what is used, of room that is many times as large
     residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(classes), kept)
     return residual, tuple(weights), tuple(decoded)
+
+
+@kernel
+def gather(
+    symbols: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    gathered: npt.NDArray[np.uint8],
+) -> None:
+    """Queues one behind the other."""
+    end = 0
+    for context in range(sizes.size):
+        start, size = starts[context], sizes[context]
+        source, target = symbols[start : start + size], gathered[end : end + size]
+        for place in range(np.uint64(size)):
+            target[place] = source[place]
+        end += size
 
 
 def untouched(size: int) -> npt.NDArray[np.uint8]:
@@ -122,50 +133,57 @@ def fit_weights(
     as in k-means; a cell counts by the inverse of its error, since bits go with the logarithm of the error.
     """
     products, pairs = normal_products(stage, effort.row_step)
-    samples = CELL * CELL / effort.row_step
-    taps = len(stage.taps())
+    samples, cells = CELL * CELL / effort.row_step, len(products)
+    classes, errors = np.ones(cells, np.uint8), np.zeros(cells)
     if before is not None and len(before) == count:
-        weights = before.astype(np.float64) / ONE
-        classes, errors, sizes = choose(products, pairs, weights, None, samples)
-        rounds = effort.rounds
+        weights, sizes, rounds = before.astype(np.float64) / ONE, np.zeros(count + 1, np.int64), effort.rounds
+        choose(products, pairs, samples, weights, classes, errors, sizes)
     else:
-        weights = np.empty((1, taps))
-        solve(products.sum(axis=0, dtype=np.float64)[None], pairs, np.ones(2, np.int64), 0, weights)
-        classes, errors, sizes = choose(products, pairs, weights, None, samples)
-        weights = np.repeat(weights, count, axis=0)
-        order = np.argsort(errors, kind="stable")
-        classes[order] = 1 + np.arange(len(order)) * count // len(order)
-        sizes = np.bincount(classes, minlength=count + 1)
-        rounds = effort.first_rounds
-    known_sizes: npt.NDArray[np.int64] | None = None
-    for _ in range(rounds):
-        sums = sums_by_class(products, classes, errors, count, samples)
-        solve(sums, pairs, sizes, min(LEAST_CELLS, len(classes)), weights)
-        classes, errors, sizes = choose(products, pairs, weights, known_sizes, samples)
-        known_sizes = sizes
-    return np.round(weights * ONE).astype(np.int16), classes.reshape(cell_shape(stage.shape))
-
-
-def sums_by_class(
-    products: Products, classes: npt.NDArray[np.uint8], errors: npt.NDArray[np.float64], count: int, samples: float
-) -> npt.NDArray[np.float64]:
-    """The sum of the products of each class's cells, each by the inverse of its error, float64 (count, pairs)."""
-    shares = np.zeros((count, len(classes)), np.float32)
-    fill_shares(classes, errors, 0.3 * samples, shares)
-    sums = np.zeros((count, products.shape[1]), np.float32)
-    for part in parts(len(products)):
-        sums += shares[:, part] @ products[part]
-    return sums.astype(np.float64)
+        weights, rounds = np.empty((1, len(stage.taps()))), effort.first_rounds
+        improve(products, pairs, samples, 1, weights, classes, errors, np.array([0, cells]))
+        classes[np.argsort(errors, kind="stable")] = 1 + np.arange(cells) * count // cells
+        weights, sizes = np.repeat(weights, count, axis=0), np.bincount(classes, minlength=count + 1)
+    improve(products, pairs, samples, rounds, weights, classes, errors, sizes)
+    return (weights * ONE).astype(np.int16), classes.reshape(cell_shape(stage.shape))
 
 
 @kernel
-def fill_shares(
-    classes: npt.NDArray[np.uint8], errors: npt.NDArray[np.float64], least: Real, shares: npt.NDArray[np.float32]
+def improve(
+    products: Products,
+    pairs: npt.NDArray[np.int64],
+    samples: Real,
+    rounds: Integer,
+    weights: npt.NDArray[np.float64],
+    classes: npt.NDArray[np.uint8],
+    errors: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.int64],
 ) -> None:
-    """What each cell counts in its class, of 1 and so on."""
+    """Fit the weights of each class to its cells, and choose classes again, so many times."""
+    sums = np.empty((weights.shape[0], pairs.shape[0]))
+    for number in range(rounds):
+        sum_by_class(products, classes, errors, samples, sums)
+        solve(sums, pairs, sizes, min(LEAST_CELLS, classes.size), weights)
+        if number == 0:
+            sizes[:] = 0  # how large classes were before says too little about them
+        choose(products, pairs, samples, weights, classes, errors, sizes)
+
+
+@kernel
+def sum_by_class(
+    products: Products,
+    classes: npt.NDArray[np.uint8],
+    errors: npt.NDArray[np.float64],
+    samples: Real,
+    sums: npt.NDArray[np.float64],
+) -> None:
+    """The sum of the products of each class's cells, each by the inverse of its error, (classes, pairs)."""
+    sums[:] = 0.0
     for cell in range(classes.size):
         if classes[cell] > 0:
-            shares[np.int64(classes[cell]) - 1, cell] = np.float32(1 / (errors[cell] + least))
+            share = 1 / (errors[cell] + 0.3 * samples)
+            of_class, of_cell = sums[np.int64(classes[cell]) - 1], products[cell]
+            for k in range(of_class.size):
+                of_class[k] += share * of_cell[k]
 
 
 @kernel
@@ -218,67 +236,58 @@ def solve(
                 solution[tap] = min(max(np.rint(solution[tap] * ONE), -LIMIT), LIMIT) / ONE
 
 
+@kernel
 def choose(
     products: Products,
     pairs: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.int64] | None,
-    samples: float,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """For each cell the class of least cost, 0 being no weights at all, and its squared error; and cells of a class.
-
-    ``sizes`` are those before, which say what naming a class costs, or None.
-    """
-    cells, count = len(products), len(weights) + 1
-    forms = np.empty((len(pairs), count), np.float32)
-    fill_forms(weights, pairs, forms)
-    errors = np.empty((cells, count), np.float32)
-    for part in parts(cells):
-        np.matmul(products[part], forms, out=errors[part])
-    logs = np.log2((sizes + 1) / (cells + count)) if sizes is not None else np.zeros(count)
-    classes, least, chosen = np.empty(cells, np.uint8), np.empty(cells), np.zeros(count, np.int64)
-    choose_classes(errors, logs, samples, classes, least, chosen)
-    return classes, least, chosen
-
-
-@kernel
-def fill_forms(weights: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], forms: npt.NDArray[np.float32]) -> None:
-    """How often each pair's products count in the squared error of each class, (pairs, classes)."""
-    signed = np.zeros((forms.shape[1], weights.shape[1] + 1))
-    signed[1:, :-1] = weights
-    signed[:, -1] = -1
-    for k in range(forms.shape[0]):
-        for number in range(forms.shape[1]):
-            forms[k, number] = np.float32(signed[number, pairs[k, 0]] * signed[number, pairs[k, 1]] * pairs[k, 2])
-
-
-@kernel
-def choose_classes(
-    errors: npt.NDArray[np.float32],
-    logs: npt.NDArray[np.float64],
     samples: Real,
+    weights: npt.NDArray[np.float64],
     classes: npt.NDArray[np.uint8],
-    least: npt.NDArray[np.float64],
+    errors: npt.NDArray[np.float64],
     sizes: npt.NDArray[np.int64],
 ) -> None:
-    """The loops of `choose`; ``logs`` are log₂ of the share of each class, and ``sizes`` are counted up."""
-    for cell in range(classes.size):
-        best, chosen = np.inf, 0
-        for number in range(logs.size):
-            error = max(np.float64(errors[cell, number]), 0.0)
-            cost = 0.5 * samples * math.log2(error / samples + LEAST_ERROR) - logs[number]
-            if cost < best:
-                best, chosen, least[cell] = cost, number, error
+    """Give each cell the class of least cost, 0 being no weights at all, and its squared error.
+
+    ``sizes`` are the cells that each class had, which say what naming it costs, and then those that it has.
+    Bits are 0.5 · ``samples`` · log2(error / samples + `LEAST_ERROR`) − log2(share of the class); what is compared is
+    two to the power of that over half of the samples, but for a factor, which needs no logarithm.
+    """
+    count, cells = sizes.size, classes.size
+    groups = (count + LANES - 1) // LANES
+    forms = np.zeros((groups, pairs.shape[0], LANES), np.float32)
+    fill_forms(weights, pairs, forms)
+    factors = np.empty(count)
+    for number in range(count):
+        factors[number] = (sizes[number] + 1) ** (-2 / samples)
+    of_cell = np.empty(groups * LANES, np.float32)
+    length = np.int64(pairs.shape[0])
+    for number in range(count):
+        sizes[number] = 0
+    for cell in range(cells):
+        for group in range(groups):
+            weighted_rows(products, cell * length, forms, group * LANES * length, length, of_cell, group * LANES)
+        least, chosen = np.inf, 0
+        for number in range(count):
+            error = max(np.float64(of_cell[number]), 0.0)
+            cost = (error / samples + LEAST_ERROR) * factors[number]
+            if cost < least:
+                least, chosen, errors[cell] = cost, number, error
         classes[cell] = chosen
         sizes[chosen] += 1
 
 
-def parts(cells: int) -> list[slice]:
-    """Cells for one product of matrices: so few that no BLAS library shares them out to threads.
-
-    It would round differently according to how many threads are free, and the file's bytes would follow.
-    """
-    return [slice(start, start + PART_CELLS) for start in range(0, cells, PART_CELLS)]
+@kernel
+def fill_forms(weights: npt.NDArray[np.float64], pairs: npt.NDArray[np.int64], forms: npt.NDArray[np.float32]) -> None:
+    """How often each pair's products count in the squared error of each class, in groups of `LANES` classes."""
+    signed = np.zeros((weights.shape[0] + 1, weights.shape[1] + 1))
+    for number in range(signed.shape[0]):
+        for tap in range(weights.shape[1] if number > 0 else 0):
+            signed[number, tap] = weights[number - 1, tap]
+        signed[number, weights.shape[1]] = -1
+        of_group = forms[number // LANES]
+        for k in range(pairs.shape[0]):
+            product = signed[number, pairs[k, 0]] * signed[number, pairs[k, 1]]
+            of_group[k, number % LANES] = np.float32(product * pairs[k, 2])
 
 
 def normal_products(stage: Stage, row_step: int) -> tuple[Products, npt.NDArray[np.int64]]:
@@ -289,12 +298,10 @@ def normal_products(stage: Stage, row_step: int) -> tuple[Products, npt.NDArray[
     that is only there because four are computed at once.
     """
     taps, relative_to = stage.taps(), stage.relative_to()
-    inputs = np.concatenate([taps[:BASE], taps[BASE + 1 :], [0]])
-    origins = np.concatenate([relative_to[:BASE], relative_to[BASE + 1 :], taps[BASE : BASE + 1]])
-    pairs = pairs_of(1 + len(inputs))
+    pairs = pairs_of(1 + len(taps))
     rows, columns = cell_shape(stage.shape)
     products = np.empty((rows * columns, len(pairs)), np.float32)
-    fill_products(stage.samples, stage.origin, stage.shape, stage.stride, inputs, origins, row_step, products)
+    fill_products(stage.samples, stage.origin, stage.shape, stage.stride, taps, relative_to, row_step, products)
     return products, pairs
 
 
@@ -312,13 +319,13 @@ def fill_products(
     origin: Integer,
     shape: tuple[int, int],
     stride: Integer,
-    inputs: npt.NDArray[np.int64],
-    origins: npt.NDArray[np.int64],
+    taps: npt.NDArray[np.int64],
+    relative_to: npt.NDArray[np.int64],
     row_step: Integer,
     products: Products,
 ) -> None:
     """The loops of `normal_products`."""
-    count = 1 + inputs.size
+    count = 1 + taps.size
     tiles = (count + 3) // 4
     area = CELL * CELL
     values = np.zeros(4 * tiles * area, np.int16)
@@ -332,9 +339,10 @@ def fill_products(
         values[:used] = 1
         for line in range(lines):
             corner = np.int64(origin + (top + line * row_step) * stride + left)
-            for number in range(inputs.size):
-                at = np.int64((number + 1) * area + line * CELL)
-                put_differences(samples, corner + inputs[number], corner + origins[number], values, at)
+            for number in range(1, taps.size):
+                at = np.int64(number * area + line * CELL)
+                put_differences(samples, corner + taps[number], corner + relative_to[number], values, at)
+            put_differences(samples, corner, corner + taps[BASE], values, np.int64(taps.size * area + line * CELL))
         if columns < CELL or lines * CELL < used:
             for number in range(count):
                 of_input = values[number * area : number * area + used].reshape(-1, CELL)
