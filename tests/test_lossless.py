@@ -505,7 +505,8 @@ def test_a_cell_takes_the_class_that_codes_it_shortest(known, count):
     forms = np.pad(np.pad(weights, ((1, 0), (0, 0))), ((0, 0), (0, 1)), constant_values=-1)
     squares = np.einsum("ci,nij,cj->nc", forms, matrices, forms)
     sizes = random.integers(0, 200, count + 1) * known
-    costs = samples / 2 * np.log2(squares / samples + 0.12) - np.log2((sizes + 1) / (sizes.sum() + count + 1))
+    shares = (sizes + 1) / (sizes.sum() + count + 1)
+    costs = samples / 2 * np.log2(squares / samples + 0.12) - 0.35 * np.log2(shares)
     classes, errors = np.zeros(cells, np.uint8), np.zeros(cells)
     choose(products, pairs, samples, weights, classes, errors, sizes)
     np.testing.assert_array_equal(costs.argmin(axis=1), classes)

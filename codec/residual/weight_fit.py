@@ -34,6 +34,7 @@ LIMIT = 2047  # of a weight, in 1/256
 RIDGE = 1e-4  # × the mean of the diagonal, for taps that say the same
 LEAST_ERROR = 0.12  # squared, a sample: what coding cost levels off at, as if it were 0.5 · log2(error + this)
 LEAST_CELLS = 3  # of a class that is fitted
+NAMED = 0.35  # of −log2(share of a class): maps are coded apart from that, and a class that few cells have may grow
 
 
 class Effort(NamedTuple):
@@ -160,11 +161,9 @@ def improve(
 ) -> None:
     """Fit the weights of each class to its cells, and choose classes again, so many times."""
     sums = np.empty((weights.shape[0], pairs.shape[0]))
-    for number in range(rounds):
+    for _ in range(rounds):
         sum_by_class(products, classes, errors, samples, sums)
         solve(sums, pairs, sizes, min(LEAST_CELLS, classes.size), weights)
-        if number == 0:
-            sizes[:] = 0  # how large classes were before says too little about them
         choose(products, pairs, samples, weights, classes, errors, sizes)
 
 
@@ -249,7 +248,7 @@ def choose(
     """Give each cell the class of least cost, 0 being no weights at all, and its squared error.
 
     ``sizes`` are the cells that each class had, which say what naming it costs, and then those that it has.
-    Bits are 0.5 · ``samples`` · log2(error / samples + `LEAST_ERROR`) − log2(share of the class); what is compared is
+    Bits are 0.5 · ``samples`` · log2(error / samples + `LEAST_ERROR`) − `NAMED` · log2(share of the class); compared is
     two to the power of that over half of the samples, but for a factor, which needs no logarithm.
     """
     count, cells = sizes.size, classes.size
@@ -258,7 +257,7 @@ def choose(
     fill_forms(weights, pairs, forms)
     factors = np.empty(count)
     for number in range(count):
-        factors[number] = (sizes[number] + 1) ** (-2 / samples)
+        factors[number] = (sizes[number] + 1) ** (-2 * NAMED / samples)
     of_cell = np.empty(groups * LANES, np.float32)
     length = np.int64(pairs.shape[0])
     for number in range(count):
