@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from codec.coded import (
     MotionField,
     NodeGrid,
     SequenceHeader,
+    Vectors,
     leaf_places,
 )
 from codec.dct.blocks import LEAF_COLUMN, LEAF_KIND, LEAF_LAPPED, LEAF_LUMA, LEAF_QUARTERED, LEAF_ROW, LEAF_U, LEAF_V
@@ -137,8 +138,8 @@ class Inspection:
     def field(self) -> MotionField | None:
         """Backward motion; None for an I picture, and where nothing moves.
 
-        Of ``dct`` it is the mesh that warped ``leaves`` take, rounded to quarter samples, and None without one; the
-        others have their vectors.
+        Of ``dct`` it is the mesh that warped ``leaves`` take, its vectors float64, since they lie between quarters, and
+        None without one; other leaves have their vectors.
         """
         residual = self.coded.residual
         if isinstance(residual, CodedBlocks):
@@ -211,8 +212,8 @@ def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection
 
 
 def _in_quarters(mesh: NodeGrid) -> MotionField:
-    """A field of warped cells, its vectors rounded to quarter samples."""
-    vectors = ((mesh.nodes_sixteenth_pel.astype(np.int32) + 2) >> 2).astype(np.int16)
+    """A field of warped cells, its vectors in quarter samples and fractions of them."""
+    vectors = cast(Vectors, mesh.nodes_sixteenth_pel / 4)
     cells = (vectors.shape[0] - 1, vectors.shape[1] - 1)
     modes, own = np.full(cells, CellMode.WARP, np.uint8), np.zeros((*cells, 2), np.int16)
     return MotionField(MotionModel.MESH, mesh.cell_size, vectors, modes, own)

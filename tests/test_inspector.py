@@ -74,7 +74,7 @@ def test_page_holds_samples_vectors_and_bits_as_they_are(files, tmp_path, name):
         assert np.array_equal(expected, samples_of(picture["decoded"]))
         assert (not inside.predictions) == (picture["prediction"] is None)
         if inside.field is not None:
-            vectors = np.frombuffer(base64.b64decode(picture["vectors"]), "<i2")
+            vectors = np.frombuffer(base64.b64decode(picture["vectors"]), "<f4")
             assert np.array_equal(inside.field.vectors_quarter_pel.ravel(), vectors)
         bits = sum(np.frombuffer(base64.b64decode(part), "<f4").sum() for part in picture["bits"].values())
         assert 8 * entry["bytes"] == pytest.approx(bits + picture["headerBits"], abs=1)

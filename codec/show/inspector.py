@@ -208,7 +208,7 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
         "references": len(seen.references),
         "decoded": _samples(seen.picture, shrink),
         "prediction": _samples(seen.predictions[0], shrink) if seen.predictions else None,
-        "vectors": _base64(motion.vectors_quarter_pel, "<i2") if motion is not None else None,
+        "vectors": _base64(motion.vectors_quarter_pel, "<f4") if motion is not None else None,
         "modes": _base64(motion.modes, "u1") if motion is not None and has_modes else None,
         "own": _base64(motion.own_quarter_pel, "<i2") if motion is not None and has_modes else None,
         "qps": seen.qps,

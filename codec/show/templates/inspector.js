@@ -29,7 +29,7 @@ const signed = (number) => String(number).replaceAll("-", "−");
 const tenths = (number) => number.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 for (const picture of data.pictures) {
-  picture.vectors = picture.vectors && new Int16Array(bytesOf(picture.vectors));
+  picture.vectors = picture.vectors && new Float32Array(bytesOf(picture.vectors));
   picture.leaves = picture.leaves && new Int16Array(bytesOf(picture.leaves));
   picture.own = picture.own && new Int16Array(bytesOf(picture.own));
   picture.modes = picture.modes && new Uint8Array(bytesOf(picture.modes));
