@@ -38,7 +38,7 @@ from codec.dct.neighbours import (
     merge_candidates,
     node_context,
 )
-from codec.dct.symbols import FIRST_CODED, LAPPED_INTER, NODES, SPLIT
+from codec.dct.symbols import FIRST_CODED, KIND_INTER, KIND_WARPED, LAPPED_INTER, NODES, SPLIT
 from codec.dct.trial import (
     begin_inter,
     code_leaf,
@@ -140,7 +140,7 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
         own_bits = NEVER
         if aim[b.MOVES]:
             own_cost = run(bench, b.SEARCH_VECTOR, (bench, y, x, log2, count))
-            own_cost += weight * rates[context, FIRST_CODED + 16 * 4 + 1]
+            own_cost += weight * rates[context, FIRST_CODED + 16 * KIND_INTER + 1]
             dy, dx = np.int64(parents[log2 - 3, 0]), np.int64(parents[log2 - 3, 1])
             own_bits = vector_bits(rates, dy - candidates[0, 0], dx - candidates[0, 1])
             for k in range(count):
@@ -154,7 +154,7 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
                 own_lapped_cost += lapped_hadamard(bench, y, x, side, dy, dx, bound - own_lapped_cost)
     if aim[b.WARPS]:
         warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side, NEVER)
-        symbol = FIRST_CODED + 16 * 6
+        symbol = FIRST_CODED + 16 * KIND_WARPED
         warp_cost += weight * min(rates[context, symbol + 1], rates[context, symbol] + 1)
     nearest = min(min(merge_cost, own_cost), min(min(lapped_cost, own_lapped_cost), warp_cost))
     near = nearest * (1 + aim[b.NEAR])

@@ -60,7 +60,7 @@ FAMILIES: Final = (MASKS, MODES_AT, VECTORS, ESCAPES, LEVELS, CONTEXTS)
 
 SPLIT: Final = 4
 FIRST_CODED: Final = 5  # a node's symbol from here on is 16 · kind + 8 · quartered + coded planes
-KIND_INTER = 4  # then intra and warped
+KIND_INTER, KIND_WARPED = 4, 6  # intra lies between
 LAPPED_INTER, LAST_LAPPED = 7, 10  # lapped merges, but for the averaged candidate, lie behind
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
