@@ -111,7 +111,7 @@ def lapped_hadamard(
 def nearest_lapped(
     bench: Integer, y: Integer, x: Integer, side: Integer, count: Integer, context: Integer, bound: Real
 ) -> tuple[Real, Integer]:
-    """`nearest_merge` of candidates that are lapped; from ``bound`` on no matter which."""
+    """`nearest_merge` of candidates that are lapped, as far as one costs less than ``bound``."""
     candidates, rates, weight = candidates_of(bench), rates_at(bench)[context], math.sqrt(aim_of(bench)[WEIGHT])
     best, found = bound, 0
     for candidate in range(min(count, AVERAGED)):
@@ -121,7 +121,7 @@ def nearest_lapped(
         cost += lapped_hadamard(bench, y, x, side, dy, dx, best - cost)
         if cost < best:
             best, found = cost, candidate
-    return best, found
+    return (best, found) if best < bound else (NEVER, 0)
 
 
 @stage
@@ -152,6 +152,8 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
             if own_cost < NEVER:
                 own_lapped_cost = weight * (own_bits + rates[context, FIRST_CODED + 16 * LAPPED_INTER + 1])
                 own_lapped_cost += lapped_hadamard(bench, y, x, side, dy, dx, bound - own_lapped_cost)
+                if own_lapped_cost >= bound:
+                    own_lapped_cost = NEVER
     if aim[b.WARPS]:
         warp_cost = predicted_hadamard(desk_at(bench), WARP, y, x, side, NEVER)
         symbol = FIRST_CODED + 16 * KIND_WARPED
@@ -165,9 +167,9 @@ def best_inter(bench: Integer, row: Integer, column: Integer, log2: Integer, con
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 0, merge, merge_y, merge_x, context))
     if own_cost <= near:
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 0, 0, dy, dx, context))
-    if own_lapped_cost < near:
+    if own_lapped_cost <= near:
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, INTER, 1, 0, dy, dx, context))
-    if lapped_cost < near:
+    if lapped_cost <= near:
         dy, dx = candidate_vector(candidates, lapped)
         has_levels += run(bench, b.TRY_INTER, (bench, row, column, log2, MERGE, 1, lapped, dy, dx, context))
     if warp_cost <= near:
