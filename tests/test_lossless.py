@@ -12,22 +12,12 @@ from numba import njit
 
 from codec.models import Speed
 from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Queues, cell_shape
-from codec.residual.lossless import (
-    CURRENT,
-    LANES,
-    add_green,
-    paired_offsets,
-    set_stage,
-    subtract_green,
-    tap_offsets,
-    walk,
-    weight_differences,
-    weights_after,
-)
+from codec.residual.lossless import add_green, subtract_green, walk, weight_differences, weights_after
+from codec.residual.lossless_stage import CURRENT, paired_offsets, set_stage, tap_offsets
 from codec.residual.lossless_walk import paired_weights
 from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sum_by_class
+from codec.vector_kernels import LANES, either, four_products, weighted_rows, weighted_sum
 from codec.vector_kernels import choose as choose_at_once
-from codec.vector_kernels import either, four_products, weighted_rows, weighted_sum
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 

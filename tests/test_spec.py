@@ -79,7 +79,7 @@ from codec.picture.planes import (
     PictureFormat,
     SampleFormat,
 )
-from codec.residual import lossless, lossless_walk
+from codec.residual import lossless, lossless_stage, lossless_walk
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
 
@@ -194,8 +194,8 @@ def test_quarter_samples_are_means_of_what_the_spec_says():
 
 
 def test_taps_of_the_lossless_coder_are_those_of_the_spec():
-    letters = {lossless.NEWER: "P", lossless.OLDER: "Q", lossless.CURRENT: "C"}
-    for references, (row, taps) in enumerate(zip(rows_after("lossless taps"), lossless.TAPS, strict=True)):
+    letters = {lossless_stage.NEWER: "P", lossless_stage.OLDER: "Q", lossless_stage.CURRENT: "C"}
+    for references, (row, taps) in enumerate(zip(rows_after("lossless taps"), lossless_stage.TAPS, strict=True)):
         words = [f"{letters[plane]} ({dy}, {dx})".replace("-", "−") for plane, dy, dx in taps]
         assert row == [str(references), words[0], ", ".join([*words[1:-2], "E", *words[-2:]])]
 
@@ -224,7 +224,7 @@ def test_schemes_of_queues_are_those_of_the_spec():
 @pytest.mark.parametrize("references", [0, 1, 2])
 def test_the_largest_weights_keep_to_the_bounds_of_the_spec(references, residuals):
     nothing = np.zeros((1, 1), np.uint8)
-    stage = lossless.set_stage((1, 1), [nothing] * references, [nothing] * residuals)
+    stage = lossless_stage.set_stage((1, 1), [nothing] * references, [nothing] * residuals)
     count = len(stage.taps())
     assert count <= 18
     plain = count - 1 - residuals

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from codec.kernels import Integer, kernel
 from codec.picture.planes import Plane
 from codec.residual.levels import CELL, Weights
+from codec.residual.lossless_stage import MARGIN_ROWS, fill_stage
 from codec.vector_kernels import choose, either, weighted_sum
 
 __all__ = [
     *("CONTEXT_OF", "HALF", "MAX_MAGNITUDE", "ONE", "SPLIT", "THRESHOLDS"),
-    *("decode_plane", "encode_plane", "paired_weights"),
+    *("PlaneWalk", "decode_planes", "encode_planes", "paired_weights"),
 ]
 
 ONE: Final = 256  # weights are in 1/256
@@ -302,68 +303,76 @@ def round_row(
         here[x + np.uint64(2)] = np.uint8(magnitude_of(value))
 
 
+PlaneWalk = tuple[Plane, int, int, npt.NDArray[np.int64], Weights, int, npt.NDArray[np.uint8], Plane, Plane]
+"""What the walk of a plane takes, in this order.
+
+Of its `Stage` the samples, origin, stride and `Stage.paired_taps`; its weights, of which so many are for taps into
+residuals; the classes of its cells; and what is to be filled: residuals + 128, and the samples that a decoder has.
+"""
+
+PlaneFilling = tuple[Plane, Plane, tuple[Plane, Plane]]
+"""What `fill_stage` puts into a stage: predictions, and residuals of planes before."""
+
+
 def _walk(decoding: bool) -> Callable[..., None]:
     """The walk in one direction, as a kernel: numba leaves out what a constant excludes, and compiles half as much."""
 
     @kernel
-    def walk_plane(
-        samples: Plane,
-        origin: Integer,
-        stride: Integer,
-        offsets: npt.NDArray[np.int64],
-        weights: Weights,
-        residual_taps: Integer,
-        classes: npt.NDArray[np.uint8],
+    def walk_planes(
+        planes: tuple[PlaneWalk, ...],
+        fillings: tuple[PlaneFilling, ...] | None,
         context_of: npt.NDArray[np.uint8],
         queues: npt.NDArray[np.uint8],
         places: npt.NDArray[np.int64],
         max_error: Integer,
-        residuals: Plane,
-        decoded: Plane,
     ) -> None:
-        """Walk a plane in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
+        """Walk planes in raster order: predict, take or put a symbol, complete the sample (spec 8.2).
 
-        Encoding, the current plane of the stage holds the source, and ends as what the decoder will have; either way
-        ``decoded`` is filled with that, and ``residuals`` with residuals + 128.
-        ``weights`` are the plane's, of which so many are for ``residual_taps``; ``offsets`` are `Stage.paired_taps`.
+        Stages are filled first by ``fillings``, or are set already. Encoding, the current plane of a stage holds the
+        source, and ends as what the decoder will have.
         ``places`` says where the next symbol of each context lies in ``queues``, which must have as many bytes beyond
-        each place as the plane has samples, and to be decoded two more.
+        each place as the planes have samples, and to be decoded two more.
         """
-        rows, columns = residuals.shape
         step = np.int32(2 * max_error + 1)
         known = not decoding and max_error == 0  # the row itself, in advance
-        words = paired_weights(weights, residual_taps)
-        pairs = np.int64(words.shape[1] - 2 if known else words.shape[1] - 3)
-        sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
-        activities = np.zeros(columns + 1, np.int32)
-        symbols = np.empty(columns, np.uint8)
-        magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
         descriptions = np.empty(256, np.int64)
         for symbol in range(256):
             descriptions[symbol] = described(np.int32(symbol))
         opened = np.zeros(END, np.int64)
         if decoding:
             open_queues(queues, places, descriptions, opened)
-        for y in range(rows):
-            first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
-            look_around(samples, first, offsets, pairs, words, row_classes, magnitudes, y, sums, activities)
-            here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
-            row = Row(samples, first, row_classes, words, sums, activities, here, residuals[y])
-            if decoding:
-                take_row(row, context_of, descriptions, queues, opened, step)
-            elif known:
-                put_row(row, context_of, queues, places, symbols)
-            else:
-                round_row(row, context_of, queues, places, max_error)
-            here[0] = here[1] = here[2]
-            here[columns + 2] = here[columns + 3] = here[columns + 1]
-            for x in range(np.uint64(columns)):
-                decoded[y, x] = samples[first + x]
+        for number in range(len(planes)):
+            samples, origin, stride, offsets, weights, residual_taps, classes, residuals, decoded = planes[number]
+            rows, columns = residuals.shape
+            if fillings is not None:
+                newer, older, left = fillings[number]
+                fill_stage(samples.reshape(-1, rows + 2 * MARGIN_ROWS, stride), decoded[:0], newer, older, left)
+            words = paired_weights(weights, residual_taps)
+            pairs = np.int64(words.shape[1] - 2 if known else words.shape[1] - 3)
+            sums = np.zeros(classes.shape[1] * CELL + 1, np.int32)
+            activities = np.zeros(columns + 1, np.int32)
+            symbols = np.empty(columns, np.uint8)
+            magnitudes = np.zeros((3, columns + 4), np.uint8)  # of this row and the two above, two more on each side
+            for y in range(rows):
+                first, row_classes, here = np.uint64(origin + y * stride), classes[y // CELL], magnitudes[y % 3]
+                look_around(samples, first, offsets, pairs, words, row_classes, magnitudes, y, sums, activities)
+                here[0] = here[1] = magnitudes[(y + 2) % 3, 2]
+                row = Row(samples, first, row_classes, words, sums, activities, here, residuals[y])
+                if decoding:
+                    take_row(row, context_of, descriptions, queues, opened, step)
+                elif known:
+                    put_row(row, context_of, queues, places, symbols)
+                else:
+                    round_row(row, context_of, queues, places, max_error)
+                here[0] = here[1] = here[2]
+                here[columns + 2] = here[columns + 3] = here[columns + 1]
+                for x in range(np.uint64(columns)):
+                    decoded[y, x] = samples[first + x]
         if decoding:
             for queue in range(places.size):
                 places[queue] = opened[PLACE + queue]
 
-    return walk_plane
+    return walk_planes
 
 
-decode_plane, encode_plane = _walk(decoding=True), _walk(decoding=False)
+decode_planes, encode_planes = _walk(decoding=True), _walk(decoding=False)

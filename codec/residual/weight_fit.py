@@ -15,14 +15,8 @@ from codec.kernels import Integer, Real, kernel
 from codec.models import Speed
 from codec.picture.planes import Plane
 from codec.residual.levels import CELL, CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
-from codec.residual.lossless import (
-    BASE,
-    CoderHeader,
-    Stage,
-    set_stage,
-    walk,
-    weight_differences,
-)
+from codec.residual.lossless import CoderHeader, walk, weight_differences
+from codec.residual.lossless_stage import BASE, Stage, set_stage
 from codec.residual.lossless_walk import ONE
 from codec.vector_kernels import LANES, four_products, put_differences, weighted_rows
 
