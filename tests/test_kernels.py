@@ -361,8 +361,15 @@ def test_differences_are_vectors_minus_their_median_prediction():
 def test_differences_give_the_vectors_back():
     for vectors in vector_grids():
         differences = MotionField(MotionModel.BLOCK, 8, vectors).differences()
-        field = MotionField.from_differences(MotionModel.BLOCK, 8, differences, MAX_VECTOR_QUARTER_PEL)
+        (field,) = MotionField.all_from_differences(MotionModel.BLOCK, 8, differences[None], MAX_VECTOR_QUARTER_PEL)
         np.testing.assert_array_equal(vectors, field.vectors_quarter_pel)
+
+
+def test_fields_of_several_pictures_do_not_look_at_each_other():
+    vectors = np.random.default_rng(2).integers(-99, 100, (3, 4, 5, 2)).astype(np.int16)
+    differences = np.stack([MotionField(MotionModel.BLOCK, 8, of_picture).differences() for of_picture in vectors])
+    fields = MotionField.all_from_differences(MotionModel.BLOCK, 8, differences, MAX_VECTOR_QUARTER_PEL)
+    assert vectors.tolist() == [field.vectors_quarter_pel.tolist() for field in fields]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -370,16 +377,17 @@ def test_a_vector_at_the_limit_passes_and_one_beyond_does_not(sign):
     vectors = np.zeros((3, 4, 2), np.int16)
     vectors[1, 2, 1] = 60 * sign
     differences = MotionField(MotionModel.BLOCK, 8, vectors).differences()
-    assert 60 * sign == MotionField.from_differences(MotionModel.BLOCK, 8, differences, 60).vectors_quarter_pel[1, 2, 1]
+    (field,) = MotionField.all_from_differences(MotionModel.BLOCK, 8, differences[None], 60)
+    assert 60 * sign == field.vectors_quarter_pel[1, 2, 1]
     with pytest.raises(ValueError, match="beyond ±59"):
-        MotionField.from_differences(MotionModel.BLOCK, 8, differences, 59)
+        MotionField.all_from_differences(MotionModel.BLOCK, 8, differences[None], 59)
 
 
 @pytest.mark.parametrize("value", [-32768, 32767])
 def test_differences_that_add_up_beyond_16_bits_do_not_wrap_into_the_limit(value):
     differences = np.full((4, 4, 2), value, np.int16)
     with pytest.raises(ValueError, match="beyond"):
-        MotionField.from_differences(MotionModel.BLOCK, 8, differences, MAX_VECTOR_QUARTER_PEL)
+        MotionField.all_from_differences(MotionModel.BLOCK, 8, differences[None], MAX_VECTOR_QUARTER_PEL)
 
 
 # ------------------------------------------------------------------------- block search

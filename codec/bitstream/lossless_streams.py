@@ -68,7 +68,7 @@ def unpack_weights(
     if sum(sizes):
         data = decompress(streams[StreamId.WEIGHTS], 2 * sum(sizes))
         symbols = from_byte_planes(data, np.dtype("<u2"))
-    weights, ends = unzigzag(symbols.astype(np.int32)), accumulate(sizes)
+    weights, ends = unzigzag(symbols), accumulate(sizes)
     parts = zip(shapes, sizes, ends, strict=True)
     planes = iter([weights[end - size : end].reshape(shape) for shape, size, end in parts])
     return [tuple(next(planes) for _ in counts) for counts in class_counts]

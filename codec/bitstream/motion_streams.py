@@ -96,10 +96,12 @@ def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId
 
 def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> list[MotionField]:
     """The motion fields of the ``predicted`` P pictures of a run, in order; the inverse of `pack_fields`."""
+    if not predicted:
+        return []
     motion = unpack_motion(header, predicted, streams)
     limit = header.vector_limit_quarter_pel
     try:
-        fields = [MotionField.from_differences(header.motion, header.cell_size, nodes, limit) for nodes in motion.nodes]
+        fields = MotionField.all_from_differences(header.motion, header.cell_size, motion.nodes, limit)
         if header.motion is not MotionModel.MESH:
             return fields
         return [

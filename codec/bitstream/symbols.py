@@ -18,8 +18,16 @@ def zigzag(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int32]:
     return np.where(wide < 0, -2 * wide - 1, 2 * wide)
 
 
-def unzigzag(symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
-    """The inverse of `zigzag` for symbols up to 65535: −32768…32767."""
+def unzigzag(symbols: npt.NDArray[np.integer]) -> npt.NDArray[np.int16]:
+    """The inverse of `zigzag` for symbols up to 65535: −32768…32767; that of 65536 is −32768 as well."""
+    numbers: npt.NDArray[np.int16] = numbers_of_symbols()[symbols]
+    return numbers
+
+
+@functools.cache
+def numbers_of_symbols() -> npt.NDArray[np.int16]:
+    """The number of every symbol. A table takes one step, between which and another a thread may have to wait."""
+    symbols = np.arange(65537)
     return ((symbols >> 1) ^ -(symbols & 1)).astype(np.int16)
 
 

@@ -95,10 +95,10 @@ class MotionField:
         return MotionField(self.model, self.cell_size, vectors, self.modes, own)
 
     @classmethod
-    def from_differences(
+    def all_from_differences(
         cls, model: MotionModel, cell_size: int, differences: Vectors, limit_quarter_pel: int
-    ) -> MotionField:
-        """The inverse of `differences`: a field without modes and own vectors.
+    ) -> list[MotionField]:
+        """The inverse of `differences`, of several pictures: fields without modes and own vectors.
 
         Raises:
             ValueError: a vector component is beyond ``limit_quarter_pel``.
@@ -108,7 +108,7 @@ class MotionField:
         vectors = np.empty_like(differences)
         if not vectors_from_differences(differences, limit_quarter_pel, vectors):
             raise ValueError(f"a vector component is beyond ±{limit_quarter_pel} quarter samples")
-        return cls(model, cell_size, vectors)
+        return [cls(model, cell_size, of_picture) for of_picture in vectors]
 
     def with_modes(self, modes: Modes, own_differences: Vectors, limit_quarter_pel: int) -> MotionField:
         """This mesh with modes and own vectors; the inverse of `own_differences`.

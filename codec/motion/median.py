@@ -42,14 +42,15 @@ def vector_differences(vectors: Vectors) -> Vectors:
 
 @kernel
 def vectors_from_differences(differences: Vectors, limit: Integer, vectors: Vectors) -> bool:
-    """Fill ``vectors``; False as soon as a component is beyond ±``limit``."""
-    for row in range(vectors.shape[0]):
-        for column in range(vectors.shape[1]):
-            for component in range(2):
-                value = np.int32(differences[row, column, component]) + median_prediction(
-                    vectors, row, column, component
-                )
-                if value < -limit or value > limit:
-                    return False
-                vectors[row, column, component] = value
+    """Fill ``vectors``, (pictures, rows, columns, 2); False as soon as a component is beyond ±``limit``."""
+    pictures, rows, columns, components = vectors.shape
+    for number in range(pictures):
+        for row in range(rows):
+            for column in range(columns):
+                for component in range(components):
+                    prediction = median_prediction(vectors[number], row, column, component)
+                    value = np.int32(differences[number, row, column, component]) + prediction
+                    if value < -limit or value > limit:
+                        return False
+                    vectors[number, row, column, component] = value
     return True
