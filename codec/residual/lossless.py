@@ -70,9 +70,9 @@ def walk_lossless(
         walks.append(walk_of(stage, weights[number], residual.classes[number], residuals[number], decoded[number]))
         fillings.append((newer[number], older[number], (*left, NOTHING, NOTHING)[:2]))
     decode_planes(tuple(walks), tuple(fillings), CONTEXT_OF, residual.queues.symbols, places, header.max_error)
-    used = places - residual.queues.starts
-    if not np.array_equal(used, residual.queues.sizes):
-        raise BitstreamError(f"queues of {residual.queues.sizes.tolist()} symbols where {used.tolist()} are needed")
+    used, there = (places - residual.queues.starts).tolist(), residual.queues.sizes.tolist()
+    if used != there:
+        raise BitstreamError(f"queues of {there} symbols where {used} are needed")
     return decoded, weights, residuals
 
 

@@ -132,7 +132,6 @@ def fit_weights(
     classes, errors = np.ones(cells, np.uint8), np.zeros(cells)
     if before is not None and len(before) == count:
         weights, sizes, rounds = before.astype(np.float64) / ONE, np.zeros(count + 1, np.int64), effort.rounds
-        choose(products, pairs, samples, weights, classes, errors, sizes)
     else:
         weights, rounds = np.empty((1, len(stage.taps()))), effort.first_rounds
         improve(products, pairs, samples, 1, weights, classes, errors, np.array([0, cells]))
@@ -153,8 +152,13 @@ def improve(
     errors: npt.NDArray[np.float64],
     sizes: npt.NDArray[np.int64],
 ) -> None:
-    """Fit the weights of each class to its cells, and choose classes again, so many times."""
+    """Fit the weights of each class to its cells, and choose classes again, so many times.
+
+    Where the sizes of all classes are 0, none has been chosen yet, and this comes first.
+    """
     sums = np.empty((weights.shape[0], pairs.shape[0]))
+    if sizes.max() == 0:
+        choose(products, pairs, samples, weights, classes, errors, sizes)
     for _ in range(rounds):
         sum_by_class(products, classes, errors, samples, sums)
         solve(sums, pairs, sizes, min(LEAST_CELLS, classes.size), weights)
