@@ -34,8 +34,9 @@ def peak_megabytes(arguments, source=None, sink=subprocess.DEVNULL):
             process.stdin.write(piece)
         if source:
             process.stdin.close()
-        code, megabytes = process.stderr.read().split()
-    assert b"0" == code
+        said = process.stderr.read()
+    code, megabytes = said.rsplit(maxsplit=2)[-2:]
+    assert said == b"%s %s" % (code, megabytes) and b"0" == code, said.decode()
     return int(megabytes)
 
 
