@@ -57,7 +57,10 @@ _WORDS = ir.VectorType(_WORD, LANES)
 
 
 def _address() -> Any:
-    """An intrinsic (array) → where its first sample lies, int64; whoever asks keeps the array alive."""
+    """An intrinsic (array) → where its first sample lies, int64; whoever asks keeps the array alive.
+
+    That is the caller of a kernel: an array of the kernel's own is freed after its last use, and this may be it.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ptrtoint(_data(context, builder, signature.args[0], arguments[0]), _LONG)

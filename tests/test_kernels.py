@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pytest
 
+import codec
 from codec.coded import SequenceHeader
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.block_search import Searched, Windows, match_windows, search_blocks
@@ -860,3 +863,32 @@ def test_samples_are_predictions_and_what_levels_mean(step_256, zero_point):
         residual = PlaneResidual(coder, Quantiser(step_256, zero), levels.view(dtype))
         values = dequantise(levels.view(dtype).astype(np.int32) - zero, step_256).astype(int)
         np.testing.assert_array_equal(np.clip(prediction + values, 0, 255), add_residual(residual, prediction))
+
+
+def own_arrays_whose_address_is_taken(tree):
+    """Of each kernel of a module: names that it makes arrays of, and asks the address of."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.decorator_list:
+            made, asked = set(), set()
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign):
+                    makes = [n for n in ast.walk(node.value) if isinstance(n, ast.Attribute) and n.attr in MAKERS]
+                    made |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and makes}
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "address":
+                    asked |= {n.id for n in ast.walk(node.args[0]) if isinstance(n, ast.Name)}
+            yield from ((function.name, name) for name in made & asked)
+
+
+MAKERS = ("empty", "zeros", "ones", "full", "empty_like", "zeros_like", "copy", "append", "concatenate")
+
+
+def test_no_kernel_takes_the_address_of_an_array_of_its_own_which_numba_may_have_freed():
+    folder = Path(codec.__file__).parent
+    wrong = [
+        (path.name, *found)
+        for path in sorted(folder.rglob("*.py"))
+        for found in own_arrays_whose_address_is_taken(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert [] == wrong
+    broken = "@kernel\ndef f(a):\n    room = np.empty(3)\n    here = address(room)\n"
+    assert [("f", "room")] == list(own_arrays_whose_address_is_taken(ast.parse(broken)))

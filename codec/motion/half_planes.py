@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codec.kernels import Integer, kernel
 from codec.motion.field import SHARP
-from codec.picture.edges import extended, put_extended
+from codec.picture.edges import extended
 from codec.picture.planes import Plane
 from codec.vector_kernels import SPAN, address, put_means, six_taps_of_halves, six_taps_of_samples, six_taps_to_halves
 
@@ -67,9 +67,11 @@ def half_planes(reference: Plane, tap: int = SHARP) -> HalfPlanes:
 
     ``tap`` is `codec.motion.field.SHARP` or ``SOFT``.
     """
+    padded = extended(reference, (BORDER + _BEFORE,) * 2, (BORDER + _BEHIND,) * 2)
     rows, columns = reference.shape[0] + 2 * BORDER, reference.shape[1] + 2 * BORDER
     planes = np.empty((4, rows, columns), np.uint8)
-    fill_half_planes(reference, tap, planes)
+    wide = np.empty((STRIP + _BEFORE + _BEHIND, columns), np.int16)
+    fill_half_planes(padded, tap, wide, planes)
     return HalfPlanes(planes.reshape(-1), (rows * columns, columns, *reference.shape))
 
 
@@ -80,14 +82,14 @@ def bordered(reference: Plane) -> HalfPlanes:
 
 
 @kernel
-def fill_half_planes(reference: Plane, tap: Integer, planes: npt.NDArray[np.uint8]) -> None:
-    """Filter strips of rows across, then down; both is filtered from what is not rounded yet."""
+def fill_half_planes(padded: Plane, tap: Integer, wide: npt.NDArray[np.int16], planes: npt.NDArray[np.uint8]) -> None:
+    """Filter strips of rows across, then down; both is filtered from what is not rounded yet.
+
+    ``wide`` is room for a strip that is filtered across. It is the caller's: numba frees an array of a kernel's own
+    after its last use, and to know an address of it is no use.
+    """
     _, rows, columns = planes.shape
-    stride, tap = columns + _BEFORE + _BEHIND, np.int32(tap)
-    padded = np.empty((rows + _BEFORE + _BEHIND, stride), np.uint8)
-    before = np.int64(BORDER + _BEFORE)  # else compiled once more, for this number
-    put_extended(reference, before, before, padded)
-    wide = np.empty((STRIP + _BEFORE + _BEHIND, columns), np.int16)  # filtered across
+    stride, tap = padded.shape[1], np.int32(tap)
     source, between = address(padded), address(wide)
     across, down, both = address(planes[ACROSS]), address(planes[DOWN]), address(planes[BOTH])
     last = columns - SPAN  # where the last vector begins, which overlaps the one before

@@ -71,10 +71,11 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
     rate_weight = max(LEAST_LAMBDA, LAMBDA * mean_squared_error(*scene, own))
     choices = np.array([mode in allowed for mode in CellMode])
     sweeps, turns = SWEEPS[searched.speed]
+    scratch = np.empty_like(scene[0])
     error = np.inf
     for turn in range(turns + 1):
         descend_nodes(*scene, vectors, modes, searched.limit_quarter_pel, sweeps if turn < turns else 1, rate_weight)
-        error = choose_modes(*scene, vectors, own, rate_weight, choices, modes)
+        error = choose_modes(*scene, vectors, own, rate_weight, choices, scratch, modes)
     if error > mean_squared_error(*scene, np.zeros_like(own)) * searched.source.size:
         vectors[:], modes[:] = 0, first
     own[modes != OWN] = 0
@@ -289,11 +290,11 @@ def choose_modes(
     own: Vectors,
     rate_weight: float,
     allowed: npt.NDArray[np.bool_],
+    scratch: Plane,
     modes: Modes,
 ) -> float:
     """Give every cell the mode of least squared error + λ · bits; returns the squared error, which is exact."""
     pair = pair_of(source, halves, quarters, layout)
-    scratch = np.empty_like(source)
     width = source.shape[1]
     total = 0.0
     for row in range(modes.shape[0]):
