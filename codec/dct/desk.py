@@ -23,6 +23,7 @@ __all__ = [
     "DECODED",
     "OTHER",
     "Desk",
+    "block_address",
     "desk_of",
     "lay_out",
     "new_scratch",
@@ -119,6 +120,14 @@ def plane_subsampling(desk: Desk, plane: Integer) -> tuple[Integer, Integer]:
 def plane_stride(desk: Desk, plane: Integer) -> Integer:
     """Samples from one row of a plane to the next."""
     return desk.stride[0] if plane == 0 else desk.stride[1]
+
+
+@inner_kernel
+def block_address(desk: Desk, sheet: Integer, plane: Integer, y: Integer, x: Integer) -> Integer:
+    """Where on a sheet a plane has what belongs to the luma sample (y, x)."""
+    down, right = plane_subsampling(desk, plane)
+    first = desk.address + sheet * desk.sheet + plane_origin(desk, plane)
+    return first + (y >> down) * plane_stride(desk, plane) + (x >> right)
 
 
 def put_on_sheet(planes: tuple[Plane, ...], shape: Shape, sheet: Plane) -> None:

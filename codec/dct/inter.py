@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from codec.dct.blocks import INTER, INTRA, WARPED
 from codec.dct.desk import (
@@ -12,7 +13,7 @@ from codec.dct.desk import (
     SCRATCH_STRIDE,
     WARP,
     Desk,
-    plane_origin,
+    block_address,
     plane_stride,
     plane_subsampling,
 )
@@ -76,7 +77,7 @@ def predict_moved(
         there = desk.reference[0] if plane == 0 else desk.reference[1] if plane == 1 else desk.reference[2]
         stride, rows, columns = plane_stride(desk, plane), height >> down, width >> right
         top, left = y >> down, x >> right
-        target = desk.address + sheet * desk.sheet + plane_origin(desk, plane) + top * stride + left
+        target = block_address(desk, sheet, plane, y, x)
         if down == 0 and right == 0:
             if desk.scratch:
                 place = there + place_within(layout, top + (dy >> 2), left + (dx >> 2))
@@ -105,7 +106,7 @@ def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates
     for plane in range(desk.shape.planes):
         down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
-        target = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
+        target = block_address(desk, np.int64(DECODED), plane, y, x)
         put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)
 
 
@@ -129,6 +130,13 @@ def mix_in(target: Integer, stride: Integer, other: Integer, rows: Integer, colu
 
 
 @inner_kernel
+def cell_beside(cells: Cells, row: Integer, column: Integer, number: Integer, from_left: bool) -> npt.NDArray[np.int32]:
+    """One of the cells to the left of a leaf, or above it."""
+    cell: npt.NDArray[np.int32] = cells[row + number, column - 1] if from_left else cells[row - 1, column + number]
+    return cell
+
+
+@inner_kernel
 def lap(
     desk: Desk, cells: Cells, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer, from_left: bool
 ) -> None:
@@ -137,11 +145,11 @@ def lap(
     reach = side >> 1
     first: Integer = np.int64(0)
     while first < cells_beside:
-        cell = cells[row + first, column - 1] if from_left else cells[row - 1, column + first]
+        cell = cell_beside(cells, row, column, first, from_left)
         there_y, there_x, kind = np.int64(cell[CELL_DY]), np.int64(cell[CELL_DX]), cell[CELL_KIND]
         end = first + 1
         while end < cells_beside:
-            cell = cells[row + end, column - 1] if from_left else cells[row - 1, column + end]
+            cell = cell_beside(cells, row, column, end, from_left)
             if cell[CELL_DY] != there_y or cell[CELL_DX] != there_x or (cell[CELL_KIND] == INTRA) != (kind == INTRA):
                 break
             end += 1
@@ -152,7 +160,7 @@ def lap(
             for plane in range(desk.shape.planes):
                 down, right = plane_subsampling(desk, plane)
                 stride = plane_stride(desk, plane)
-                target = desk.address + plane_origin(desk, plane) + (top >> down) * stride + (left >> right)
+                target = block_address(desk, np.int64(DECODED), plane, top, left)
                 mix_in(target, stride, desk.sheet, height >> down, width >> right, from_left)
         first = end
 
@@ -163,9 +171,8 @@ def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Inte
     for plane in range(desk.shape.planes):
         down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
-        there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
-        copied = there + source * desk.sheet
-        put_means(there + target * desk.sheet, stride, copied, copied, stride, side >> down, side >> right)
+        copied = block_address(desk, source, plane, y, x)
+        put_means(block_address(desk, target, plane, y, x), stride, copied, copied, stride, side >> down, side >> right)
 
 
 @inner_kernel

@@ -51,7 +51,7 @@ from codec.dct.blocks import (
     SKIP,
 )
 from codec.dct.decode import predict_intra
-from codec.dct.desk import DECODED, Desk, plane_origin, plane_stride, plane_subsampling
+from codec.dct.desk import DECODED, Desk, block_address, plane_stride, plane_subsampling
 from codec.dct.inter import copy_block, predict_leaf
 from codec.dct.intra_search import ranking_of
 from codec.dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
@@ -246,8 +246,8 @@ def leaf_error(desk: Desk, y: Integer, x: Integer, side: Integer) -> Real:
     for plane in range(desk.shape.planes):
         down, right = plane_subsampling(desk, plane)
         stride = plane_stride(desk, plane)
-        there = desk.address + plane_origin(desk, plane) + (y >> down) * stride + (x >> right)
-        here = there + SOURCE * desk.sheet
+        there = block_address(desk, np.int64(DECODED), plane, y, x)
+        here = block_address(desk, np.int64(SOURCE), plane, y, x)
         total += rectangle_sse(here, stride, there, there, stride, side >> down, side >> right, 1 << 30)
     return total
 
