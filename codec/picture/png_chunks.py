@@ -160,6 +160,8 @@ class ApngFile:
         """The checked fcTL chunk of a picture."""
         if len(payload) != 26:
             raise self._damaged(f"the fcTL chunk of picture {number} has {len(payload)} bytes instead of 26")
+        if number == self.count:
+            raise self._damaged(f"it has more than {self.count} pictures")
         control = _Control(*struct.unpack(">IIIIIHHBB", payload))
         fits = (
             0 < control.width <= self.format.width - control.left
