@@ -88,21 +88,21 @@ class Canvas:
 
 
 def _lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
-    """Put RGBA ``above`` over ``below``, in place: the OVER of PNG (3rd edition), 13.16, rounded to nearest.
+    """Put RGBA ``above`` over ``below``, in place, rounded to nearest (PNG, 3rd edition, "Alpha channel processing").
 
     It works on samples as they are, as browsers do, whatever a gAMA chunk says.
     """
     alpha = above[:, :, 3]
     np.copyto(below, above, where=(alpha == 255)[:, :, np.newaxis])
     mixed = (alpha > 0) & (alpha < 255)
-    if not mixed.any():
-        return
-    top, bottom = above[mixed].astype(np.int32), below[mixed].astype(np.int32)
-    top_weight = top[:, 3:] * 255
-    bottom_weight = bottom[:, 3:] * (255 - top[:, 3:])
-    weight = top_weight + bottom_weight  # 255 × the alpha that comes out, in 1…255²
-    colour = (top[:, :3] * top_weight + bottom[:, :3] * bottom_weight + weight // 2) // weight  # sum < 2**24
-    below[mixed] = np.hstack([colour, (weight + 127) // 255])
+    for row in np.flatnonzero(mixed.any(axis=1)):  # one by one: wide numbers of a whole picture take gigabytes
+        columns = mixed[row]
+        top, bottom = above[row, columns].astype(np.int32), below[row, columns].astype(np.int32)
+        top_weight = top[:, 3:] * 255
+        bottom_weight = bottom[:, 3:] * (255 - top[:, 3:])
+        weight = top_weight + bottom_weight  # 255 × the alpha that comes out, in 1…255²
+        colour = (top[:, :3] * top_weight + bottom[:, :3] * bottom_weight + weight // 2) // weight  # sum < 2**24
+        below[row, columns] = np.hstack([colour, (weight + 127) // 255])
 
 
 def read_exactly(file: BinaryIO, size: int, label: str) -> bytes:
