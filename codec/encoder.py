@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -56,12 +56,16 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time."""
+    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time.
+
+    ``notes`` say what of the source is not in the file, such as a colour profile or unequal times.
+    """
 
     pictures: int
     source_bytes: int
     file_bytes: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -455,4 +459,4 @@ def encode(
             if progress is not None:
                 progress(Progress(number, pictures.count, out.bytes_written))
     assert out.summary is not None
-    return out.summary
+    return replace(out.summary, notes=tuple(pictures.notes))

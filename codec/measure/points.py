@@ -68,11 +68,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence in memory: what a sweep measures on."""
+    """A sequence in memory: what a sweep measures on; ``notes`` are those of its source."""
 
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def format(self) -> PictureFormat:
