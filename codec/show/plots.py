@@ -24,6 +24,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from codec.measure.bd_rate import Curve
 from codec.measure.dials import dial_of
+from codec.measure.peers import CONSTANT
 from codec.measure.points import PeerPoint, Point, Rated, quality_name
 from codec.models import MotionModel, ResidualCoder
 
@@ -45,7 +46,7 @@ COLOUR_OF = {
     "float16": "#009e73",
     "dct": "#aa3377",
 }
-PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e7298a", "#66a61e", "#7f7f7f", "#17a2b8", "#b15928", "#bcbd22")
+PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e7298a", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
 COLOUR_OF_COMPONENT = {
     "residual": "#56b4e9",
     "weights": "#009e73",
@@ -134,7 +135,7 @@ def plot_psnr_against_bits(points: Sequence[Point], peers: Sequence[PeerPoint] =
         lambda point: point.bits_per_pixel,
         "bits per pixel (logarithmic)",
         lambda point: point.quality,
-        f"{quality_name(points)} (dB)",
+        f"{quality_name([*points, *peers])} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
@@ -148,7 +149,7 @@ def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] 
         lambda point: point.ratio,
         "ratio: raw bytes / file bytes (logarithmic)",
         lambda point: point.quality,
-        f"{quality_name(points)} (dB)",
+        f"{quality_name([*points, *peers])} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
@@ -169,7 +170,7 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
         shown.reverse()
     heights = [height for _, height in shown]
     with matplotlib.rc_context(STYLE):
-        width = 7.6 if peers else 6.2
+        width = 8.4 if lossy_peers else 6.2
         figure = Figure(figsize=(width, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
         all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
@@ -181,8 +182,8 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
         all_axes[-1].set_xscale("log")
         _plain_log_ticks(all_axes[-1].xaxis)
         all_axes[-1].set_xlabel(plot.rate_label)
-        handles = _legend(points)
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
+        if handles := _legend(points):
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
         if lossy_peers:
             looks = _peer_looks(lossy_peers)
             peer_handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
@@ -191,11 +192,18 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
 
 
 def _peer_looks(peers: Sequence[PeerPoint]) -> dict[str, dict[str, Any]]:
-    """A thin line for each peer's curve."""
-    names = dict.fromkeys(peer.curve for peer in peers)
+    """A thin line for each peer's curve; two that differ by what their dial does have one colour."""
+    names = list(dict.fromkeys(peer.curve for peer in peers))
+    kinds = list(dict.fromkeys(name.removesuffix(CONSTANT) for name in names))
     return {
-        name: {"color": PEER_COLOURS[number % len(PEER_COLOURS)], "linewidth": 0.9, "marker": "x", "markersize": 3.5}
-        for number, name in enumerate(names)
+        name: {
+            "color": PEER_COLOURS[kinds.index(name.removesuffix(CONSTANT)) % len(PEER_COLOURS)],
+            "linestyle": "--" if name.endswith(CONSTANT) else "-",
+            "linewidth": 0.9,
+            "marker": "+" if name.endswith(CONSTANT) else "x",
+            "markersize": 3.5,
+        }
+        for name in names
     }
 
 
