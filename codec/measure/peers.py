@@ -62,6 +62,7 @@ _LIMITED = "-vf setparams=range=tv"
 # 0.6 and 2.4 kB a file, a tenth to a third of the smallest.
 _MPEG_P = "-g 9999 -bf 0 -sc_threshold 1000000000"
 _X264 = "-bsf:v filter_units=remove_types=6"
+_X264_B = f"-c:v libx264 -preset medium -tune psnr {_X264}"
 _X264_P = f"-c:v libx264 -preset medium -tune psnr -bf 0 -refs 1 -x264-params keyint=infinite:scenecut=0 {_X264}"
 _X265_P = (
     "-c:v libx265 -preset medium -tune psnr -bf 0 -refs 1"
@@ -93,8 +94,8 @@ PEERS = (
     # -crf moves bits to what later pictures are predicted from (mb-tree), -qp does not: both are told
     Peer("x264 high, P only", f"{_X264_P} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
     Peer(f"x264 high, P only{CONSTANT}", f"{_X264_P} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
-    Peer("x264", f"-c:v libx264 {_X264} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
-    Peer(f"x264{CONSTANT}", f"-c:v libx264 {_X264} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
+    Peer("x264", f"{_X264_B} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
+    Peer(f"x264{CONSTANT}", f"{_X264_B} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
     Peer("x265, P only", f"{_X265_P} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
     Peer(f"x265, P only{CONSTANT}", f"{_X265_P} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
     # of low delay, -crf gives the same bytes as -qp

@@ -46,7 +46,8 @@ COLOUR_OF = {
     "float16": "#009e73",
     "dct": "#aa3377",
 }
-PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e7298a", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
+PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e0a100", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
+LEGEND_COLUMNS = 3  # of the names of peers
 COLOUR_OF_COMPONENT = {
     "residual": "#56b4e9",
     "weights": "#009e73",
@@ -158,20 +159,20 @@ def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] 
 
 
 def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot, better: str) -> Figure:
-    """The plot with its strip for exact points, a legend of colours and markers below, and peers on the right."""
+    """The plot with its strip for exact points, a legend of colours and markers below, and names of peers above."""
     exact = [point for point in points if point.exact]
     lossy = [point for point in points if not point.exact]
     lossy_peers, exact_peers = ([peer for peer in peers if peer.exact is is_exact] for is_exact in (False, True))
     rows = [coder.label for coder in ResidualCoder if any(p.settings.residual_coder is coder for p in exact)]
     rows += dict.fromkeys(peer.curve for peer in exact_peers)
-    panels = [(False, 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
+    panels = [(False, 4.4 if lossy_peers else 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
     shown = [(is_exact, height) for is_exact, height, members in panels if members]
     if plot.exact_on_top:
         shown.reverse()
     heights = [height for _, height in shown]
     with matplotlib.rc_context(STYLE):
-        width = 8.4 if lossy_peers else 6.2
-        figure = Figure(figsize=(width, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
+        names_height = 0.22 * -(-len(dict.fromkeys(peer.curve for peer in lossy_peers)) // LEGEND_COLUMNS)
+        figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9 + names_height), layout="constrained", facecolor="white")
         all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
             if is_exact:
@@ -187,7 +188,8 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
         if lossy_peers:
             looks = _peer_looks(lossy_peers)
             peer_handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-            figure.legend(handles=peer_handles, loc="outside right upper", frameon=False, title="others", fontsize=8)
+            place: dict[str, Any] = {"loc": "outside upper center", "ncols": LEGEND_COLUMNS, "columnspacing": 1.2}
+            figure.legend(handles=peer_handles, **place, frameon=False, fontsize=8)
     return figure
 
 

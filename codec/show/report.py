@@ -233,8 +233,6 @@ class Shown(NamedTuple):
     planes: list[str]
     """Letters of the planes that have columns of their own."""
     is_yuv: bool
-    is_wide: bool
-    """Whether plots have a legend of lossy peers on their right."""
     quality: str
     comparisons: list[Comparison]
 
@@ -249,7 +247,6 @@ def _shown(domain: Domain, comparisons: Sequence[Comparison]) -> Shown:
         _plots(domain.points, domain.peers),
         planes if len(planes) > 1 else [],
         any(point.error.psnr_yuv is not None for point in measured),
-        not all(peer.exact for peer in domain.peers),
         quality_name(measured),
         [comparison for comparison in comparisons if comparison.measured_in == domain.measured_in],
     )
