@@ -266,10 +266,10 @@ def _measured(
     passed = _PIXEL_FORMATS[raw.sample_format]
     if raw.sample_format is SampleFormat.RGB:
         read = f"-f rawvideo -pix_fmt {passed} -s {raw.width}x{raw.height} -r {given.rate} -i INPUT"
-        back = f"-pix_fmt {passed}"  # codecs order its planes in other ways; whether that is exact is seen
     else:
         read = "-noauto_conversion_filters -f yuv4mpegpipe -i INPUT" + (f" {peer.relabel}" if peer.relabel else "")
-        back = "-noauto_conversion_filters"
+    # lossless codecs may lay out planes in other ways on their way back: it is seen whether that is exact
+    back = f"-pix_fmt {passed}" if peer.is_lossless else "-noauto_conversion_filters"
     shown = f"ffmpeg {read} {options} -pix_fmt {peer.pixel_format or passed} -threads 1 -f nut OUTPUT"
     if cache is not None and (found := cache.get_peer(shown, version)) is not None:
         return found

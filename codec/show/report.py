@@ -254,9 +254,11 @@ def _shown(domain: Domain, comparisons: Sequence[Comparison]) -> Shown:
 
 def _plots(points: Sequence[Point], peers: Sequence[PeerPoint]) -> list[PlotImage]:
     """The rate and distortion plots; what to read from each is said beside it."""
-    exact = "Files without error are in the shaded strip: they have no place on the other axis."
+    said = "Each marker is one file."
+    if any(point.exact for point in (*points, *peers)):
+        said += " Files without error are in the shaded strip: they have no place on the other axis."
     return [
-        _image(plot_size_against_mse(points, peers), "File size against MSE", f"Each marker is one file. {exact}"),
+        _image(plot_size_against_mse(points, peers), "File size against MSE", said),
         _image(
             plot_psnr_against_bits(points, peers),
             f"{quality_name([*points, *peers])} against bits per pixel",
