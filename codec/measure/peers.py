@@ -44,7 +44,7 @@ class Peer(NamedTuple):
 
     name: str
     options: str
-    """With ``Q`` where the dial goes."""
+    """``-c:v`` and the encoder first, and with ``Q`` where the dial goes."""
     dial: str = ""
     values: tuple[int, ...] = ()
     keeps: tuple[SampleFormat, ...] = (SampleFormat.YUV420,)
@@ -182,6 +182,7 @@ def peer_count() -> int:
 def _videos(clip: Clip, coded: Clip, ssim: bool, cache: SweepCache | None) -> Iterator[PeerPoint | Skipped]:
     try:
         program, version = _ffmpeg()
+        encoders = set(re.findall(r"^ V\S+ (\S+)", _run([program, "-hide_banner", "-encoders"]).decode(), re.M))
     except FAILURES as error:
         yield from (Skipped(peer.name, _first_line(error)) for peer in PEERS)
         return
@@ -189,6 +190,8 @@ def _videos(clip: Clip, coded: Clip, ssim: bool, cache: SweepCache | None) -> It
         given = clip if peer.is_lossless else coded
         for value in peer.values or (None,):
             try:
+                if (encoder := peer.options.split()[1]) not in encoders:
+                    raise ValueError(f"this ffmpeg has no encoder {encoder}")
                 yield _measured(program, version, peer, value, given, clip.source_bytes, ssim, cache)
             except FAILURES as error:
                 where = f"from {peer.dial} {value} on: " if value in peer.values[1:] else ""
