@@ -47,6 +47,8 @@ class Step(NamedTuple):
     number: int
     coded: CodedPicture
     before: History
+    planes: Picture
+    """As they are coded: of RGB by ``dct`` Y'CbCr."""
     picture: Picture
 
 
@@ -85,7 +87,7 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, picture)
+            yield Step(number, coded, history, after.newest, picture)
             history = after
 
 
@@ -265,6 +267,15 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
                 self.damage.append(outcome)
             else:
                 yield number, outcome
+
+    def coded_pictures(self) -> Iterator[Picture]:
+        """All decoded pictures in the planes that are coded, in order: RGB by ``dct`` stays Y'CbCr.
+
+        Raises:
+            BitstreamError: the GOP of the next picture is damaged.
+        """
+        for gop in self._gops:
+            yield from (step.planes.copy() for step in decode_steps(self._task(gop)))
 
     def _outcomes(
         self, start: int, stop: int, executor: Executor | None, workers: int | None

@@ -276,6 +276,7 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="points a curve, spread over the range of its dial (default: a sensible set)",
     )
+    sweep.add_argument("--chroma", choices=CHROMAS, help="how dct codes the chroma of RGB pictures (default: 420)")
     sweep.add_argument("--pictures", type=_positive, metavar="N", help="measure only the first N pictures")
     sweep.add_argument(
         "--anchor",
@@ -285,7 +286,8 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
     sweep.add_argument(
         "--peers",
         action="store_true",
-        help="measure other codecs too: ffv1, x264, MPEG-2, MPEG-4, VP9, MJPEG (pip install 'mvz[peers]'), PNG, WebP",
+        help="measure other codecs too: PNG, WebP, and what ffmpeg has of ffv1, x264, x265, SVT-AV1, VP9, MPEG-4, "
+        "MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')",
     )
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")

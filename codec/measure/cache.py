@@ -53,7 +53,9 @@ class SweepCache:
             if self._keep_picture is not None:
                 with np.load(path.with_suffix(".npz")) as planes:
                     sample = Picture(self._clip.format, tuple(planes[name] for name in planes.files))
-            return Point(**kept | {"settings": settings, "error": _error_of(kept["error"]), "sample": sample})
+            coded = None if kept["coded_error"] is None else _error_of(kept["coded_error"])
+            own = {"settings": settings, "error": _error_of(kept["error"]), "sample": sample, "coded_error": coded}
+            return Point(**kept | own)
         except UNREADABLE:
             return None
 
