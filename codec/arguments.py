@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fractions import Fraction
 
 from codec.errors import ConfigError
 
-__all__ = ["expect_type", "picture_rate"]
+__all__ = ["expect_type", "file_name", "picture_rate"]
 
 MAX_TERM = (1 << 32) - 1  # numerator and denominator have 32 bits in the file (spec 5.2)
 _NUMBER = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20}|(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?)")
@@ -22,6 +23,22 @@ def expect_type(value: object, kind: type | tuple[type, ...], said: str) -> None
     """
     if not isinstance(value, kind):
         raise ConfigError(f"{said}, not {type(value).__name__}")
+
+
+def file_name(path: object, said: str) -> str:
+    """A path as text that some file may have; ``said`` is what it should be, as a sentence.
+
+    Raises:
+        ConfigError: it is no path, or no file can have that name.
+    """
+    expect_type(path, (str, os.PathLike), said)
+    try:
+        text = os.fspath(path)  # type: ignore[call-overload]
+        if 0 not in os.fsencode(text):
+            return os.fsdecode(text)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ConfigError(f"{said}; {path!r} cannot be one: {error}") from error
+    raise ConfigError(f"{said}; {text!r} cannot be one: it has a zero byte")
 
 
 def picture_rate(value: object) -> Fraction:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from codec.arguments import expect_type
+from codec.arguments import expect_type, file_name
 from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_run
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader, note_damage
@@ -125,7 +125,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         expect_type(limits, Limits, "limits are codec.Limits")
         with ExitStack() as resources:
             if isinstance(file, str | os.PathLike):
-                self.path = os.fsdecode(file)
+                self.path = file_name(file, "a file to read is named by text or a path")
                 file = resources.enter_context(_opened(self.path))
             elif not (hasattr(file, "read") and hasattr(file, "seek")):
                 raise ConfigError(f"a file is opened by its name or as a binary stream, not {type(file).__name__}")
@@ -342,9 +342,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         try:
             return range(*wanted.indices(len(self)))
         except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"pictures are selected by whole numbers, and steps other than 0, not {wanted}"
-            ) from error
+            raise ConfigError(f"pictures are selected by whole numbers, in steps other than 0: {error}") from error
 
     def _range(self, start: int, stop: int | None) -> tuple[int, int]:
         """The first number, and the one behind the last."""
@@ -385,8 +383,8 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 def _opened(path: str) -> BinaryIO:
     try:
         return Path(path).open("rb")
-    except (OSError, ValueError) as error:  # the latter of a name with a zero byte
-        raise MediaError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _first(gop: Sequence[RunEntry]) -> int:

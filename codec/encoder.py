@@ -12,7 +12,7 @@ from fractions import Fraction
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from codec.arguments import expect_type, picture_rate
+from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.container import ContainerWriter
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.payloads import pack_metadata, pack_run
@@ -282,7 +282,7 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        expect_type(path, (str, os.PathLike), "the file to make is named by text or a path")
+        self._path = file_name(path, "the file to make is named by text or a path")
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
@@ -294,7 +294,6 @@ class Writer:
         metadata = _software() | (metadata or {})
         if len(pack_metadata(metadata)) > DEFAULT_LIMITS.max_metadata_bytes:
             raise ConfigError(f"metadata of more than the {DEFAULT_LIMITS.max_metadata_bytes} bytes that readers take")
-        self._path = os.fspath(path)
         self._state = "open"
         self._pictures: list[Picture] = []
         self._started = time.perf_counter()
@@ -348,9 +347,7 @@ class Writer:
         if self._state == "closed":
             raise MediaError(f"{self._path}: is closed; pictures are appended inside the with block")
         if self._state == "broken":
-            raise CodecError(
-                f"{self._path}: an earlier picture could not be coded or written, so it cannot be completed"
-            )
+            raise CodecError(f"{self._path}: an earlier picture was not coded or written; it cannot be completed")
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""

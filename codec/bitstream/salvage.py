@@ -119,7 +119,7 @@ class SalvageReader(ContainerReader):
 
     def _whole_packets(self, offset: int) -> Iterator[Packet]:
         """Every packet from ``offset`` on that has its CRC-32, but for the index."""
-        while offset < self.size:
+        while offset < self.size and self._to_check >= 0:
             end = self._end_of(offset)
             data = self._checked_packet(offset, end)
             if data is None:
@@ -127,16 +127,16 @@ class SalvageReader(ContainerReader):
                     self._note(self._amiss(offset), offset)
                 found = self._next_packet(offset, end)
                 if found is None:
-                    return
+                    break
                 offset, data = found
             if not data.startswith(schema.KIND_INDEX):
                 yield Packet(data[:4], offset, data[8:-4])
             offset += len(data)
+        if self._to_check < 0:
+            self._note(LimitError(f"packets overlap so much that {MOST_CHECKED} times the file was checked"), offset)
 
     def _amiss(self, offset: int) -> BitstreamError:
         """Why there is no whole packet at ``offset``."""
-        if self._to_check < 0:
-            return LimitError(f"packets overlap so much that {MOST_CHECKED} times the file was checked")
         try:
             self._packet_header(offset)
         except TruncatedError as error:
