@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from codec import __version__
+from codec.arguments import picture_rate as rate_of
 from codec.errors import CodecError, ConfigError, ExistsError
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.settings import BLOCK_SIZES, CHROMAS, Settings
@@ -375,12 +376,9 @@ def _add_scheduler(parser: argparse.ArgumentParser, what: str) -> None:
 def picture_rate(text: str) -> Fraction:
     """An argument such as 25, 23.976 or 30000/1001."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pictures per second") from error
-    if rate <= 0 or max(rate.numerator, rate.denominator) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a ratio of two positive 32-bit numbers")
-    return rate
+        return rate_of(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def picture_range(text: str) -> slice:
