@@ -40,6 +40,7 @@ class MvzImageFile(ImageFile.ImageFile):
         self.n_frames = len(self._video)
         self.is_animated = self.n_frames > 1
         self.info |= {"duration": float(1000 / self._video.rate), "metadata": self._video.metadata}
+        self.tile = []  # nothing for Pillow to decode, which its versions up to 10 must be told
         self._frame, self._loaded = 0, -1
 
     def seek(self, frame: int) -> None:

@@ -132,7 +132,7 @@ def unpacked(frame: bytes) -> bytes | None:
     """What a frame holds, or None where it is none that declares its size."""
     with contextlib.suppress(zstandard.ZstdError):
         if 0 <= zstandard.frame_content_size(b"\x28\xb5\x2f\xfd" + frame) < MOST_SYMBOLS:
-            return zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompress(frame)
+            return zstandard.ZstdDecompressor().decompress(b"\x28\xb5\x2f\xfd" + frame)
     return None
 
 

@@ -165,7 +165,7 @@ def frame_of(symbols):
 
 
 def symbols_of(frame):
-    return zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompress(frame)
+    return zstandard.ZstdDecompressor().decompress(b"\x28\xb5\x2f\xfd" + frame)
 
 
 def bomb(size):

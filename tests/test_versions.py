@@ -1,0 +1,22 @@
+"""The versions that are declared are those that the tests are run with."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+NOT_OURS = {"pyparsing", "scipy"}
+
+
+def test_the_least_versions_declared_are_those_that_the_tests_are_run_with():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["ssim"], *extras["test"]]
+    least = dict(requirement.split(">=") for requirement in declared if not requirement.startswith("mvz["))
+    lines = (ROOT / "tests" / "minimum-versions.txt").read_text("utf-8").splitlines()
+    tried = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {name for name in tried if name not in least} == NOT_OURS
+    for name, version in least.items():
+        assert re.fullmatch(rf"{re.escape(version)}(\.0)*", tried[name]), name
