@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -24,13 +24,14 @@ from codec.motion.field import MotionField
 from codec.motion.half_planes import half_planes
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
+from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.lossless import add_green, subtract_green
 from codec.residual.samples import code_plane
 from codec.residual.weight_fit import EFFORTS, Effort, code_lossless
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,12 +57,16 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time."""
+    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time.
+
+    ``notes`` are things worth saying about the source, such as files that were left out.
+    """
 
     pictures: int
     source_bytes: int
     file_bytes: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -295,6 +300,7 @@ class Writer:
         self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
             executor, encode_task, calls_ahead(executor, workers)
         )
+        refuse_other_suffix(path)
         with ExitStack() as resources:
             file = resources.enter_context(whole_file(path, force=force))
             self._container = ContainerWriter(file, self._header, metadata)
@@ -420,8 +426,9 @@ def encode(
     """Encode a sequence of pictures into one ``.mvz`` file.
 
     Args:
-        source: a folder, glob, printf pattern, list of files, animation, Y4M or .npy file, ``-`` (Y4M on stdin),
-            or a uint8 array (T, H, W) or (T, H, W, 3).
+        source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
+            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), a `Video`, or a list or iterator of arrays (H, W[, 3]),
+            `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own.
@@ -433,13 +440,13 @@ def encode(
 
     Raises:
         MediaError: the source cannot be read, or the file exists or cannot be written.
-        ConfigError: an argument makes no sense.
+        ConfigError: an argument makes no sense, or the file to make is one of the source's.
     """
     from codec.picture.sources import open_source
 
-    with (
-        open_source(source, rate=rate) as pictures,
-        Writer(
+    with open_source(source, rate=rate) as pictures:
+        refuse_overwrite(path, force, pictures.files)
+        with Writer(
             path,
             settings=settings,
             rate=pictures.rate,
@@ -448,11 +455,10 @@ def encode(
             executor=executor,
             workers=workers,
             force=force,
-        ) as out,
-    ):
-        for number, picture in enumerate(pictures, 1):
-            out.append(picture)
-            if progress is not None:
-                progress(Progress(number, pictures.count, out.bytes_written))
-    assert out.summary is not None
-    return out.summary
+        ) as out:
+            for number, picture in enumerate(pictures, 1):
+                out.append(picture)
+                if progress is not None:
+                    progress(Progress(number, pictures.count, out.bytes_written))
+        assert out.summary is not None
+        return replace(out.summary, notes=tuple(pictures.notes))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import table
+from codec.cli.terminal import table, tell
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison, PictureError
@@ -43,15 +43,12 @@ def main(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def opened(spec: str) -> Iterator[Iterable[codec.Picture]]:
-    """Pictures of an .mvz file or of anything that can be encoded."""
-    if spec.endswith(".mvz"):
-        with codec.open(spec) as video:
-            yield video.pictures()
-        return
+    """Pictures of anything that can be encoded."""
     from codec.picture.sources import open_source
 
     with open_source(spec) as source:
         yield source
+        tell(source.notes)
 
 
 def _rows(result: Comparison, infinite: str) -> list[list[str]]:

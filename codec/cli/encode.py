@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import codec
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import progress_bar, source_of, thousands
+from codec.cli.terminal import progress_bar, source_of, tell, thousands
 
 __all__ = ["main"]
 
@@ -49,4 +49,5 @@ def main(options: argparse.Namespace) -> int:
             f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1, {summary.seconds:.1f} s",
             file=sys.stderr,
         )
+    tell(summary.notes)
     return 0

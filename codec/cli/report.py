@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import counted, points_bar, rounded_bytes, source_of
+from codec.cli.terminal import counted, points_bar, rounded_bytes, source_of, tell
 
 __all__ = ["main"]
 
@@ -32,6 +32,7 @@ def main(options: argparse.Namespace) -> int:
             pictures=options.pictures,
             anchor=options.anchor,
             peers=options.peers,
+            note=lambda text: tell([text]),
             jobs=workers.at_once,
             executor=workers.executor if options.scheduler else None,
         )

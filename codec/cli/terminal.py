@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("counted", "executor_of", "job_count", "points_bar", "progress_bar", "rounded_bytes", "source_of", "table"),
-    "thousands",
+    *("tell", "thousands"),
 ]
 
 SWITCH_SECONDS = 1e-4
@@ -107,6 +107,12 @@ def _compiling_announced(bar: tqdm[Any], disabled: bool) -> Iterator[None]:
 
     with when_compiling(tell):
         yield
+
+
+def tell(notes: Iterable[str]) -> None:
+    """What is worth saying of pictures that were read or written, on standard error."""
+    for note in notes:
+        print(f"mvz: note: {note}", file=sys.stderr)
 
 
 def thousands(number: float) -> str:

@@ -17,7 +17,7 @@ from codec.measure.dials import dial_of
 from codec.measure.metrics import PictureError
 from codec.picture.planes import Picture, PictureFormat
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import InputFile, whole_file
 
 __all__ = [
     "CSV_COLUMNS",
@@ -73,6 +73,9 @@ class Clip:
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
+    files: tuple[InputFile, ...] = field(default=(), repr=False)
+    """What it was read from, which no page may replace."""
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def format(self) -> PictureFormat:

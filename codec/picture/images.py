@@ -18,7 +18,10 @@ from codec.picture.gif_blocks import has_trailer
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import refuse_size
 
-__all__ = ["Frame", "ImageKind", "decoded", "encoded", "gif_image", "probe", "read_frames", "read_still", "write_still"]
+__all__ = [
+    *("Frame", "ImageKind", "decoded", "encoded", "gif_image", "image_picture", "probe", "read_frames", "read_still"),
+    "write_still",
+]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -180,6 +183,14 @@ def read_still(path: Path) -> Picture:
         picture_format = _still_format(image, path)
         with _pillow_errors(path):
             return Picture.from_array(_samples(image, picture_format), path.name)
+
+
+def image_picture(image: Image.Image, label: str) -> Picture:
+    """The picture of an image that a caller has; `MediaError` as `read_still`."""
+    path = Path(label)
+    picture_format = _still_format(image, path)
+    with _pillow_errors(path):
+        return Picture.from_array(_samples(image, picture_format))
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
