@@ -41,10 +41,11 @@ NaturalKey = tuple[tuple[tuple[str | int, ...], ...], str]
 
 _DIGITS = re.compile("([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)((?:\.[^.]*)?)", re.DOTALL)
+_LAST_RUN = re.compile(r"[0-9]*[^0-9]*\Z")
 _CONVERSION = re.compile(r"%%|%(?:0([1-9]))?d")
 
 _MAX_NAME_BYTES = 255  # what common file systems allow
-_KEPT_END = 40  # characters of a name too long that hold its number and suffix
+_KEPT_END_BYTES = 40  # at the end of a name too long, for its number and suffix
 _SPECIAL = frozenset('/\\<>:"|?*')  # separators, and what Windows keeps for itself
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -177,8 +178,12 @@ def plain_name(name: str) -> str:
     if match := _WINDOWS_DEVICES.fullmatch(kept):
         kept = f"{match[1]}_{match[2] or ''}"
     if len(kept.encode()) > _MAX_NAME_BYTES:
-        start, end = kept[:-_KEPT_END][:_MAX_NAME_BYTES], kept[-_KEPT_END:]
-        while len(f"{start}_{end}".encode()) > _MAX_NAME_BYTES:
-            start = start[:-1]
-        kept = f"{start}_{end}"
+        # the start is as long in all names of a sequence, so that they stay in order
+        end = _cut(_LAST_RUN.findall(kept[-_KEPT_END_BYTES:])[0][::-1], _KEPT_END_BYTES)[::-1]
+        kept = f"{_cut(kept[: -len(end)], _MAX_NAME_BYTES - 1 - _KEPT_END_BYTES)}_{end}"
     return kept
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of the start of ``text`` as ``most`` bytes hold."""
+    return text.encode()[:most].decode(errors="ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -41,10 +42,12 @@ _MVZ = b"\x8bMVZ"
 
 
 class DecodedSource(PictureSource):
-    """The decoded pictures of an ``.mvz`` file: its planes, rate and names."""
+    """The decoded pictures of an ``.mvz`` file, its planes, rate and names; closes it when ``owned``."""
 
-    def __init__(self, video: Video, rate: Fraction | None = None) -> None:
+    def __init__(self, video: Video, rate: Fraction | None = None, *, owned: bool = False) -> None:
         super().__init__()
+        if owned:
+            self._resources.callback(video.close)
         self.label = video.path
         self.format = video.format
         self.rate = rate or video.rate
@@ -113,7 +116,10 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     if text == "-":
         if sys.stdin is None:
             raise MediaError("standard input: is closed")
-        return y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
+        source: PictureSource = y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
+        with contextlib.suppress(OSError):  # it need not be the system's
+            source.files = [sys.stdin.buffer.fileno()]
+        return source
     path = _named(text)
     mode = _mode(path)
     if stat.S_ISDIR(mode):
@@ -123,7 +129,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
             raise MediaError(f"{text}: cannot be read: {error.strerror}") from error
     if mode:
         source = _open_file(path, mode, rate)
-        source.files = source.files or [path]
+        source.files = [path]
         return source
     if has_number_conversion(text):
         return _open_files(_pattern_files(NumberPattern.parse(text)), text, rate)
@@ -147,7 +153,7 @@ def _mode(path: Path) -> int:
     except ValueError:  # a zero byte
         return 0
     except OSError as error:
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114  says no where Path raises
             raise MediaError(f"{path}: is a link that leads to no file") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):  # the last is Windows' for * and ?
             return 0
@@ -171,7 +177,7 @@ def _open_file(path: Path, mode: int, rate: Fraction | None) -> PictureSource:
     if start.startswith(_MVZ) or suffix == ".mvz":
         from codec import open as open_video
 
-        return DecodedSource(open_video(path), rate)
+        return DecodedSource(open_video(path), rate, owned=True)
     if suffix in VIDEO_SUFFIXES:
         raise MediaError(
             f"{path}: is a video; ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "

@@ -154,8 +154,6 @@ class Y4mSource(PictureSource):
         self._file = file
         if owned:
             self._resources.callback(file.close)
-        with contextlib.suppress(OSError):  # of what is no file of the system
-            self.files = [file.fileno()]
         line = file.readline(_MAX_LINE)
         if line.startswith(SIGNATURE) and not line.endswith(b"\n"):
             raise MediaError(f"{label}: Y4M header has no line end within {len(line)} bytes")
