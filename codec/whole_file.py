@@ -72,7 +72,10 @@ def publish(temporary: Path, target: Path, *, force: bool) -> None:
             target.open("xb").close()
         except FileExistsError as error:
             raise taken from error
-        temporary.replace(target)
+        with contextlib.ExitStack() as undo:
+            undo.callback(target.unlink)
+            temporary.replace(target)
+            undo.pop_all()
     else:
         temporary.unlink()
 

@@ -111,9 +111,10 @@ def test_links_to_pictures_are_pictures(frames):
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("spec", ["frames", "frames/*.png", "*/f*.png", "frames/f%d.png"])
-def test_a_folder_that_must_not_be_read_is_named(frames, spec):
+@pytest.mark.parametrize("rights", [0, 0o100, 0o400])
+def test_a_folder_that_must_not_be_read_is_named(frames, spec, rights):
     save(frames.parent / "more" / "f4.png", samples())
-    frames.chmod(0)
+    frames.chmod(rights)
     try:
         with pytest.raises(MediaError, match=r"frames.*: cannot be read"):
             read(f"{frames.parent}/{spec}")
@@ -462,6 +463,15 @@ def test_without_hard_links_the_same_holds(tmp_path, monkeypatch, taken):
         assert {"a": b"ours"} == contents(tmp_path)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_temporary_file_that_somebody_took_away_is_an_error_and_no_empty_file(force, tmp_path):
+    with pytest.raises(MediaError, match=r"a\.bin: cannot be written: No such file"):  # noqa: SIM117
+        with whole_file(tmp_path / "a.bin", force=force):
+            (left,) = tmp_path.iterdir()
+            left.unlink()
+    assert [] == names_in(tmp_path)
+
+
 def test_pictures_that_appear_meanwhile_are_not_replaced_and_none_of_ours_stays(tmp_path):
     picture = Picture.from_array(samples())
 
@@ -506,7 +516,7 @@ def test_a_device_or_pipe_is_not_replaced_even_by_force(tmp_path):
         ("x.mp4", "an .mvz file is made, not .mp4; call it x.mvz, and then: mvz decode x.mvz -o - | ffmpeg -i - x.mp4"),
         ("d/x.MKV", "call it d/x.mvz"),
         ("x.png", "an .mvz file is made, not .png; call it x.mvz"),
-        ("x.gif", "call it x.mvz"),
+        ("x.gif", "call it x.mvz, and then: mvz decode x.mvz -o x.gif"),
         ("x.npy", "call it x.mvz"),
         ("x.y4m", "call it x.mvz"),
     ],

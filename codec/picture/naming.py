@@ -160,8 +160,11 @@ def refuse_other_suffix(path: str | os.PathLike[str]) -> None:
     suffix = Path(text).suffix.lower()
     if suffix in STILL_SUFFIXES | VIDEO_SUFFIXES | {".y4m", ".yuv", ".npy", ".npz"}:
         name = Path(text).with_suffix(".mvz")
-        then = f"mvz decode {name} -o - | ffmpeg -i - {text}" if suffix in VIDEO_SUFFIXES else f"mvz decode {name}"
-        raise ConfigError(f"{text}: an .mvz file is made, not {suffix}; call it {name}, and then: {then}")
+        pictures = text if suffix in (".y4m", ".npy", ".gif", ".apng", ".webp") else "FOLDER"
+        target = f"- | ffmpeg -i - {text}" if suffix in VIDEO_SUFFIXES else pictures
+        raise ConfigError(
+            f"{text}: an .mvz file is made, not {suffix}; call it {name}, and then: mvz decode {name} -o {target}"
+        )
 
 
 def plain_name(name: str) -> str:

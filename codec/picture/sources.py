@@ -123,10 +123,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     path = _named(text)
     mode = _mode(path)
     if stat.S_ISDIR(mode):
-        try:
-            return _open_found(path.iterdir(), text, rate)
-        except OSError as error:
-            raise MediaError(f"{text}: cannot be read: {error.strerror}") from error
+        return _open_found(_entries(path), text, rate)
     if mode:
         source = _open_file(path, mode, rate)
         source.files = [path]
@@ -237,4 +234,11 @@ def _pattern_files(pattern: NumberPattern) -> list[Path]:
     """What a pattern names, in any order."""
     if not stat.S_ISDIR(_mode(pattern.folder)):
         raise MediaError(f"{pattern.folder}: no such folder")
-    return [path for path in pattern.folder.iterdir() if pattern.number(path.name) is not None]
+    return [path for path in _entries(pattern.folder) if pattern.number(path.name) is not None]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be read: {error.strerror}") from error
