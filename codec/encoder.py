@@ -59,7 +59,7 @@ class Progress(NamedTuple):
 class Summary:
     """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time.
 
-    ``notes`` are things worth saying about the source, such as files that were left out.
+    ``notes`` say what of the source is not in the file, such as a colour profile, unequal times or files left out.
     """
 
     pictures: int

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import table, tell
+from codec.cli.terminal import print_notes, table
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison, PictureError
@@ -48,7 +48,7 @@ def opened(spec: str) -> Iterator[Iterable[codec.Picture]]:
 
     with open_source(spec) as source:
         yield source
-        tell(source.notes)
+        print_notes(source.notes)
 
 
 def _rows(result: Comparison, infinite: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import codec
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import progress_bar, source_of, tell, thousands
+from codec.cli.terminal import print_notes, progress_bar, source_of, thousands
 
 __all__ = ["main"]
 
@@ -41,6 +41,7 @@ def main(options: argparse.Namespace) -> int:
             workers=workers.at_once,
             force=options.force,
         )
+    print_notes(summary.notes)
     if options.json:
         print(json.dumps({"file": options.output, **asdict(summary), "ratio": summary.ratio}))
     elif not options.quiet:
@@ -49,5 +50,4 @@ def main(options: argparse.Namespace) -> int:
             f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1, {summary.seconds:.1f} s",
             file=sys.stderr,
         )
-    tell(summary.notes)
     return 0

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import counted, points_bar, rounded_bytes, source_of, tell
+from codec.cli.terminal import counted, points_bar, print_notes, rounded_bytes, source_of
 
 __all__ = ["main"]
 
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
             pictures=options.pictures,
             anchor=options.anchor,
             peers=options.peers,
-            note=lambda text: tell([text]),
+            on_notes=print_notes,
             jobs=workers.at_once,
             executor=workers.executor if options.scheduler else None,
         )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from codec.measure.sweep import SweepProgress
 
 __all__ = [
-    *("counted", "executor_of", "job_count", "points_bar", "progress_bar", "rounded_bytes", "source_of", "table"),
-    *("tell", "thousands"),
+    *("counted", "executor_of", "job_count", "points_bar", "print_notes", "progress_bar", "rounded_bytes"),
+    *("source_of", "table", "thousands"),
 ]
 
 SWITCH_SECONDS = 1e-4
@@ -55,6 +55,12 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
 def source_of(inputs: Sequence[str]) -> str | list[str]:
     """One input is a name with all its meanings, several are a list of files."""
     return inputs[0] if len(inputs) == 1 else list(inputs)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Say on standard error what does not come through of a source (`PictureSource.notes`)."""
+    for note in notes:
+        print(f"mvz: note: {note}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -107,12 +113,6 @@ def _compiling_announced(bar: tqdm[Any], disabled: bool) -> Iterator[None]:
 
     with when_compiling(tell):
         yield
-
-
-def tell(notes: Iterable[str]) -> None:
-    """What is worth saying of pictures that were read or written, on standard error."""
-    for note in notes:
-        print(f"mvz: note: {note}", file=sys.stderr)
 
 
 def thousands(number: float) -> str:

@@ -68,14 +68,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence in memory: what a sweep measures on."""
+    """A sequence in memory: what a sweep measures on; ``notes`` are those of its source."""
 
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
     files: tuple[InputFile, ...] = field(default=(), repr=False)
-    """What it was read from, which no page may replace."""
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def format(self) -> PictureFormat:

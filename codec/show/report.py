@@ -82,7 +82,7 @@ def make_report(
     pictures: int | None = None,
     anchor: str | None = None,
     peers: bool = False,
-    note: Callable[[str], None] = lambda text: None,
+    on_notes: Callable[[Sequence[str]], None] | None = None,
 ) -> list[Point]:
     """Measure a source every way, and write the page, and the numbers where asked.
 
@@ -99,7 +99,7 @@ def make_report(
         pictures: measure only the first so many.
         anchor: name of the curve that others are compared with, such as ``int8, block``.
         peers: measure other codecs too (extra ``mvz[peers]``).
-        note: called with what is worth saying about the source.
+        on_notes: called with what does not come through of the source (`PictureSource.notes`).
 
     Points are kept in a folder beside the page until it is done, so that an interrupted call goes on where it was.
 
@@ -116,8 +116,8 @@ def make_report(
     for path in (output_path, json_path, csv_path):
         if path is not None:
             refuse_overwrite(path, force, clip.files)
-    for text in clip.notes:
-        note(text)
+    if on_notes is not None:
+        on_notes(clip.notes)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
     _refuse_anchor(anchor, chosen, peers)
