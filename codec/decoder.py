@@ -18,11 +18,12 @@ from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Self, overload
 import numpy as np
 import numpy.typing as npt
 
+from codec.arguments import expect_type, file_name
 from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_run
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.salvage import SalvageReader
+from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import CodedPicture, SequenceHeader
-from codec.errors import BitstreamError, ChecksumError, MediaError
+from codec.errors import BitstreamError, ChecksumError, ConfigError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
@@ -47,6 +48,8 @@ class Step(NamedTuple):
     number: int
     coded: CodedPicture
     before: History
+    planes: Picture
+    """As they are coded: of RGB by ``dct`` Y'CbCr."""
     picture: Picture
 
 
@@ -85,7 +88,7 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, picture)
+            yield Step(number, coded, history, after.newest, picture)
             history = after
 
 
@@ -121,16 +124,22 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     def __init__(
         self, file: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
     ) -> None:
+        expect_type(limits, Limits, "limits are codec.Limits")
         with ExitStack() as resources:
             if isinstance(file, str | os.PathLike):
-                self.path = os.fspath(file)
+                self.path = file_name(file, "a file to read is named by text or a path")
                 file = resources.enter_context(_opened(self.path))
+            elif not (hasattr(file, "read") and hasattr(file, "seek")):
+                raise ConfigError(f"a file is opened by its name or as a binary stream, not {type(file).__name__}")
             else:
                 self.path = str(getattr(file, "name", "a stream"))
             self._container = (SalvageReader if damaged else ContainerReader)(file, self.path, limits)
             self._resources = resources.pop_all()
         self.damage: list[BitstreamError] = []
-        """What `whole_pictures` had to leave out pictures for; with ``damaged``, first what is amiss with the file."""
+        """What `whole_pictures` had to leave out pictures for; with ``damaged``, first what is amiss with the file.
+
+        Of more than a thousand errors the last says that there are more.
+        """
         self.has_end = True
         """Whether all pictures are counted: False where a damaged file's end is missing, so that more may have been."""
         if isinstance(self._container, SalvageReader):
@@ -191,13 +200,16 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         from codec.picture.colour import to_array
 
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+            return [self[number] for number in self._numbers(index)]
         return to_array(self.picture(index))
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         from codec.picture.colour import to_array
 
         return (to_array(picture) for picture in self.pictures())
+
+    def __contains__(self, samples: object) -> bool:
+        return any(np.array_equal(samples, picture) for picture in self)  # type: ignore[arg-type]
 
     def picture(self, index: int) -> Picture:
         """One decoded picture; decodes at most its GOP up to there.
@@ -238,7 +250,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         Raises:
             BitstreamError: the GOP of the next picture is damaged.
         """
-        start, stop, _ = slice(start, stop).indices(len(self))
+        start, stop = self._range(start, stop)
         expected = start
         for number, outcome in self._outcomes(start, stop, executor, workers):
             if number > expected:
@@ -259,12 +271,21 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         workers: int | None = None,
     ) -> Iterator[tuple[int, Picture]]:
         """As `pictures`, but numbers and pictures of those that can be decoded; `damage` says what the others lack."""
-        start, stop, _ = slice(start, stop).indices(len(self))
+        start, stop = self._range(start, stop)
         for number, outcome in self._outcomes(start, stop, executor, workers):
             if isinstance(outcome, BitstreamError):
-                self.damage.append(outcome)
+                note_damage(self.damage, outcome)
             else:
                 yield number, outcome
+
+    def coded_pictures(self) -> Iterator[Picture]:
+        """All decoded pictures in the planes that are coded, in order: RGB by ``dct`` stays Y'CbCr.
+
+        Raises:
+            BitstreamError: the GOP of the next picture is damaged.
+        """
+        for gop in self._gops:
+            yield from (step.planes.copy() for step in decode_steps(self._task(gop)))
 
     def _outcomes(
         self, start: int, stop: int, executor: Executor | None, workers: int | None
@@ -304,7 +325,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         """`inspect` for the pictures from ``start`` to before ``stop``, in order; holds a packet's pictures at once."""
         from codec.inspection import inspect_packet
 
-        start, stop, _ = slice(start, stop).indices(len(self))
+        start, stop = self._range(start, stop)
         for gop in self._gops_between(start, stop):
             steps = decode_steps(self._task(gop))
             for entry in gop:
@@ -317,12 +338,27 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
     def _number(self, index: int) -> int:
         """An index, from the end where it is negative, as a picture's number."""
-        number = operator.index(index)
+        try:
+            number = operator.index(index)
+        except TypeError as error:
+            raise TypeError(f"pictures are numbered by whole numbers or slices, not {type(index).__name__}") from error
         if number < 0:
             number += len(self)
         if not 0 <= number < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
         return number
+
+    def _numbers(self, wanted: slice) -> range:
+        """The numbers that a slice selects."""
+        try:
+            return range(*wanted.indices(len(self)))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"pictures are selected by whole numbers, in steps other than 0: {error}") from error
+
+    def _range(self, start: int, stop: int | None) -> tuple[int, int]:
+        """The first number, and the one behind the last."""
+        numbers = self._numbers(slice(start, stop))
+        return numbers.start, numbers.stop
 
     def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
@@ -341,8 +377,10 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         return GopTask(runs, self._container.header, self.path, self._container.limits)
 
     def close(self) -> None:
-        """Close the file, unless it was given as one; pictures that were handed out stay."""
+        """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""
+        self._container.close()
         self._resources.close()
+        self._cached_gop = -1
 
     def __enter__(self) -> Self:
         return self

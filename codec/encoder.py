@@ -9,15 +9,16 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.container import ContainerWriter
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.payloads import pack_metadata, pack_run
 from codec.bitstream.streams import encoded_name, run_bytes
 from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, SequenceHeader
-from codec.errors import ConfigError
+from codec.errors import CodecError, ConfigError, MediaError
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensate import Reference
 from codec.motion.field import MotionField
@@ -34,7 +35,6 @@ from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from codec.picture.sources import SourceSpec
@@ -259,7 +259,7 @@ class Writer:
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format`` instead of both.
         settings: how to encode.
-        rate: pictures per second.
+        rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
         metadata: free keys (1…255 bytes as UTF-8) and values (at most 65535).
         executor: codes GOPs there, in parallel; the bytes are the same as without.
@@ -278,7 +278,7 @@ class Writer:
         mode: str = "rgb",
         settings: Settings | None = None,
         *,
-        rate: Fraction | int = 25,
+        rate: Fraction | float | str = 25,
         format: PictureFormat | None = None,  # noqa: A002  the field's noun
         metadata: dict[str, str] | None = None,
         executor: Executor | None = None,
@@ -287,14 +287,19 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        self.format = format or PictureFormat(*(size or (0, 0)), _sample_format(mode))
+        self._path = file_name(path, "the file to make is named by text or a path")
+        expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
+        expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
+        self.format = format or _picture_format(size, mode)
         self.settings = settings or Settings()
         if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
             raise ConfigError(f"pictures of {self.format}; readers take {DEFAULT_LIMITS.max_pixels} samples a plane")
-        self._header = sequence_header(self.format, _rate(rate), self.settings)
+        self._header = sequence_header(self.format, picture_rate(rate), self.settings)
+        expect_type(metadata, (dict, NoneType), "metadata is a dict of text to text")
         metadata = _software() | (metadata or {})
         if len(pack_metadata(metadata)) > DEFAULT_LIMITS.max_metadata_bytes:
             raise ConfigError(f"metadata of more than the {DEFAULT_LIMITS.max_metadata_bytes} bytes that readers take")
+        self._state = "open"
         self._pictures: list[Picture] = []
         self._started = time.perf_counter()
         self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
@@ -319,25 +324,36 @@ class Writer:
         """Pictures of the GOPs written so far."""
         return self._container.picture_count
 
-    def append(self, picture: Picture | npt.NDArray[np.uint8], name: str | None = None) -> None:
-        """Add a picture: a `Picture`, or uint8 (H, W) or (H, W, 3) as the format says.
+    def append(self, picture: Picture | npt.ArrayLike, name: str | None = None) -> None:
+        """Add a picture: a `Picture`, or what `Picture.from_array` takes, as the format says.
 
         Raises:
-            ConfigError: the picture is not of the file's format.
+            ConfigError: the picture is not of the file's format, and is not added; the writer takes others.
+            MediaError: the writer is closed.
+            CodecError: this or an earlier picture could not be coded or written. The file cannot be completed then.
         """
+        self._refuse_unless_open()
         if not isinstance(picture, Picture):
-            picture = Picture.from_array(picture.copy(), name)  # the caller may fill the array again
+            picture = Picture.from_array(picture, name).copy()  # the caller may fill the array again
         self._check_name(picture.name)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
+        self._state = "broken"  # unless all of this is done, pictures may be missing
         if self._is_scene_cut(picture):
             self._close_gop()
         self._pictures.append(picture)
         self._appended += 1
         if len(self._pictures) == self.settings.gop:
             self._close_gop()
+        self._state = "open"
+
+    def _refuse_unless_open(self) -> None:
+        if self._state == "closed":
+            raise MediaError(f"{self._path}: is closed; pictures are appended inside the with block")
+        if self._state == "broken":
+            raise CodecError(f"{self._path}: an earlier picture was not coded or written; it cannot be completed")
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
@@ -383,6 +399,7 @@ class Writer:
         )
 
     def __enter__(self) -> Self:
+        self._refuse_unless_open()
         return self
 
     def __exit__(
@@ -391,24 +408,20 @@ class Writer:
         with self._resources:
             # an exception, ours or the caller's, reaches whole_file, which then leaves nothing behind
             self._resources.push(lambda *failure: self._work.cancel())
-            if error is not None:
-                raise error
-            self._finish()
+            try:
+                if error is not None:
+                    raise error
+                self._refuse_unless_open()
+                self._finish()
+            finally:
+                self._state = "closed"
 
 
-def _sample_format(mode: str) -> SampleFormat:
-    try:
-        return SampleFormat[mode.upper()]
-    except KeyError as error:
-        labels = ", ".join(sample_format.label for sample_format in SampleFormat)
-        raise ConfigError(f"mode is one of {labels}, not {mode!r}") from error
-
-
-def _rate(rate: Fraction | int) -> Fraction:
-    rate = Fraction(rate)
-    if rate <= 0 or max(rate.numerator, rate.denominator) >= 1 << 32:
-        raise ConfigError(f"a picture rate is a positive ratio of two 32-bit numbers, not {rate}")
-    return rate
+def _picture_format(size: object, mode: str) -> PictureFormat:
+    """The format of a size and a mode, neither of which is checked yet."""
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ConfigError(f"size is (width, height) in samples, not {size!r}")
+    return PictureFormat(size[0], size[1], SampleFormat.of(mode))
 
 
 def encode(
@@ -416,7 +429,7 @@ def encode(
     path: str | os.PathLike[str],
     settings: Settings | None = None,
     *,
-    rate: Fraction | None = None,
+    rate: Fraction | float | str | None = None,
     metadata: dict[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
@@ -431,7 +444,7 @@ def encode(
             `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
-        rate: pictures per second, instead of the source's own.
+        rate: pictures per second, instead of the source's own; as `Writer` takes it.
         metadata: free keys and values to keep in the file.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
@@ -444,7 +457,9 @@ def encode(
     """
     from codec.picture.sources import open_source
 
-    with open_source(source, rate=rate) as pictures:
+    if progress is not None and not callable(progress):
+        raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
+    with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
         with Writer(
             path,

@@ -69,9 +69,6 @@ class BitstreamError(CodecError):
             self.offset = offset
         return self
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.rule, self.path, self.offset)
-
     def __str__(self) -> str:
         where = self.path or ""
         if self.offset is not None:
@@ -79,13 +76,18 @@ class BitstreamError(CodecError):
         return f"{where}: {self.rule}" if where else self.rule
 
 
-def _rebuild(kind: type[BitstreamError], rule: str, path: str | None, offset: int | None) -> BitstreamError:
-    """Unpickle: errors cross process borders whole."""
-    return kind(rule, path=path, offset=offset)
-
-
 class TruncatedError(BitstreamError):
-    """The file, a packet or a stream ends before what it declares."""
+    """The file, a packet or a stream ends before what it declares.
+
+    Of a file that was cut, ``pictures_before_cut`` is the number of the picture that the cut leaves incomplete: all
+    before it are whole, as far as they are not damaged otherwise. None where the file is not cut, or nobody knows.
+    """
+
+    def __init__(
+        self, rule: str, *, path: str | None = None, offset: int | None = None, pictures_before_cut: int | None = None
+    ) -> None:
+        super().__init__(rule, path=path, offset=offset)
+        self.pictures_before_cut = pictures_before_cut
 
 
 class ChecksumError(BitstreamError):

@@ -6,9 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from types import NoneType
 from typing import Generic, TypeVar
 
-from codec.errors import CodecError
+from codec.arguments import expect_type
+from codec.errors import CodecError, ConfigError
 
 __all__ = ["OrderedWork", "calls_ahead", "ordered_map", "result_of"]
 
@@ -22,7 +24,13 @@ def calls_ahead(executor: Executor | None, workers: int | None = None) -> int:
     Twice the workers, so that none is idle while the oldest call, whose result is next, takes longer than others.
     The pools of `concurrent.futures` tell how many they have; for any other executor say it, or a call for each
     processor here is assumed.
+
+    Raises:
+        ConfigError: ``executor`` is none, or ``workers`` is no whole number from 1.
     """
+    expect_type(executor, (Executor, NoneType), "executor is one of concurrent.futures, such as ThreadPoolExecutor(4)")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise ConfigError(f"workers is a whole number from 1, not {workers!r}")
     if executor is None:
         return 1
     return 2 * (workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1)
@@ -56,7 +64,10 @@ class OrderedWork(Generic[_A, _R]):
         """Start a call, and return the results that had to be waited for, which may be none."""
         if self._executor is None:
             return [self._function(argument)]
-        self._pending.append(self._executor.submit(self._function, argument))
+        try:
+            self._pending.append(self._executor.submit(self._function, argument))
+        except RuntimeError as error:  # it is shut down, or its processes are gone
+            raise CodecError(f"the executor takes no more work: {error}") from error
         return [result_of(self._pending.popleft())] if len(self._pending) > self._ahead else []
 
     def rest(self) -> Iterator[_R]:

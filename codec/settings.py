@@ -76,7 +76,7 @@ class Settings:
         if self.max_error and self.residual_coder is not ResidualCoder.LOSSLESS:
             raise ConfigError(f"max_error is for lossless, not {self.residual_coder.label}")
         _in_range("qp", self.qp, 0, MAX_QP)
-        if self.chroma not in CHROMAS:
+        if not isinstance(self.chroma, str) or self.chroma not in CHROMAS:
             raise ConfigError(f"chroma is one of {', '.join(CHROMAS)}, not {self.chroma!r}")
         if self.step is not None:
             _in_range("step", self.step, 1, 255)

@@ -269,11 +269,11 @@ def test_an_iterator_of_paths_is_a_list_of_files(frames):
     [
         ([], MediaError, "list: has no pictures"),
         (iter(()), MediaError, "has no pictures"),
-        ([samples(), "a.png"], ConfigError, "picture 1 is str"),
+        ([samples(), "a.png"], ConfigError, "picture 1: a picture is uint8"),
         (["a.png", samples()], ConfigError, "either paths or pictures"),
         ([samples(), samples((4, 6))], MediaError, "picture 1 is 6×4 gray, unlike the first: 6×4 rgb"),
         ([samples().astype(float)], ConfigError, "picture 0: .*float64"),
-        ([3], ConfigError, "picture 0 is int"),
+        ([3], ConfigError, "picture 0: a picture is uint8"),
         ([Image.new("CMYK", (2, 2))], MediaError, "picture 0: is CMYK"),
         (b"frames", ConfigError, "not bytes"),
         ({"a": 1}, ConfigError, "not dict"),

@@ -21,7 +21,7 @@ MODULES = {
 # A package may always import its own modules, and everyone may ask `codec` for its version.
 DECODER = (
     *("codec.bitstream", "codec.reconstruct", "codec.picture", "codec.coded", "codec.parallel"),
-    *("codec.errors", "codec.models"),
+    *("codec.errors", "codec.arguments", "codec.models"),
 )
 PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
 MAY_IMPORT = {
@@ -34,10 +34,11 @@ MAY_IMPORT = {
     "codec.kernels": (),
     "codec.vector_kernels": ("codec.kernels",),
     "codec.vector_transforms": ("codec.kernels", "codec.vector_kernels"),
-    "codec.parallel": ("codec.errors",),
+    "codec.arguments": ("codec.errors",),
+    "codec.parallel": ("codec.errors", "codec.arguments"),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
-    "codec.picture": ("codec.errors", "codec.whole_file"),
+    "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
     "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
     "codec.picture.edges": ("codec.kernels", "codec.picture.planes"),
     "codec.motion": (
@@ -57,7 +58,7 @@ MAY_IMPORT = {
         *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),
         *("codec.models", "codec.errors"),
     ),
-    "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
+    "codec.bitstream": ("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.picture.planes"),
     "codec.bitstream.context_merge": ("codec.kernels",),
     "codec.bitstream.digits": ("codec.kernels", "codec.bitstream.symbols"),
     "codec.bitstream.block_streams": (
@@ -89,7 +90,7 @@ MAY_IMPORT = {
     ),
     "codec.cli": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),
-        *("codec.measure", "codec.show", "codec.parallel", "codec.kernels"),
+        *("codec.measure", "codec.show", "codec.parallel", "codec.kernels", "codec.arguments"),
     ),
 }
 

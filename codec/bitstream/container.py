@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from codec.coded import Run, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError, TruncatedError, UnsupportedError
 from codec.models import PictureType
 
-__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry", "read_run"]
+__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry", "has_checksum", "read_run"]
 
 _T = TypeVar("_T")
 
 PACKET_OVERHEAD = 12  # kind, length, CRC-32
+CRC_WITH_ITSELF = 0x2144DF1C  # the CRC-32 of any bytes with their own CRC-32, little-endian, behind them
 END_BYTES = PACKET_OVERHEAD + 12
 LEAST_PICTURE_BYTES = 5  # references and CRC-32: no packet holds more pictures than its length over this
 
@@ -71,13 +73,18 @@ def packet_bytes(kind: bytes, payload: bytes) -> bytes:
     return head + payload + bytes(schema.CRC.build(checksum))
 
 
+def has_checksum(data: bytes) -> bool:
+    """Whether a packet's bytes have the CRC-32 that they end with."""
+    return zlib.crc32(data) == CRC_WITH_ITSELF
+
+
 def packet_of(data: bytes, path: str, offset: int) -> Packet:
     """The packet that ``data`` is, which was read at ``offset``, its CRC-32 checked.
 
     Raises:
         ChecksumError: it is damaged.
     """
-    if zlib.crc32(memoryview(data)[:-4]) != int.from_bytes(data[-4:], "little"):
+    if not has_checksum(data):
         raise ChecksumError("the packet does not have its CRC-32", path=path, offset=offset)
     return Packet(data[:4], offset, data[8:-4])
 
@@ -162,27 +169,31 @@ class ContainerReader:
         self._file = file
         self.path = path
         self.limits = limits
+        self.metadata: dict[str, str] = {}
+        self.runs: list[RunEntry] = []
+        self._closed = False
         try:
-            self.size = file.seek(0, 2)
-        except OSError as error:  # a pipe
-            raise MediaError(f"{path}: cannot be read: {error.strerror or error}") from error
+            file.seek(0, 2)
+            self.size = file.tell()
+        except (OSError, ValueError) as error:  # a pipe, or a stream that is closed
+            raise self._unreadable(error) from error
         signature = self._read(0, len(schema.SIGNATURE))
         if signature != schema.SIGNATURE[: len(signature)] or not signature:
             raise BitstreamError("not an .mvz file: the signature is missing", path=path, offset=0)
         if len(signature) < len(schema.SIGNATURE):
-            raise TruncatedError("the file ends inside the signature", path=path, offset=len(signature))
+            raise self._cut_error("the file ends inside the signature", len(signature))
         first = self.read_packet(len(schema.SIGNATURE))
         if first.kind != schema.KIND_SEQUENCE:
             raise BitstreamError("the first packet is not the sequence header", path=path, offset=first.offset)
         self.header = self.checked(first, lambda: unpack_header(first.payload, limits))
-        self.metadata: dict[str, str] = {}
-        self.runs: list[RunEntry] = []
         self._find_runs(first.offset + len(first.payload) + PACKET_OVERHEAD)
 
     def _find_runs(self, offset: int) -> None:
         """Fill in metadata and runs from the packets behind the sequence header, which ends at ``offset``."""
         self.metadata, self._first_run = self._read_metadata(offset)
-        self.runs = self._from_index() or self._scan()
+        self.runs = self._from_index() or []
+        if not self.runs:
+            self._scan()
         self._check_runs()
 
     @property
@@ -208,13 +219,46 @@ class ContainerReader:
         _, length = self._packet_header(offset)
         return self._read(offset, length + PACKET_OVERHEAD)
 
+    def close(self) -> None:
+        """Read no more; the file itself is its owner's to close."""
+        self._closed = True
+
     def _read(self, offset: int, count: int) -> bytes:
-        """Up to ``count`` bytes from ``offset``."""
+        """``count`` bytes from ``offset``, or as many as there were when the file was opened.
+
+        Raises:
+            TruncatedError: it has become shorter since.
+        """
+        if self._closed:
+            raise MediaError(f"{self.path}: is closed")
         try:
             self._file.seek(offset)
-            return self._file.read(count)
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            data = self._file.read(count)
+        except (OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if not isinstance(data, bytes):
+            raise MediaError(f"{self.path}: is a stream of {type(data).__name__}; one of bytes is needed (mode 'rb')")
+        if len(data) < min(count, self.size - offset):
+            raise TruncatedError("the file was cut while it was read", path=self.path, offset=offset + len(data))
+        return data
+
+    def _unreadable(self, error: OSError | ValueError) -> MediaError:
+        return MediaError(f"{self.path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+
+    @functools.cached_property
+    def _has_end(self) -> bool:
+        """Whether the last bytes are a whole end packet: a file that ends so was not cut."""
+        last = self._read(max(self.size - END_BYTES, 0), END_BYTES)
+        return last.startswith(schema.KIND_END) and has_checksum(last)
+
+    def _cut_error(self, rule: str, offset: int) -> TruncatedError:
+        """The file is too short at ``offset``, when packets up to there are known; where it is cut, that is said."""
+        if self._has_end:
+            return TruncatedError(rule, path=self.path, offset=offset)
+        count = self.picture_count
+        where = f"after picture {count - 1}" if count else "before a first picture is whole"
+        rule = f"the file is cut {where}: {rule}"
+        return TruncatedError(rule, path=self.path, offset=offset, pictures_before_cut=count)
 
     def packets(self) -> Iterator[Packet]:
         """Every packet of the file, in order, each CRC-32 checked, also where reading pictures does without.
@@ -231,11 +275,11 @@ class ContainerReader:
     def _packet_header(self, offset: int) -> tuple[bytes, int]:
         """Kind and payload length of the packet at ``offset``, which the file is long enough for."""
         if not 0 <= offset <= self.size - PACKET_OVERHEAD:
-            raise TruncatedError("the file ends where a packet should be", path=self.path, offset=offset)
+            raise self._cut_error("it ends where a packet should be", offset)
         raw = schema.PACKET_HEADER.parse(self._read(offset, 8))
         if raw.length > self.size - offset - PACKET_OVERHEAD:
-            rule = f"a packet of {raw.length} bytes where the file has {self.size - offset - PACKET_OVERHEAD}"
-            raise TruncatedError(rule, path=self.path, offset=offset)
+            left = self.size - offset - PACKET_OVERHEAD
+            raise self._cut_error(f"a packet of {raw.length} bytes where the file has {left}", offset)
         return raw.kind, raw.length
 
     def read_run(self, entry: RunEntry) -> Run:
@@ -298,13 +342,12 @@ class ContainerReader:
         packet = self.read_packet(offset)
         return self.checked(packet, lambda: unpack_metadata(packet.payload)), offset + length + PACKET_OVERHEAD
 
-    def _scan(self) -> list[RunEntry]:
-        """Every run, found by walking the packets from the header to the end packet.
+    def _scan(self) -> None:
+        """Find every run by walking the packets from the header to the end packet.
 
         Raises:
             BitstreamError: a packet is damaged or of an unknown critical kind, or bytes follow the end.
         """
-        runs: list[RunEntry] = []
         offset = self._first_run
         while True:
             kind, length = self._packet_header(offset)
@@ -314,10 +357,10 @@ class ContainerReader:
                 continue
             packet = self.read_packet(offset)
             if packet.kind == schema.KIND_PICTURES:
-                runs.append(self._entry_of(packet))
+                self.runs.append(self._entry_of(packet))
             elif packet.kind == schema.KIND_END:
-                self._check_end(packet, runs, next_offset)
-                return runs
+                self._check_end(packet, next_offset)
+                return
             elif not packet.kind[:1].islower():
                 raise UnsupportedError(f"a critical packet of kind {packet.kind!r}", path=self.path, offset=offset)
             offset = next_offset
@@ -326,9 +369,9 @@ class ContainerReader:
         raw = self.parse_run(packet)
         return RunEntry(packet.offset, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
 
-    def _check_end(self, packet: Packet, runs: list[RunEntry], next_offset: int) -> None:
+    def _check_end(self, packet: Packet, next_offset: int) -> None:
         end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
-        count = runs[-1].end if runs else 0
+        count = self.picture_count
         if end.picture_count != count:
             rule = f"the end declares {end.picture_count} pictures, the packets hold {count}"
             raise BitstreamError(rule, path=self.path, offset=packet.offset)

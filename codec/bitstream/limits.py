@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from codec.errors import ConfigError
 
 __all__ = ["DEFAULT_LIMITS", "MAX_NAME_BYTES", "Limits"]
 
@@ -10,6 +12,9 @@ __all__ = ["DEFAULT_LIMITS", "MAX_NAME_BYTES", "Limits"]
 @dataclass(frozen=True)
 class Limits:
     """Bounds checked before anything is allocated; beyond them a reader raises `LimitError`.
+
+    Raises:
+        ConfigError: one is no whole number from 0.
 
     Attributes:
         max_pixels: luma samples of a picture.
@@ -24,6 +29,12 @@ class Limits:
     max_pictures: int = 1 << 22  # 19 hours at 60 pictures a second
     max_names_bytes: int = 1 << 20  # 1024 names of 1 kB, four times what file systems allow
     max_metadata_bytes: int = 1 << 20  # a page of notes a few hundred times over
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ConfigError(f"{limit.name} is a whole number from 0, not {value!r}")
 
 
 DEFAULT_LIMITS = Limits()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from construct import Construct, ConstructError, StreamError
 
 from codec import models
+from codec.arguments import expect_type
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.stream_ids import StreamId
@@ -256,13 +257,19 @@ def pack_metadata(metadata: dict[str, str]) -> bytes:
     """Payload of a metadata packet (spec 5.3).
 
     Raises:
-        ConfigError: a key without or with more than 255 bytes, a value of more than 65535, too many of them.
+        ConfigError: a key without or with more than 255 bytes, a value of more than 65535, no text, too many of them.
     """
+    expect_type(metadata, dict, "metadata is a dict of text to text")
     if len(metadata) > 65535:
         raise ConfigError(f"{len(metadata)} metadata entries; at most 65535 can be kept")
     entries = []
     for key, value in metadata.items():
-        key_bytes, value_bytes = key.encode(), value.encode()
+        for text in (key, value):
+            expect_type(text, str, f"metadata {key!r:.40}: keys and values are text")
+        try:
+            key_bytes, value_bytes = key.encode(), value.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"metadata {key[:40]!r}: half a surrogate pair cannot be kept") from error
         if not 1 <= len(key_bytes) <= 255 or len(value_bytes) > 65535:
             raise ConfigError(f"metadata {key[:40]!r}: keys have 1…255 bytes and values at most 65535")
         entries.append(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import IO
 
 from codec.bitstream import schema
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, Packet, RunEntry
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, Packet, RunEntry, has_checksum
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.payloads import parse, unpack_metadata
-from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
+from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
 
-__all__ = ["SalvageReader"]
+__all__ = ["MOST_DAMAGE", "SalvageReader", "note_damage"]
 
-KINDS = (schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)
-CHUNK_BYTES = 1 << 20
-MOST_REREAD = 8  # times the file: what looking for packets behind damage may check in vain
+ANY_KIND = re.compile(b"|".join((schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)))
+WINDOW_BYTES = 1 << 20
+MOST_CHECKED = 8  # times the file: CRC-32 of whole packets take one, of damaged ones another; more is an attack
+MOST_DAMAGE = 1000  # errors that are kept; more tell nobody more
+
+
+def note_damage(damage: list[BitstreamError], error: BitstreamError) -> None:
+    """Keep an error with those before it; of too many, that there are more."""
+    if len(damage) < MOST_DAMAGE:
+        damage.append(error)
+    elif len(damage) == MOST_DAMAGE:
+        rule = f"more than these {MOST_DAMAGE} places are damaged, from here on"
+        damage.append(BitstreamError(rule, path=error.path, offset=error.offset))
 
 
 class SalvageReader(ContainerReader):
@@ -24,6 +35,8 @@ class SalvageReader(ContainerReader):
     Packets are walked from the header on; the index is not used.
     Where one is damaged, the walk goes on behind it if a packet is there, or else at the next whole packet of a kind
     that this reader knows, anywhere in the rest of the file.
+    Time is linear in the size of the file: the walk never goes back, looks at each place once, and gives up when it
+    has checked `MOST_CHECKED` times the file.
     Of the pictures of a packet nothing is decoded yet, so they may still turn out to be damaged.
 
     Raises:
@@ -37,6 +50,7 @@ class SalvageReader(ContainerReader):
         self._declared_count = 0
         self._gop_start = 0
         self._orphaned_at = -1  # the picture that is missing before the P pictures that were reported last
+        self._window, self._window_offset, self._window_end = b"", 0, 0  # what was read last, and where
         super().__init__(file, path, limits)
 
     @property
@@ -45,17 +59,20 @@ class SalvageReader(ContainerReader):
         return max(self._declared_count, super().picture_count)
 
     def _find_runs(self, offset: int) -> None:
-        self._to_reread = MOST_REREAD * self.size
+        self._to_check = MOST_CHECKED * self.size
         start = offset
         for packet in self._whole_packets(offset):
             try:
                 self._take(packet, packet.offset == start)
             except BitstreamError as error:
-                self.damage.append(error.located(self.path, packet.offset))
+                self._note(error, packet.offset)
             if self.has_end:
                 return
         if not (self.damage and isinstance(self.damage[-1], TruncatedError)):
-            self.damage.append(TruncatedError("the file has no whole end packet", path=self.path, offset=self.size))
+            self._note(self._cut_error("it has no whole end packet", self.size), self.size)
+
+    def _note(self, error: BitstreamError, offset: int) -> None:
+        note_damage(self.damage, error.located(self.path, offset))
 
     def _take(self, packet: Packet, follows_header: bool) -> None:
         """Keep what a whole packet tells."""
@@ -71,7 +88,7 @@ class SalvageReader(ContainerReader):
             rest = self.size - packet.offset - PACKET_OVERHEAD - len(packet.payload)
             if rest:
                 rule = f"{rest} bytes after the end"
-                self.damage.append(BitstreamError(rule, path=self.path, offset=self.size - rest))
+                self._note(BitstreamError(rule), self.size - rest)
             self.has_end = True
         elif packet.kind != schema.KIND_INDEX and not packet.kind[:1].islower():
             raise UnsupportedError(f"a critical packet of kind {packet.kind!r}")
@@ -101,56 +118,70 @@ class SalvageReader(ContainerReader):
         self.runs.append(run)
 
     def _whole_packets(self, offset: int) -> Iterator[Packet]:
-        """Every packet from ``offset`` on that has its CRC-32."""
-        while offset < self.size:
-            try:
-                packet = self.read_packet(offset)
-            except BitstreamError as error:
-                self.damage.append(error)
-                found = self._next_packet(offset)
+        """Every packet from ``offset`` on that has its CRC-32, but for the index."""
+        while offset < self.size and self._to_check >= 0:
+            end = self._end_of(offset)
+            data = self._checked_packet(offset, end)
+            if data is None:
+                if len(self.damage) <= MOST_DAMAGE:
+                    self._note(self._amiss(offset), offset)
+                found = self._next_packet(offset, end)
                 if found is None:
-                    return
-                packet = found
-            yield packet
-            offset = packet.offset + len(packet.payload) + PACKET_OVERHEAD
+                    break
+                offset, data = found
+            if not data.startswith(schema.KIND_INDEX):
+                yield Packet(data[:4], offset, data[8:-4])
+            offset += len(data)
+        if self._to_check < 0:
+            self._note(LimitError(f"packets overlap so much that {MOST_CHECKED} times the file was checked"), offset)
 
-    def _next_packet(self, offset: int) -> Packet | None:
-        """The first whole packet behind the damaged one at ``offset``, by its length or else by its looks."""
-        candidates = self._places_of_kinds(offset + 1)
+    def _amiss(self, offset: int) -> BitstreamError:
+        """Why there is no whole packet at ``offset``."""
         try:
-            _, length = self._packet_header(offset)
-        except TruncatedError:
-            pass
-        else:
-            behind = offset + length + PACKET_OVERHEAD
-            if behind < self.size and (packet := self._packet_at(behind)):
-                return packet
-        for place in candidates:
-            if packet := self._packet_at(place):
-                return packet
-            if self._to_reread < 0:
-                break
+            self._packet_header(offset)
+        except TruncatedError as error:
+            return error
+        return ChecksumError("the packet does not have its CRC-32")
+
+    def _next_packet(self, damaged: int, end: int) -> tuple[int, bytes] | None:
+        """The first whole packet behind a damaged one, at its end or else by its looks."""
+        if end < self.size and (data := self._checked_packet(end, self._end_of(end))):
+            return end, data
+        place = damaged + 1
+        while place <= self.size - PACKET_OVERHEAD and self._to_check >= 0:
+            start = self._window_from(place, PACKET_OVERHEAD)
+            if found := ANY_KIND.search(self._window, start):
+                place = self._window_offset + found.start()
+                if data := self._checked_packet(place, self._end_of(place)):
+                    return place, data
+                place += 1
+            else:
+                place = self._window_end - 3
         return None
 
-    def _packet_at(self, offset: int) -> Packet | None:
-        try:
-            _, length = self._packet_header(offset)
-            self._to_reread -= length
-            return self.read_packet(offset)
-        except BitstreamError:
+    def _end_of(self, offset: int) -> int:
+        """Where a packet at ``offset`` ends, if its length is true."""
+        start = self._window_from(offset, PACKET_OVERHEAD)
+        return offset + int.from_bytes(self._window[start + 4 : start + 8], "little") + PACKET_OVERHEAD
+
+    def _checked_packet(self, offset: int, end: int) -> bytes | None:
+        """A packet's bytes, if they have their CRC-32; None also where enough has been checked."""
+        if end > self.size or self._to_check < 0:
             return None
+        self._to_check -= end - offset
+        data = self._read(offset, end - offset)
+        return data if has_checksum(data) else None
 
-    def _places_of_kinds(self, offset: int) -> Iterator[int]:
-        """Where from ``offset`` on four bytes are the kind of a packet."""
-        while offset < self.size:
-            chunk = self._read(offset, CHUNK_BYTES + 3)
-            places = sorted(place for kind in KINDS for place in _places(chunk, kind))
-            yield from (offset + place for place in places if place < CHUNK_BYTES)
-            offset += CHUNK_BYTES
+    def _read(self, offset: int, count: int) -> bytes:
+        """As of any file, but what lies close together is read at once."""
+        if count > WINDOW_BYTES:
+            return super()._read(offset, count)
+        start = self._window_from(offset, count)
+        return self._window[start : start + count]
 
-
-def _places(data: bytes, wanted: bytes) -> Iterator[int]:
-    place = data.find(wanted)
-    while place >= 0:
-        yield place
-        place = data.find(wanted, place + 1)
+    def _window_from(self, offset: int, count: int) -> int:
+        """Where in the window ``count`` bytes from ``offset`` begin, as far as the file has them."""
+        if offset < self._window_offset or offset + count > self._window_end < self.size:
+            self._window, self._window_offset = super()._read(offset, WINDOW_BYTES), offset
+            self._window_end = offset + len(self._window)
+        return offset - self._window_offset

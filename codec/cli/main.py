@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from codec import __version__
+from codec.arguments import picture_rate as rate_of
 from codec.errors import CodecError, ConfigError, ExistsError
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.settings import BLOCK_SIZES, CHROMAS, Settings
@@ -276,6 +277,7 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="points a curve, spread over the range of its dial (default: a sensible set)",
     )
+    sweep.add_argument("--chroma", choices=CHROMAS, help="how dct codes the chroma of RGB pictures (default: 420)")
     sweep.add_argument("--pictures", type=_positive, metavar="N", help="measure only the first N pictures")
     sweep.add_argument(
         "--anchor",
@@ -285,7 +287,8 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
     sweep.add_argument(
         "--peers",
         action="store_true",
-        help="measure other codecs too: ffv1, x264, MPEG-2, MPEG-4, VP9, MJPEG (pip install 'mvz[peers]'), PNG, WebP",
+        help="measure other codecs too: PNG, WebP, and what ffmpeg has of ffv1, x264, x265, SVT-AV1, VP9, MPEG-4, "
+        "MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')",
     )
     parser.add_argument("--json", metavar="FILE", help="also write all points as JSON")
     parser.add_argument("--csv", metavar="FILE", help="also write all points as CSV")
@@ -373,12 +376,9 @@ def _add_scheduler(parser: argparse.ArgumentParser, what: str) -> None:
 def picture_rate(text: str) -> Fraction:
     """An argument such as 25, 23.976 or 30000/1001."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pictures per second") from error
-    if rate <= 0 or max(rate.numerator, rate.denominator) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a ratio of two positive 32-bit numbers")
-    return rate
+        return rate_of(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def picture_range(text: str) -> slice:

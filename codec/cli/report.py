@@ -18,7 +18,7 @@ def main(options: argparse.Namespace) -> int:
     from codec.measure.sweep import default_settings
     from codec.show.report import make_report
 
-    settings = default_settings(options.residual, options.motion, options.step, options.points)
+    settings = default_settings(options.residual, options.motion, options.step, options.points, options.chroma)
     count = len(settings) + (peer_count() if options.peers else 0)
     with workers_of(options) as workers, points_bar(count, options.quiet) as progress:
         make_report(

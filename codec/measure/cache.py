@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
+import math
 import shutil
+import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 import codec
 from codec.errors import CodecError, MediaError
-from codec.measure.metrics import ErrorSums, PictureError
-from codec.measure.points import Clip, PeerPoint, Point
-from codec.picture.planes import Picture
+from codec.measure.points import CSV_COLUMNS, Clip, PeerPoint, Point
+from codec.picture.planes import Picture, SampleFormat
 from codec.settings import Settings
 from codec.whole_file import whole_file
 
 __all__ = ["SweepCache"]
 
 
+MOST_BYTES = 1 << 16  # of a point as JSON, which has some 600
+MOST_WHOLE = 1 << 62  # more than the squares of all samples in memory add up to
+
 # what cannot be read back is measured again, whatever is wrong with it
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, BadZipFile, CodecError)
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RecursionError, MemoryError, zlib.error, CodecError),
+)
+ALL_LETTERS = {sample_format.plane_names for sample_format in SampleFormat}
+COMPONENT_COLUMNS = {name for name in CSV_COLUMNS if name.endswith("_bytes")} - {"source_bytes", "file_bytes"}
 
 
 class SweepCache:
     """A folder of measured points of one clip; another clip, version or setting finds nothing of them.
+
+    A file that is damaged, or whose values are of another kind than those put, is as good as none. Who may write into
+    the folder can still make up numbers: it is for those whose report it becomes.
 
     Args:
         folder: made with the first point that is put; `clear` takes it away.
@@ -48,12 +61,11 @@ class SweepCache:
         """The point of these settings, if it is there whole."""
         path = self._path(asdict(settings))
         try:
-            kept = json.loads(path.read_text("utf-8"))
-            sample = None
-            if self._keep_picture is not None:
-                with np.load(path.with_suffix(".npz")) as planes:
-                    sample = Picture(self._clip.format, tuple(planes[name] for name in planes.files))
-            return Point(**kept | {"settings": settings, "error": _error_of(kept["error"]), "sample": sample})
+            sample = None if self._keep_picture is None else self._sample(path.with_suffix(".planes"))
+            point: Point = _built(Point, _read(path), settings=settings, sample=sample)
+            letters = self._clip.format.sample_format.plane_names
+            is_whole = tuple(point.error.planes) == letters and sum(point.bytes.values()) == point.file_bytes
+            return point if is_whole and {f"{name}_bytes" for name in point.bytes} == COMPONENT_COLUMNS else None
         except UNREADABLE:
             return None
 
@@ -65,8 +77,8 @@ class SweepCache:
         """
         path = self._path(asdict(point.settings))
         if point.sample is not None:
-            with _replaced(path.with_suffix(".npz")) as file:
-                np.savez_compressed(file, *point.sample.planes)
+            with _replaced(path.with_suffix(".planes")) as file:
+                file.write(zlib.compress(b"".join(plane.tobytes() for plane in point.sample.planes)))
         values = asdict(replace(point, sample=None))
         del values["settings"], values["sample"]
         with _replaced(path) as file:
@@ -75,9 +87,8 @@ class SweepCache:
     def get_peer(self, command: str, version: str) -> PeerPoint | None:
         """The point of a peer's command, if it is there whole."""
         try:
-            kept = json.loads(self._path({"command": command, "version": version}).read_text("utf-8"))
-            dial = tuple(kept["dial"]) if kept["dial"] else None
-            return PeerPoint(**kept | {"dial": dial, "error": _error_of(kept["error"])})
+            point: PeerPoint = _built(PeerPoint, _read(self._path({"command": command, "version": version})))
+            return point if tuple(point.error.planes) in ALL_LETTERS else None
         except UNREADABLE:
             return None
 
@@ -85,6 +96,18 @@ class SweepCache:
         """Keep a peer's point."""
         with _replaced(self._path({"command": point.command, "version": point.version})) as file:
             file.write(json.dumps(asdict(point)).encode())
+
+    def _sample(self, path: Path) -> Picture:
+        """The decoded picture beside a point."""
+        shapes, count = self._clip.format.plane_shapes, self._clip.format.sample_count
+        unpacking = zlib.decompressobj()
+        # zlib makes nothing larger by more than 0.1 % and a few bytes
+        samples = unpacking.decompress(_bytes(path, count + (count >> 8) + 1024), count + 1)
+        if not unpacking.eof:
+            raise ValueError
+        ends = list(itertools.accumulate(rows * columns for rows, columns in shapes))
+        planes = np.split(np.frombuffer(samples, np.uint8), ends[:-1])
+        return Picture(self._clip.format, tuple(map(np.reshape, planes, shapes)))
 
     def clear(self) -> None:
         """Forget everything: the sweep is done."""
@@ -103,9 +126,50 @@ def _digest_of(clip: Clip) -> str:
     return digest.hexdigest()
 
 
-def _error_of(kept: dict[str, Any]) -> PictureError:
-    planes = {name: ErrorSums(**sums) for name, sums in kept["planes"].items()}
-    return PictureError(planes, kept["ssim"])
+def _bytes(path: Path, most: int) -> bytes:
+    """A file's bytes; ValueError where it is none, or has more than ``most``."""
+    if not path.is_file():  # a pipe would be waited for
+        raise ValueError
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError
+    return data
+
+
+def _read(path: Path) -> Any:
+    return json.loads(_bytes(path, MOST_BYTES))
+
+
+def _built(kind: Any, plain: Any, **given: Any) -> Any:
+    """A dataclass from plain values of the kinds that its fields say, all of them but those that are given.
+
+    Raises:
+        ValueError, TypeError, ArithmeticError: some are missing, too many, of another kind, or no numbers to work with.
+    """
+    hints = {name: hint for name, hint in get_type_hints(kind).items() if name not in given}
+    if not isinstance(plain, dict) or plain.keys() != hints.keys():
+        raise ValueError
+    made = kind(**given, **{name: _value(hint, plain[name]) for name, hint in hints.items()})
+    made.as_dict()  # what is told of it can be worked out: nothing is divided by 0
+    return made
+
+
+def _value(hint: Any, plain: Any) -> Any:
+    """A plain value as its hint says; ValueError where it is another."""
+    kind, parts = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return _built(hint, plain)
+    if kind is dict and isinstance(plain, dict):
+        return {_value(parts[0], key): _value(parts[1], value) for key, value in plain.items()}
+    if kind is tuple and isinstance(plain, list):
+        return tuple(_value(part, value) for part, value in zip(parts, plain, strict=True))
+    if kind is UnionType:
+        return None if plain is None else _value(parts[0], plain)
+    is_in_range = not isinstance(plain, int | float) or (math.isfinite(plain) and abs(plain) < MOST_WHOLE)
+    if hint in (int, float, str) and type(plain) is hint and is_in_range:
+        return plain
+    raise ValueError
 
 
 @contextlib.contextmanager

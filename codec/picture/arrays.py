@@ -68,13 +68,7 @@ class ArraySource(PictureSource):
         if self._samples is None:
             raise MediaError(f"{self.label}: is closed")
         for samples in self._samples:
-            yield _picture(samples)
-
-
-def _picture(samples: npt.NDArray[np.uint8]) -> Picture:
-    """A picture with samples of its own: (H, W), (H, W, 1) or (H, W, 3)."""
-    own = np.array(samples, order="C")
-    return Picture.from_array(own[..., 0] if own.ndim == 3 and own.shape[2] == 1 else own)
+            yield Picture.from_array(np.array(samples, order="C"))
 
 
 class NpySource(PictureSource):
@@ -97,7 +91,7 @@ class NpySource(PictureSource):
         picture_shape = self._shape[1:]
         for number in range(self._shape[0]):
             self._file.seek(self._start + number * math.prod(picture_shape))
-            yield _picture(_read(self._file, picture_shape, f"{self.label}: picture {number}"))
+            yield Picture.from_array(_read(self._file, picture_shape, f"{self.label}: picture {number}"))
 
 
 def _read(file: BinaryIO, shape: tuple[int, ...], label: str) -> npt.NDArray[np.uint8]:
@@ -142,7 +136,7 @@ def open_npy(path: Path, rate: Fraction | None = None) -> PictureSource:
 
 
 PictureLike = Any
-"""A `Picture`, a Pillow image, or what numpy makes a uint8 array (H, W), (H, W, 1) or (H, W, 3) of."""
+"""A `Picture`, a Pillow image, or what `Picture.from_array` takes."""
 
 
 def picture_of(item: PictureLike, label: str) -> Picture:
@@ -159,10 +153,8 @@ def picture_of(item: PictureLike, label: str) -> Picture:
         from codec.picture.images import image_picture
 
         return image_picture(item, label)
-    if not hasattr(item, "__array__") and not isinstance(item, memoryview):
-        raise ConfigError(f"{label} is {type(item).__name__}; a uint8 array (H, W) or (H, W, 3) or an image is needed")
     try:
-        return _picture(np.asarray(item))
+        return Picture.from_array(item).copy()
     except ConfigError as error:
         raise ConfigError(f"{label}: {error}") from error
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import enum
 import functools
+import operator
 import zlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from codec.arguments import expect_type
 from codec.errors import ConfigError
 
 __all__ = [
@@ -43,6 +46,18 @@ class SampleFormat(enum.IntEnum):
     YUV420 = 2
     YUV422 = 3
     YUV444 = 4
+
+    @classmethod
+    def of(cls, value: object) -> SampleFormat:
+        """The member that a label or a code means.
+
+        Raises:
+            ConfigError: none.
+        """
+        for member in cls:
+            if isinstance(value, str | int) and value in (member, member.label):
+                return member
+        raise ConfigError(f"the planes of a picture are {', '.join(member.label for member in cls)}, not {value!r}")
 
     @property
     def label(self) -> str:
@@ -124,6 +139,13 @@ class PictureFormat:
     colour: Colour = field(default_factory=Colour)
 
     def __post_init__(self) -> None:
+        for side in ("width", "height"):
+            try:
+                object.__setattr__(self, side, operator.index(getattr(self, side)))
+            except TypeError as error:
+                raise ConfigError(f"{side} is a whole number of samples, not {getattr(self, side)!r}") from error
+        object.__setattr__(self, "sample_format", SampleFormat.of(self.sample_format))
+        expect_type(self.colour, Colour, "colour is a Colour")
         if self.width < 1 or self.height < 1:
             raise ConfigError(f"a picture is at least 1×1, not {self.width}×{self.height}")
 
@@ -140,6 +162,10 @@ class PictureFormat:
         """Samples in one picture, all planes; with 8 bits also its bytes when raw."""
         return sum(rows * columns for rows, columns in self.plane_shapes)
 
+    def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
+        """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
+        return PictureFormat(self.width, self.height, sample_format, Colour(ColourMatrix.BT601, ColourRange.FULL))
+
     def __str__(self) -> str:
         return f"{self.width}×{self.height} {self.sample_format.label}"
 
@@ -153,6 +179,11 @@ class Picture:
     name: str | None = None
 
     def __post_init__(self) -> None:
+        expect_type(self.format, PictureFormat, "a picture's format is a PictureFormat")
+        expect_type(self.planes, tuple, "a picture's planes are a tuple of arrays")
+        expect_type(self.name, (str, NoneType), "a picture's name is text or None")
+        for plane in self.planes:
+            expect_type(plane, np.ndarray, "a plane is an array, uint8 (rows, columns)")
         shapes = tuple(plane.shape for plane in self.planes)
         if shapes != self.format.plane_shapes:
             raise ConfigError(f"planes of {self.format} have shapes {self.format.plane_shapes}, not {shapes}")
@@ -161,12 +192,18 @@ class Picture:
         object.__setattr__(self, "planes", tuple(np.ascontiguousarray(plane) for plane in self.planes))
 
     @classmethod
-    def from_array(cls, samples: npt.NDArray[np.uint8], name: str | None = None) -> Picture:
-        """A gray picture of (H, W), or an RGB picture of (H, W, 3), uint8.
+    def from_array(cls, samples: npt.ArrayLike, name: str | None = None) -> Picture:
+        """A gray picture of (H, W) or (H, W, 1), or an RGB picture of (H, W, 3), uint8.
+
+        What is no array may be a Pillow picture of mode L or RGB, a memoryview, or lists of whole numbers 0…255.
 
         Raises:
-            ConfigError: another shape or dtype.
+            ConfigError: another shape, dtype or mode.
         """
+        if not isinstance(samples, np.ndarray):
+            samples = _as_array(samples)
+        if samples.ndim == 3 and samples.shape[2] == 1:
+            samples = samples[:, :, 0]
         if samples.dtype != np.uint8 or samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] != 3):
             raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3), not {samples.dtype} {samples.shape}")
         height, width = samples.shape[:2]
@@ -189,3 +226,20 @@ class Picture:
     def same_samples(self, other: Picture) -> bool:
         """Whether both have the same planes, sample by sample."""
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))
+
+
+def _as_array(samples: object) -> npt.NDArray[Any]:
+    """What is no array yet as one; the samples may still be no picture.
+
+    Raises:
+        ConfigError: it has no samples, or they would mean something else than they say.
+    """
+    mode = getattr(samples, "mode", None)
+    if isinstance(mode, str) and mode not in ("L", "RGB"):  # a palette's indices look like gray
+        raise ConfigError(f"a picture of mode {mode}; one of L or RGB is needed, as .convert('RGB') makes")
+    try:
+        array = np.asarray(samples)
+    except Exception as error:  # what makes an array of itself may raise what it likes
+        raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
+    is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
+    return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

@@ -264,9 +264,7 @@ def y4m_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
     """Y4M into ``file``, picture by picture: gray as mono, RGB as 4:4:4 full range (see `rgb_to_yuv444`)."""
     is_rgb = picture_format.sample_format is SampleFormat.RGB
     if is_rgb:
-        full_range = Colour(ColourMatrix.BT601, ColourRange.FULL)
-        size = picture_format.width, picture_format.height
-        picture_format = PictureFormat(*size, SampleFormat.YUV444, full_range)
+        picture_format = picture_format.as_yuv(SampleFormat.YUV444)
     file.write(header_line(picture_format, rate))
 
     def write(picture: Picture) -> None:
