@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
+FILE_TO_MAKE = "the file to make is named by text or a path"
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
 
@@ -287,7 +288,7 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        self._path = file_name(path, "the file to make is named by text or a path")
+        self._path = file_name(path, FILE_TO_MAKE)
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
@@ -459,6 +460,7 @@ def encode(
 
     if progress is not None and not callable(progress):
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
+    path = file_name(path, FILE_TO_MAKE)
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
         with Writer(
