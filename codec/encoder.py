@@ -25,13 +25,14 @@ from codec.motion.field import MotionField
 from codec.motion.half_planes import half_planes
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
+from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.lossless import add_green, subtract_green
 from codec.residual.samples import code_plane
 from codec.residual.weight_fit import EFFORTS, Effort, code_lossless
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
+FILE_TO_MAKE = "the file to make is named by text or a path"
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
 
@@ -58,7 +60,7 @@ class Progress(NamedTuple):
 class Summary:
     """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time.
 
-    ``notes`` say what of the source is not in the file, such as a colour profile or unequal times.
+    ``notes`` say what of the source is not in the file, such as a colour profile, unequal times or files left out.
     """
 
     pictures: int
@@ -286,7 +288,7 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        self._path = file_name(path, "the file to make is named by text or a path")
+        self._path = file_name(path, FILE_TO_MAKE)
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
@@ -304,6 +306,7 @@ class Writer:
         self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
             executor, encode_task, calls_ahead(executor, workers)
         )
+        refuse_other_suffix(path)
         with ExitStack() as resources:
             file = resources.enter_context(whole_file(path, force=force))
             self._container = ContainerWriter(file, self._header, metadata)
@@ -437,8 +440,9 @@ def encode(
     """Encode a sequence of pictures into one ``.mvz`` file.
 
     Args:
-        source: a folder, glob, printf pattern, list of files, animation, Y4M or .npy file, ``-`` (Y4M on stdin),
-            or a uint8 array (T, H, W) or (T, H, W, 3).
+        source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
+            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), a `Video`, or a list or iterator of arrays (H, W[, 3]),
+            `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own; as `Writer` takes it.
@@ -450,15 +454,16 @@ def encode(
 
     Raises:
         MediaError: the source cannot be read, or the file exists or cannot be written.
-        ConfigError: an argument makes no sense.
+        ConfigError: an argument makes no sense, or the file to make is one of the source's.
     """
     from codec.picture.sources import open_source
 
     if progress is not None and not callable(progress):
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
-    with (
-        open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures,
-        Writer(
+    path = file_name(path, FILE_TO_MAKE)
+    with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
+        refuse_overwrite(path, force, pictures.files)
+        with Writer(
             path,
             settings=settings,
             rate=pictures.rate,
@@ -467,11 +472,10 @@ def encode(
             executor=executor,
             workers=workers,
             force=force,
-        ) as out,
-    ):
-        for number, picture in enumerate(pictures, 1):
-            out.append(picture)
-            if progress is not None:
-                progress(Progress(number, pictures.count, out.bytes_written))
-    assert out.summary is not None
-    return replace(out.summary, notes=tuple(pictures.notes))
+        ) as out:
+            for number, picture in enumerate(pictures, 1):
+                out.append(picture)
+                if progress is not None:
+                    progress(Progress(number, pictures.count, out.bytes_written))
+        assert out.summary is not None
+        return replace(out.summary, notes=tuple(pictures.notes))

@@ -207,17 +207,17 @@ def test_another_size_names_both_files(tmp_path):
     refused(folder, "6×5 rgb, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
 
 
-def test_gray_among_rgb_names_both_files(tmp_path):
+def test_another_size_is_refused_also_among_gray_and_rgb(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples(GRAY))
-    refused(folder, "gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
+    save(folder / "frame3.png", samples((5, 6)))
+    refused(folder, "6×5 gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
 
 
 def test_a_picture_that_changes_after_opening_is_noticed(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
     with open_source(folder) as source:
         save(folder / "frame2.png", samples(GRAY))
-        with pytest.raises(MediaError, match=r"frame2\.png: is 6×4 gray, unlike the first"):
+        with pytest.raises(MediaError, match=r"frame2\.png: is 6×4 gray by now, and was 6×4 rgb"):
             list(source)
 
 
@@ -225,12 +225,6 @@ def test_a_file_that_is_no_picture_is_refused_by_name(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
     (folder / "frame3.png").write_bytes(b"hello")
     refused(folder, "not a picture", folder / "frame3.png")
-
-
-def test_an_unknown_suffix_in_a_folder_must_be_a_picture(tmp_path):
-    folder = numbered_folder(tmp_path / "f", [1, 2])
-    (folder / "frame3.xyz").write_bytes(b"hello")
-    refused(folder, "not a picture", folder / "frame3.xyz")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".gif", ".bmp", ".ppm", ".webp", ".tif"])
@@ -346,7 +340,9 @@ def test_a_fortran_ordered_npy_gives_the_same_pictures(tmp_path):
     "clip",
     [
         np.zeros((2, 3), np.uint8),
+        np.zeros((5, 7, 3), np.uint8),
         np.zeros((2, 3, 4, 4), np.uint8),
+        np.zeros((2, 3, 4), np.uint16),
         np.zeros((1, 2, 2)),
         np.zeros((0, 2, 2), np.uint8),
     ],
@@ -363,9 +359,9 @@ def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
     whole = path.read_bytes()
     for length in (0, 5, 50, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refused(path, "cannot be read as .npy", path)
+        refused(path, "cannot be read as .npy|ends early", path)
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
-    refused(path, "cannot be read as .npy", path)
+    refused(path, "uint8 .* is needed", path)
 
 
 # Animations

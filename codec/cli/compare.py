@@ -43,11 +43,7 @@ def main(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def opened(spec: str) -> Iterator[Iterable[codec.Picture]]:
-    """Pictures of an .mvz file or of anything that can be encoded."""
-    if spec.endswith(".mvz"):
-        with codec.open(spec) as video:
-            yield video.pictures()
-        return
+    """Pictures of anything that can be encoded."""
     from codec.picture.sources import open_source
 
     with open_source(spec) as source:

@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import executor_of, progress_bar
+from codec.cli.terminal import executor_of, print_notes, progress_bar
 from codec.errors import BitstreamError, ConfigError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _write(
             count=stop - start,
             first=start,
             numbers=iter(numbers.popleft, None),
+            inputs=[options.input],
         ) as sink,
     ):
         for number, picture in _pictures(video, start, stop, executor, options.skip_damaged):
@@ -86,6 +87,7 @@ def _write(
             progress(codec.Progress(expected - start, stop - start, sink.count * video.format.sample_count))
         if sink.count == 0:
             raise _first_damage(video) or BitstreamError("no picture is whole", path=video.path, offset=0)
+    print_notes(sink.notes)
     if expected < stop:
         missing.append((expected, stop))
     return missing, sink.lossy_note

@@ -19,7 +19,7 @@ __all__ = ["build_parser", "run"]
 DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
-an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), or a .npy array (T, H, W[, 3])."""
+an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array (T, H, W[, 3])."""
 _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
 .y4m, .gif, .webp, .apng or .npy, or - (Y4M on standard output)."""
 _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 interrupted."

@@ -18,7 +18,7 @@ from codec.measure.metrics import PictureError
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import InputFile, whole_file
 
 __all__ = [
     "CSV_COLUMNS",
@@ -76,6 +76,7 @@ class Clip:
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
+    files: tuple[InputFile, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
     @property

@@ -66,7 +66,7 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
         if is_cut and wanted != pictures:
             raise ConfigError(f"{opened.label}: more than {most} pictures of {opened.format} (2 GiB); measure on fewer")
         label = f"{opened.label}, first {wanted} picture{'s' if wanted > 1 else ''}" if is_cut else opened.label
-        return Clip(label, opened.rate, loaded, tuple(opened.notes))
+        return Clip(label, opened.rate, loaded, tuple(opened.files), tuple(opened.notes))
 
 
 def default_settings(

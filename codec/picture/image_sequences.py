@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codec.errors import MediaError
 from codec.picture.images import frame_times, probe, read_frames, read_still
-from codec.picture.planes import Picture, PictureFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource
 
 __all__ = ["Animation", "ImageFiles", "open_image", "rate_of"]
@@ -19,6 +19,7 @@ class ImageFiles(PictureSource):
     """One picture a file, in the order given; each picture is named after its file.
 
     The header of every file is read at once: a file of another size or mode shows before any work is done.
+    Gray pictures among RGB ones are read as RGB, and ``notes`` says so.
 
     Raises:
         MediaError: no files; a file that is no supported picture; one that differs from the first.
@@ -32,25 +33,35 @@ class ImageFiles(PictureSource):
         self.rate = rate or DEFAULT_RATE
         self.count = len(paths)
         self._paths = tuple(paths)
-        self.format = probe(paths[0]).format
+        self._formats = []
         noted: set[str] = set()
         for path in paths:
             kind = probe(path)
             if kind.frames > 1:
                 raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
-            self._refuse_other_format(path, kind.format)
+            self._formats.append(kind.format)
             self.notes += [f"{path}: {text}" for text in kind.notes if text not in noted]
             noted.update(kind.notes)
+        self.format = self._formats[0]
+        gray = [path for path, of in zip(paths, self._formats, strict=True) if of.sample_format is SampleFormat.GRAY]
+        if 0 < len(gray) < len(paths):
+            self.format = PictureFormat(self.format.width, self.format.height, SampleFormat.RGB)
+            self.note(f"{label}: gray pictures among RGB, {len(gray)} such as {gray[0].name}, are read as RGB")
+        for path, picture_format in zip(paths, self._formats, strict=True):
+            self._refuse_other_size(path, picture_format)
 
-    def _refuse_other_format(self, path: Path, picture_format: PictureFormat) -> None:
-        """Raise `MediaError` where a picture is not like the first."""
-        if picture_format != self.format:
-            raise MediaError(f"{path}: is {picture_format}, unlike the first, {self._paths[0]}: {self.format}")
+    def _refuse_other_size(self, path: Path, picture_format: PictureFormat) -> None:
+        """Raise `MediaError` where a picture is not as large as the first."""
+        if (picture_format.width, picture_format.height) != (self.format.width, self.format.height):
+            raise MediaError(f"{path}: is {picture_format}, unlike the first, {self._paths[0]}: {self._formats[0]}")
 
     def __iter__(self) -> Iterator[Picture]:
-        for path in self._paths:
+        for path, expected in zip(self._paths, self._formats, strict=True):
             picture = read_still(path)
-            self._refuse_other_format(path, picture.format)
+            if picture.format != expected:
+                raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
+            if picture.format != self.format:
+                picture = Picture(self.format, tuple(picture.planes[0].copy() for _ in range(3)), picture.name)
             yield picture
 
 

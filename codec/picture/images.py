@@ -25,8 +25,8 @@ from codec.picture.png_chunks import ApngFile, bit_depth, is_apng
 from codec.picture.sequence import refuse_size
 
 __all__ = [
-    *("Frame", "ImageKind", "decoded", "encoded", "frame_times", "gif_image", "probe", "read_frames", "read_still"),
-    "write_still",
+    *("Frame", "ImageKind", "decoded", "encoded", "frame_times", "gif_image", "image_picture", "probe", "read_frames"),
+    *("read_still", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -184,6 +184,20 @@ def read_still(path: Path) -> Picture:
     return replace(first.picture, name=path.name)
 
 
+def image_picture(image: Image.Image, label: str) -> Picture:
+    """The picture of an image that a caller has; `MediaError` as `read_still`."""
+    with _media_errors(Path(label)):
+        return _picture(image, _format(image, Path(label)), 8, f"{label}:")
+
+
+def _picture(image: Image.Image, picture_format: PictureFormat, bits: int, label: str) -> Picture:
+    """The picture of an image without its alpha, if that is 255 everywhere; ``bits`` and ``label`` as below."""
+    if image.has_transparency_data:
+        return _opaque(_rgba(image, bits), picture_format, label)
+    mode = "L" if picture_format.sample_format is SampleFormat.GRAY else "RGB"
+    return Picture.from_array(np.array(image.convert(mode), np.uint8))
+
+
 def read_frames(path: Path) -> Iterator[Frame]:
     """The composed pictures of an animation, or a still, one at a time.
 
@@ -205,11 +219,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
                 image.load()
                 if (frame_format := _format(image, path)) != first_format:
                     raise MediaError(f"{label} is {frame_format}, unlike picture 0, {first_format}")
-                if image.has_transparency_data:
-                    picture = _opaque(_rgba(image, bits), first_format, label)
-                else:
-                    mode = "L" if first_format.sample_format is SampleFormat.GRAY else "RGB"
-                    picture = Picture.from_array(np.array(image.convert(mode), np.uint8))
+                picture = _picture(image, first_format, bits, label)
             yield Frame(picture, Fraction(image.info.get("duration", 0)))
 
 

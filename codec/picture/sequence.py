@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
 from codec.errors import MediaError
 from codec.picture.planes import Picture, PictureFormat
+from codec.whole_file import InputFile
 
 __all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "refuse_size"]
 
@@ -25,6 +26,7 @@ class PictureSource(abc.ABC):
     ``count`` is the number of pictures, or None where that is not known (a pipe).
     ``label`` names the source in messages.
     ``notes`` say what does not come through as it is in the file, such as a colour profile; reading may add some.
+    ``files`` are those that are read, and that must not be replaced meanwhile.
     Each iteration starts again from the first picture, except on a pipe, which can be read once.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
@@ -36,6 +38,7 @@ class PictureSource(abc.ABC):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.files: Sequence[InputFile] = ()
         self._resources = contextlib.ExitStack()
 
     @abc.abstractmethod

@@ -110,10 +110,13 @@ def make_report(
     """
     for path in (output_path, json_path, csv_path):
         if path is not None:
-            refuse_overwrite(Path(path), force)
+            refuse_overwrite(path, force)
             if not Path(path).parent.is_dir():
                 raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
+    for path in (output_path, json_path, csv_path):
+        if path is not None:
+            refuse_overwrite(path, force, clip.files)
     if on_notes is not None:
         on_notes(clip.notes)
     sample_number = len(clip.pictures) // 2
