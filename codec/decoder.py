@@ -22,7 +22,7 @@ from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_ru
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader
 from codec.coded import CodedPicture, SequenceHeader
-from codec.errors import BitstreamError, ChecksumError, MediaError
+from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
@@ -236,6 +236,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         ``workers`` is how many calls the executor runs at once, where it is not a pool that tells.
 
         Raises:
+            LimitError: they have more samples than `Limits` allows one call to decode.
             BitstreamError: the GOP of the next picture is damaged.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
@@ -325,6 +326,10 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         return number
 
     def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
+        samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
+        if samples > limit:
+            rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
+            raise LimitError(rule, path=self.path)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
 
     def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:

@@ -24,7 +24,7 @@ def refuse_overwrite(path: Path, force: bool) -> None:
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; a file name is needed")
     if path.exists() and not force:
-        raise ExistsError(f"{path}: exists; --force (force=True) replaces it")
+        raise ExistsError(f"{path}: exists")
 
 
 @contextlib.contextmanager

@@ -68,11 +68,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence in memory: what a sweep measures on."""
+    """A sequence in memory: what a sweep measures on, and what was found in its source that its owner should know."""
 
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def format(self) -> PictureFormat:
@@ -185,8 +186,8 @@ class Point(Rated):
             "dial": _dial_as_dict(dial_of(settings)),
             "step": settings.step,
             "gop": settings.gop,
-            "block": settings.block,
-            "search": settings.search,
+            "block": settings.cell_size,
+            "search": settings.search_range,
             "run": settings.run_length,
             "pictures": self.pictures,
             "source_bytes": self.source_bytes,

@@ -65,7 +65,7 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
         if is_cut and wanted != pictures:
             raise ConfigError(f"{opened.label}: more than {most} pictures of {opened.format} (2 GiB); measure on fewer")
         label = f"{opened.label}, first {wanted} picture{'s' if wanted > 1 else ''}" if is_cut else opened.label
-        return Clip(label, opened.rate, loaded)
+        return Clip(label, opened.rate, loaded, tuple(opened.notes))
 
 
 def default_settings(
@@ -228,7 +228,7 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
         decoded.seconds,
         decoded.kept,
     )
-    if settings.residual_coder is ResidualCoder.LOSSLESS and settings.max_error == 0 and not point.exact:
+    if settings.residual_coder is ResidualCoder.LOSSLESS and not settings.max_error and not point.exact:
         raise CodecError(f"{point.label}: lossless came back with MSE {point.mse:g} per sample; this is a bug in mvz")
     return point
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from codec.errors import MediaError
+from codec.errors import ExistsError, MediaError
 from codec.picture.colour import to_array
 from codec.picture.images import write_still
 from codec.picture.naming import NumberPattern, is_plain_name, natural_key
@@ -39,10 +39,11 @@ def folder_writer(folder: Path, *, force: bool, numbers: Iterator[int]) -> Itera
     otherwise each takes the next of ``numbers``, six digits.
 
     Raises:
-        MediaError: the folder has something in it and ``force`` is not set, or it cannot be written.
+        ExistsError: the folder has something in it and ``force`` is not set.
+        MediaError: it cannot be written.
     """
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise MediaError(f"{folder}: is not empty; --force (force=True) writes into it")
+        raise ExistsError(f"{folder}: is not empty", "writes into it")
     names: list[str | None] = []
     numbered: list[str] = []
     with _staged(folder) as staged:

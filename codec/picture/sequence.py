@@ -24,6 +24,8 @@ class PictureSource(abc.ABC):
     ``format`` is what all pictures have in common, ``rate`` is pictures per second.
     ``count`` is the number of pictures, or None where that is not known (a pipe).
     ``label`` names the source in messages.
+    ``notes`` is what its reader should be told once, in sentences; it grows while pictures are read.
+    ``file_bytes`` is the size of the files that hold it, or None where there are none (a pipe, an array).
     Each iteration starts again from the first picture, except on a pipe, which can be read once.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
@@ -32,8 +34,10 @@ class PictureSource(abc.ABC):
     rate: Fraction
     count: int | None
     label: str
+    file_bytes: int | None = None
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self._resources = contextlib.ExitStack()
 
     @abc.abstractmethod

@@ -78,7 +78,9 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     if path.is_dir():
         return _open_files(_pictures_among(path.iterdir()), text, rate)
     if path.exists():
-        return _open_file(path, rate)
+        source = _open_file(path, rate)
+        source.file_bytes = path.stat().st_size if path.is_file() else None
+        return source
     if has_number_conversion(text):
         return _open_files(_pattern_files(NumberPattern.parse(text)), text, rate)
     if glob.has_magic(text):
@@ -132,7 +134,9 @@ def _open_images(paths: Sequence[Path], label: str, rate: Fraction | None) -> Pi
     """One picture a file."""
     from codec.picture.image_sequences import ImageFiles  # Pillow, only where a picture is read
 
-    return ImageFiles(paths, label, rate=rate)
+    source = ImageFiles(paths, label, rate=rate)
+    source.file_bytes = sum(path.stat().st_size for path in paths)
+    return source
 
 
 def _pictures_among(paths: Iterable[Path]) -> list[Path]:

@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from codec.picture.sources import SourceSpec
 
-__all__ = ["ReportMeta", "make_report", "write_report"]
+__all__ = ["ReportMeta", "make_report", "refuse_pages", "write_report"]
 
 MEASURING_PACKAGES = ("numpy", "zstandard", "numba", "scikit-image")
 
@@ -105,11 +105,7 @@ def make_report(
         MediaError: the source cannot be read, or a file exists or cannot be written; files are checked first.
         ConfigError: nothing to measure, or too much to hold in memory.
     """
-    for path in (output_path, json_path, csv_path):
-        if path is not None:
-            refuse_overwrite(Path(path), force)
-            if not Path(path).parent.is_dir():
-                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
+    refuse_pages((output_path, json_path, csv_path), force)
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
@@ -129,6 +125,20 @@ def make_report(
         write_csv([*points, *others], csv_path, force=force)
     cache.clear()
     return points
+
+
+def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) -> None:
+    """Refuse targets before any work is done.
+
+    Raises:
+        ExistsError: one exists, and ``force`` does not allow to replace it.
+        MediaError: one is a folder, or its folder is not there.
+    """
+    for path in paths:
+        if path is not None:
+            refuse_overwrite(Path(path), force)
+            if not Path(path).parent.is_dir():
+                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
 
 def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
