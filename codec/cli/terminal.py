@@ -219,13 +219,12 @@ def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) 
     try:
         return codec.open(path, limits=limits, damaged=damaged)
     except TruncatedError as error:
+        rule = error.rule
         with contextlib.suppress(codec.CodecError), codec.open(path, limits=limits, damaged=True) as video:
             if not video.has_end:
                 last = f"after picture {len(video) - 1}; decode --skip-damaged writes what is whole"
-                where = last if len(video) else "before the first picture ends"
-                rule = f"{error.rule}: the file is cut {where}"
-                raise TruncatedError(rule, path=error.path, offset=error.offset) from error
-        raise
+                rule += f": the file is cut {last if len(video) else 'before the first picture ends'}"
+        raise TruncatedError(rule, path=error.path, offset=error.offset) from error
 
 
 @contextlib.contextmanager
