@@ -31,10 +31,10 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps({"file": options.output, **asdict(summary), "ratio": summary.ratio}))
     elif not options.quiet:
-        size, files = summary.file_bytes, summary.source_file_bytes
-        of_files = f" ({files / size:.2f} : 1 of the source's {thousands(files)} bytes on disk)" if files else ""
+        files = summary.source_file_bytes
+        of_files = f" (source files: {files / summary.file_bytes:.2f} : 1)" if files else ""
         say_aside(
-            f"{options.output}: {counted(summary.pictures, 'picture')}, {thousands(summary.source_bytes)} bytes raw → "
-            f"{thousands(size)}, {summary.ratio:.2f} : 1{of_files}, {summary.seconds:.1f} s"
+            f"{options.output}: {counted(summary.pictures, 'picture')}, {thousands(summary.source_bytes)} → "
+            f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1{of_files}, {summary.seconds:.1f} s"
         )
     return 0
