@@ -37,7 +37,8 @@ def made(tmp_path_factory, moving):
 @pytest.mark.parametrize("residual", ResidualCoder)
 @pytest.mark.parametrize("motion", MotionModel)
 def test_bits_of_cells_and_headers_add_up_to_every_packet(made, mode, residual, motion):
-    with codec.open(made(mode, residual=residual, motion=motion, run=3, gop=4, block=8)) as video:
+    block = None if residual is ResidualCoder.DCT or motion is MotionModel.NONE else 8
+    with codec.open(made(mode, residual=residual, motion=motion, run=3, gop=4, block=block)) as video:
         packets = {}
         for seen in video.inspections():
             assert all(bits.shape == seen.header.cell_shape and (bits >= 0).all() for bits in seen.cell_bits.values())

@@ -254,8 +254,6 @@ def packet_pictures(path):
 @pytest.mark.parametrize(
     ("gop", "run", "packets"),
     [
-        (1, 1, [1] * 7),
-        (1, 5, [1] * 7),
         (3, 1, [1] * 7),
         (3, 2, [2, 1, 2, 1, 1]),
         (3, 5, [3, 3, 1]),

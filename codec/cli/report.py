@@ -23,22 +23,23 @@ def main(options: argparse.Namespace) -> int:
     settings = default_settings(options.residual, options.motion, options.step, options.points)
     count = len(settings) + (peer_count() if options.peers else 0)
     refuse_pages((options.output, options.json, options.csv), options.force)  # before anything is read
-    clip = load_clip(source_of(options.input), options.pictures)
-    say_notes(clip.notes, options.quiet)
-    with workers_of(options) as workers, points_bar(count, options.quiet) as progress:
-        make_report(
-            clip,
-            options.output,
-            settings=settings,
-            json_path=options.json,
-            csv_path=options.csv,
-            force=options.force,
-            progress=progress,
-            anchor=options.anchor,
-            peers=options.peers,
-            jobs=workers.at_once,
-            executor=workers.executor if options.scheduler else None,
-        )
+    with workers_of(options) as workers:
+        clip = load_clip(source_of(options.input), options.pictures)
+        say_notes(clip.notes, options.quiet)
+        with points_bar(count, options.quiet) as progress:
+            make_report(
+                clip,
+                options.output,
+                settings=settings,
+                json_path=options.json,
+                csv_path=options.csv,
+                force=options.force,
+                progress=progress,
+                anchor=options.anchor,
+                peers=options.peers,
+                jobs=workers.at_once,
+                executor=workers.executor if options.scheduler else None,
+            )
     if not options.quiet:
         others = ", and other codecs" if options.peers else ""
         size = rounded_bytes(Path(options.output).stat().st_size)

@@ -271,8 +271,8 @@ def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
 def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
     """What was set besides residual, motion and step: one value each, or all that occur."""
     common = {}
-    for name in ("gop", "block", "search", "run"):
-        values = {getattr(point.settings, name) for point in points}
+    for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search_range"), ("run", "run")):
+        values = {getattr(point.settings, field) for point in points}
         numbers = sorted(value for value in values if value is not None)
         common[name] = ", ".join([*map(str, numbers), *(["automatic"] if None in values else [])])
     return common
