@@ -23,7 +23,7 @@ from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_ru
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import CodedPicture, SequenceHeader
-from codec.errors import BitstreamError, ChecksumError, ConfigError, MediaError
+from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
@@ -248,6 +248,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         ``workers`` is how many calls the executor runs at once, where it is not a pool that tells.
 
         Raises:
+            LimitError: they have more samples than `Limits` allows one call to decode.
             BitstreamError: the GOP of the next picture is damaged.
         """
         start, stop = self._range(start, stop)
@@ -361,6 +362,10 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         return numbers.start, numbers.stop
 
     def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
+        samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
+        if samples > limit:
+            rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
+            raise LimitError(rule, path=self.path)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
 
     def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:

@@ -58,15 +58,22 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time.
+    """What an encode did.
 
-    ``notes`` say what of the source is not in the file, such as a colour profile, unequal times or files left out.
+    Attributes:
+        pictures: how many.
+        source_bytes: raw samples, one byte each.
+        file_bytes: size of the ``.mvz`` file.
+        seconds: wall time.
+        source_file_bytes: size of the files that the pictures came from; None where there were none (a pipe, an array).
+        notes: what of the source is not in the file, such as a colour profile, unequal times or files left out.
     """
 
     pictures: int
     source_bytes: int
     file_bytes: int
     seconds: float
+    source_file_bytes: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -97,7 +104,8 @@ def code_picture(
     lossless = header.residual is ResidualCoder.LOSSLESS
     references = min(len(history.references), lossless_effort.references if lossless else 1)
     speed = lossless_effort.search if lossless else settings.speed_preset
-    field = search_motion(source, history.references[0], header, speed, settings.search, before) if references else None
+    reach = settings.search_range
+    field = search_motion(source, history.references[0], header, speed, reach, before) if references else None
     predictions = predict(field, references, history)
     if lossless:
         all_planes, after = code_losslessly(source, predictions, header, lossless_effort, history)
@@ -231,16 +239,22 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         rate,
         settings.residual_coder,
         settings.motion_model,
-        MESH_OF_DCT if is_mesh_of_dct else settings.block,
-        4 * settings.search,
+        MESH_OF_DCT if is_mesh_of_dct else settings.cell_size,
+        4 * settings.search_range,
         settings.gop,
-        settings.max_error,
+        settings.max_error or 0,
         coded_format(picture_format.sample_format, settings),
     )
 
 
 def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:
-    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr."""
+    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr.
+
+    Raises:
+        ConfigError: ``chroma`` is given, and the source is not RGB.
+    """
+    if settings.chroma is not None and sample_format is not SampleFormat.RGB:
+        raise ConfigError(f"chroma {settings.chroma} is for RGB pictures; these are {sample_format.label}")
     if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
         return sample_format
     return SampleFormat.YUV444 if settings.chroma == "444" else SampleFormat.YUV420
@@ -358,7 +372,7 @@ class Writer:
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
-        if not (self._pictures and self.settings.scene_cut):
+        if not self._pictures or self.settings.scene_cut is False:
             return False
         from codec.motion.scene_cut import is_scene_cut
 
@@ -478,4 +492,4 @@ def encode(
                 if progress is not None:
                     progress(Progress(number, pictures.count, out.bytes_written))
         assert out.summary is not None
-        return replace(out.summary, notes=tuple(pictures.notes))
+        return replace(out.summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

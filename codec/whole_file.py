@@ -42,7 +42,7 @@ def refuse_overwrite(path: str | os.PathLike[str], force: bool, inputs: Iterable
         if not stat.S_ISREG(there.st_mode):
             raise MediaError(f"{text}: is a device or pipe; a file name is needed")
     if not force and os.path.lexists(path):
-        raise ExistsError(f"{text}: exists; --force replaces it")
+        raise ExistsError(f"{text}: exists")
 
 
 def _status(file: InputFile) -> os.stat_result | None:
@@ -62,7 +62,7 @@ def publish(temporary: Path, target: Path, *, force: bool) -> None:
     if force:
         temporary.replace(target)
         return
-    taken = ExistsError(f"{target}: exists by now; --force replaces it")
+    taken = ExistsError(f"{target}: exists by now")
     try:
         os.link(temporary, target)
     except FileExistsError as error:

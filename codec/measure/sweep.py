@@ -239,7 +239,7 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
         decoded.kept,
         coded_error,
     )
-    if settings.residual_coder is ResidualCoder.LOSSLESS and settings.max_error == 0 and not point.exact:
+    if settings.residual_coder is ResidualCoder.LOSSLESS and not settings.max_error and not point.exact:
         raise CodecError(f"{point.label}: lossless came back with MSE {point.mse:g} per sample; this is a bug in mvz")
     return point
 

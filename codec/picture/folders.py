@@ -57,7 +57,7 @@ def folder_writer(
     for place in (folder.parent, folder):
         remove_abandoned(place, folder.name)
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise ExistsError(f"{folder}: is not empty; --force writes into it")
+        raise ExistsError(f"{folder}: is not empty", "writes into it")
     names: list[str | None] = []
     numbered: list[str] = []
     with _staged(folder) as staged:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
@@ -44,6 +46,13 @@ class PictureSource(abc.ABC):
     @abc.abstractmethod
     def __iter__(self) -> Iterator[Picture]:
         """The pictures, in order; ``Picture.name`` is the file's base name where each has its own file."""
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Size of ``files``, or None where there are none, as of a pipe."""
+        found = [os.stat(file) for file in self.files]  # noqa: PTH116  also of descriptors
+        regular = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
+        return sum(regular) if regular else None
 
     def note(self, text: str) -> None:
         """Add to ``notes``, once."""

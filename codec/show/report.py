@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +22,7 @@ from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
 from codec.measure.points import Clip, Comparison, PeerPoint, Point, quality_name, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.models import ResidualCoder
-from codec.settings import Settings
+from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
 from codec.show.pages import asset, data_url, environment
 from codec.show.plots import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from codec.picture.sources import SourceSpec
 
-__all__ = ["ReportMeta", "make_report", "write_report"]
+__all__ = ["ReportMeta", "make_report", "refuse_pages", "write_report"]
 
 MEASURING_PACKAGES = ("numpy", "zstandard", "numba", "scikit-image")
 
@@ -83,7 +83,6 @@ def make_report(
     pictures: int | None = None,
     anchor: str | None = None,
     peers: bool = False,
-    on_notes: Callable[[Sequence[str]], None] | None = None,
 ) -> list[Point]:
     """Measure a source every way, and write the page, and the numbers where asked.
 
@@ -100,7 +99,6 @@ def make_report(
         pictures: measure only the first so many.
         anchor: name of the curve that others are compared with, such as ``int8, block``.
         peers: measure other codecs too: what ffmpeg has, that on PATH or of the extra ``mvz[peers]``, and Pillow.
-        on_notes: called with what does not come through of the source (`PictureSource.notes`).
 
     Points are kept in a folder beside the page until it is done, so that an interrupted call goes on where it was.
 
@@ -108,21 +106,15 @@ def make_report(
         MediaError: the source cannot be read, or a file exists or cannot be written; files are checked first.
         ConfigError: nothing to measure, too much to hold in memory, or ``peers`` beside dct in 4:2:0 and in 4:4:4.
     """
-    for path in (output_path, json_path, csv_path):
-        if path is not None:
-            refuse_overwrite(path, force)
-            if not Path(path).parent.is_dir():
-                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
+    refuse_pages((output_path, json_path, csv_path), force)
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     for path in (output_path, json_path, csv_path):
         if path is not None:
             refuse_overwrite(path, force, clip.files)
-    if on_notes is not None:
-        on_notes(clip.notes)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
     _refuse_anchor(anchor, chosen, peers)
-    chromas: set[str | None] = {of.chroma for of in chosen if of.residual_coder is ResidualCoder.DCT}
+    chromas = {of.chroma or CHROMAS[0] for of in chosen if of.residual_coder is ResidualCoder.DCT}
     if peers and len(chromas) > 1:
         raise ConfigError("other codecs get the planes that dct codes: measure one chroma at a time beside them")
     cache = SweepCache(Path(output_path).with_name(f".{Path(output_path).name}.points"), clip, sample_number)
@@ -140,6 +132,20 @@ def make_report(
         write_csv([*points, *others], csv_path, force=force)
     cache.clear()
     return points
+
+
+def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) -> None:
+    """Refuse targets before any work is done.
+
+    Raises:
+        ExistsError: one exists, and ``force`` does not allow to replace it.
+        MediaError: one is a folder, or its folder is not there.
+    """
+    for path in paths:
+        if path is not None:
+            refuse_overwrite(Path(path), force)
+            if not Path(path).parent.is_dir():
+                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
 
 def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
@@ -307,8 +313,8 @@ def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
 def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
     """What was set besides residual, motion and step: one value each, or all that occur."""
     common = {}
-    for name in ("gop", "block", "search", "run"):
-        values = {getattr(point.settings, name) for point in points}
+    for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search_range"), ("run", "run")):
+        values = {getattr(point.settings, field) for point in points}
         numbers = sorted(value for value in values if value is not None)
         common[name] = ", ".join([*map(str, numbers), *(["automatic"] if None in values else [])])
     return common
