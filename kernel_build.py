@@ -1,5 +1,8 @@
 """Compile the kernels of ``codec``: ordinary Python modules whose annotations are C types.
 
+``python kernel_build.py [LEVEL…]`` compiles what has changed, in place: ``codec/_compiled/LEVEL/``.
+`build_backend.py` puts the same into wheels, and `kernel_checkout.py` sees what has changed.
+
 A kernel module has the line ``import cython``. What Cython wants to know of it beside its annotations, and what other
 kernel modules may use, is a ``.pxd`` file, which is made here from the same annotations: nobody writes it by hand.
 
@@ -14,22 +17,36 @@ kernel modules may use, is a ``.pxd`` file, which is made here from the same ann
 from __future__ import annotations
 
 import ast
+import contextlib
+import copy
+import hashlib
 import os
+import platform
 import re
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parent
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
+
+import kernel_checkout
+from kernel_checkout import ROOT, SUFFIX
+
 CTYPES = {
-    **{"uchar": "unsigned char", "schar": "signed char", "ushort": "unsigned short", "uint": "unsigned int"},
-    **{"ulong": "unsigned long", "longlong": "long long", "ulonglong": "unsigned long long", "p_char": "char*"},
+    "uchar": "unsigned char",
+    "schar": "signed char",
+    "ushort": "unsigned short",
+    "uint": "unsigned int",
+    "ulong": "unsigned long",
+    "longlong": "long long",
+    "ulonglong": "unsigned long long",
+    "p_char": "char*",
 }
 DIRECTIVES = {
-    "language_level": 3,
     "infer_types": True,
     "boundscheck": False,
     "wraparound": False,
@@ -38,15 +55,118 @@ DIRECTIVES = {
     "embedsignature": False,
     "auto_pickle": False,
 }
-LEVELS = {"baseline": (), "v3": ("-march=x86-64-v3",)}
-FLAGS = ("-O3", "-g0", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+# Without -ffp-contract=off an encoder's floats, and so its bytes, would depend on the compiler
+FLAGS = ("-O3", "-g0", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
+CHECKS = ("-O1", "-g1", "-fno-omit-frame-pointer", "-fno-wrapv", "-fsanitize=address,undefined")
+LEVELS: dict[str, tuple[str, ...]] = {
+    "baseline": ("-march=x86-64",) if IS_X86 else (),  # said, as zig compiles for the machine at hand
+    "v3": ("-march=x86-64-v3",),
+    "bounds": ("-O1",),  # here an index that is out of bounds is an IndexError
+    "sanitize": (*CHECKS, "-fno-sanitize-recover=all"),
+    "aarch64": ("-target", "aarch64-linux-gnu"),  # with CC="python -m ziglang cc": does it compile there?
+}
+MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
 
 
-def kernel_modules(package: Path) -> Iterator[Path]:
-    """The files that are compiled."""
-    for path in sorted(package.rglob("*.py")):
-        if re.search(r"^import cython$", path.read_text("utf-8"), re.MULTILINE):
-            yield path
+def levels_to_build() -> list[str]:
+    """What ``MVZ_BUILD`` names (``none`` for no level), or what this kind of machine may use."""
+    asked = os.environ.get("MVZ_BUILD", "").split()
+    if wrong := set(asked) - set(LEVELS) - {"none"}:
+        raise SystemExit(f"MVZ_BUILD={' '.join(asked)}: {' '.join(wrong)} is none of none, {', '.join(LEVELS)}")
+    return [level for level in asked if level != "none"] if asked else ["v3", "baseline"] if IS_X86 else ["baseline"]
+
+
+def work_folder(level: str) -> Path:
+    """Where the C files of a level lie, below the checkout."""
+    return Path("build", "kernels", "bounds" if level == "bounds" else "plain")
+
+
+def extensions(levels: Iterable[str]) -> list[Extension]:
+    """Every kernel for every level, as setuptools knows extensions."""
+    modules = [path.relative_to(ROOT) for path in kernel_checkout.kernel_modules()]
+    headers = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "codec").rglob("*.h"))]
+    return [
+        Extension(
+            ".".join(("codec", "_compiled", level, *path.with_suffix("").parts[1:])),
+            [str(work_folder(level) / path.with_suffix(".c"))],
+            include_dirs=["codec"],
+            depends=[*headers, "kernel_build.py"],
+        )
+        for level in levels
+        for path in modules
+    ]
+
+
+class BuildKernels(build_ext):
+    """Setuptools' command that compiles extensions, in parallel and after Cython."""
+
+    def finalize_options(self) -> None:
+        """Use every core."""
+        super().finalize_options()
+        self.parallel = os.cpu_count()
+
+    def build_extensions(self) -> None:
+        """Write the C files, then compile."""
+        for folder in sorted({work_folder(extension.name.split(".")[2]) for extension in self.extensions}):
+            translate(folder)
+        super().build_extensions()
+
+    def build_extension(self, extension: Extension) -> None:
+        """Compile one module for one level, whose objects lie apart from those of other levels."""
+        level = extension.name.split(".")[2]
+        own = copy.copy(self)
+        own.build_temp = str(Path(self.build_temp, level))
+        if self.compiler.compiler_type == "msvc":
+            extension.extra_compile_args = ["/O2", "/w", *MSVC_FLAGS.get(level, ())]
+        else:
+            extension.extra_compile_args = [*FLAGS, *LEVELS[level]]
+            extension.extra_link_args = list(LEVELS[level])
+        build_ext.build_extension(own, extension)
+
+
+def translate(work: Path) -> None:
+    """Let Cython write the C files of kernels whose source has changed, or any module's declarations."""
+    checks = {"boundscheck": True, "initializedcheck": True} if work.name == "bounds" else {}
+    directives = [f"{name}={value}" for name, value in (DIRECTIVES | checks).items()]
+    sources = {path.relative_to(ROOT): path.read_text("utf-8") for path in kernel_checkout.kernel_modules()}
+    known = {module_name(path): compiled_classes(source) for path, source in sources.items()}
+    files = {work / path: source for path, source in sources.items()}
+    files |= {work / path.with_suffix(".pxd"): declarations(source, known) for path, source in sources.items()}
+    files |= {work / folder / "__init__.py": "" for path in sources for folder in path.parents if folder.name}
+    for file in [file for file in work.rglob("*.p*") if file not in files]:
+        file.unlink()  # of a module that is no more
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    shared = "".join(text for file, text in sorted(files.items()) if file.suffix == ".pxd")
+
+    def write_c(path: Path) -> str:
+        """What Cython says of a module, now or when it last wrote its C file."""
+        c_file, said = work / path.with_suffix(".c"), work / path.with_suffix(".said")
+        stamp = hashlib.sha256("\0".join((shared, sources[path], *directives)).encode()).hexdigest()
+        if c_file.exists() and said.exists() and said.read_text("utf-8").startswith(stamp):
+            return said.read_text("utf-8").partition("\n")[2]
+        new = c_file.with_suffix(".new.c")
+        command = [sys.executable, "-m", "cython", "-3", "-I", str(work), "-X", ",".join(directives)]
+        command += ["--module-name", module_name(path), "-o", str(new), str(work / path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        messages = (done.stdout + done.stderr).replace(f"{work}{os.sep}", "")
+        if done.returncode:
+            raise SystemExit(messages)
+        if not c_file.exists() or c_file.read_bytes() != new.read_bytes():  # C that is the same is not compiled again
+            new.replace(c_file)
+        new.unlink(missing_ok=True)
+        said.write_text(f"{stamp}\n{messages}", "utf-8")
+        return messages
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        sys.stderr.write("".join(pool.map(write_c, sources)))
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file below the checkout."""
+    return ".".join(path.with_suffix("").parts)
 
 
 def c_type(annotation: ast.expr | None, classes: set[str]) -> str | None:
@@ -121,56 +241,39 @@ def declarations(source: str, known: dict[str, set[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def build(levels: Iterable[str]) -> None:
-    """Compile what has changed, in place: ``codec/_compiled/LEVEL/``."""
-    from Cython.Compiler import Errors
-    from Cython.Compiler.Main import CompilationOptions, compile as cython_compile
-
-    work = ROOT / "build" / "kernels"
-    modules = list(kernel_modules(ROOT / "codec"))
-    known = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): compiled_classes(path.read_text("utf-8"))
-        for path in modules
-    }
-    changed = False
-    for path in ROOT.joinpath("codec").rglob("__init__.py"):
-        there = work / path.relative_to(ROOT)
-        there.parent.mkdir(parents=True, exist_ok=True)
-        there.touch()
-    for path in modules:
-        target = (work / path.relative_to(ROOT)).with_suffix(".pxd")
-        text = declarations(path.read_text("utf-8"), known)
-        if not target.exists() or target.read_text("utf-8") != text:
-            target.write_text(text, "utf-8")
-            changed = True
-    todo = []
-    for path in modules:
-        copy = work / path.relative_to(ROOT)
-        c_file = copy.with_suffix(".c")
-        if changed or not c_file.exists() or c_file.stat().st_mtime < path.stat().st_mtime:
-            copy.write_bytes(path.read_bytes())
-            options = CompilationOptions(
-                compiler_directives=DIRECTIVES, include_path=[str(work)], output_file=str(c_file), language_level=3
-            )
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            result = cython_compile(str(copy), options, full_module_name=name)
-            if result.num_errors:
-                raise SystemExit(f"{path}: Cython found {result.num_errors} errors")
+def build_in_place(levels: Sequence[str]) -> None:
+    """Compile what has changed, and take away what belongs to no kernel that there is."""
+    os.chdir(ROOT)
+    compiled = ROOT / "codec" / "_compiled"
+    with alone():
+        digest = kernel_checkout.digest_of_sources()
         for level in levels:
-            target = ROOT / "codec" / "_compiled" / level / path.relative_to(ROOT / "codec")
-            so = target.with_name(path.stem + sysconfig.get_config_var("EXT_SUFFIX"))
-            if not so.exists() or so.stat().st_mtime < c_file.stat().st_mtime:
-                so.parent.mkdir(parents=True, exist_ok=True)
-                include = sysconfig.get_path("include")
-                todo.append(
-                    ["cc", *FLAGS, *LEVELS[level], f"-I{include}", f"-I{ROOT / 'codec'}", str(c_file), "-o", str(so)]
-                )
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for command, done in zip(todo, pool.map(lambda c: subprocess.run(c, capture_output=True, text=True), todo)):
-            print(" ".join(command[-3:]), done.stderr, file=sys.stderr)
-            if done.returncode:
-                raise SystemExit(1)
+            kernel_checkout.record(level).unlink(missing_ok=True)
+        command: Any = BuildKernels(Distribution({"ext_modules": extensions(levels)}))
+        command.build_lib, command.build_temp = str(ROOT), str(Path("build", "objects" + SUFFIX))
+        command.ensure_finalized()
+        command.run()
+        made = {Path(command.get_ext_fullpath(extension.name)) for extension in command.extensions or ()}
+        for file in set(compiled.rglob(f"*{SUFFIX}*")) - made:
+            level = file.relative_to(compiled).parts[0]
+            if level in levels or not kernel_checkout.is_fresh(level, digest):
+                file.unlink(missing_ok=True)
+        for level in levels if digest else ():
+            kernel_checkout.record(level).write_text(digest, "ascii")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let one process at a time build, where the system can tell."""
+    lock = ROOT / "build" / "kernels" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        with contextlib.suppress(ImportError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":
-    build(sys.argv[1:] or LEVELS)
+    build_in_place(sys.argv[1:] or levels_to_build())

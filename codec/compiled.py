@@ -1,6 +1,6 @@
 """Where kernel modules come from: compiled code for this machine, or the very same modules as Python.
 
-A kernel module is ordinary Python whose annotations are C types; the build compiles it ahead of time.
+A kernel module is ordinary Python whose annotations are C types; it is compiled when the package is installed.
 ``MVZ_UNCOMPILED=1`` runs the Python, which a debugger can step through, some thousand times slower.
 """
 
@@ -17,30 +17,45 @@ from types import ModuleType
 
 __all__ = ["LEVEL", "install"]
 
-_HERE = Path(__file__).parent
-_SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parent / "kernel_checkout.py"  # beside the package of a checkout, and nowhere else
+SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
 
 
-def _has_v3() -> bool:
-    """Whether this machine has the instructions of x86-64-v3 (AVX2, FMA, BMI)."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text("ascii", "replace").partition("flags")[2].partition("\n")[0].split()
-    except OSError:
-        return False
-    return {"avx2", "bmi1", "bmi2", "fma", "movbe", "f16c", "abm"} <= set(flags)
+def has_v3() -> bool:
+    """Whether this machine has the instructions of x86-64-v3: AVX2, and FMA and BMI, which came with it."""
+    if sys.platform == "linux":
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            flags = next((line.split() for line in lines if line.startswith("flags")), [])
+        return {"avx2", "bmi1", "bmi2", "fma", "movbe", "f16c", "abm"} <= set(flags)
+    import ctypes
+
+    if sys.platform == "win32":
+        return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(40))  # PF_AVX2_INSTRUCTIONS_AVAILABLE
+    if sys.platform == "darwin":
+        value, size = ctypes.c_int(0), ctypes.c_size_t(4)
+        ctypes.CDLL(None).sysctlbyname(b"hw.optional.avx2_0", ctypes.byref(value), ctypes.byref(size), None, 0)
+        return value.value == 1
+    return False
 
 
-def _level() -> str:
+def choose_level() -> str:
     """Which folder of compiled kernels to use, or "" for none."""
     if os.environ.get("MVZ_UNCOMPILED", "0") not in ("", "0"):
         return ""
-    for level in ("v3", "baseline") if _has_v3() else ("baseline",):
-        if (_HERE / "_compiled" / level).is_dir():
-            return level
-    return ""
-
-
-LEVEL = _level()
+    levels = ["v3", "baseline"] if has_v3() else ["baseline"]
+    if CHECKOUT.exists():
+        spec = importlib.util.spec_from_file_location("kernel_checkout", CHECKOUT)
+        assert spec and spec.loader
+        checkout = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(checkout)
+        return str(checkout.fresh_level(levels))
+    there = [level for level in levels if HERE.joinpath("_compiled", level).is_dir()]
+    if not there and any(b"import cython" in path.read_bytes().splitlines() for path in HERE.rglob("*.py")):
+        sys.stderr.write(
+            "mvz: installed without compiled kernels: all runs as plain Python, some thousand times slower\n"
+        )
+    return there[0] if there else ""
 
 
 class _KernelFinder:
@@ -53,7 +68,7 @@ class _KernelFinder:
         if not name.startswith("codec."):
             return None
         *folders, stem = name.split(".")[1:]
-        file = _HERE.joinpath("_compiled", LEVEL, *folders, stem + _SUFFIX)
+        file = HERE.joinpath("_compiled", LEVEL, *folders, stem + SUFFIX)
         return importlib.util.spec_from_file_location(name, file) if file.exists() else None
 
 
@@ -77,6 +92,9 @@ class _CythonStandIn(ModuleType):
     @staticmethod
     def cast(_: object, value: object) -> object:
         return value
+
+
+LEVEL = choose_level()
 
 
 def install() -> None:
