@@ -23,19 +23,23 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from setuptools import Distribution, Extension
+from setuptools._distutils.ccompiler import new_compiler
 from setuptools.command.build_ext import build_ext
 
 import kernel_checkout
 from kernel_checkout import ROOT, SUFFIX
 
+WHEEL = "build/wheel"  # what setuptools writes on its way to a wheel, below the checkout
 CTYPES = {
     "uchar": "unsigned char",
     "schar": "signed char",
@@ -77,6 +81,24 @@ def levels_to_build() -> list[str]:
     return [level for level in asked if level != "none"] if asked else ["v3", "baseline"] if IS_X86 else ["baseline"]
 
 
+def find_compiler() -> str | None:
+    """The command of a C compiler: the system's, or that of the package ``ziglang``; None where neither is here.
+
+    "" stands for Microsoft's, which setuptools finds by itself.
+    """
+    if sys.platform == "win32":
+        with contextlib.suppress(Exception):
+            new_compiler().initialize()
+            return ""
+    zig = shlex.join([sys.executable, "-m", "ziglang", "cc"])
+    for command in (os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc", "gcc", "clang", zig):
+        with contextlib.suppress(OSError):
+            test = [*shlex.split(command or ""), "-E", "-x", "c", "-"]
+            if command and not subprocess.run(test, input=b"#include <stdlib.h>", capture_output=True).returncode:
+                return command
+    return None
+
+
 def work_folder(level: str) -> Path:
     """Where the C files of a level lie, below the checkout."""
     return Path("build", "kernels", "bounds" if level == "bounds" else "plain")
@@ -102,9 +124,13 @@ class BuildKernels(build_ext):
     """Setuptools' command that compiles extensions, in parallel and after Cython."""
 
     def finalize_options(self) -> None:
-        """Use every core."""
+        """Use every core, and the compiler that there is."""
         super().finalize_options()
         self.parallel = os.cpu_count()
+        if command := find_compiler():
+            os.environ["CC"] = command
+            if sys.platform == "win32":
+                self.compiler = "mingw32"  # whose options zig takes
 
     def build_extensions(self) -> None:
         """Write the C files, then compile."""
