@@ -146,8 +146,10 @@ class BuildKernels(build_ext):
         if self.compiler.compiler_type == "msvc":
             extension.extra_compile_args = ["/O2", "/w", *MSVC_FLAGS.get(level, ())]
         else:
-            extension.extra_compile_args = [*FLAGS, *LEVELS[level]]
-            extension.extra_link_args = list(LEVELS[level])
+            flags = LEVELS[level]
+            if "ziglang" in os.environ.get("CC", ""):  # which writes x86_64_v3
+                flags = tuple(flag.replace("x86-64", "x86_64").replace("64-v", "64_v") for flag in flags)
+            extension.extra_compile_args, extension.extra_link_args = [*FLAGS, *flags], [*flags]
         build_ext.build_extension(own, extension)
 
 

@@ -24,19 +24,22 @@ SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
 
 def has_v3() -> bool:
     """Whether this machine has the instructions of x86-64-v3: AVX2, and FMA and BMI, which came with it."""
-    if sys.platform == "linux":
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            flags = next((line.split() for line in lines if line.startswith("flags")), [])
-        return {"avx2", "bmi1", "bmi2", "fma", "movbe", "f16c", "abm"} <= set(flags)
-    import ctypes
-
     if sys.platform == "win32":
+        import ctypes
+
         return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(40))  # PF_AVX2_INSTRUCTIONS_AVAILABLE
     if sys.platform == "darwin":
+        import ctypes
+
         value, size = ctypes.c_int(0), ctypes.c_size_t(4)
         ctypes.CDLL(None).sysctlbyname(b"hw.optional.avx2_0", ctypes.byref(value), ctypes.byref(size), None, 0)
         return value.value == 1
-    return False
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return {"avx2", "bmi1", "bmi2", "fma", "movbe", "f16c", "abm"} <= set(flags)
 
 
 def choose_level() -> str:
@@ -75,6 +78,7 @@ class _KernelFinder:
 class _CythonStandIn(ModuleType):
     """What uncompiled kernels use of the package ``cython``, where that is not installed: nothing does anything."""
 
+    compiled = False
     nogil = gil = contextlib.nullcontext()
 
     @staticmethod
