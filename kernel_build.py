@@ -3,7 +3,7 @@
 ``python kernel_build.py [LEVEL…]`` compiles what has changed, in place: ``codec/_compiled/LEVEL/``.
 `build_backend.py` puts the same into wheels, and `kernel_checkout.py` sees what has changed.
 
-A kernel module has the line ``import cython``. What Cython wants to know of it beside its annotations, and what other
+A kernel module has the line ``import cython``, below ``from __future__ import annotations``. What Cython wants to know of it beside its annotations, and what other
 kernel modules may use, is a ``.pxd`` file, which is made here from the same annotations: nobody writes it by hand.
 
 - A class that is decorated with ``@cython.cclass`` becomes a C structure: annotated attributes are its fields.

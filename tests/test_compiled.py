@@ -25,7 +25,13 @@ ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "fixtures" / "golden"
 MANIFEST = json.loads((ROOT / "fixtures" / "manifest.json").read_text())
 NO_CYTHON = "import sys; sys.modules.update(Cython=None, cython=None)"
-KERNEL = "import cython\n\nVALUE: cython.int = 3\n\n\ndef answer():\n    return VALUE, cython.compiled\n"
+KERNEL = """
+from __future__ import annotations
+import cython
+VALUE: cython.int = 3
+def answer():
+    return VALUE, cython.compiled
+"""
 
 
 @pytest.mark.skipif("MVZ_UNCOMPILED" in os.environ, reason="MVZ_UNCOMPILED asks for kernels as Python")
