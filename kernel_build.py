@@ -3,8 +3,8 @@
 ``python kernel_build.py [LEVEL…]`` compiles what has changed, in place: ``codec/_compiled/LEVEL/``.
 `build_backend.py` puts the same into wheels, and `kernel_checkout.py` sees what has changed.
 
-A kernel module has the line ``import cython``, below ``from __future__ import annotations``. What Cython wants to know of it beside its annotations, and what other
-kernel modules may use, is a ``.pxd`` file, which is made here from the same annotations: nobody writes it by hand.
+A kernel module has the line ``import cython``, below ``from __future__ import annotations``. What Cython and other
+kernel modules want to know of it is a ``.pxd`` file, which is made here from its annotations: nobody writes it by hand.
 
 - A class that is decorated with ``@cython.cclass`` becomes a C structure: annotated attributes are its fields.
 - A function or method whose parameters and result all have C types becomes a C function that needs no interpreter lock.
@@ -176,10 +176,10 @@ def translate(work: Path) -> None:
         if c_file.exists() and said.exists() and said.read_text("utf-8").startswith(stamp):
             return said.read_text("utf-8").partition("\n")[2]
         new = c_file.with_suffix(".new.c")
-        command = [sys.executable, "-m", "cython", "-3", "-I", str(work), "-X", ",".join(directives)]
-        command += ["--module-name", module_name(path), "-o", str(new), str(work / path)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        messages = (done.stdout + done.stderr).replace(f"{work}{os.sep}", "")
+        command = [sys.executable, "-m", "cython", "-3", "-I", ".", "-X", ",".join(directives)]
+        command += ["--module-name", module_name(path), "-o", str(path.with_suffix(".new.c")), str(path)]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True)  # so tracebacks say codec/…
+        messages = done.stdout + done.stderr
         if done.returncode:
             raise SystemExit(messages)
         if not c_file.exists() or c_file.read_bytes() != new.read_bytes():  # C that is the same is not compiled again
