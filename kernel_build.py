@@ -127,6 +127,8 @@ class BuildKernels(build_ext):
         """Use every core, and the compiler that there is."""
         super().finalize_options()
         self.parallel = os.cpu_count()
+        if sys.platform == "darwin":  # where Python may be for two processors, whose flags differ
+            os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
         if command := find_compiler():
             os.environ["CC"] = command
             if sys.platform == "win32":
@@ -276,7 +278,8 @@ def build_in_place(levels: Sequence[str]) -> None:
     with alone():
         digest = kernel_checkout.digest_of_sources()
         for level in levels:
-            kernel_checkout.record(level).unlink(missing_ok=True)
+            if not kernel_checkout.is_fresh(level, digest):
+                kernel_checkout.record(level).unlink(missing_ok=True)
         command: Any = BuildKernels(Distribution({"ext_modules": extensions(levels)}))
         command.build_lib, command.build_temp = str(ROOT), str(Path("build", "objects" + SUFFIX))
         command.ensure_finalized()
