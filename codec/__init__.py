@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from codec.compiled import install as install_kernels
 from codec.pillow_hook import register_with_pillow
 
 __version__ = "0.1.0"
@@ -100,4 +101,5 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+install_kernels()
 register_with_pillow()

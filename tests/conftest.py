@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import codec
+import codec.compiled
+import kernel_checkout
 from codec.cli.main import run
 from codec.measure.synthetic import ONE, Random, landscape, sample
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
+
+if codec.compiled.LEVEL == "" and kernel_checkout.digest_of_sources() and "MVZ_UNCOMPILED" not in os.environ:
+    raise pytest.UsageError("kernels are not compiled, see above; with MVZ_UNCOMPILED=1 the tests run all the same")
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 BORDER = 32  # samples of texture beyond each side of the picture, for it to move into
@@ -52,6 +58,16 @@ def turning(tmp_path_factory):
     path = tmp_path_factory.mktemp("turning") / "turning.mvz"
     codec.encode(np.stack(pictures), path, codec.Settings("dct", "mesh", qp=26, scene_cut=False))
     return path
+
+
+@pytest.fixture(scope="session")
+def uncompiled():
+    """A function that calls a function of a test module in a process whose kernels run as Python."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MVZ_UNCOMPILED", "1")
+        pool.submit(os.getpid).result()  # the process starts, with this environment
+        patch.undo()
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.fixture(scope="session")

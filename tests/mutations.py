@@ -467,6 +467,8 @@ def main() -> None:
     golden = golden_files(options.only)
     names, tally, slowest, findings = [*golden], Counter(), 0.0, 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    in_kernels: list[sys.UnraisableHookArgs] = []
+    sys.unraisablehook = in_kernels.append  # what indices out of bounds come to with MVZ_BUILD=bounds
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bad.mvz"
         for seed in range(options.seed, options.seed + options.files):
@@ -480,6 +482,8 @@ def main() -> None:
                 tally[" ".join(mode for mode in modes if modes[mode]), outcome(path, originals, **modes)] += 1
                 seconds = time.perf_counter() - started
                 slowest = max(slowest, seconds)
+                if in_kernels:
+                    raise FindingError(f"{in_kernels.pop().exc_value!r} in a kernel")
                 if options.seconds and seconds > options.seconds:
                     raise FindingError(f"{seconds:.1f} s")
             except FindingError as finding:

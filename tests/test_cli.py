@@ -49,6 +49,19 @@ def test_help_and_version_load_neither_numpy_nor_numba():
         assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize("command", ["report", "plot", "inspect", "demo"])
+@pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
+def test_pages_and_plots_without_their_libraries_name_what_to_install(command, missing, clip, tmp_path):
+    arguments = [command, *([str(clip)] if command != "demo" else []), "-o", str(tmp_path / "new")]
+    program = (
+        f"import sys\nsys.modules[{missing!r}] = None\nfrom codec.cli.main import run\nsys.exit(run({arguments!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "mvz: plots and pages need matplotlib and Jinja2: pip install 'mvz[report]'\n"
+    assert not (tmp_path / "new").exists()
+
+
 def test_encode_then_decode_gives_the_same_files_back(mvz, clip, tmp_path):
     code, out, err = mvz("decode", clip, "-o", tmp_path / "back")
     assert (code, out) == (0, "")

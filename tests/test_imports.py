@@ -25,6 +25,7 @@ DECODER = (
 )
 PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
 MAY_IMPORT = {
+    "codec.compiled": (),
     "codec": ("codec",),  # the list of public names, which it imports when they are asked for
     "codec.pillow_hook": ("codec.pillow_plugin",),
     "codec.pillow_plugin": (*PUBLIC, "codec.picture"),

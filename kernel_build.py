@@ -1,0 +1,312 @@
+"""Compile the kernels of ``codec``: ordinary Python modules whose annotations are C types.
+
+``python kernel_build.py [LEVEL…]`` compiles what has changed, in place: ``codec/_compiled/LEVEL/``.
+`build_backend.py` puts the same into wheels, and `kernel_checkout.py` sees what has changed.
+
+A kernel module has the line ``import cython``, below ``from __future__ import annotations``. What Cython and other
+kernel modules want to know of it is a ``.pxd`` file, which is made here from its annotations: nobody writes it by hand.
+
+- A class that is decorated with ``@cython.cclass`` becomes a C structure: annotated attributes are its fields.
+- A function or method whose parameters and result all have C types becomes a C function that needs no interpreter lock.
+  With ``@cython.exceptval(-1)`` it may raise; otherwise it must not. With ``@cython.ccall`` Python may call it too.
+- All other functions stay Python's.
+- A module's ``NAME: cython.int = 3`` is a C number, of that module alone.
+- Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import hashlib
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from setuptools import Distribution, Extension
+from setuptools._distutils.ccompiler import new_compiler
+from setuptools.command.build_ext import build_ext
+
+import kernel_checkout
+from kernel_checkout import ROOT, SUFFIX
+
+WHEEL = "build/wheel"  # what setuptools writes on its way to a wheel, below the checkout
+CTYPES = {
+    "uchar": "unsigned char",
+    "schar": "signed char",
+    "ushort": "unsigned short",
+    "uint": "unsigned int",
+    "ulong": "unsigned long",
+    "longlong": "long long",
+    "ulonglong": "unsigned long long",
+    "p_char": "char*",
+}
+DIRECTIVES = {
+    "infer_types": True,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "cdivision": True,
+    "embedsignature": False,
+    "auto_pickle": False,
+}
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+# These come after Python's own, whose wrapping integers (-fwrapv, -fno-strict-overflow) double the time of decoding
+# dct. Without -ffp-contract=off an encoder's floats, and so its bytes, would depend on the compiler.
+FLAGS = ("-O3", "-g0", "-fno-wrapv", "-fstrict-overflow", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
+CHECKS = ("-O1", "-g1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined")
+LEVELS: dict[str, tuple[str, ...]] = {
+    "baseline": ("-march=x86-64",) if IS_X86 else (),  # said, as zig compiles for the machine at hand
+    "v3": ("-march=x86-64-v3",),
+    "bounds": ("-O1",),  # here an index that is out of bounds is an IndexError
+    "sanitize": (*CHECKS, "-fno-sanitize-recover=all"),
+    "aarch64": ("-target", "aarch64-linux-gnu"),  # with CC="python -m ziglang cc": does it compile there?
+}
+MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
+
+
+def levels_to_build() -> list[str]:
+    """What ``MVZ_BUILD`` names (``none`` for no level), or what this kind of machine may use."""
+    asked = os.environ.get("MVZ_BUILD", "").split()
+    if wrong := set(asked) - set(LEVELS) - {"none"}:
+        raise SystemExit(f"MVZ_BUILD={' '.join(asked)}: {' '.join(wrong)} is none of none, {', '.join(LEVELS)}")
+    return [level for level in asked if level != "none"] if asked else ["v3", "baseline"] if IS_X86 else ["baseline"]
+
+
+def find_compiler() -> str | None:
+    """The command of a C compiler: the system's, or that of the package ``ziglang``; None where neither is here.
+
+    "" stands for Microsoft's, which setuptools finds by itself.
+    """
+    if sys.platform == "win32":
+        with contextlib.suppress(Exception):
+            new_compiler().initialize()
+            return ""
+    zig = shlex.join([sys.executable, "-m", "ziglang", "cc"])
+    for command in (os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc", "gcc", "clang", zig):
+        with contextlib.suppress(OSError):
+            test = [*shlex.split(command or ""), "-E", "-x", "c", "-"]
+            if command and not subprocess.run(test, input=b"#include <stdlib.h>", capture_output=True).returncode:
+                return command
+    return None
+
+
+def work_folder(level: str) -> Path:
+    """Where the C files of a level lie, below the checkout."""
+    return Path("build", "kernels", "bounds" if level == "bounds" else "plain")
+
+
+def extensions(levels: Iterable[str]) -> list[Extension]:
+    """Every kernel for every level, as setuptools knows extensions."""
+    modules = [path.relative_to(ROOT) for path in kernel_checkout.kernel_modules()]
+    headers = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "codec").rglob("*.h"))]
+    return [
+        Extension(
+            ".".join(("codec", "_compiled", level, *path.with_suffix("").parts[1:])),
+            [str(work_folder(level) / path.with_suffix(".c"))],
+            include_dirs=["codec"],
+            depends=[*headers, "kernel_build.py"],
+        )
+        for level in levels
+        for path in modules
+    ]
+
+
+class BuildKernels(build_ext):
+    """Setuptools' command that compiles extensions, in parallel and after Cython."""
+
+    def finalize_options(self) -> None:
+        """Use every core, and the compiler that there is."""
+        super().finalize_options()
+        self.parallel = os.cpu_count()
+        if sys.platform == "darwin":  # where Python may be for two processors, whose flags differ
+            os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
+        if command := find_compiler():
+            os.environ["CC"] = command
+            if sys.platform == "win32":
+                self.compiler = "mingw32"  # whose options zig takes
+
+    def build_extensions(self) -> None:
+        """Write the C files, then compile."""
+        for folder in sorted({work_folder(extension.name.split(".")[2]) for extension in self.extensions}):
+            translate(folder)
+        super().build_extensions()
+
+    def build_extension(self, extension: Extension) -> None:
+        """Compile one module for one level, whose objects lie apart from those of other levels."""
+        level = extension.name.split(".")[2]
+        own = copy.copy(self)
+        own.build_temp = str(Path(self.build_temp, level))
+        if self.compiler.compiler_type == "msvc":
+            extension.extra_compile_args = ["/O2", "/w", *MSVC_FLAGS.get(level, ())]
+        else:
+            flags = LEVELS[level]
+            if "ziglang" in os.environ.get("CC", ""):  # which writes x86_64_v3
+                flags = tuple(flag.replace("x86-64", "x86_64").replace("64-v", "64_v") for flag in flags)
+            extension.extra_compile_args, extension.extra_link_args = [*FLAGS, *flags], [*flags]
+        build_ext.build_extension(own, extension)
+
+
+def translate(work: Path) -> None:
+    """Let Cython write the C files of kernels whose source has changed, or any module's declarations."""
+    checks = {"boundscheck": True, "initializedcheck": True, "show_performance_hints": False}
+    checks = checks if work.name == "bounds" else {}
+    directives = [f"{name}={value}" for name, value in (DIRECTIVES | checks).items()]
+    sources = {path.relative_to(ROOT): path.read_text("utf-8") for path in kernel_checkout.kernel_modules()}
+    known = {module_name(path): compiled_classes(source) for path, source in sources.items()}
+    files = {work / path: source for path, source in sources.items()}
+    files |= {work / path.with_suffix(".pxd"): declarations(source, known) for path, source in sources.items()}
+    files |= {work / folder / "__init__.py": "" for path in sources for folder in path.parents if folder.name}
+    for file in [file for file in work.rglob("*.p*") if file not in files]:
+        file.unlink()  # of a module that is no more
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    shared = "".join(text for file, text in sorted(files.items()) if file.suffix == ".pxd")
+
+    def write_c(path: Path) -> str:
+        """What Cython says of a module, now or when it last wrote its C file."""
+        c_file, said = work / path.with_suffix(".c"), work / path.with_suffix(".said")
+        stamp = hashlib.sha256("\0".join((shared, sources[path], *directives)).encode()).hexdigest()
+        if c_file.exists() and said.exists() and said.read_text("utf-8").startswith(stamp):
+            return said.read_text("utf-8").partition("\n")[2]
+        new = c_file.with_suffix(".new.c")
+        command = [sys.executable, "-m", "cython", "-3", "-I", ".", "-X", ",".join(directives)]
+        command += ["--module-name", module_name(path), "-o", str(path.with_suffix(".new.c")), str(path)]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True)  # so tracebacks say codec/…
+        messages = done.stdout + done.stderr
+        if done.returncode:
+            raise SystemExit(messages)
+        if not c_file.exists() or c_file.read_bytes() != new.read_bytes():  # C that is the same is not compiled again
+            new.replace(c_file)
+        new.unlink(missing_ok=True)
+        said.write_text(f"{stamp}\n{messages}", "utf-8")
+        return messages
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        sys.stderr.write("".join(pool.map(write_c, sources)))
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file below the checkout."""
+    return ".".join(path.with_suffix("").parts)
+
+
+def c_type(annotation: ast.expr | None, classes: set[str]) -> str | None:
+    """A C type as ``.pxd`` files write it, or None where Python's objects are meant."""
+    if annotation is None:
+        return None
+    text = ast.unparse(annotation)
+    if text in classes:
+        return text
+    if text.startswith("tuple[") and isinstance(annotation, ast.Subscript):
+        parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        types = [c_type(part, classes) for part in parts]
+        return None if None in types else f"({', '.join(filter(None, types))})"
+    found = re.fullmatch(r"cython\.(\w+)(\[.*\])?", text)
+    if not found:
+        return None
+    name, view = found.groups()
+    return CTYPES.get(name, name) + (view or "")
+
+
+def signature(function: ast.FunctionDef, classes: set[str], is_method: bool) -> str | None:
+    """The C declaration of a function, or None where it is Python's."""
+    arguments = function.args.args[1:] if is_method else function.args.args
+    types = [c_type(argument.arg and argument.annotation, classes) for argument in arguments]
+    result = c_type(function.returns, classes)
+    if result is None or None in types or function.args.kwonlyargs or function.args.vararg:
+        return None
+    decorators = {ast.unparse(decorator) for decorator in function.decorator_list}
+    exceptions = [found.group(1) for text in decorators if (found := re.match(r"cython\.exceptval\((-?\w+)", text))]
+    given = [f"{type_} {argument.arg}" for type_, argument in zip(types, arguments, strict=True)]
+    kind = "cpdef" if "cython.ccall" in decorators else "cdef"
+    inline = "inline " if "cython.inline" in decorators and kind == "cdef" else ""
+    fails = f"except {exceptions[0]}" if exceptions else "noexcept"
+    return f"{kind} {inline}{result} {function.name}({', '.join(['self'] * is_method + given)}) {fails} nogil"
+
+
+def compiled_classes(source: str) -> set[str]:
+    """Names of the classes of a module that become C structures."""
+    return {
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(decorator) == "cython.cclass" for decorator in node.decorator_list)
+    }
+
+
+def declarations(source: str, known: dict[str, set[str]]) -> str:
+    """The ``.pxd`` file of a module; ``known`` are the compiled classes of all kernel modules."""
+    tree = ast.parse(source)
+    lines = ["cimport cython"]
+    classes = compiled_classes(source)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            if names := sorted(known[node.module] & {name.name for name in node.names}):
+                classes |= set(names)
+                lines.append(f"from {node.module} cimport {', '.join(names)}")
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if type_ := c_type(node.annotation, classes):
+                lines.append(f"cdef {type_} {node.target.id}")
+        elif isinstance(node, ast.FunctionDef):
+            if line := signature(node, classes, False):
+                lines.append(line)
+        elif isinstance(node, ast.ClassDef) and node.name in classes:
+            lines += ["@cython.final", f"cdef class {node.name}:"]
+            body = []
+            for member in node.body:
+                if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+                    body.append(f"cdef {c_type(member.annotation, classes) or 'object'} {member.target.id}")
+                elif isinstance(member, ast.FunctionDef) and (line := signature(member, classes, True)):
+                    body.append(line)
+            lines += [f"    {line}" for line in body or ["pass"]]
+    return "\n".join(lines) + "\n"
+
+
+def build_in_place(levels: Sequence[str]) -> None:
+    """Compile what has changed, and take away what belongs to no kernel that there is."""
+    os.chdir(ROOT)
+    compiled = ROOT / "codec" / "_compiled"
+    with alone():
+        digest = kernel_checkout.digest_of_sources()
+        for level in levels:
+            if not kernel_checkout.is_fresh(level, digest):
+                kernel_checkout.record(level).unlink(missing_ok=True)
+        command: Any = BuildKernels(Distribution({"ext_modules": extensions(levels)}))
+        command.build_lib, command.build_temp = str(ROOT), str(Path("build", "objects" + SUFFIX))
+        command.ensure_finalized()
+        command.run()
+        made = {Path(command.get_ext_fullpath(extension.name)) for extension in command.extensions or ()}
+        for file in set(compiled.rglob(f"*{SUFFIX}*")) - made:
+            level = file.relative_to(compiled).parts[0]
+            if level in levels or not kernel_checkout.is_fresh(level, digest):
+                file.unlink(missing_ok=True)
+        for level in levels if digest else ():
+            kernel_checkout.record(level).write_text(digest, "ascii")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let one process at a time build, where the system can tell."""
+    lock = ROOT / "build" / "kernels" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        with contextlib.suppress(ImportError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    build_in_place(sys.argv[1:] or levels_to_build())
