@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+VECTORS = "codec.vectors"  # a C header, with its declarations in vectors.pxd and the same in Python in vectors.py
 CTYPES = {
     **{"uchar": "unsigned char", "schar": "signed char", "ushort": "unsigned short", "uint": "unsigned int"},
     **{"ulong": "unsigned long", "longlong": "long long", "ulonglong": "unsigned long long", "p_char": "char*"},
@@ -93,18 +94,45 @@ def compiled_classes(source: str) -> set[str]:
     }
 
 
+def constants(source: str) -> dict[str, ast.AnnAssign]:
+    """The whole numbers of a module that are there for good: the compiler may count with them."""
+    found: dict[str, ast.AnnAssign] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            calls = any(isinstance(part, ast.Call | ast.Attribute) for part in ast.walk(node.value))
+            if ast.unparse(node.annotation) == "cython.int" and names <= set(found) and not calls:
+                found[node.target.id] = node
+    return found
+
+
+def without_constants(source: str) -> str:
+    """A module for Cython: constants and vector functions are declared in the ``.pxd`` file; lines keep their numbers."""
+    lines = source.split("\n")
+    vectors = [n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom) and n.module == VECTORS]
+    for node in [*constants(source).values(), *vectors]:
+        assert node.end_lineno is not None
+        lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return "\n".join(lines)
+
+
 def declarations(source: str, known: dict[str, set[str]]) -> str:
     """The ``.pxd`` file of a module; ``known`` are the compiled classes of all kernel modules."""
     tree = ast.parse(source)
     lines = ["cimport cython"]
     classes = compiled_classes(source)
+    numbers = constants(source)
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module in known:
             if names := sorted(known[node.module] & {name.name for name in node.names}):
                 classes |= set(names)
                 lines.append(f"from {node.module} cimport {', '.join(names)}")
+        elif isinstance(node, ast.ImportFrom) and node.module == VECTORS:
+            lines.append(f"from {VECTORS} cimport {', '.join(name.name for name in node.names)}")
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if type_ := c_type(node.annotation, classes):
+            if node.target.id in numbers and node.value is not None:
+                lines += ["cdef enum:", f"    {node.target.id} = {ast.unparse(node.value)}"]
+            elif type_ := c_type(node.annotation, classes):
                 lines.append(f"cdef {type_} {node.target.id}")
         elif isinstance(node, ast.FunctionDef):
             if line := signature(node, classes, False):
@@ -133,6 +161,8 @@ def build(levels: Iterable[str]) -> None:
         for path in modules
     }
     changed = False
+    work.joinpath("codec").mkdir(parents=True, exist_ok=True)
+    work.joinpath("codec", "vectors.pxd").write_text(ROOT.joinpath("codec", "vectors.pxd").read_text("utf-8"), "utf-8")
     for path in ROOT.joinpath("codec").rglob("__init__.py"):
         there = work / path.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +178,7 @@ def build(levels: Iterable[str]) -> None:
         copy = work / path.relative_to(ROOT)
         c_file = copy.with_suffix(".c")
         if changed or not c_file.exists() or c_file.stat().st_mtime < path.stat().st_mtime:
-            copy.write_bytes(path.read_bytes())
+            copy.write_text(without_constants(path.read_text("utf-8")), "utf-8")
             options = CompilationOptions(
                 compiler_directives=DIRECTIVES, include_path=[str(work)], output_file=str(c_file), language_level=3
             )
