@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from codec.bitstream.context_merge import merge_contexts
 from codec.coded import CodedBlocks, CodedPicture, NodeGrid, SequenceHeader, mesh_differences, shape_of
-from codec.dct.bench import EFFORTS, Effort, Rates
-from codec.dct.encode import add_filter, code_blocks, weight_of
-from codec.dct.mesh import mesh_of
-from codec.dct.mesh_fit import fit_mesh
-from codec.dct.rates import Counts, count_symbols, rates_of
-from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
+from codec.search.numba_dct.bench import EFFORTS, Effort, Rates
+from codec.search.numba_dct.encode import add_filter, code_blocks, weight_of
+from codec.search.numba_dct.mesh import mesh_of
+from codec.search.numba_dct.mesh_fit import fit_mesh
+from codec.search.numba_dct.rates import Counts, count_symbols, rates_of
+from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, write_blocks
 from codec.dct.tables import MAX_QP
 from codec.models import MotionModel, Speed
 from codec.motion.block_search import Searched, search_blocks

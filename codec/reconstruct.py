@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from codec.dct.decode import Seen
+    from codec.search.numba_dct.decode import Seen
 
 __all__ = [
     "History",
@@ -123,8 +123,8 @@ def _walked(
 
 def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeader, name: str | None = None) -> History:
     """The same for ``dct``, whose blocks are predicted and completed one by one (spec 8.6)."""
-    from codec.dct.decode import decode_blocks
-    from codec.dct.mesh import mesh_of
+    from codec.search.numba_dct.decode import decode_blocks
+    from codec.search.numba_dct.mesh import mesh_of
 
     reference = history.references[0] if history.references else None
     limit = header.vector_limit_quarter_pel
@@ -138,8 +138,8 @@ def see_predicted_blocks(coded: CodedPicture, before: History, header: SequenceH
 
     ``before`` is the history that the picture was decoded from.
     """
-    from codec.dct.decode import see_blocks
-    from codec.dct.mesh import mesh_of
+    from codec.search.numba_dct.decode import see_blocks
+    from codec.search.numba_dct.mesh import mesh_of
 
     assert isinstance(coded.residual, CodedBlocks)
     reference = before.references[0] if coded.references else None

@@ -25,7 +25,7 @@ from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
 from codec.coded import Run
-from codec.dct import decode, desk
+from codec.search.numba_dct import decode, desk
 from codec.dct.blocks import (
     INTER,
     INTRA,
@@ -39,12 +39,12 @@ from codec.dct.blocks import (
     leaf_places,
     shape_of,
 )
-from codec.dct.decode import decode_blocks
-from codec.dct.inter import put_between_quarters
-from codec.dct.interpolate import interpolated
-from codec.dct.mesh import warp
-from codec.dct.mesh_fit import fit_mesh
-from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
+from codec.search.numba_dct.decode import decode_blocks
+from codec.search.numba_dct.inter import put_between_quarters
+from codec.search.numba_dct.interpolate import interpolated
+from codec.search.numba_dct.mesh import warp
+from codec.search.numba_dct.mesh_fit import fit_mesh
+from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
 from codec.dct.tables import (
     BUCKET_OF_RUN,
     CHROMA_TAPS,
@@ -58,9 +58,9 @@ from codec.dct.tables import (
     WIENER_CLIP,
     WIENER_PLACES,
 )
-from codec.dct.transform import add_levels
-from codec.dct.wiener import apply_wiener
-from codec.dct.wiener_fit import add_products
+from codec.search.numba_dct.transform import add_levels
+from codec.search.numba_dct.wiener import apply_wiener
+from codec.search.numba_dct.wiener_fit import add_products
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError
 from codec.models import MotionModel

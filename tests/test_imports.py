@@ -60,13 +60,13 @@ MAY_IMPORT = {
     "codec.bitstream.context_merge": ("codec.kernels",),
     "codec.bitstream.digits": ("codec.kernels", "codec.bitstream.symbols"),
     "codec.bitstream.block_streams": (
-        *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
+        *("codec.bitstream", "codec.search.numba_dct.symbols", "codec.coded", "codec.errors", "codec.models"),
         "codec.picture.planes",
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensate", "codec.motion.field", "codec.motion.median"),
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
-        *("codec.dct.decode", "codec.dct.mesh", "codec.coded", "codec.errors", "codec.models"),
+        *("codec.search.numba_dct.decode", "codec.search.numba_dct.mesh", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.block_encoder": (
         *("codec.bitstream.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
@@ -244,5 +244,5 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     forbidden += tuple(
         f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search", "trial")
     )
-    forbidden += ("codec.dct.wiener_fit", "codec.dct.mesh_fit")
+    forbidden += ("codec.search.numba_dct.wiener_fit", "codec.search.numba_dct.mesh_fit")
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

@@ -58,13 +58,14 @@ from codec.coded import (
     WienerFilter,
     mesh_differences,
 )
-from codec.dct import neighbours, symbols, tables
+from codec.dct import tables
+from codec.search.numba_dct import neighbours, symbols
 from codec.dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
-from codec.dct.deblock import deblock
-from codec.dct.decode import decode_blocks
-from codec.dct.inter import mix_in
-from codec.dct.intra import is_across, predict_tile
-from codec.dct.wiener import apply_wiener
+from codec.search.numba_dct.deblock import deblock
+from codec.search.numba_dct.decode import decode_blocks
+from codec.search.numba_dct.inter import mix_in
+from codec.search.numba_dct.intra import is_across, predict_tile
+from codec.search.numba_dct.wiener import apply_wiener
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
 from codec.motion.half_planes import QUARTERS, half_planes

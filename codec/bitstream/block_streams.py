@@ -23,7 +23,7 @@ from codec.coded import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, SequenceHeader, 
 from codec.errors import BitstreamError
 
 if TYPE_CHECKING:
-    from codec.dct.symbols import Parts, Tape
+    from codec.search.numba_dct.symbols import Parts, Tape
 
 __all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "leaf_bits", "pack_blocks", "unpack_blocks"]
 
@@ -60,7 +60,7 @@ def block_bytes(header: SequenceHeader) -> int:
 
 def pack_blocks(header: SequenceHeader, pictures: Sequence[tuple[int, CodedBlocks]]) -> dict[StreamId, bytes]:
     """The streams of pictures, each with the number of its references."""
-    from codec.dct.symbols import FAMILIES, write_blocks  # bring numba, which reading headers does without
+    from codec.search.numba_dct.symbols import FAMILIES, write_blocks  # bring numba, which reading headers does without
 
     shape = shape_of(header.coded_format)
     written = [write_blocks(blocks, shape, references > 0) for references, blocks in pictures]
@@ -135,7 +135,7 @@ def unpack_blocks(
     Raises:
         BitstreamError: streams are damaged, too short or too long, or a symbol has no meaning.
     """
-    from codec.dct.symbols import read_blocks
+    from codec.search.numba_dct.symbols import read_blocks
 
     shape = shape_of(header.coded_format)
     bits, most_bits = 8 * len(streams.get(StreamId.BLOCK_BITS, b"")), bit_limit(header) * len(references)
@@ -161,7 +161,7 @@ def blocks_of(qps: tuple[int, int], parts: Parts, wiener: WienerFilter | None) -
 
 def unpack_tape(streams: dict[StreamId, bytes], limit: int) -> Tape:
     """All symbols of a run, one stream behind the other."""
-    from codec.dct.symbols import CONTEXTS, FAMILIES, Tape
+    from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, Tape
 
     stream_of = np.zeros(CONTEXTS, np.int64)
     symbols: list[Bytes] = []
@@ -262,7 +262,7 @@ def leaf_bits(
 
     The symbols that split a node belong to the first leaf below it.
     """
-    from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
+    from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, write_blocks
 
     shape = shape_of(header.coded_format)
     ends = [np.empty((len(blocks.leaves), 2), np.int64) for blocks in pictures]

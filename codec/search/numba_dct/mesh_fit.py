@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.dct.blocks import NodeGrid
-from codec.dct.mesh import warp
+from codec.search.numba_dct.mesh import warp
 from codec.motion.half_planes import HalfPlanes
 from codec.picture.planes import Plane, Subsampling
 

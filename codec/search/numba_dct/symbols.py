@@ -29,7 +29,7 @@ from codec.dct.blocks import (
     CodedBlocks,
     Shape,
 )
-from codec.dct.neighbours import (
+from codec.search.numba_dct.neighbours import (
     CELL_FIELDS,
     FOUR_MODES,
     MODES,

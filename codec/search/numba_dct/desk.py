@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codec.dct.blocks import Shape
-from codec.dct.interpolate import interpolated
+from codec.search.numba_dct.interpolate import interpolated
 from codec.kernels import Integer, inner_kernel
 from codec.motion.compensate import Reference
 from codec.motion.half_planes import Layout
@@ -50,7 +50,7 @@ class Desk(NamedTuple):
         reference: addresses of the reference's planes, 0 without one.
         layouts: of the reference's luma and chroma planes.
         scratch: address of room to filter a block in, or 0 where planes that are not subsampled are there at all
-            quarter samples (`codec.dct.interpolate`).
+            quarter samples (`codec.search.numba_dct.interpolate`).
     """
 
     address: int
