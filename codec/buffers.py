@@ -10,9 +10,9 @@ __all__ = ["table", "zeros"]
 
 def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> memoryview:
     """A new buffer of zeros."""
-    return memoryview(np.zeros(shape, dtype))
+    return np.zeros(shape, dtype).data
 
 
 def table(values: npt.ArrayLike, dtype: npt.DTypeLike = np.int32) -> memoryview:
     """A copy of values in the type that a kernel declares, C-contiguous."""
-    return memoryview(np.array(values, dtype, order="C"))
+    return np.array(values, dtype, order="C").data

@@ -1,4 +1,4 @@
-"""Deblocking and the filter of luma, which change decoded samples before they become a reference (spec 8.6.9, 8.6.10)."""
+"""Filters of decoded samples before they become a reference: deblocking and ALF (spec 8.6.9, 8.6.10)."""
 
 from __future__ import annotations
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.buffers import table, zeros
 from codec.dct import tables
+from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import InterPredictor, Mesh
 from codec.dct.intra import IntraPredictor
@@ -15,6 +19,8 @@ from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.errors import BitstreamError
+
+Samples = npt.NDArray[np.uint8]
 
 SKIP: cython.int = 0
 MERGE: cython.int = 1
@@ -71,7 +77,14 @@ class PictureDecoder:
     records: cython.int[:, ::1]  # of the coding blocks, if traced: see `trace`
     record_count: cython.int
 
-    def __init__(self, plane_shapes, subsampling, vector_limit, only_reads=False, traced=False):
+    def __init__(
+        self,
+        plane_shapes: Sequence[tuple[int, int]],
+        subsampling: Sequence[tuple[int, int]],
+        vector_limit: int,
+        only_reads: bool = False,
+        traced: bool = False,
+    ) -> None:
         """``plane_shapes`` of one plane or three, each with log2 of its subsampling; vectors have a limit.
 
         With ``only_reads`` pictures have no samples, and need no picture before them.
@@ -92,7 +105,15 @@ class PictureDecoder:
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
         self.records = zeros((rows * columns if traced else 1, 11), np.int32)
 
-    def decode(self, symbols, is_p, qp, qp_chroma, alf, mesh):
+    def decode(
+        self,
+        symbols: SymbolReader,
+        is_p: bool,
+        qp: int,
+        qp_chroma: int,
+        alf: WienerFilter | None,
+        mesh: NodeGrid | None,
+    ) -> tuple[Samples, ...]:
         """The planes of the next picture, uint8 (height, width) each; () if nothing but reads.
 
         ``symbols`` stand at its first; ``alf`` is a `WienerFilter` or None, ``mesh`` a `NodeGrid` or None.
@@ -113,11 +134,11 @@ class PictureDecoder:
             return ()
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
 
-    def trace(self):
+    def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
 
-        Its coding blocks, int32 (blocks, 11): row and column in units of 8×8 luma samples, log2 of the side, kind, merge
-        candidate, OBMC, transform split, CBF, intra modes, dy, dx. And what the planes were predicted as.
+        Its coding blocks, int32 (blocks, 11): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        merge candidate, OBMC, transform split, CBF, intra modes, dy, dx. And what the planes were predicted as.
         """
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.errors import BitstreamError
+
+Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int64]
 
 SKIP: cython.int = 0  # kinds of coding blocks, see `codec.models.LeafKind`
 MERGE: cython.int = 1
@@ -39,24 +43,21 @@ class SymbolReader:
     bit_position: cython.Py_ssize_t
     bit_count: cython.Py_ssize_t
     traced: cython.bint
-    block: cython.int  # the number of the coding block whose symbols are read, counted over all pictures
+    block: cython.int  # whose symbols are read, counted over all pictures; those that split a node are the next block's
     context_of: cython.ushort[::1]  # of each symbol that was read, if traced
     block_of: cython.int[::1]  # the same
     bits_of: cython.int[::1]  # bits of each coding block, if traced
 
-    def __init__(self, symbols, substream, sizes, bits, traced=False):
+    def __init__(self, symbols: Bytes, substream: Numbers, sizes: Numbers, bits: bytes) -> None:
         """``symbols`` of all substreams, which have ``sizes``; the ``substream`` of each context; ``bits`` as bytes."""
         ends = np.cumsum(sizes)
         self.symbols, self.substream = table(symbols, np.uint8), table(substream)
         self.position, self.end = table(ends - sizes), table(ends)
         self.bits = table(np.frombuffer(bits + bytes(3), np.uint8), np.uint8)
         self.bit_position, self.bit_count = 0, 8 * len(bits)
-        self.traced, self.block = traced, 0
-        size = len(symbols) if traced else 0
-        self.context_of, self.block_of = zeros(size, np.uint16), zeros(size, np.int32)
-        self.bits_of = zeros(1 + size, np.int32)
+        self.traced, self.block = False, 0
 
-    def check_end(self):
+    def check_end(self) -> None:
         """Nothing is left but zeros that fill up the last byte of bits.
 
         Raises:
@@ -68,9 +69,21 @@ class SymbolReader:
         if left > 7 or (left and self.bits[self.bit_position >> 3] & ((1 << left) - 1)):
             raise BitstreamError("bits are left over after the last block")
 
-    def trace(self):
-        """Context and number of the coding block of each symbol, and the number of bits of each coding block."""
-        return np.asarray(self.context_of), np.asarray(self.block_of), np.asarray(self.bits_of)[: self.block]
+    def start_trace(self) -> None:
+        """Remember from now on what `trace` gives."""
+        if not self.traced:
+            size = len(self.symbols)
+            self.traced, self.bits_of = True, zeros(1 + size, np.int32)
+            self.context_of, self.block_of = zeros(size, np.uint16), zeros(size, np.int32)
+
+    def block_count(self) -> int:
+        """How many coding blocks have been read."""
+        return self.block
+
+    def trace(self) -> tuple[Bytes, npt.NDArray[np.uint16], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """All symbols, the context and the coding block of each; and how many bits each coding block has."""
+        blocks = np.asarray(self.bits_of)[: self.block]
+        return np.asarray(self.symbols), np.asarray(self.context_of), np.asarray(self.block_of), blocks
 
     @cython.exceptval(-1)
     def read(self, context: cython.int) -> cython.int:
@@ -109,7 +122,7 @@ class SymbolReader:
 
     @cython.exceptval(-1, check=True)
     def read_signed(self, context: cython.int) -> cython.int:
-        """A number that may be negative: 0, 1, −1, 2, −2…"""
+        """A number that may be negative: 0, 1, 2, 3, 4 stand for 0, 1, −1, 2, −2."""
         number = self.read_number(context)
         return (number + 1) >> 1 if number & 1 else -(number >> 1)
 
@@ -195,10 +208,8 @@ class Levels:
                 if magnitude > MAX_LEVEL:
                     return malformed(b"a symbol has no meaning")
             total += magnitude
-            if symbol >= 128 and count >= 2:
-                is_negative = total & 1  # sign data hiding
-            else:
-                is_negative = symbols.read_bits(1)
+            hides_sign: cython.bint = symbol >= 128 and count >= 2  # sign data hiding
+            is_negative = total & 1 if hides_sign else symbols.read_bits(1)
             self.position[count], self.level[count] = position, -magnitude if is_negative else magnitude
             count += 1
             position += 1

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.search.numba_dct.bench import (
     REFINE,
     SOURCE,
@@ -23,7 +24,6 @@ from codec.search.numba_dct.desk import Desk
 from codec.search.numba_dct.forward import number_bits
 from codec.search.numba_dct.inter import quarter_place
 from codec.search.numba_dct.symbols import VECTORS, folded, vector_context
-from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.vector_transforms import hadamard_8x8
 
 __all__ = ["hadamard", "moved_hadamard", "search_vector", "vector_bits"]

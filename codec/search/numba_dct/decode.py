@@ -7,7 +7,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import (
+from codec.dct.tables import SCALES
+from codec.errors import BitstreamError
+from codec.kernels import Integer, inner_kernel, kernel
+from codec.motion.compensate import Reference
+from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -53,13 +58,8 @@ from codec.search.numba_dct.neighbours import (
     merge_candidates,
     set_cells,
 )
-from codec.dct.tables import SCALES
 from codec.search.numba_dct.transform import add_levels
 from codec.search.numba_dct.wiener import apply_wiener
-from codec.errors import BitstreamError
-from codec.kernels import Integer, inner_kernel, kernel
-from codec.motion.compensate import Reference
-from codec.picture.planes import Picture, PictureFormat, Plane
 
 __all__ = ["Mesh", "Room", "Seen", "decode_blocks", "finish", "new_room", "see_blocks"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from codec.dct.tables import BUCKET_OF_RUN, FORWARD, FORWARD_TRANSPOSED, MAX_LEVEL, RUN_BITS, SCANS
+from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.search.numba_dct.bench import (
     COEFFICIENTS,
     DRAFT_COUNTS,
@@ -33,9 +35,7 @@ from codec.search.numba_dct.bench import (
 )
 from codec.search.numba_dct.desk import Desk, plane_origin, plane_stride
 from codec.search.numba_dct.symbols import DIRECT, HIDDEN_FROM, LAST, bucket_of, escape_context, level_context
-from codec.dct.tables import BUCKET_OF_RUN, FORWARD, FORWARD_TRANSPOSED, MAX_LEVEL, RUN_BITS, SCANS
 from codec.search.numba_dct.transform import add_levels
-from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.vector_kernels import address
 from codec.vector_transforms import differences, occupancy, real_product
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import INTER, INTRA, WARPED
+from codec.dct.tables import CHROMA_TAPS, LUMA_TAPS
+from codec.kernels import Integer, inner_kernel
+from codec.motion.half_planes import Layout, place_within
+from codec.search.numba_dct.blocks import INTER, INTRA, WARPED
 from codec.search.numba_dct.desk import (
     DECODED,
     OTHER,
@@ -18,9 +21,6 @@ from codec.search.numba_dct.desk import (
     plane_subsampling,
 )
 from codec.search.numba_dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_KIND, Cells, Vectors, candidate_vector
-from codec.dct.tables import CHROMA_TAPS, LUMA_TAPS
-from codec.kernels import Integer, inner_kernel
-from codec.motion.half_planes import Layout, place_within
 from codec.vector_kernels import address, bytes_at, put_means
 from codec.vector_transforms import eight_taps_across, eight_taps_down, four_tap_lanes
 

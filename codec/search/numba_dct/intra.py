@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.search.numba_dct.neighbours import Cells, is_decoded
 from codec.dct.tables import ANGLES
 from codec.kernels import Integer, inner_kernel
 from codec.picture.planes import Plane
+from codec.search.numba_dct.neighbours import Cells, is_decoded
 
 __all__ = ["EDGE", "Line", "edge_of", "is_across", "predict_tile", "put_tile", "smooth"]
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from codec.kernels import Integer, Real, inner_kernel, kernel, stage
 from codec.search.numba_dct import bench as b
 from codec.search.numba_dct.bench import (
     BEST,
@@ -26,7 +27,7 @@ from codec.search.numba_dct.bench import (
     run,
 )
 from codec.search.numba_dct.block_motion import moved_hadamard, predicted_hadamard, search_vector, vector_bits
-from codec.dct.blocks import INTER, MERGE, SKIP, WARPED
+from codec.search.numba_dct.blocks import INTER, MERGE, SKIP, WARPED
 from codec.search.numba_dct.desk import DECODED, WARP
 from codec.search.numba_dct.forward import code_block, search_levels
 from codec.search.numba_dct.intra_search import rank_modes, ranking_of
@@ -51,7 +52,6 @@ from codec.search.numba_dct.trial import (
     try_inter,
     try_intra,
 )
-from codec.kernels import Integer, Real, inner_kernel, kernel, stage
 
 __all__ = ["search_blocks", "stages"]
 

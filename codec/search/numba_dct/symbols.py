@@ -7,7 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import (
+from codec.dct.tables import BAND_OF, BUCKET_OF_RUN, MAX_LEVEL, RUN_BASES, RUN_BITS
+from codec.errors import BitstreamError
+from codec.kernels import Integer, inner_kernel, kernel
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -39,9 +42,6 @@ from codec.search.numba_dct.neighbours import (
     node_context,
     set_cells,
 )
-from codec.dct.tables import BAND_OF, BUCKET_OF_RUN, MAX_LEVEL, RUN_BASES, RUN_BITS
-from codec.errors import BitstreamError
-from codec.kernels import Integer, inner_kernel, kernel
 
 __all__ = ["CONTEXTS", "FAMILIES", "Tape", "read_blocks", "write_blocks"]
 

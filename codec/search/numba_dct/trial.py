@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.search.numba_dct import bench as b
 from codec.search.numba_dct.bench import (
     BEST,
@@ -32,7 +33,7 @@ from codec.search.numba_dct.bench import (
     samples_of,
 )
 from codec.search.numba_dct.block_motion import vector_bits
-from codec.dct.blocks import (
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -56,7 +57,6 @@ from codec.search.numba_dct.inter import copy_block, predict_leaf
 from codec.search.numba_dct.intra_search import ranking_of
 from codec.search.numba_dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
 from codec.search.numba_dct.symbols import MASKS, MODES_AT, PAIRS, node_symbol
-from codec.kernels import Integer, Real, inner_kernel, stage
 from codec.vector_kernels import rectangle_sse
 
 __all__ = [
