@@ -5,7 +5,8 @@ kernel modules may use, is a ``.pxd`` file, which is made here from the same ann
 
 - A class that is decorated with ``@cython.cclass`` becomes a C structure: annotated attributes are its fields.
 - A function or method whose parameters and result all have C types becomes a C function that needs no interpreter lock.
-  With ``@cython.exceptval(-1)`` it may raise; otherwise it must not. With ``@cython.ccall`` Python may call it too.
+  With ``@cython.exceptval(-1)`` it may raise, and only then returns −1, or with ``check=True`` perhaps also otherwise;
+  without, it must not raise. With ``@cython.ccall`` Python may call it too.
 - All other functions stay Python's.
 - A module's ``NAME: cython.int = 3`` is a C number, of that module alone.
 - Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
@@ -76,11 +77,12 @@ def signature(function: ast.FunctionDef, classes: set[str], is_method: bool) -> 
     if result is None or None in types or function.args.kwonlyargs or function.args.vararg:
         return None
     decorators = {ast.unparse(decorator) for decorator in function.decorator_list}
-    exceptions = [found.group(1) for text in decorators if (found := re.match(r"cython\.exceptval\((-?\w+)", text))]
+    found = [re.match(r"cython\.exceptval\((-?\w+)(, check=True)?", text) for text in decorators]
+    exceptions = [f"{'? ' if match[2] else ' '}{match[1]}" for match in found if match]
     given = [f"{type_} {argument.arg}" for type_, argument in zip(types, arguments, strict=True)]
     kind = "cpdef" if "cython.ccall" in decorators else "cdef"
     inline = "inline " if "cython.inline" in decorators and kind == "cdef" else ""
-    fails = f"except {exceptions[0]}" if exceptions else "noexcept"
+    fails = f"except{exceptions[0]}" if exceptions else "noexcept"
     return f"{kind} {inline}{result} {function.name}({', '.join(['self'] * is_method + given)}) {fails} nogil"
 
 

@@ -42,11 +42,12 @@ Two GOPs of 32 pictures of 3840 × 2160 in RGB are 1.6 GB; a hostile file of 10 
 
 
 class Step(NamedTuple):
-    """One picture's way through the decoder: what the file says of it, the history before it, and what comes out."""
+    """One picture's way through the decoder: what the file says of it, the histories around it, and what comes out."""
 
     number: int
     coded: CodedPicture
     before: History
+    after: History
     picture: Picture
 
 
@@ -58,6 +59,8 @@ class GopTask(NamedTuple):
     header: SequenceHeader
     path: str
     limits: Limits
+    traced: bool = False
+    """Whether pictures of ``dct`` say how they came to be."""
 
 
 def decode_steps(task: GopTask) -> Iterator[Step]:
@@ -67,7 +70,6 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
         ChecksumError: a packet is damaged, or a picture does not come out as the encoder saw it.
         BitstreamError: a packet breaks another rule.
     """
-    # these bring numba, which opening a file and `info` do without
     from codec.reconstruct import History, present, reconstruct
 
     history = History()
@@ -78,14 +80,14 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             zip(run.pictures, run.checksums, names, strict=True), run.first_picture
         ):
             try:
-                after = reconstruct(coded, history, task.header, name or None)
+                after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
             picture = present(after.newest, task.header)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, picture)
+            yield Step(number, coded, history, after, picture)
             history = after
 
 
@@ -306,7 +308,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
         start, stop, _ = slice(start, stop).indices(len(self))
         for gop in self._gops_between(start, stop):
-            steps = decode_steps(self._task(gop))
+            steps = decode_steps(self._task(gop)._replace(traced=True))
             for entry in gop:
                 if entry.first_picture >= stop:
                     return

@@ -1,1 +1,1 @@
-"""What only an encoder needs; nothing that decodes imports it."""
+"""Everything that only an encoder needs; nothing that decodes imports it."""
