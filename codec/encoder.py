@@ -18,6 +18,7 @@ from codec.bitstream.payloads import pack_metadata, pack_run
 from codec.bitstream.streams import encoded_name, run_bytes
 from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, SequenceHeader
 from codec.errors import ConfigError
+from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensate import Reference
 from codec.motion.field import MotionField
@@ -26,9 +27,8 @@ from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
-from codec.residual.lossless import add_green, subtract_green
 from codec.residual.samples import code_plane
-from codec.residual.weight_fit import EFFORTS, Effort, code_lossless
+from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.settings import Settings
 from codec.whole_file import whole_file
 
@@ -87,14 +87,14 @@ def code_picture(
 
     ``before`` is the motion field of the picture before, which the search may start from.
     """
-    lossless_effort = EFFORTS[settings.speed_preset]
+    lossless_preset = PRESETS[settings.speed_preset]
     lossless = header.residual is ResidualCoder.LOSSLESS
-    references = min(len(history.references), lossless_effort.references if lossless else 1)
-    speed = lossless_effort.search if lossless else settings.speed_preset
+    references = min(len(history.references), lossless_preset.references if lossless else 1)
+    speed = lossless_preset.search if lossless else settings.speed_preset
     field = search_motion(source, history.references[0], header, speed, settings.search, before) if references else None
     predictions = predict(field, references, history)
     if lossless:
-        all_planes, after = code_losslessly(source, predictions, header, lossless_effort, history)
+        all_planes, after = code_losslessly(source, predictions, header, lossless_preset, history)
         return CodedPicture(references, field, all_planes), after
     residual = code_samples(source, predictions, header, settings)
     return CodedPicture(references, field, residual), history.after(complete(residual, predictions, header), header)
@@ -120,7 +120,7 @@ def code_losslessly(
     source: Picture,
     predictions: tuple[Prediction, ...],
     header: SequenceHeader,
-    effort: Effort,
+    preset: Preset,
     history: History,
 ) -> tuple[LosslessResidual, History]:
     """The residual of the lossless coder, which completes the samples while it predicts them."""
@@ -129,7 +129,7 @@ def code_losslessly(
         subtract_green(source.planes) if apart else source.planes,
         [subtract_green(prediction) for prediction in predictions] if apart else predictions,
         history.weights[len(predictions)],
-        effort,
+        preset,
         header,
     )
     picture = Picture(header.format, add_green(planes) if apart else planes)

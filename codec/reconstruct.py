@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader, shape_of
 from codec.errors import BitstreamError
+from codec.lossless.picture import add_green, decode_lossless, subtract_green
 from codec.motion.compensate import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
 from codec.residual.levels import PlaneResidual, Weights
-from codec.residual.lossless import add_green, subtract_green, walk_lossless
 from codec.residual.samples import add_residual
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
-    planes, weights, _ = _walked(residual, predictions, header, history)
+    planes, weights, _ = _decoded(residual, predictions, header, history)
     picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
     return history.after(picture, header, weights, len(predictions))
 
@@ -104,15 +104,15 @@ def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHea
     ``before`` is the history that the picture was decoded from.
     """
     assert isinstance(coded.residual, LosslessResidual)
-    _, _, residuals = _walked(coded.residual, predict(coded.field, coded.references, before), header, before)
+    _, _, residuals = _decoded(coded.residual, predict(coded.field, coded.references, before), header, before)
     return residuals
 
 
-def _walked(
+def _decoded(
     residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
 ) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
     """Planes as they are coded, weights and residuals of a lossless picture."""
-    return walk_lossless(
+    return decode_lossless(
         residual,
         header.format.plane_shapes,
         tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,
