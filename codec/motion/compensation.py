@@ -40,7 +40,7 @@ class ReferencePlane:
     plane_size: cython.Py_ssize_t
     samples: cython.uchar[::1]
     quarters: cython.int[:, ::1]
-    taps: cython.short[:, ::1]
+    taps: cython.short[::1]
     sums: cython.short[:, ::1]  # a strip that is filtered across, −2550…10710
     corners: cython.uchar[::1]  # a cell as the vector of each of its nodes predicts it
 
@@ -51,7 +51,7 @@ class ReferencePlane:
         self.plane_size = (self.height + 2 * BORDER) * self.stride
         self.samples = memoryview(np.empty((4 if tap else 1) * self.plane_size, np.uint8))
         self.quarters = memoryview(np.array(QUARTERS, np.int32))
-        self.taps = memoryview(np.array(SIXTEENTH_TAPS, np.int16))
+        self.taps = memoryview(np.array(SIXTEENTH_TAPS, np.int16).reshape(-1))
         self.corners = memoryview(np.empty(4 * 32 * 32, np.uint8))
         source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
         half_tap: cython.int = tap
