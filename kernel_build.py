@@ -8,10 +8,14 @@ kernel modules want to know of it is a ``.pxd`` file, which is made here from it
 
 - A class that is decorated with ``@cython.cclass`` becomes a C structure: annotated attributes are its fields.
 - A function or method whose parameters and result all have C types becomes a C function that needs no interpreter lock.
-  With ``@cython.exceptval(-1)`` it may raise; otherwise it must not. With ``@cython.ccall`` Python may call it too.
+  With ``@cython.exceptval(-1)`` it may raise, and only then returns −1, or with ``check=True`` perhaps also otherwise;
+  without, it must not raise. With ``@cython.ccall`` Python may call it too.
 - All other functions stay Python's.
-- A module's ``NAME: cython.int = 3`` is a C number, of that module alone.
+- A module's ``NAME: cython.int = 3`` is a C number, of that module alone; where it can be told from the sources, also
+  by way of another module's number (``tables.NAME``), a constant.
 - Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
+- ``from math import sqrt`` is C's function, and so is ``from codec.vectors import …``: ``codec/vectors.h`` has what
+  ``codec/vectors.py`` says in Python, for which its annotations are the declarations.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from setuptools import Distribution, Extension
@@ -72,6 +77,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "aarch64": ("-target", "aarch64-linux-gnu"),  # with CC="python -m ziglang cc": does it compile there?
 }
 MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
+FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors"}  # whose functions kernels call without Python
 
 
 def levels_to_build() -> list[str]:
@@ -163,8 +169,9 @@ def translate(work: Path) -> None:
     directives = [f"{name}={value}" for name, value in (DIRECTIVES | checks).items()]
     sources = {path.relative_to(ROOT): path.read_text("utf-8") for path in kernel_checkout.kernel_modules()}
     known = {module_name(path): compiled_classes(source) for path, source in sources.items()}
-    files = {work / path: source for path, source in sources.items()}
+    files = {work / path: source_for_cython(source) for path, source in sources.items()}
     files |= {work / path.with_suffix(".pxd"): declarations(source, known) for path, source in sources.items()}
+    files[work / "codec" / "vectors.pxd"] = vector_declarations((ROOT / "codec" / "vectors.py").read_text("utf-8"))
     files |= {work / folder / "__init__.py": "" for path in sources for folder in path.parents if folder.name}
     for file in [file for file in work.rglob("*.p*") if file not in files]:
         file.unlink()  # of a module that is no more
@@ -212,11 +219,11 @@ def c_type(annotation: ast.expr | None, classes: set[str]) -> str | None:
         parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         types = [c_type(part, classes) for part in parts]
         return None if None in types else f"({', '.join(filter(None, types))})"
-    found = re.fullmatch(r"cython\.(\w+)(\[.*\])?", text)
+    found = re.fullmatch(r"cython\.(?:(const)\[cython\.)?(\w+)(?(1)\])(\[.*\])?", text)
     if not found:
         return None
-    name, view = found.groups()
-    return CTYPES.get(name, name) + (view or "")
+    const, name, view = found.groups()
+    return f"{'const ' if const else ''}{CTYPES.get(name, name)}{view or ''}"
 
 
 def signature(function: ast.FunctionDef, classes: set[str], is_method: bool) -> str | None:
@@ -227,11 +234,12 @@ def signature(function: ast.FunctionDef, classes: set[str], is_method: bool) -> 
     if result is None or None in types or function.args.kwonlyargs or function.args.vararg:
         return None
     decorators = {ast.unparse(decorator) for decorator in function.decorator_list}
-    exceptions = [found.group(1) for text in decorators if (found := re.match(r"cython\.exceptval\((-?\w+)", text))]
+    found = [re.match(r"cython\.exceptval\((-?\w+)(, check=True)?", text) for text in decorators]
+    exceptions = [f"{'? ' if match[2] else ' '}{match[1]}" for match in found if match]
     given = [f"{type_} {argument.arg}" for type_, argument in zip(types, arguments, strict=True)]
     kind = "cpdef" if "cython.ccall" in decorators else "cdef"
     inline = "inline " if "cython.inline" in decorators and kind == "cdef" else ""
-    fails = f"except {exceptions[0]}" if exceptions else "noexcept"
+    fails = f"except{exceptions[0]}" if exceptions else "noexcept"
     return f"{kind} {inline}{result} {function.name}({', '.join(['self'] * is_method + given)}) {fails} nogil"
 
 
@@ -249,12 +257,16 @@ def declarations(source: str, known: dict[str, set[str]]) -> str:
     """The ``.pxd`` file of a module; ``known`` are the compiled classes of all kernel modules."""
     tree = ast.parse(source)
     lines = ["cimport cython"]
-    classes = compiled_classes(source)
+    classes, numbers = compiled_classes(source), numbers_of(source)
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module in known:
+        if isinstance(node, ast.ImportFrom) and node.module in FROM_C:
+            lines.append(f"from {FROM_C[node.module]} cimport {', '.join(name.name for name in node.names)}")
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
             if names := sorted(known[node.module] & {name.name for name in node.names}):
                 classes |= set(names)
                 lines.append(f"from {node.module} cimport {', '.join(names)}")
+        elif name := constant_of(node, numbers):
+            lines += ["cdef enum:", f"    {name} = {numbers[name]}"]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             if type_ := c_type(node.annotation, classes):
                 lines.append(f"cdef {type_} {node.target.id}")
@@ -271,6 +283,59 @@ def declarations(source: str, known: dict[str, set[str]]) -> str:
                     body.append(line)
             lines += [f"    {line}" for line in body or ["pass"]]
     return "\n".join(lines) + "\n"
+
+
+def vector_declarations(source: str) -> str:
+    """The ``.pxd`` file of ``codec/vectors.h``, from the functions and numbers that say the same in Python."""
+    lines = ['cdef extern from "vectors.h" nogil:']
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and (line := signature(node, set(), False)):
+            lines.append(f"    {line.removeprefix('cdef ').removesuffix(' nogil')}")
+        elif isinstance(node, ast.AnnAssign) and (type_ := c_type(node.annotation, set())):
+            lines.append(f"    {type_} {ast.unparse(node.target)}")
+    return "\n".join(lines) + "\n"
+
+
+def numbers_of(source: str) -> dict[str, int]:
+    """The whole numbers that a module names at its top, as far as they can be told without running it."""
+    modules: dict[str, SimpleNamespace] = {}
+    numbers: dict[str, int] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
+            for alias in node.names:
+                file = ROOT.joinpath(*f"{node.module}.{alias.name}".split(".")).with_suffix(".py")
+                if file.exists():
+                    modules[alias.asname or alias.name] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            try:
+                value = eval(ast.unparse(node.value), {"__builtins__": {}, **modules}, numbers)
+            except (NameError, AttributeError, TypeError, ValueError):
+                continue
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = list(value) if isinstance(target, ast.Tuple) and isinstance(value, tuple) else [value]
+            for name, number in zip(names, values, strict=False):
+                if isinstance(name, ast.Name) and type(number) is int:
+                    numbers[name.id] = number
+    return numbers
+
+
+def constant_of(node: ast.stmt, numbers: dict[str, int]) -> str | None:
+    """The name that a statement gives to a constant of C, or None."""
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        is_whole = ast.unparse(node.annotation) in ("cython.int", "cython.Py_ssize_t", "cython.longlong")
+        return node.target.id if is_whole and node.target.id in numbers else None
+    return None
+
+
+def source_for_cython(source: str) -> str:
+    """A module's source without what its ``.pxd`` file has: functions of `FROM_C`, constants. Lines stay in place."""
+    lines, numbers = source.splitlines(keepends=True), numbers_of(source)
+    for node in ast.parse(source).body:
+        is_from_c = isinstance(node, ast.ImportFrom) and node.module in FROM_C
+        if is_from_c or constant_of(node, numbers):
+            lines[node.lineno - 1 : node.end_lineno] = ["\n"] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "".join(lines)
 
 
 def build_in_place(levels: Sequence[str]) -> None:

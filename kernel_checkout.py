@@ -23,7 +23,8 @@ def digest_of_sources() -> str:
     """What all that makes kernels hashes to, or "" where there are none."""
     kernels = list(kernel_modules())
     mixed = hashlib.sha256()
-    for path in (*kernels, *sorted((ROOT / "codec").rglob("*.h")), ROOT / "kernel_build.py"):
+    others = [path for name in ("*.h", "tables.py", "vectors.py") for path in sorted((ROOT / "codec").rglob(name))]
+    for path in (*kernels, *others, ROOT / "kernel_build.py"):
         content = path.read_bytes()
         mixed.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
     return mixed.hexdigest() if kernels else ""

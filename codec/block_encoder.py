@@ -11,21 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.context_merge import merge_contexts
-from codec.coded import CodedBlocks, CodedPicture, NodeGrid, SequenceHeader, mesh_differences, shape_of
-from codec.dct.bench import EFFORTS, Effort, Rates
-from codec.dct.encode import add_filter, code_blocks, weight_of
-from codec.dct.mesh import mesh_of
-from codec.dct.mesh_fit import fit_mesh
-from codec.dct.rates import Counts, count_symbols, rates_of
-from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
+from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, mesh_differences, shape_of
 from codec.dct.tables import MAX_QP
 from codec.models import MotionModel, Speed
 from codec.motion.block_search import Searched, search_blocks
+from codec.motion.compensate import Reference
 from codec.motion.field import CellMode, MotionField
 from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture
-from codec.reconstruct import History, present, reconstruct
+from codec.reconstruct import present
+from codec.search.numba_dct.bench import EFFORTS, Effort, Rates
+from codec.search.numba_dct.blocks import CodedBlocks
+from codec.search.numba_dct.decode import decode_blocks
+from codec.search.numba_dct.encode import add_filter, code_blocks, weight_of
+from codec.search.numba_dct.mesh import mesh_of
+from codec.search.numba_dct.mesh_fit import fit_mesh
+from codec.search.numba_dct.rates import Counts, count_symbols, rates_of
+from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, write_blocks
 from codec.settings import Settings
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
@@ -43,14 +46,39 @@ FORGET = 0.9  # what counts of symbols keep of their weight from picture to pict
 LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbols are counted
 
 
+class BlockHistory(NamedTuple):
+    """What a decoded picture leaves for the next one: its samples, and its blocks' vectors.
+
+    ``references`` has one picture, or none before the first.
+    """
+
+    references: tuple[Reference, ...] = ()
+    vectors: npt.NDArray[np.int32] | None = None
+
+    def after(self, blocks: CodedBlocks, header: SequenceHeader) -> BlockHistory:
+        """The history once blocks are decoded."""
+        reference = self.references[0] if self.references else None
+        mesh = mesh_of(blocks.mesh, reference, shape_of(header.coded_format))
+        limit = header.vector_limit_quarter_pel
+        picture, vectors = decode_blocks(blocks, reference, self.vectors, mesh, header.coded_format, limit)
+        return BlockHistory((Reference(picture, header.half_sample_tap),), vectors)
+
+    @property
+    def newest(self) -> Picture:
+        """The picture that was decoded last."""
+        return self.references[0].picture
+
+
 class Attempt(NamedTuple):
     """A picture coded in one way, and what it decodes to without the filter.
 
-    Its error + λ · bits, and the latter alone, are there only where there is another way.
+    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there
+    is another way.
     """
 
     blocks: CodedBlocks
-    decoded: History
+    decoded: BlockHistory
+    written: tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
     counts: Counts
     cost: float
     rate: float
@@ -109,7 +137,7 @@ class BlockCoder:
         self._header, self._settings, self._fixed_rates = header, settings, rates
         self._effort: Effort = EFFORTS[settings.speed_preset]
         self._shape = shape_of(header.coded_format)
-        self._history = History()
+        self._history = BlockHistory()
         self._before: MotionField | None = None
         self._mesh: NodeGrid | None = None
         self._counts: Counts = np.zeros((CONTEXTS, 256))
@@ -134,8 +162,9 @@ class BlockCoder:
         self._counts = FORGET * self._counts + counts
         references = int(number > 0)
         blocks = add_filter(blocks, source, best.decoded.newest)
-        coded = CodedPicture(references, None, blocks)
-        self._history = reconstruct(coded, self._history, self._header) if blocks.wiener is not None else best.decoded
+        residual = WrittenSymbols(blocks.qp, blocks.qp_chroma, *best.written, blocks.wiener, blocks.mesh)
+        coded = CodedPicture(references, None, residual)
+        self._history = self._history.after(blocks, self._header) if blocks.wiener is not None else best.decoded
         self.checksums.append(present(self._history.newest, self._header).crc32())
         return coded
 
@@ -170,7 +199,7 @@ class BlockCoder:
         blocks = code_blocks(source, reference, history.vectors, seeds, rates, qp, qp_chroma, limit, self._effort, mesh)
         blocks = replace(blocks, mesh=grid)
         contexts, symbols, bits = write_blocks(blocks, self._shape, reference is not None)
-        decoded = reconstruct(CodedPicture(int(reference is not None), None, blocks), history, self._header)
+        decoded = history.after(blocks, self._header)
         cost = rate = 0.0
         if reference is not None and self._header.motion is MotionModel.MESH:
             rate = weight_of(qp) * (float(rates[contexts, symbols].sum()) + len(bits) + mesh_bits(grid, self._mesh))
@@ -178,7 +207,7 @@ class BlockCoder:
                 float(np.square(a.astype(np.int32) - b).sum())
                 for a, b in zip(source.planes, decoded.newest.planes, strict=True)
             )
-        return Attempt(blocks, decoded, count_symbols(contexts, symbols), cost, rate)
+        return Attempt(blocks, decoded, (contexts, symbols, bits), count_symbols(contexts, symbols), cost, rate)
 
     def _meshes(self, source: Picture, qp: int) -> Iterator[NodeGrid]:
         """Meshes to try: one that fits, and the last that was used, which costs next to nothing."""

@@ -12,10 +12,10 @@ from fractions import Fraction
 from codec.dct.blocks import (
     WIENER_BLOCK,
     WIENER_TAPS,
-    CodedBlocks,
+    CodedSymbols,
     NodeGrid,
     WienerFilter,
-    leaf_places,
+    WrittenSymbols,
     mesh_differences,
     shape_of,
 )
@@ -47,8 +47,8 @@ __all__ = [
     "WIENER_BLOCK",
     "WIENER_TAPS",
     "CellMode",
-    "CodedBlocks",
     "CodedPicture",
+    "CodedSymbols",
     "Levels",
     "LosslessResidual",
     "Modes",
@@ -61,8 +61,8 @@ __all__ = [
     "SequenceHeader",
     "Vectors",
     "WienerFilter",
+    "WrittenSymbols",
     "cell_shape",
-    "leaf_places",
     "mesh_differences",
     "shape_of",
 ]
@@ -134,12 +134,13 @@ class CodedPicture:
             2 is for the lossless coder alone.
         field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, which
             has it in its blocks.
-        residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane.
+        residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane. Of ``dct``
+            decoders have other symbols than encoders.
     """
 
     references: int
     field: MotionField | None
-    residual: LosslessResidual | CodedBlocks | tuple[PlaneResidual, ...]
+    residual: LosslessResidual | CodedSymbols | WrittenSymbols | tuple[PlaneResidual, ...]
 
     @property
     def type(self) -> PictureType:

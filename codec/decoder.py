@@ -43,13 +43,12 @@ Two GOPs of 32 pictures of 3840 × 2160 in RGB are 1.6 GB; a hostile file of 10 
 
 
 class Step(NamedTuple):
-    """One picture's way through the decoder: what the file says of it, the history before it, and what comes out."""
+    """One picture's way through the decoder: what the file says of it, the histories around it, and what comes out."""
 
     number: int
     coded: CodedPicture
     before: History
-    planes: Picture
-    """As they are coded: of RGB by ``dct`` Y'CbCr."""
+    after: History
     picture: Picture
 
 
@@ -61,6 +60,8 @@ class GopTask(NamedTuple):
     header: SequenceHeader
     path: str
     limits: Limits
+    traced: bool = False
+    """Whether pictures of ``dct`` say how they came to be."""
 
 
 def decode_steps(task: GopTask) -> Iterator[Step]:
@@ -70,7 +71,6 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
         ChecksumError: a packet is damaged, or a picture does not come out as the encoder saw it.
         BitstreamError: a packet breaks another rule.
     """
-    # these bring numba, which opening a file and `info` do without
     from codec.reconstruct import History, present, reconstruct
 
     history = History()
@@ -81,14 +81,14 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             zip(run.pictures, run.checksums, names, strict=True), run.first_picture
         ):
             try:
-                after = reconstruct(coded, history, task.header, name or None)
+                after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
             picture = present(after.newest, task.header)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, after.newest, picture)
+            yield Step(number, coded, history, after, picture)
             history = after
 
 
@@ -286,7 +286,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             BitstreamError: the GOP of the next picture is damaged.
         """
         for gop in self._gops:
-            yield from (step.planes.copy() for step in decode_steps(self._task(gop)))
+            yield from (step.after.newest.copy() for step in decode_steps(self._task(gop)))
 
     def _outcomes(
         self, start: int, stop: int, executor: Executor | None, workers: int | None
@@ -328,7 +328,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
         start, stop = self._range(start, stop)
         for gop in self._gops_between(start, stop):
-            steps = decode_steps(self._task(gop))
+            steps = decode_steps(self._task(gop)._replace(traced=True))
             for entry in gop:
                 if entry.first_picture >= stop:
                     return

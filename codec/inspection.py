@@ -11,25 +11,23 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.cell_bits import CellBits, cell_bits
+from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.stream_ids import StreamId
 from codec.coded import (
     CellMode,
-    CodedBlocks,
     CodedPicture,
+    CodedSymbols,
     LosslessResidual,
     MotionField,
     NodeGrid,
     SequenceHeader,
     Vectors,
-    leaf_places,
 )
-from codec.dct.blocks import LEAF_COLUMN, LEAF_KIND, LEAF_LAPPED, LEAF_LUMA, LEAF_QUARTERED, LEAF_ROW, LEAF_U, LEAF_V
 from codec.models import MotionModel, PictureType
 from codec.picture.planes import Picture
-from codec.reconstruct import History, lossless_residuals, predict, present, see_predicted_blocks
+from codec.reconstruct import History, lossless_residuals, predict, present
 
 __all__ = ["Inspection", "Leaves", "inspect_packet"]
 
@@ -48,6 +46,10 @@ class Step(Protocol):
     @property
     def before(self) -> History:
         """What the picture was decoded from."""
+
+    @property
+    def after(self) -> History:
+        """What the next picture may be decoded from."""
 
     @property
     def picture(self) -> Picture:
@@ -96,7 +98,9 @@ class Packet:
         steps = self._steps
         lossless = isinstance(steps[0].coded.residual, LosslessResidual)
         left = [lossless_residuals(step.coded, step.before, self._header) for step in steps] if lossless else []
-        return cell_bits(self._header, [step.coded for step in steps], left, self._stream_bytes)
+        traces = [step.after.blocks.trace for step in steps if step.after.blocks is not None]
+        blocks = [trace.blocks for trace in traces if trace is not None]
+        return cell_bits(self._header, [step.coded for step in steps], left, blocks, self._stream_bytes)
 
     @cached_property
     def header_bits(self) -> float:
@@ -142,7 +146,7 @@ class Inspection:
         None without one; other leaves have their vectors.
         """
         residual = self.coded.residual
-        if isinstance(residual, CodedBlocks):
+        if isinstance(residual, CodedSymbols):
             return _in_quarters(residual.mesh) if residual.mesh is not None else None
         return self.coded.field
 
@@ -154,9 +158,9 @@ class Inspection:
     @property
     def dial(self) -> tuple[str, str] | None:
         """What turns rate against distortion, and where it stands: ``("step", "8")``; None without any."""
-        if isinstance(self.coded.residual, CodedBlocks):
+        if isinstance(self.coded.residual, CodedSymbols):
             return "qp", str(self.coded.residual.qp)
-        if isinstance(self.coded.residual, LosslessResidual) or not self.header.residual.has_step:
+        if not isinstance(self.coded.residual, tuple) or not self.header.residual.has_step:
             return None
         steps = dict.fromkeys(plane.quantiser.step_256 / 256 for plane in self.coded.residual)
         return "step", " / ".join(f"{step:.4g}" for step in steps)
@@ -165,7 +169,7 @@ class Inspection:
     def qps(self) -> tuple[int, int] | None:
         """Quantisers of luma and chroma of ``dct``, 0…51; None for other coders."""
         blocks = self.coded.residual
-        return (blocks.qp, blocks.qp_chroma) if isinstance(blocks, CodedBlocks) else None
+        return (blocks.qp, blocks.qp_chroma) if isinstance(blocks, CodedSymbols) else None
 
     @property
     def cell_bits(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -197,14 +201,13 @@ def inspect_packet(container: ContainerReader, entry: RunEntry, steps: Sequence[
 
 
 def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection:
-    used = step.before.references[: step.coded.references]
-    references = tuple(present(reference.picture, header) for reference in used)
+    references = tuple(present(picture, header) for picture in step.before.pictures[: step.coded.references])
     leaves: Leaves | None = None
     predictions: tuple[Picture, ...]
-    if isinstance(step.coded.residual, CodedBlocks):
-        seen = see_predicted_blocks(step.coded, step.before, header)
-        predictions = (present(seen.prediction, header),)
-        leaves = _leaves(step.coded.residual, seen.vectors)
+    if step.after.blocks is not None and step.after.blocks.trace is not None:
+        trace = step.after.blocks.trace
+        predictions = (present(trace.prediction, header),)
+        leaves = _leaves(trace.blocks)
     else:
         planes = predict(step.coded.field, step.coded.references, step.before)
         predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
@@ -219,16 +222,7 @@ def _in_quarters(mesh: NodeGrid) -> MotionField:
     return MotionField(MotionModel.MESH, mesh.cell_size, vectors, modes, own)
 
 
-def _leaves(blocks: CodedBlocks, vectors: npt.NDArray[np.int32]) -> Leaves:
-    """Leaves with their vectors, of which ``vectors`` has one for each cell of 8 samples."""
-    rows = blocks.leaves
-    places = leaf_places(rows)
-    levels = rows[:, [LEAF_LUMA, LEAF_U, LEAF_V]] > 0
-    return Leaves(
-        places,
-        rows[:, LEAF_KIND].astype(np.uint8),
-        rows[:, LEAF_QUARTERED].astype(np.uint8),
-        rows[:, LEAF_LAPPED].astype(np.uint8),
-        (levels @ (1, 2, 4)).astype(np.uint8),
-        vectors[rows[:, LEAF_ROW], rows[:, LEAF_COLUMN]].astype(np.int16),
-    )
+def _leaves(blocks: npt.NDArray[np.int32]) -> Leaves:
+    """Coding blocks that were traced."""
+    kinds, _, lapped, quartered, coded = blocks[:, 3:8].astype(np.uint8).T
+    return Leaves(block_places(blocks), kinds, quartered, lapped, coded, blocks[:, 9:].astype(np.int16))

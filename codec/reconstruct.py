@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from codec.coded import CodedBlocks, CodedPicture, LosslessResidual, MotionField, SequenceHeader, shape_of
+from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
-from codec.motion.compensate import Reference, compensate
+from codec.lossless.picture import add_green, decode_lossless, subtract_green
+from codec.motion.reference import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
-from codec.residual.levels import PlaneResidual, Weights
-from codec.residual.lossless import add_green, subtract_green, walk_lossless
 from codec.residual.samples import add_residual
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from codec.dct.decode import Seen
+    from codec.dct.picture import PictureDecoder
+    from codec.residual.levels import PlaneResidual, Weights
 
 __all__ = [
+    "BlockTrace",
+    "DecodedBlocks",
     "History",
     "Prediction",
     "complete",
@@ -30,24 +32,43 @@ __all__ = [
     "predict",
     "present",
     "reconstruct",
-    "see_predicted_blocks",
 ]
 
 Prediction = tuple[Plane, ...]
+
+
+class BlockTrace(NamedTuple):
+    """How a picture of ``dct`` came to be.
+
+    Attributes:
+        blocks: int32 (blocks, 11) of its coding blocks, in coding order, as `codec.dct.picture.PictureDecoder.trace`.
+        prediction: every block as it was before levels were added and anything was filtered.
+    """
+
+    blocks: npt.NDArray[np.int32]
+    prediction: Picture
+
+
+class DecodedBlocks(NamedTuple):
+    """A decoded picture of ``dct``, the decoder that goes on from it, and how it came to be if that is traced."""
+
+    picture: Picture
+    decoder: PictureDecoder
+    trace: BlockTrace | None
 
 
 class History(NamedTuple):
     """What the decoded pictures of a GOP leave for the next one.
 
     Attributes:
-        references: the newest first, two at most.
+        references: the newest first, two at most; none of ``dct``.
         weights: of the lossless coder, every plane's, by the references of the picture that brought them last.
-        vectors: of the newest picture's blocks, int32 (rows, columns, 2) in quarter samples; None but for ``dct``.
+        blocks: of ``dct``, whose decoder has its reference. It changes with the next picture.
     """
 
     references: tuple[Reference, ...] = ()
     weights: tuple[tuple[Weights, ...], ...] = ((), (), ())
-    vectors: npt.NDArray[np.int32] | None = None
+    blocks: DecodedBlocks | None = None
 
     def after(
         self, picture: Picture, header: SequenceHeader, weights: tuple[Weights, ...] = (), references: int = 0
@@ -57,9 +78,16 @@ class History(NamedTuple):
         return History((Reference(picture, header.half_sample_tap), *self.references[:1]), brought)
 
     @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The decoded pictures that the next may be predicted from, the newest first."""
+        if self.blocks is not None:
+            return (self.blocks.picture,)
+        return tuple(reference.picture for reference in self.references)
+
+    @property
     def newest(self) -> Picture:
         """The picture that was decoded last."""
-        return self.references[0].picture
+        return self.pictures[0]
 
 
 def predict(field: MotionField | None, references: int, history: History) -> tuple[Prediction, ...]:
@@ -93,7 +121,7 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
-    planes, weights, _ = _walked(residual, predictions, header, history)
+    planes, weights, _ = _decoded(residual, predictions, header, history)
     picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
     return history.after(picture, header, weights, len(predictions))
 
@@ -104,15 +132,15 @@ def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHea
     ``before`` is the history that the picture was decoded from.
     """
     assert isinstance(coded.residual, LosslessResidual)
-    _, _, residuals = _walked(coded.residual, predict(coded.field, coded.references, before), header, before)
+    _, _, residuals = _decoded(coded.residual, predict(coded.field, coded.references, before), header, before)
     return residuals
 
 
-def _walked(
+def _decoded(
     residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
 ) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
     """Planes as they are coded, weights and residuals of a lossless picture."""
-    return walk_lossless(
+    return decode_lossless(
         residual,
         header.format.plane_shapes,
         tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,
@@ -121,31 +149,28 @@ def _walked(
     )
 
 
-def complete_blocks(blocks: CodedBlocks, history: History, header: SequenceHeader, name: str | None = None) -> History:
-    """The same for ``dct``, whose blocks are predicted and completed one by one (spec 8.6)."""
-    from codec.dct.decode import decode_blocks
-    from codec.dct.mesh import mesh_of
+def decode_blocks(
+    coded: CodedSymbols, is_p: bool, history: History, header: SequenceHeader, traced: bool, name: str | None = None
+) -> History:
+    """The same for ``dct`` (spec 8.6), whose blocks are read, predicted and completed one by one."""
+    from codec.dct.picture import PictureDecoder
 
-    reference = history.references[0] if history.references else None
-    limit = header.vector_limit_quarter_pel
-    mesh = mesh_of(blocks.mesh, reference, shape_of(header.coded_format))
-    picture, vectors = decode_blocks(blocks, reference, history.vectors, mesh, header.coded_format, limit, name)
-    return History((Reference(picture, header.half_sample_tap),), vectors=vectors)
-
-
-def see_predicted_blocks(coded: CodedPicture, before: History, header: SequenceHeader) -> Seen:
-    """The prediction that a picture of ``dct`` was decoded from, block by block, and its blocks' vectors.
-
-    ``before`` is the history that the picture was decoded from.
-    """
-    from codec.dct.decode import see_blocks
-    from codec.dct.mesh import mesh_of
-
-    assert isinstance(coded.residual, CodedBlocks)
-    reference = before.references[0] if coded.references else None
-    vectors = before.vectors if coded.references else None
-    mesh = mesh_of(coded.residual.mesh, reference, shape_of(header.coded_format))
-    return see_blocks(coded.residual, reference, vectors, mesh, header.coded_format, header.vector_limit_quarter_pel)
+    picture_format = header.coded_format
+    shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
+    if history.blocks is not None:
+        decoder = history.blocks.decoder
+    else:
+        decoder = PictureDecoder(shapes, subsampling, header.vector_limit_quarter_pel, traced=traced)
+    if traced:
+        coded.symbols.start_trace()
+    planes = decoder.decode(coded.symbols, is_p, coded.qp, coded.qp_chroma, coded.wiener, coded.mesh)
+    if coded.is_last:
+        coded.symbols.check_end()
+    trace = None
+    if traced:
+        blocks, prediction = decoder.trace()
+        trace = BlockTrace(blocks, Picture(picture_format, prediction, name))
+    return History(blocks=DecodedBlocks(Picture(picture_format, planes, name), decoder, trace))
 
 
 def present(picture: Picture, header: SequenceHeader) -> Picture:
@@ -156,8 +181,10 @@ def present(picture: Picture, header: SequenceHeader) -> Picture:
     return Picture.from_array(to_array(picture), picture.name)
 
 
-def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None) -> History:
-    """The history with the decoded picture as its newest.
+def reconstruct(
+    coded: CodedPicture, history: History, header: SequenceHeader, name: str | None = None, traced: bool = False
+) -> History:
+    """The history with the decoded picture as its newest; ``traced`` blocks of ``dct`` say how they came to be.
 
     Raises:
         BitstreamError: the residual is not enough or too much for the picture, or fewer pictures are there than
@@ -165,13 +192,14 @@ def reconstruct(coded: CodedPicture, history: History, header: SequenceHeader, n
     """
     if coded.references == 0:
         history = History()
-    if coded.references > len(history.references):
+    if coded.references > len(history.pictures):
         raise BitstreamError(
-            f"a picture refers to {coded.references} pictures of a GOP that has {len(history.references)}"
+            f"a picture refers to {coded.references} pictures of a GOP that has {len(history.pictures)}"
         )
-    if isinstance(coded.residual, CodedBlocks):
-        return complete_blocks(coded.residual, history, header, name)
+    if isinstance(coded.residual, CodedSymbols):
+        return decode_blocks(coded.residual, coded.references > 0, history, header, traced, name)
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)
+    assert isinstance(coded.residual, tuple)
     return history.after(complete(coded.residual, predictions, header, name), header)

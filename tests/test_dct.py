@@ -25,8 +25,7 @@ from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
 from codec.coded import Run
-from codec.dct import decode, desk
-from codec.dct.blocks import (
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_KIND,
@@ -39,12 +38,6 @@ from codec.dct.blocks import (
     leaf_places,
     shape_of,
 )
-from codec.dct.decode import decode_blocks
-from codec.dct.inter import put_between_quarters
-from codec.dct.interpolate import interpolated
-from codec.dct.mesh import warp
-from codec.dct.mesh_fit import fit_mesh
-from codec.dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
 from codec.dct.tables import (
     BUCKET_OF_RUN,
     CHROMA_TAPS,
@@ -58,9 +51,6 @@ from codec.dct.tables import (
     WIENER_CLIP,
     WIENER_PLACES,
 )
-from codec.dct.transform import add_levels
-from codec.dct.wiener import apply_wiener
-from codec.dct.wiener_fit import add_products
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError
 from codec.models import MotionModel
@@ -71,6 +61,16 @@ from codec.motion.taps import SIXTEENTH_TAPS
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat, Subsampling
 from codec.reconstruct import History, reconstruct, see_predicted_blocks
+from codec.search.numba_dct import decode, desk
+from codec.search.numba_dct.decode import decode_blocks
+from codec.search.numba_dct.inter import put_between_quarters
+from codec.search.numba_dct.interpolate import interpolated
+from codec.search.numba_dct.mesh import warp
+from codec.search.numba_dct.mesh_fit import fit_mesh
+from codec.search.numba_dct.symbols import CONTEXTS, FAMILIES, Tape, read_blocks, write_blocks
+from codec.search.numba_dct.transform import add_levels
+from codec.search.numba_dct.wiener import apply_wiener
+from codec.search.numba_dct.wiener_fit import add_products
 from codec.vector_kernels import address
 from codec.vector_transforms import (
     differences,

@@ -50,8 +50,10 @@ MAY_IMPORT = {
         *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
         *("codec.kernels", "codec.vector_kernels"),
     ),
-    "codec.dct": (
-        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),
+    "codec.buffers": (),
+    "codec.dct": ("codec.buffers", "codec.errors", "codec.models", "codec.motion.taps", "codec.picture.planes"),
+    "codec.search": (
+        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models", "codec.dct"),
         *("codec.motion.compensate", "codec.motion.half_planes", "codec.motion.taps"),
         *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
     ),
@@ -63,20 +65,20 @@ MAY_IMPORT = {
     "codec.bitstream.context_merge": ("codec.kernels",),
     "codec.bitstream.digits": ("codec.kernels", "codec.bitstream.symbols"),
     "codec.bitstream.block_streams": (
-        *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
-        "codec.picture.planes",
+        *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
+        *("codec.dct.picture", "codec.dct.syntax", "codec.dct.tables"),
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensate", "codec.motion.field", "codec.motion.median"),
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
-        *("codec.dct.decode", "codec.dct.mesh", "codec.coded", "codec.errors", "codec.models"),
+        *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.block_encoder": (
         *("codec.bitstream.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
-        *("codec.dct", "codec.motion", "codec.settings"),
+        *("codec.dct", "codec.search", "codec.motion", "codec.settings"),
     ),
     "codec.decoder": (*DECODER, "codec.inspection"),
-    "codec.inspection": (*DECODER, "codec.motion.field", "codec.dct.blocks"),
+    "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
         *("codec.settings", "codec.whole_file"),
@@ -244,8 +246,5 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     assert {"codec.residual.lossless", "codec.bitstream.queue_streams"} <= reached
     forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
     forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes", "codec.block_encoder")
-    forbidden += tuple(
-        f"codec.dct.{name}" for name in ("bench", "block_motion", "encode", "forward", "rates", "search", "trial")
-    )
-    forbidden += ("codec.dct.wiener_fit", "codec.dct.mesh_fit")
+    forbidden += ("codec.search",)
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

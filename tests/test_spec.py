@@ -58,13 +58,8 @@ from codec.coded import (
     WienerFilter,
     mesh_differences,
 )
-from codec.dct import neighbours, symbols, tables
-from codec.dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
-from codec.dct.deblock import deblock
-from codec.dct.decode import decode_blocks
-from codec.dct.inter import mix_in
-from codec.dct.intra import is_across, predict_tile
-from codec.dct.wiener import apply_wiener
+from codec.dct import tables
+from codec.search.numba_dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
 from codec.motion.half_planes import QUARTERS, half_planes
@@ -82,6 +77,12 @@ from codec.picture.planes import (
 from codec.residual import lossless, lossless_stage, lossless_walk
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
+from codec.search.numba_dct import neighbours, symbols
+from codec.search.numba_dct.deblock import deblock
+from codec.search.numba_dct.decode import decode_blocks
+from codec.search.numba_dct.inter import mix_in
+from codec.search.numba_dct.intra import is_across, predict_tile
+from codec.search.numba_dct.wiener import apply_wiener
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")

@@ -19,13 +19,22 @@ from codec.bitstream.frames import (
 )
 from codec.bitstream.queue_streams import Cursor, varint
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
-from codec.coded import WIENER_BLOCK, WIENER_TAPS, CodedBlocks, SequenceHeader, WienerFilter, shape_of
+from codec.coded import (
+    WIENER_BLOCK,
+    WIENER_TAPS,
+    CodedSymbols,
+    SequenceHeader,
+    WienerFilter,
+    WrittenSymbols,
+    shape_of,
+)
+from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.errors import BitstreamError
 
 if TYPE_CHECKING:
-    from codec.dct.symbols import Parts, Tape
+    from codec.dct.syntax import SymbolReader
 
-__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "leaf_bits", "pack_blocks", "unpack_blocks"]
+__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "pack_blocks", "picture_bits", "unpack_blocks"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -42,10 +51,7 @@ def symbol_limit(header: SequenceHeader) -> int:
 
 
 def bit_limit(header: SequenceHeader) -> int:
-    """More bits than a picture can have: 30 of a vector for each smallest leaf, 10 + 15 + 1 of a level for each sample.
-
-    They are a byte each while they are read, which nothing but this keeps from being more than there are samples for.
-    """
+    """More bits than a picture can have: 30 of a vector for each smallest block, 10 + 15 + 1 of a level a sample."""
     shape = shape_of(header.coded_format)
     rows, columns = shape.cells
     return 30 * rows * columns + 26 * shape.samples
@@ -58,13 +64,11 @@ def block_bytes(header: SequenceHeader) -> int:
     return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples
 
 
-def pack_blocks(header: SequenceHeader, pictures: Sequence[tuple[int, CodedBlocks]]) -> dict[StreamId, bytes]:
-    """The streams of pictures, each with the number of its references."""
-    from codec.dct.symbols import FAMILIES, write_blocks  # bring numba, which reading headers does without
-
-    shape = shape_of(header.coded_format)
-    written = [write_blocks(blocks, shape, references > 0) for references, blocks in pictures]
-    contexts, symbols, bits = (np.concatenate(parts) for parts in zip(*written, strict=True))
+def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
+    """The streams of pictures."""
+    contexts = np.concatenate([picture.contexts for picture in pictures])
+    symbols = np.concatenate([picture.symbols for picture in pictures])
+    bits = np.concatenate([picture.bits for picture in pictures])
     streams = {}
     parts: list[list[bytes]] = [[] for _ in BLOCK_STREAMS]
     for first, end, stream in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):
@@ -75,7 +79,7 @@ def pack_blocks(header: SequenceHeader, pictures: Sequence[tuple[int, CodedBlock
             streams[stream] = b"".join(packed)
     if bits.size:
         streams[StreamId.BLOCK_BITS] = np.packbits(bits).tobytes()
-    filters = b"".join(pack_filter(blocks.wiener) for _, blocks in pictures)
+    filters = b"".join(pack_filter(picture.wiener) for picture in pictures)
     if any(filters):
         streams[StreamId.FILTERS] = compress(filters)
     return streams
@@ -125,45 +129,30 @@ def unpack_part(cursor: Cursor, size: int) -> Bytes:
 
 
 def unpack_blocks(
-    header: SequenceHeader,
-    references: Sequence[int],
-    quantisers: Sequence[tuple[int, int]],
-    streams: dict[StreamId, bytes],
-) -> list[CodedBlocks]:
-    """The blocks of the pictures of a run; the inverse of `pack_blocks`.
+    header: SequenceHeader, quantisers: Sequence[tuple[int, int]], streams: dict[StreamId, bytes]
+) -> list[CodedSymbols]:
+    """The pictures of a run, each with its quantisers; the inverse of `pack_blocks`.
 
     Raises:
-        BitstreamError: streams are damaged, too short or too long, or a symbol has no meaning.
+        BitstreamError: streams are damaged, or more than pictures can have.
     """
-    from codec.dct.symbols import read_blocks
-
-    shape = shape_of(header.coded_format)
-    bits, most_bits = 8 * len(streams.get(StreamId.BLOCK_BITS, b"")), bit_limit(header) * len(references)
+    count = len(quantisers)
+    bits, most_bits = 8 * len(streams.get(StreamId.BLOCK_BITS, b"")), bit_limit(header) * count
     if bits > most_bits + 7:
         raise BitstreamError(f"a stream of {bits} bits, where {most_bits} are possible")
-    tape = unpack_tape(streams, symbol_limit(header) * len(references))
-    filters = unpack_filters(header, streams.get(StreamId.FILTERS), len(references))
-    pictures = [
-        blocks_of(qps, read_blocks(tape, shape, number > 0), wiener)
-        for number, qps, wiener in zip(references, quantisers, filters, strict=True)
+    symbols = unpack_symbols(streams, symbol_limit(header) * count)
+    filters = unpack_filters(header, streams.get(StreamId.FILTERS), count)
+    return [
+        CodedSymbols(*qps, symbols, number == count, wiener)
+        for number, (qps, wiener) in enumerate(zip(quantisers, filters, strict=True), 1)
     ]
-    if (tape.places != tape.ends).any():
-        raise BitstreamError("symbols are left over after the last block")
-    if tape.bits.size - tape.state[1] > 7 or tape.bits[tape.state[1] :].any():
-        raise BitstreamError("bits are left over after the last block")
-    return pictures
 
 
-def blocks_of(qps: tuple[int, int], parts: Parts, wiener: WienerFilter | None) -> CodedBlocks:
-    """The blocks of a picture."""
-    return CodedBlocks(*qps, parts.leaves, parts.counts, parts.positions, parts.levels, wiener)
+def unpack_symbols(streams: dict[StreamId, bytes], limit: int) -> SymbolReader:
+    """All symbols of a run, not more than ``limit``."""
+    from codec.dct.syntax import SymbolReader
 
-
-def unpack_tape(streams: dict[StreamId, bytes], limit: int) -> Tape:
-    """All symbols of a run, one stream behind the other."""
-    from codec.dct.symbols import CONTEXTS, FAMILIES, Tape
-
-    stream_of = np.zeros(CONTEXTS, np.int64)
+    substreams: list[npt.NDArray[np.int64]] = []
     symbols: list[Bytes] = []
     cursors = [Cursor(streams.get(stream, b"")) for stream in BLOCK_STREAMS]
     there = [stream in streams for stream in BLOCK_STREAMS]
@@ -172,22 +161,14 @@ def unpack_tape(streams: dict[StreamId, bytes], limit: int) -> Tape:
         of_family = (
             unpack_family(cursors[stream], end - first, left) if there[stream] else FamilyStreams.nothing(end - first)
         )
-        stream_of[first:end] = len(symbols) + of_family.stream_of
+        substreams.append(len(symbols) + of_family.stream_of)
         symbols += of_family.symbols
         left -= sum(part.size for part in of_family.symbols)
     for cursor in cursors:
         cursor.end()
-    ends = np.cumsum([part.size for part in symbols])
-    bits = np.unpackbits(np.frombuffer(streams.get(StreamId.BLOCK_BITS, b""), np.uint8))
-    return Tape(
-        np.array([0, 0, bits.size, 0], np.int64),
-        np.concatenate(symbols),
-        np.zeros(0, np.uint16),
-        bits,
-        stream_of,
-        np.concatenate([[0], ends[:-1]]),
-        ends,
-    )
+    sizes = np.array([part.size for part in symbols])
+    bits = streams.get(StreamId.BLOCK_BITS, b"")
+    return SymbolReader(np.concatenate(symbols), np.concatenate(substreams), sizes, bits)
 
 
 class FamilyStreams:
@@ -255,45 +236,42 @@ def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> l
     return filters
 
 
-def leaf_bits(
-    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
-) -> list[dict[StreamId, npt.NDArray[np.float64]]]:
-    """Bits of each leaf of each picture by stream, float64 (leaves,), in an ideal code for the whole run.
+def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]:
+    """Bits of each coding block of a run by stream, float64 (blocks,), in an ideal code for the whole run.
 
-    The symbols that split a node belong to the first leaf below it.
+    ``symbols`` are traced and read. Those that split a node belong to the first coding block below it.
     """
-    from codec.dct.symbols import CONTEXTS, FAMILIES, write_blocks
-
-    shape = shape_of(header.coded_format)
-    ends = [np.empty((len(blocks.leaves), 2), np.int64) for blocks in pictures]
-    written = [
-        write_blocks(blocks, shape, number > 0, end)
-        for number, blocks, end in zip(references, pictures, ends, strict=True)
-    ]
-    places = [contexts.astype(np.int64) * 256 + symbols for contexts, symbols, _ in written]
-    counts = np.bincount(np.concatenate(places), minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
+    values, contexts, blocks, bits = symbols.trace()
+    counts = np.bincount(contexts.astype(np.int64) * 256 + values, minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
     totals = counts.sum(axis=1, keepdims=True)
     cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
-    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))
-    of_pictures = []
-    for (contexts, symbols, _), end in zip(written, ends, strict=True):
-        symbol_counts, bit_counts = np.diff(end, axis=0, prepend=0).T
-        leaves = np.repeat(np.arange(len(end)), symbol_counts)
-        of_symbols = cost[contexts, symbols]
-        bits = {
-            stream: np.bincount(leaves, of_symbols * (stream_of[contexts] == number), len(end))
-            for number, stream in enumerate(BLOCK_STREAMS)
-        }
-        of_pictures.append(bits | {StreamId.BLOCK_BITS: bit_counts.astype(np.float64)})
-    return of_pictures
+    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))[contexts]
+    of_symbols = cost[contexts, values]
+    of_streams = {
+        stream: np.bincount(blocks, of_symbols * (stream_of == number), len(bits)).astype(np.float64)
+        for number, stream in enumerate(BLOCK_STREAMS)
+    }
+    return of_streams | {StreamId.BLOCK_BITS: bits.astype(np.float64)}
 
 
-def block_bits(
-    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
+def picture_bits(
+    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedSymbols]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Bits of each picture by component, float64 (pictures,), in an ideal code for the whole run."""
+    """Bits of each picture of a run by component, float64 (pictures,), in an ideal code for the whole run.
+
+    Reads all symbols.
+    """
+    from codec.dct.picture import PictureDecoder
+
+    symbols, coded = pictures[0].symbols, header.coded_format
+    symbols.start_trace()
+    reader = PictureDecoder(coded.plane_shapes, coded.sample_format.subsampling, 0, only_reads=True)
+    ends = []
+    for number, picture in zip(references, pictures, strict=True):
+        reader.decode(symbols, number > 0, picture.qp, picture.qp_chroma, None, None)
+        ends.append(symbols.block_count())
+    symbols.check_end()
     components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
-    for number, of_picture in enumerate(leaf_bits(header, references, pictures)):
-        for stream, bits in of_picture.items():
-            components[COMPONENT_OF[stream]][number] += bits.sum()
+    for stream, bits in block_bits(symbols).items():
+        components[COMPONENT_OF[stream]] += [part.sum() for part in np.split(bits, ends[:-1])]
     return components

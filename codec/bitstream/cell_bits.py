@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import leaf_bits
+from codec.bitstream.block_streams import block_bits
 from codec.bitstream.level_streams import RESIDUALS, subtract_green
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
 from codec.bitstream.symbols import zigzag
-from codec.coded import CellMode, CodedBlocks, CodedPicture, SequenceHeader, leaf_places, mesh_differences
+from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences
 from codec.models import MotionModel
 from codec.picture.planes import Plane
 
-__all__ = ["CellBits", "cell_bits", "share_nodes", "sum_over_cells"]
+__all__ = ["CellBits", "block_places", "cell_bits", "share_nodes", "sum_over_cells"]
 
 Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
 
@@ -35,13 +35,15 @@ def cell_bits(
     header: SequenceHeader,
     pictures: Sequence[CodedPicture],
     left: Sequence[tuple[Plane, ...]],
+    blocks: Sequence[npt.NDArray[np.int32]],
     stream_bytes: dict[StreamId, int],
 ) -> CellBits:
     """Spread the bytes of a packet's streams over its cells.
 
     The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
     comes in the packet.
-    ``left`` has, of the lossless coder, residuals + 128 of every plane of every picture.
+    ``left`` has, of the lossless coder, residuals + 128 of every plane of every picture; ``blocks``, of ``dct``, the
+    coding blocks of every picture as `codec.reconstruct.BlockTrace` has them.
     """
     unknown = dict(stream_bytes)
     bits: dict[str, Costs] = {}
@@ -49,7 +51,7 @@ def cell_bits(
     spread = [
         *_motion_costs(header, pictures),
         *_mesh_costs(header, pictures),
-        *_block_costs(header, pictures),
+        *_block_costs(header, pictures, blocks),
         *(_lossless_costs(header, pictures, left) if left else _level_costs(header, pictures)),
     ]
     for streams, costs in spread:
@@ -116,7 +118,7 @@ def _mesh_costs(
     meshes = {
         number: picture.residual.mesh
         for number, picture in enumerate(pictures)
-        if isinstance(picture.residual, CodedBlocks) and picture.residual.mesh is not None
+        if isinstance(picture.residual, CodedSymbols) and picture.residual.mesh is not None
     }
     if not meshes:
         return
@@ -137,24 +139,30 @@ def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _block_costs(
-    header: SequenceHeader, pictures: Sequence[CodedPicture]
+    header: SequenceHeader, pictures: Sequence[CodedPicture], blocks: Sequence[npt.NDArray[np.int32]]
 ) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
-    """What the leaves of ``dct`` cost, stream by stream."""
-    blocks = [picture.residual for picture in pictures if isinstance(picture.residual, CodedBlocks)]
-    if not blocks:
+    """What the coding blocks of ``dct`` cost, stream by stream."""
+    residual = pictures[0].residual
+    if not isinstance(residual, CodedSymbols):
         return
-    bits = leaf_bits(header, [picture.references for picture in pictures], blocks)
-    for stream in bits[0]:
-        costs = [_leaves_over_cells(of[stream], part.leaves, header) for of, part in zip(bits, blocks, strict=True)]
+    ends = np.cumsum([len(of_picture) for of_picture in blocks])
+    for stream, bits in block_bits(residual.symbols).items():
+        parts = np.split(bits, ends[:-1])
+        costs = [_blocks_over_cells(part, of, header) for part, of in zip(parts, blocks, strict=True)]
         yield (stream,), np.stack(costs)
 
 
-def _leaves_over_cells(
-    of_leaves: npt.NDArray[np.float64], leaves: npt.NDArray[np.int32], header: SequenceHeader
+def block_places(blocks: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Top, left and side of coding blocks in luma samples, int64 (blocks, 3); they may reach beyond the picture."""
+    return np.column_stack([8 * blocks[:, :2].astype(np.int64), 1 << blocks[:, 2].astype(np.int64)])
+
+
+def _blocks_over_cells(
+    of_blocks: npt.NDArray[np.float64], blocks: npt.NDArray[np.int32], header: SequenceHeader
 ) -> npt.NDArray[np.float64]:
-    """What belongs to leaves, dealt evenly to their samples inside the picture, summed over cells."""
+    """What belongs to coding blocks, dealt evenly to their samples inside the picture, summed over cells."""
     samples = np.zeros((header.format.height, header.format.width))
-    for bits, (top, left, side) in zip(of_leaves, leaf_places(leaves).tolist(), strict=True):
+    for bits, (top, left, side) in zip(of_blocks, block_places(blocks).tolist(), strict=True):
         inside = samples[top : top + side, left : left + side]
         inside[...] = bits / inside.size
     return sum_over_cells(samples, header)

@@ -20,12 +20,13 @@ from codec.bitstream.streams import PictureHeader, have_fields, pack_streams, un
 from codec.coded import (
     LOSSLESS_QUANTISER,
     MAX_CLASSES,
-    CodedBlocks,
     CodedPicture,
+    CodedSymbols,
     LosslessResidual,
     Quantiser,
     Run,
     SequenceHeader,
+    WrittenSymbols,
 )
 from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
 from codec.picture import planes
@@ -174,7 +175,7 @@ def pack_run(header: SequenceHeader, run: Run) -> bytes:
 def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
     """What a picture's header says about its planes, as the schema wants it."""
     nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "class_counts": []}
-    if isinstance(picture.residual, CodedBlocks):
+    if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
         return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
     if isinstance(picture.residual, LosslessResidual):
         return nothing | {"class_counts": [len(plane) for plane in picture.residual.weight_differences]}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import BLOCK_STREAMS, block_bits, block_bytes, pack_blocks, unpack_blocks
+from codec.bitstream.block_streams import BLOCK_STREAMS, block_bytes, pack_blocks, picture_bits, unpack_blocks
 from codec.bitstream.frames import compress, declared_size, decompress
 from codec.bitstream.level_streams import RESIDUALS, pack_levels, unpack_levels
 from codec.bitstream.limits import Limits
@@ -22,12 +22,13 @@ from codec.bitstream.symbols import zigzag
 from codec.coded import (
     LEVEL_DTYPES,
     WEIGHT_COUNTS,
-    CodedBlocks,
     CodedPicture,
+    CodedSymbols,
     LosslessResidual,
     PlaneResidual,
     Quantiser,
     SequenceHeader,
+    WrittenSymbols,
 )
 from codec.errors import BitstreamError, LimitError
 from codec.models import MotionModel, ResidualCoder
@@ -72,9 +73,9 @@ def pack_streams(
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
     streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     residuals = [picture.residual for picture in pictures]
-    blocks = [residual for residual in residuals if isinstance(residual, CodedBlocks)]
+    blocks = [residual for residual in residuals if isinstance(residual, WrittenSymbols)]
     if blocks:
-        return streams | pack_meshed(header, [picture.references for picture in pictures], blocks)
+        return streams | pack_meshed(blocks)
     lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if lossless:
         return streams | pack_lossless(lossless)
@@ -109,23 +110,20 @@ def unpack_streams(
     return coded, names
 
 
-def pack_meshed(
-    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedBlocks]
-) -> dict[StreamId, bytes]:
+def pack_meshed(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
     """The streams of pictures of ``dct``, and of the meshes that some of them have."""
     streams = pack_meshes([blocks.mesh for blocks in pictures if blocks.mesh is not None])
     if streams:
         streams[StreamId.MESHED] = np.packbits([blocks.mesh is not None for blocks in pictures]).tobytes()
-    return streams | pack_blocks(header, list(zip(references, pictures, strict=True)))
+    return streams | pack_blocks(pictures)
 
 
 def unpack_meshed(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
-) -> list[CodedBlocks]:
+) -> list[CodedSymbols]:
     """The inverse of `pack_meshed`."""
     meshes = iter(unpack_meshes(header, field_count(pictures), streams))
-    references = [picture.references for picture in pictures]
-    blocks = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     return [
         replace(of_picture, mesh=next(meshes)) if picture.has_field else of_picture
         for picture, of_picture in zip(pictures, blocks, strict=True)
@@ -256,10 +254,10 @@ def block_shares(
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Bits of each picture of ``dct`` by component."""
     references = [picture.references for picture in pictures]
-    blocks = unpack_blocks(header, references, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     bits["weights"] += [picture.wiener is not None for picture in blocks]
-    bits |= block_bits(header, references, blocks)
+    bits |= picture_bits(header, references, blocks)
     if field_count(pictures):  # each field as much as another: they are a few bytes
         bits["motion"] += [float(picture.has_field) for picture in pictures]
     return bits

@@ -1,53 +1,31 @@
-"""What a file says about the blocks of a picture (spec 8.6.1)."""
+"""What a file says about a picture of ``dct`` (spec 8.6.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from codec.models import LeafKind
 from codec.picture.planes import PictureFormat
+
+if TYPE_CHECKING:
+    from codec.dct.syntax import SymbolReader
 
 __all__ = [
     "CELL",
-    "LEAF_FIELDS",
-    "ROOT",
-    "CodedBlocks",
+    "CodedSymbols",
     "NodeGrid",
     "Shape",
     "WienerFilter",
-    "leaf_places",
+    "WrittenSymbols",
     "mesh_differences",
     "shape_of",
 ]
 
-CELL: Final = 8  # side of the smallest leaf, in luma samples
-ROOT: Final = 32  # side of the roots of the quadtrees
-LOG2_CELL, LOG2_ROOT = 3, 5
-
-SKIP, MERGE, INTER, INTRA, WARPED = map(int, LeafKind)  # plain numbers for kernels
-
-# Columns of `CodedBlocks.leaves`
-(
-    LEAF_LOG2,
-    LEAF_KIND,
-    LEAF_MERGE,
-    LEAF_QUARTERED,
-    LEAF_LUMA,
-    LEAF_U,
-    LEAF_V,
-    LEAF_MODES,
-    LEAF_DY,
-    LEAF_DX,
-    LEAF_ROW,
-    LEAF_COLUMN,
-    LEAF_LAPPED,
-) = range(13)
-LEAF_FIELDS: Final = 13
+CELL: Final = 8  # side of the smallest coding block, in luma samples
 
 WIENER_TAPS: Final = 12
 WIENER_BLOCK: Final = 64
@@ -91,29 +69,45 @@ class NodeGrid:
 
 
 @dataclass(frozen=True, eq=False)
-class CodedBlocks:
-    """All planes of one picture.
+class CodedSymbols:
+    """All planes of one picture, as a decoder gets them: symbols, which it takes while it makes samples.
 
     Attributes:
         qp: quantiser of luma, 0…51.
         qp_chroma: quantiser of chroma, 0…51.
-        leaves: int32 (leaves, 13), in coding order: log2 of the side; kind; which merge candidate; whether luma is
-            transformed by quarters; which luma, U and V transform blocks have levels, a bit each; intra modes, six bits
-            for each quarter; the vector's difference from its prediction, (dy, dx) in quarter samples; (row, column)
-            of the leaf in cells of 8 luma samples; whether its prediction is lapped by those of its neighbours.
-        counts: uint16: non-zero levels of each transform block that has any, in coding order.
-        positions: uint16: of each non-zero level in its block's scan.
-        levels: int16, none of them 0.
+        symbols: of all pictures of the packet, which take them one after the other, each once.
+        is_last: whether nothing is left of them after this picture.
         wiener: None where luma is not filtered.
         mesh: of a P picture, if it has one.
     """
 
     qp: int
     qp_chroma: int
-    leaves: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.uint16]
-    positions: npt.NDArray[np.uint16]
-    levels: npt.NDArray[np.int16]
+    symbols: SymbolReader
+    is_last: bool
+    wiener: WienerFilter | None
+    mesh: NodeGrid | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenSymbols:
+    """All planes of one picture, as an encoder writes them.
+
+    Attributes:
+        qp: quantiser of luma, 0…51.
+        qp_chroma: quantiser of chroma, 0…51.
+        contexts: uint16, of each symbol, in coding order.
+        symbols: uint8.
+        bits: uint8, one bit each.
+        wiener: None where luma is not filtered.
+        mesh: of a P picture, if it has one.
+    """
+
+    qp: int
+    qp_chroma: int
+    contexts: npt.NDArray[np.uint16]
+    symbols: npt.NDArray[np.uint8]
+    bits: npt.NDArray[np.uint8]
     wiener: WienerFilter | None
     mesh: NodeGrid | None = None
 
@@ -127,12 +121,6 @@ def mesh_differences(meshes: Sequence[NodeGrid]) -> npt.NDArray[np.int32]:
     for axis in range(3):
         differences = np.diff(differences, axis=axis, prepend=0)
     return differences
-
-
-def leaf_places(leaves: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Top, left and side of leaves in luma samples, int64 (leaves, 3); they may reach beyond the picture's edge."""
-    corners = CELL * leaves[:, [LEAF_ROW, LEAF_COLUMN]].astype(np.int64)
-    return np.column_stack([corners, 1 << leaves[:, LEAF_LOG2].astype(np.int64)])
 
 
 class Shape(NamedTuple):

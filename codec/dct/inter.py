@@ -1,202 +1,338 @@
-"""Prediction of a block from the reference picture (spec 8.6.6)."""
+"""Prediction of a block from the picture before (spec 8.6.6)."""
 
 from __future__ import annotations
 
+import cython
 import numpy as np
-import numpy.typing as npt
 
-from codec.dct.blocks import INTER, INTRA, WARPED
-from codec.dct.desk import (
-    DECODED,
-    OTHER,
-    SCRATCH_LINES,
-    SCRATCH_STRIDE,
-    WARP,
-    Desk,
-    block_address,
-    plane_stride,
-    plane_subsampling,
-)
-from codec.dct.neighbours import AVERAGED, CELL_DX, CELL_DY, CELL_KIND, Cells, Vectors, candidate_vector
-from codec.dct.tables import CHROMA_TAPS, LUMA_TAPS
-from codec.kernels import Integer, inner_kernel
-from codec.motion.half_planes import Layout, place_within
-from codec.vector_kernels import address, bytes_at, put_means
-from codec.vector_transforms import eight_taps_across, eight_taps_down, four_tap_lanes
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.planes import Plane
 
-__all__ = ["copy_block", "predict_leaf", "quarter_place"]
+BORDER: cython.int = tables.BORDER
 
 
-@inner_kernel
-def quarter_place(layout: Layout, y: Integer, x: Integer, dy: Integer, dx: Integer) -> Integer:
-    """Where (y, x) moved by quarter samples lies in `interpolated` planes."""
-    return place_within(layout, y + (dy >> 2), x + (dx >> 2)) + (4 * (dy & 3) + (dx & 3)) * layout[0]
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return low if value < low else high if value > high else value
 
 
-@inner_kernel
-def put_between_quarters(
-    scratch: Integer,
-    target: Integer,
-    target_stride: Integer,
-    place: Integer,
-    stride: Integer,
-    rows: Integer,
-    columns: Integer,
-    down: Integer,
-    right: Integer,
-) -> None:
-    """Put the samples that lie ``down`` and ``right`` quarters beside those at ``place``: a block of up to 32 × 32."""
-    if down == 0 and right == 0:
-        put_means(target, target_stride, place, place, stride, rows, columns)
-        return
-    taps, vectors, line = address(LUMA_TAPS), (columns + 15) >> 4, 2 * SCRATCH_STRIDE
-    for j in range(rows + 7):
-        eight_taps_across(scratch + j * line, place + (j - 3) * stride - 3, 1, taps + 32 * right, vectors)
-    block = scratch + SCRATCH_LINES * line
-    for j in range(rows):
-        eight_taps_down(block + j * SCRATCH_STRIDE, scratch + j * line, line, taps + 32 * down, vectors)
-    put_means(target, target_stride, block, block, SCRATCH_STRIDE, rows, columns)
-
-
-@inner_kernel
-def predict_moved(
-    desk: Desk,
-    sheet: Integer,
-    y: Integer,
-    x: Integer,
-    height: Integer,
-    width: Integer,
-    dy: Integer,
-    dx: Integer,
-) -> None:
-    """Put the reference moved by (dy, dx) quarter samples onto a sheet: the luma block at (y, x), and its chroma."""
-    shape = desk.shape
-    for plane in range(shape.planes):
-        down, right = plane_subsampling(desk, plane)
-        layout = desk.layouts[0] if plane == 0 else desk.layouts[1]
-        there = desk.reference[0] if plane == 0 else desk.reference[1] if plane == 1 else desk.reference[2]
-        stride, rows, columns = plane_stride(desk, plane), height >> down, width >> right
-        top, left = y >> down, x >> right
-        target = block_address(desk, sheet, plane, y, x)
-        if down == 0 and right == 0:
-            if desk.scratch:
-                place = there + place_within(layout, top + (dy >> 2), left + (dx >> 2))
-                put_between_quarters(desk.scratch, target, stride, place, layout[1], rows, columns, dy & 3, dx & 3)
-            else:
-                place = there + quarter_place(layout, top, left, dy, dx)
-                put_means(target, stride, place, place, layout[1], rows, columns)
-        else:
-            eighths_y, eighths_x = dy << (1 - down), dx << (1 - right)
-            place = there + place_within(layout, top + (eighths_y >> 3), left + (eighths_x >> 3))
-            taps = address(CHROMA_TAPS)
-            down_taps, across_taps = taps + 16 * (eighths_y & 7), taps + 16 * (eighths_x & 7)
-            four_tap_lanes(target, stride, place, layout[1], rows, columns, down_taps, across_taps)
-
-
-@inner_kernel
-def predict_merged(desk: Desk, y: Integer, x: Integer, side: Integer, candidates: Vectors, candidate: Integer) -> None:
-    """The prediction of a merge candidate."""
-    if candidate != AVERAGED:
-        dy, dx = candidate_vector(candidates, candidate)
-        predict_moved(desk, np.int64(DECODED), y, x, side, side, dy, dx)
-        return
-    for sheet in range(2):  # DECODED, OTHER
-        dy, dx = np.int64(candidates[sheet, 0]), np.int64(candidates[sheet, 1])
-        predict_moved(desk, sheet, y, x, side, side, dy, dx)
-    for plane in range(desk.shape.planes):
-        down, right = plane_subsampling(desk, plane)
-        stride = plane_stride(desk, plane)
-        target = block_address(desk, np.int64(DECODED), plane, y, x)
-        put_means(target, stride, target, target + desk.sheet, stride, side >> down, side >> right)
-
-
-@inner_kernel
-def mix_in(target: Integer, stride: Integer, other: Integer, rows: Integer, columns: Integer, from_left: bool) -> None:
-    """Mix what lies ``other`` bytes behind a rectangle into it: half at its left or upper edge, nothing at the other.
-
-    Sides are powers of two, from 2 on.
-    """
-    reach = np.int32(columns if from_left else rows)
-    down = np.int32(2)
-    while 1 << down < 4 * reach:
-        down += 1
-    for j in range(rows):
-        mine = bytes_at(target + j * stride, (columns,))
-        theirs = bytes_at(target + j * stride + other, (columns,))
-        for i in range(columns):
-            weight = np.int32(2 * (reach - (i if from_left else j)) - 1)
-            mixed = weight * np.int32(np.int32(theirs[i]) - np.int32(mine[i])) + 2 * reach
-            mine[i] = np.int32(mine[i]) + np.int32(np.int32(mixed) >> down)
-
-
-@inner_kernel
-def cell_beside(cells: Cells, row: Integer, column: Integer, number: Integer, from_left: bool) -> npt.NDArray[np.int32]:
-    """One of the cells to the left of a leaf, or above it."""
-    cell: npt.NDArray[np.int32] = cells[row + number, column - 1] if from_left else cells[row - 1, column + number]
-    return cell
-
-
-@inner_kernel
-def lap(
-    desk: Desk, cells: Cells, y: Integer, x: Integer, side: Integer, dy: Integer, dx: Integer, from_left: bool
-) -> None:
-    """Mix into a leaf moved by (dy, dx) what the vectors of the cells above it, or to its left, predict there."""
-    row, column, cells_beside = y >> 3, x >> 3, side >> 3
-    reach = side >> 1
-    first: Integer = np.int64(0)
-    while first < cells_beside:
-        cell = cell_beside(cells, row, column, first, from_left)
-        there_y, there_x, kind = np.int64(cell[CELL_DY]), np.int64(cell[CELL_DX]), cell[CELL_KIND]
-        end = first + 1
-        while end < cells_beside:
-            cell = cell_beside(cells, row, column, end, from_left)
-            if cell[CELL_DY] != there_y or cell[CELL_DX] != there_x or (cell[CELL_KIND] == INTRA) != (kind == INTRA):
-                break
-            end += 1
-        if kind != INTRA and (there_y != dy or there_x != dx):
-            top, left = (y + 8 * first, x) if from_left else (y, x + 8 * first)
-            height, width = (8 * (end - first), reach) if from_left else (reach, 8 * (end - first))
-            predict_moved(desk, np.int64(OTHER), top, left, height, width, there_y, there_x)
-            for plane in range(desk.shape.planes):
-                down, right = plane_subsampling(desk, plane)
-                stride = plane_stride(desk, plane)
-                target = block_address(desk, np.int64(DECODED), plane, top, left)
-                mix_in(target, stride, desk.sheet, height >> down, width >> right, from_left)
-        first = end
-
-
-@inner_kernel
-def copy_block(desk: Desk, source: Integer, target: Integer, y: Integer, x: Integer, side: Integer) -> None:
-    """Copy a leaf's samples from sheet to sheet."""
-    for plane in range(desk.shape.planes):
-        down, right = plane_subsampling(desk, plane)
-        stride = plane_stride(desk, plane)
-        copied = block_address(desk, source, plane, y, x)
-        put_means(block_address(desk, target, plane, y, x), stride, copied, copied, stride, side >> down, side >> right)
-
-
-@inner_kernel
-def predict_leaf(
-    desk: Desk,
-    cells: Cells,
-    kind: Integer,
-    lapped: Integer,
-    y: Integer,
-    x: Integer,
-    side: Integer,
-    candidates: Vectors,
-    candidate: Integer,
-    dy: Integer,
-    dx: Integer,
-) -> None:
-    """The prediction of a leaf of any kind but INTRA, on the decoded sheet."""
-    if kind == WARPED:
-        copy_block(desk, WARP, DECODED, y, x, side)
-    elif kind == INTER:
-        predict_moved(desk, np.int64(DECODED), y, x, side, side, dy, dx)
+def copy(
+    source: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    target: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+) -> cython.void:
+    """Copy a rectangle; of 16 or 32 columns as vectors."""
+    if width & 15 == 0:
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    target[top + j, left + strip + i] = source[y + j, x + strip + i]
     else:
-        predict_merged(desk, y, x, side, candidates, candidate)
-    if lapped and y > 0:
-        lap(desk, cells, y, x, side, dy, dx, False)
-    if lapped and x > 0:
-        lap(desk, cells, y, x, side, dy, dx, True)
+        for j in range(height):
+            for i in range(width):
+                target[top + j, left + i] = source[y + j, x + i]
+
+
+@cython.cclass
+class InterPredictor:
+    """Predicts blocks of a plane from the reference; vectors are in quarters of a luma sample.
+
+    Filters work on strips of 16 samples, each a vector, also where a block is narrower. Between filtering across and
+    down nothing is rounded: −6120…22440. Where a fraction is 0, its filter would multiply by 64 and change nothing.
+    """
+
+    wide: cython.short[:, ::1]  # what is filtered across, but not down yet
+    tall: cython.uchar[:, ::1]  # what is filtered
+    luma_taps: cython.short[:, ::1]  # by quarters
+    chroma_taps: cython.short[:, ::1]  # by eighths
+
+    def __init__(self):
+        self.wide, self.tall = zeros((32 + 7, 32), np.int16), zeros((32, 32), np.uint8)
+        self.luma_taps, self.chroma_taps = table(tables.LUMA_TAPS, np.int16), table(tables.CHROMA_TAPS, np.int16)
+
+    def predict(
+        self,
+        plane: Plane,
+        target: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+    ) -> cython.void:
+        """Put the motion-compensated reference where it covers a rectangle of luma samples, at most 32×32."""
+        top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
+        reference = plane.reference
+        is_subsampled: cython.bint = plane.log2_y + plane.log2_x > 0
+        if is_subsampled:
+            dy, dx = dy << (1 - plane.log2_y), dx << (1 - plane.log2_x)
+        fraction = 3 if is_subsampled else 2
+        # further out than this all samples are those of the picture's edge
+        above = clip(top + (dy >> fraction), -36, plane.height + 4) + BORDER
+        before = clip(left + (dx >> fraction), -36, plane.width + 4) + BORDER
+        down: cython.int = dy & ((1 << fraction) - 1)
+        across: cython.int = dx & ((1 << fraction) - 1)
+        if not (down or across):
+            copy(reference, above, before, target, top, left, height, width)
+            return
+        if down and across:
+            if is_subsampled:
+                self.chroma_twice(reference, above, before, height, width, down, across)
+            else:
+                self.luma_twice(reference, above, before, height, width, down, across)
+        elif is_subsampled:
+            self.chroma_once(reference, above, before, height, width, down + across, down > 0)
+        else:
+            self.luma_once(reference, above, before, height, width, down + across, down > 0)
+        copy(self.tall, 0, 0, target, top, left, height, width)
+
+    def luma_once(
+        self,
+        source: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        fraction: cython.int,
+        down: cython.int,
+    ) -> cython.void:
+        """Filter by eight taps, down or across."""
+        tall, taps, right = self.tall, self.luma_taps, 1 - down
+        y -= 3 * down
+        x -= 3 * right
+        a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+        e, f, g, h = taps[fraction, 4], taps[fraction, 5], taps[fraction, 6], taps[fraction, 7]
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    v, u = y + j, x + strip + i
+                    total: cython.int = (
+                        a * source[v, u]
+                        + b * source[v + down, u + right]
+                        + c * source[v + 2 * down, u + 2 * right]
+                        + d * source[v + 3 * down, u + 3 * right]
+                        + e * source[v + 4 * down, u + 4 * right]
+                        + f * source[v + 5 * down, u + 5 * right]
+                        + g * source[v + 6 * down, u + 6 * right]
+                        + h * source[v + 7 * down, u + 7 * right]
+                    )
+                    tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+    def luma_twice(
+        self,
+        source: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        down: cython.int,
+        across: cython.int,
+    ) -> cython.void:
+        """Filter by eight taps across, then down, with one rounding at the end."""
+        wide, tall, taps = self.wide, self.tall, self.luma_taps
+        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+        e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
+        for strip in range(0, width, 16):
+            u = x + strip - 3
+            for j in range(height + 7):
+                v = y + j - 3
+                for i in range(16):
+                    wide[j, strip + i] = cython.cast(
+                        cython.short,
+                        a * source[v, u + i]
+                        + b * source[v, u + i + 1]
+                        + c * source[v, u + i + 2]
+                        + d * source[v, u + i + 3]
+                        + e * source[v, u + i + 4]
+                        + f * source[v, u + i + 5]
+                        + g * source[v, u + i + 6]
+                        + h * source[v, u + i + 7],
+                    )
+        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+        e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    total: cython.int = (
+                        a * wide[j, strip + i]
+                        + b * wide[j + 1, strip + i]
+                        + c * wide[j + 2, strip + i]
+                        + d * wide[j + 3, strip + i]
+                        + e * wide[j + 4, strip + i]
+                        + f * wide[j + 5, strip + i]
+                        + g * wide[j + 6, strip + i]
+                        + h * wide[j + 7, strip + i]
+                    )
+                    tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+    def chroma_once(
+        self,
+        source: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        fraction: cython.int,
+        down: cython.int,
+    ) -> cython.void:
+        """Filter by four taps, down or across."""
+        tall, taps, right = self.tall, self.chroma_taps, 1 - down
+        y -= 1 * down
+        x -= 1 * right
+        a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    v, u = y + j, x + strip + i
+                    total: cython.int = (
+                        a * source[v, u]
+                        + b * source[v + down, u + right]
+                        + c * source[v + 2 * down, u + 2 * right]
+                        + d * source[v + 3 * down, u + 3 * right]
+                    )
+                    tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+    def chroma_twice(
+        self,
+        source: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        down: cython.int,
+        across: cython.int,
+    ) -> cython.void:
+        """Filter by four taps across, then down, with one rounding at the end."""
+        wide, tall, taps = self.wide, self.tall, self.chroma_taps
+        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+        for strip in range(0, width, 16):
+            u = x + strip - 1
+            for j in range(height + 3):
+                v = y + j - 1
+                for i in range(16):
+                    wide[j, strip + i] = cython.cast(
+                        cython.short,
+                        a * source[v, u + i]
+                        + b * source[v, u + i + 1]
+                        + c * source[v, u + i + 2]
+                        + d * source[v, u + i + 3],
+                    )
+        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    total: cython.int = (
+                        a * wide[j, strip + i]
+                        + b * wide[j + 1, strip + i]
+                        + c * wide[j + 2, strip + i]
+                        + d * wide[j + 3, strip + i]
+                    )
+                    tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+    def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
+        """Make a block of the samples the mean of its two predictions."""
+        samples, second = plane.samples, plane.second
+        top, left = y >> plane.log2_y, x >> plane.log2_x
+        for j in range(top, top + (side >> plane.log2_y)):
+            for i in range(left, left + (side >> plane.log2_x)):
+                samples[j, i] = (samples[j, i] + second[j, i] + 1) >> 1
+
+    def overlap(
+        self,
+        plane: Plane,
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        from_left: cython.bint,
+    ) -> cython.void:
+        """OBMC: mix the second prediction into a rectangle of luma samples.
+
+        It counts half at the rectangle's left or upper edge, and nothing at the other.
+        """
+        samples, second = plane.samples, plane.second
+        top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
+        reach = width if from_left else height
+        shift: cython.int = 2
+        while 1 << shift < 4 * reach:
+            shift += 1
+        for j in range(height):
+            for i in range(width):
+                share: cython.int = 2 * (reach - (i if from_left else j)) - 1
+                sample: cython.int = samples[top + j, left + i]
+                change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
+                samples[top + j, left + i] = sample + change
+
+
+@cython.cclass
+class Mesh:
+    """Motion of the corners of square cells, in sixteenths of a luma sample, bilinear between them (spec 6.9, 7.4)."""
+
+    nodes: cython.short[:, :, ::1]
+    log2: cython.int  # of the side of a cell in luma samples
+    taps: cython.short[:, ::1]  # by sixteenths
+
+    def __init__(self, nodes, cell_size):
+        """``nodes`` are int16 (rows, columns, 2), (dy, dx)."""
+        self.nodes, self.log2 = table(nodes, np.int16), cell_size.bit_length() - 1
+        self.taps = table(tables.SIXTEENTH_TAPS, np.int16)
+
+    def between(
+        self, row: cython.int, column: cython.int, v: cython.int, u: cython.int, tall: cython.int, wide: cython.int
+    ) -> tuple[cython.int, cython.int]:
+        """A cell's motion ``v`` samples below and ``u`` right of its first, times ``tall`` · ``wide``, its size.
+
+        Sums are below 2**24: nodes up to 16384, cells of 32.
+        """
+        nodes = self.nodes
+        a, b, c, d = (tall - v) * (wide - u), (tall - v) * u, v * (wide - u), v * u
+        dy: cython.int = a * nodes[row, column, 0] + b * nodes[row, column + 1, 0]
+        dx: cython.int = a * nodes[row, column, 1] + b * nodes[row, column + 1, 1]
+        dy += c * nodes[row + 1, column, 0] + d * nodes[row + 1, column + 1, 0]
+        dx += c * nodes[row + 1, column, 1] + d * nodes[row + 1, column + 1, 1]
+        return dy, dx
+
+    def vector(self, y: cython.int, x: cython.int) -> tuple[cython.int, cython.int]:
+        """The motion of a luma sample in quarter samples (spec 8.6.6)."""
+        side: cython.int = 1 << self.log2
+        dy, dx = self.between(y >> self.log2, x >> self.log2, y & (side - 1), x & (side - 1), side, side)
+        half: cython.int = 2 << (2 * self.log2)
+        return (dy + half) >> (2 * self.log2 + 2), (dx + half) >> (2 * self.log2 + 2)
+
+    def predict(
+        self, plane: Plane, target: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int
+    ) -> cython.void:
+        """Put the warped reference where it covers a block of luma.
+
+        Beyond the picture's edges its outermost samples go on. Down the taps leave 16 bits, across 32.
+        """
+        reference, taps = plane.reference, self.taps
+        log2_y, log2_x = self.log2 - plane.log2_y, self.log2 - plane.log2_x  # of a cell's size in the plane's samples
+        tall: cython.int = 1 << log2_y
+        wide: cython.int = 1 << log2_x
+        shift_y, shift_x = log2_y + log2_x + plane.log2_y, log2_y + log2_x + plane.log2_x
+        top, left = y >> plane.log2_y, x >> plane.log2_x
+        for j in range(top, top + (side >> plane.log2_y)):
+            v = min(j, plane.height - 1)
+            for i in range(left, left + (side >> plane.log2_x)):
+                u = min(i, plane.width - 1)
+                dy, dx = self.between(v >> log2_y, u >> log2_x, v & (tall - 1), u & (wide - 1), tall, wide)
+                there_y = 16 * v + ((dy + ((1 << shift_y) >> 1)) >> shift_y)
+                there_x = 16 * u + ((dx + ((1 << shift_x) >> 1)) >> shift_x)
+                above = clip(there_y >> 4, -36, plane.height + 4) + BORDER - 3
+                before = clip(there_x >> 4, -36, plane.width + 4) + BORDER - 3
+                down, across = there_y & 15, there_x & 15
+                total: cython.int = 2048
+                for m in range(8):
+                    column: cython.int = 0
+                    for n in range(8):
+                        column += taps[down, n] * reference[above + n, before + m]
+                    total += taps[across, m] * column
+                target[j, i] = clip(total >> 12, 0, 255)

@@ -1,152 +1,161 @@
-"""Prediction from the samples around a block (spec 8.6.5)."""
+"""Prediction of a block from the samples around it (spec 8.6.5)."""
 
 from __future__ import annotations
 
+import cython
 import numpy as np
-import numpy.typing as npt
 
-from codec.dct.neighbours import Cells, is_decoded
-from codec.dct.tables import ANGLES
-from codec.kernels import Integer, inner_kernel
-from codec.picture.planes import Plane
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.candidates import BlockMap
+from codec.dct.planes import Plane
 
-__all__ = ["EDGE", "Line", "edge_of", "is_across", "predict_tile", "put_tile", "smooth"]
-
-Line = npt.NDArray[np.int32]
-EDGE = 4 * 32 + 1  # samples of the longest edge
-NO_SAMPLE = 128
+PLANAR: cython.int = 0
+DC: cython.int = 1
+HORIZONTAL: cython.int = 10
+VERTICAL: cython.int = 26
 
 
-@inner_kernel
-def edge_of(
-    samples: Plane,
-    origin: Integer,
-    stride: Integer,
-    cells: Cells,
-    y: Integer,
-    x: Integer,
-    side: Integer,
-    down: Integer,
-    right: Integer,
-    edge: Line,
-) -> None:
-    """Fill ``edge`` with the 4 · side + 1 samples around a block: from the lower left up, the corner, to the right.
-
-    (y, x) counts samples of the plane, which begins at ``origin`` and is subsampled by ``down`` and ``right``.
-    What is not decoded yet goes on from the sample before it; in front of the first that is, from that one.
-    """
-    here_row, here_column = (y << down) >> 2, (x << right) >> 2
-    tall, wide = 4 >> down, 4 >> right
-    found = -1
-    for i in range(0, 2 * side, tall):
-        bottom = y + 2 * side - 1 - i
-        known = is_decoded(cells, (bottom << down) >> 2, here_column - 1, here_row, here_column)
-        if known and found < 0:
-            found = i
-        for k in range(tall):
-            if known:
-                edge[i + k] = samples[origin + (bottom - k) * stride + x - 1]
-            elif found >= 0:
-                edge[i + k] = edge[i + k - 1]
-    corner = 2 * side
-    if y > 0 and x > 0:
-        edge[corner] = samples[origin + (y - 1) * stride + x - 1]
-        if found < 0:
-            found = corner
-    elif found >= 0:
-        edge[corner] = edge[corner - 1]
-    for i in range(0, 2 * side, wide):
-        known = is_decoded(cells, here_row - 1, ((x + i) << right) >> 2, here_row, here_column)
-        if known and found < 0:
-            found = corner + 1 + i
-        for k in range(wide):
-            if known:
-                edge[corner + 1 + i + k] = samples[origin + (y - 1) * stride + x + i + k]
-            elif found >= 0:
-                edge[corner + 1 + i + k] = edge[corner + i + k]
-    if found < 0:
-        edge[: 4 * side + 1] = NO_SAMPLE
-    else:
-        edge[:found] = edge[found]
-
-
-@inner_kernel
-def smooth(edge: Line, side: Integer, smoothed: Line) -> None:
-    """The edge, filtered [1 2 1] but at its ends."""
-    end = 4 * side
-    smoothed[0], smoothed[end] = edge[0], edge[end]
-    for i in range(1, end):
-        smoothed[i] = (edge[i - 1] + 2 * edge[i] + edge[i + 1] + 2) >> 2
-
-
-@inner_kernel
-def wants_smooth(mode: Integer, side: Integer) -> Integer:
-    """Whether a luma block is predicted from the smoothed edge."""
-    if side < 8 or mode == 1:
+def is_smoothed(mode: cython.int, side: cython.int) -> cython.bint:
+    """Whether a block of luma is predicted from smoothed reference samples."""
+    if side < 8 or mode == DC:
         return False
-    distance = min(abs(mode - 26), abs(mode - 10))
-    return mode == 0 or distance > (7 if side == 8 else 1 if side == 16 else 0)
+    distance = min(abs(mode - VERTICAL), abs(mode - HORIZONTAL))
+    return mode == PLANAR or distance > (7 if side == 8 else 1 if side == 16 else 0)
 
 
-@inner_kernel
-def is_across(mode: Integer) -> Integer:
-    """Whether `predict_tile` exchanges rows and columns in this mode."""
-    return 2 <= mode < 18
+@cython.cclass
+class IntraPredictor:
+    """Predicts blocks: `gather` takes the reference samples of one, `predict` what a mode makes of them."""
 
+    side: cython.int
+    log2: cython.int
+    references: cython.int[::1]  # from the lower left up, the corner, to the right
+    smoothed: cython.int[::1]
+    line: cython.int[::1]
+    angles: cython.int[::1]
 
-@inner_kernel
-def predict_tile(
-    edge: Line, smoothed: Line, mode: Integer, side: Integer, is_luma: bool, line: Line, tile: Plane
-) -> None:
-    """Fill ``tile``, (≥ side, ≥ side), with the prediction of a block; with its transpose where `is_across`.
+    def __init__(self):
+        self.references, self.smoothed = zeros(4 * 32 + 1, np.int32), zeros(4 * 32 + 1, np.int32)
+        self.line = zeros(160, np.int32)
+        self.angles = table(tables.ANGLES)
 
-    ``line`` is room for 160 numbers.
-    """
-    source = smoothed if is_luma and wants_smooth(mode, side) else edge
-    corner = 2 * side
-    log2 = 2 if side == 4 else 3 if side == 8 else 4 if side == 16 else 5
-    if mode == 0:
-        to_right, to_below = np.int32(source[corner + 1 + side]), np.int32(source[corner - 1 - side])
-        above = source[corner + 1 : corner + 1 + side]
+    def gather(self, plane: Plane, blocks: BlockMap, y: cython.int, x: cython.int, log2: cython.int) -> cython.void:
+        """Take the reference samples of the block of 2 ** log2 × 2 ** log2 samples at (y, x).
+
+        What is not available goes on from the sample before it, or is as the first that is.
+        """
+        references, samples, side = self.references, plane.samples, 1 << log2
+        row, column = (y << plane.log2_y) >> 2, (x << plane.log2_x) >> 2  # of the 4×4 unit
+        tall, wide, corner = 4 >> plane.log2_y, 4 >> plane.log2_x, 2 * side
+        first: cython.int = -1  # that is available
+        available: cython.bint
+        for number in range((2 * side) >> (2 - plane.log2_y)):
+            i = number * tall
+            bottom = y + 2 * side - 1 - i
+            available = blocks.is_available((bottom << plane.log2_y) >> 2, column - 1, row, column)
+            if available and first < 0:
+                first = i
+            for k in range(i, i + tall):
+                if available:
+                    references[k] = samples[y + 2 * side - 1 - k, x - 1]
+                elif first >= 0:
+                    references[k] = references[k - 1]
+        if y > 0 and x > 0:
+            references[corner] = samples[y - 1, x - 1]
+            if first < 0:
+                first = corner
+        elif first >= 0:
+            references[corner] = references[corner - 1]
+        for number in range((2 * side) >> (2 - plane.log2_x)):
+            i = number * wide
+            available = blocks.is_available(row - 1, ((x + i) << plane.log2_x) >> 2, row, column)
+            if available and first < 0:
+                first = corner + 1 + i
+            for k in range(i, i + wide):
+                if available:
+                    references[corner + 1 + k] = samples[y - 1, x + k]
+                elif first >= 0:
+                    references[corner + 1 + k] = references[corner + k]
+        if first < 0:
+            first = 4 * side + 1
+            references[0] = 128
+        else:
+            references[0] = references[first]
+        for i in range(1, first):
+            references[i] = references[0]
+        self.side, self.log2 = side, log2
+
+    def predict(
+        self, target: cython.uchar[:, ::1], y: cython.int, x: cython.int, mode: cython.int, is_luma: cython.bint
+    ) -> cython.void:
+        """Put what a mode predicts of the block whose reference samples were gathered, at (y, x) of ``target``."""
+        references = self.references
+        if is_luma and is_smoothed(mode, self.side):
+            self.smooth()
+            references = self.smoothed
+        if mode == PLANAR:
+            self.predict_planar(references, target, y, x)
+        elif mode == DC:
+            self.predict_dc(references, target, y, x)
+        else:
+            self.predict_angular(references, target, y, x, mode)
+
+    def smooth(self) -> cython.void:
+        """Filter the reference samples [1 2 1] but at their ends."""
+        references, smoothed, last = self.references, self.smoothed, 4 * self.side
+        smoothed[0], smoothed[last] = references[0], references[last]
+        for i in range(1, last):
+            smoothed[i] = (references[i - 1] + 2 * references[i] + references[i + 1] + 2) >> 2
+
+    def predict_planar(
+        self, references: cython.int[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int
+    ) -> cython.void:
+        """The mean of what goes on to the right and downwards."""
+        side, log2, corner = self.side, self.log2, 2 * self.side
+        right, below = references[corner + 1 + side], references[corner - 1 - side]
         for j in range(side):
-            left = np.int32(source[corner - 1 - j])
-            rest = np.int32((j + 1) * to_below + side)
-            row = tile[j]
+            left, rest = references[corner - 1 - j], (j + 1) * below + side
             for i in range(side):
-                across = np.int32(np.int32((side - 1 - i) * left) + np.int32((i + 1) * to_right))
-                row[i] = np.int32(across + np.int32(np.int32(side - 1 - j) * above[i]) + rest) >> (log2 + 1)
-    elif mode == 1:
-        total = side
-        for i in range(side):
-            total += source[corner - 1 - i] + source[corner + 1 + i]
+                across = (side - 1 - i) * left + (i + 1) * right
+                target[y + j, x + i] = (across + (side - 1 - j) * references[corner + 1 + i] + rest) >> (log2 + 1)
+
+    def predict_dc(
+        self, references: cython.int[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int
+    ) -> cython.void:
+        """The mean of the samples above and to the left."""
+        side, corner = self.side, 2 * self.side
+        total: cython.int = side
+        for i in range(1, side + 1):
+            total += references[corner - i] + references[corner + i]
         for j in range(side):
-            tile[j, :side] = total >> (log2 + 1)
-    else:
-        angle = np.int64(ANGLES[mode])
-        step = 1 if mode >= 18 else -1
-        middle = 64
+            for i in range(side):
+                target[y + j, x + i] = total >> (self.log2 + 1)
+
+    def predict_angular(
+        self,
+        references: cython.int[::1],
+        target: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        mode: cython.int,
+    ) -> cython.void:
+        """Modes from 18 on look up; those before look to the left, with rows and columns exchanged."""
+        line, side, corner, start = self.line, self.side, 2 * self.side, 64
+        angle: cython.int = self.angles[mode]
+        looks_up: cython.bint = mode >= 18
+        step = 1 if looks_up else -1
         for i in range(2 * side + 1):
-            line[middle + i] = source[corner + step * i]
+            line[start + i] = references[corner + step * i]
         if angle < 0:
             inverse = (8192 + (-angle >> 1)) // -angle
-            for i in range(-1, (side * angle) >> 5, -1):
-                line[middle + i] = source[corner - step * ((-i * inverse + 128) >> 8)]
+            for i in range(1, -((side * angle) >> 5)):
+                line[start - i] = references[corner - step * ((i * inverse + 128) >> 8)]
         for j in range(side):
-            place = middle + 1 + (((j + 1) * angle) >> 5)
-            share = np.int32(((j + 1) * angle) & 31)
-            near, far, row = line[place : place + side], line[place + 1 : place + 1 + side], tile[j]
-            for i in range(side):
-                row[i] = np.int32(np.int32(np.int32(32 - share) * near[i]) + np.int32(share * far[i]) + 16) >> 5
-
-
-@inner_kernel
-def put_tile(tile: Plane, transposed: bool, side: Integer, samples: Plane, origin: Integer, stride: Integer) -> None:
-    """Copy a tile, or its transpose, to the block at ``origin``."""
-    for j in range(side):
-        row = samples[origin + j * stride : origin + j * stride + side]
-        if transposed:
-            for i in range(side):
-                row[i] = tile[i, j]
-        else:
-            for i in range(side):
-                row[i] = tile[j, i]
+            place, far = start + 1 + (((j + 1) * angle) >> 5), ((j + 1) * angle) & 31
+            if looks_up:
+                for i in range(side):
+                    target[y + j, x + i] = ((32 - far) * line[place + i] + far * line[place + i + 1] + 16) >> 5
+            else:
+                for i in range(side):
+                    target[y + i, x + j] = ((32 - far) * line[place + i] + far * line[place + i + 1] + 16) >> 5

@@ -14,20 +14,30 @@ __all__ = [
     "ANGLES",
     "BAND_OF",
     "BETA",
+    "BORDER",
     "BUCKET_OF_RUN",
+    "CBF_CONTEXTS",
+    "CHROMA_CBF_CONTEXT",
     "CHROMA_TAPS",
+    "CONTEXTS",
+    "ESCAPE_CONTEXTS",
+    "FAMILIES",
     "FORWARD",
     "FORWARD_TRANSPOSED",
+    "LEVEL_CONTEXTS",
     "LUMA_TAPS",
     "MAX_LEVEL",
     "MAX_QP",
+    "MODE_CONTEXTS",
     "MORTON",
     "RUN_BASES",
     "RUN_BITS",
     "SCALES",
     "SCANS",
+    "SIXTEENTH_TAPS",
     "TC",
     "TRANSFORM",
+    "VECTOR_CONTEXTS",
     "WIENER_CLIP",
     "WIENER_PLACES",
 ]
@@ -37,6 +47,21 @@ Words = npt.NDArray[np.int32]
 SIZES: Final = (4, 8, 16, 32)
 MAX_QP: Final = 51
 MAX_LEVEL: Final = 32767
+
+# Where the contexts of each syntax element begin (spec 8.6.4); those of nodes begin at 0
+CBF_CONTEXTS: Final = 54  # which quarters of luma have levels, by size and whether the block is intra
+CHROMA_CBF_CONTEXT: Final = 60  # which of two chroma blocks have levels
+MODE_CONTEXTS: Final = 61  # intra modes, by size
+VECTOR_CONTEXTS: Final = 64  # vector differences: down; then right, by how far down
+ESCAPE_CONTEXTS: Final = 68  # of levels, by luma or chroma and four bands
+LEVEL_CONTEXTS: Final = 76  # by size, luma or chroma, intra or not, six bands, the level before
+CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
+FAMILIES: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
+"""Where each family of contexts ends. Substreams never mix families."""
+
+# Samples of a reference beyond each edge of the picture, where its outermost samples go on: room for a block of 32 that
+# begins 36 before the picture or 4 behind it, and for eight taps; further out all blocks are the same
+BORDER: Final = 40
 
 
 def _cosines(side: int) -> npt.NDArray[np.float64]:

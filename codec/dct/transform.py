@@ -1,47 +1,73 @@
-"""Levels to samples: scaling and the inverse transform (spec 8.6.8)."""
+"""From the levels of a transform block to its residual (spec 8.6.8)."""
 
 from __future__ import annotations
 
+import cython
 import numpy as np
-import numpy.typing as npt
 
-from codec.dct.tables import SCANS, TRANSFORM
-from codec.kernels import Integer, inner_kernel
-from codec.vector_kernels import address
-from codec.vector_transforms import add_product, integer_product
-
-__all__ = ["add_levels"]
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.syntax import Levels
 
 
-@inner_kernel
-def add_levels(
-    positions: npt.NDArray[np.uint16],
-    levels: npt.NDArray[np.int16],
-    first: Integer,
-    count: Integer,
-    log2: Integer,
-    scale: Integer,
-    scratch: npt.NDArray[np.int32],
-    target: Integer,
-    stride: Integer,
-) -> None:
-    """Add the residual of ``count`` levels to a block of samples at the address ``target``.
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return low if value < low else high if value > high else value
 
-    ``scratch`` is int32 (2, 32, 32); the first half is zero before and after.
-    """
-    bottom: Integer = 0
-    right: Integer = 0
-    for k in range(first, first + count):
-        place = np.int64(SCANS[log2 - 2, positions[k]])
-        row, column = place >> 5, place & 31
-        scratch[0, row, column] = min(max(np.int64(levels[k]) * scale, -32768), 32767)
-        bottom, right = max(bottom, row), max(right, column)
-    coefficients = address(scratch)
-    halfway = coefficients + 4096
-    basis = address(TRANSFORM) + 4096 * (log2 - 2)
-    # down, only the columns and as deep as there are coefficients; then across
-    integer_product(right + 1, basis, coefficients, bottom + 1, halfway, 1 << log2, 7)
-    add_product(1 << log2, halfway, basis, right + 1, target, stride, 7 + log2)
-    for k in range(first, first + count):
-        place = np.int64(SCANS[log2 - 2, positions[k]])
-        scratch[0, place >> 5, place & 31] = 0
+
+@cython.cclass
+class InverseTransform:
+    """Makes residuals of levels, and adds them to a prediction."""
+
+    scans: cython.int[:, ::1]  # 32 · row + column, by log2 of the side − 2
+    basis: cython.int[:, :, ::1]  # by log2 of the side − 2, a basis function a row
+    half: cython.int[:, ::1]  # columns that are transformed, each a row
+    residual: cython.int[:, ::1]
+
+    def __init__(self):
+        self.scans, self.basis = table(tables.SCANS), table(tables.TRANSFORM)
+        self.half, self.residual = zeros((32, 32), np.int32), zeros((32, 32), np.int32)
+
+    def add(
+        self,
+        levels: Levels,
+        scale: cython.int,
+        log2: cython.int,
+        samples: cython.uchar[:, ::1],
+        top: cython.int,
+        left: cython.int,
+    ) -> cython.void:
+        """Add the residual of a block of 2 ** log2 × 2 ** log2 samples to them."""
+        side, size = 1 << log2, log2 - 2
+        scans, basis, half, residual = self.scans, self.basis, self.half, self.residual
+        columns: cython.int = 0
+        for n in range(levels.count):
+            columns = max(columns, (scans[size, levels.position[n]] & 31) + 1)
+        columns = (columns + 3) & ~3  # the rest are zeros
+        for column in range(columns):
+            for i in range(side):
+                half[column, i] = 64
+        for n in range(levels.count):  # down: a basis function for each level
+            place = scans[size, levels.position[n]]
+            coefficient = clip(levels.level[n] * scale, -32768, 32767)
+            for i in range(side):
+                half[place & 31, i] += coefficient * basis[size, place >> 5, i]
+        for column in range(columns):
+            for i in range(side):
+                half[column, i] >>= 7
+        for i in range(side):  # across, four basis functions at a time
+            for j in range(side):
+                residual[i, j] = 64 << log2
+        for column in range(0, columns, 4):
+            for i in range(side):
+                a, b, c, d = half[column, i], half[column + 1, i], half[column + 2, i], half[column + 3, i]
+                for j in range(side):
+                    residual[i, j] += (
+                        a * basis[size, column, j]
+                        + b * basis[size, column + 1, j]
+                        + c * basis[size, column + 2, j]
+                        + d * basis[size, column + 3, j]
+                    )
+        for i in range(side):
+            for j in range(side):
+                samples[top + i, left + j] = clip(samples[top + i, left + j] + (residual[i, j] >> (7 + log2)), 0, 255)

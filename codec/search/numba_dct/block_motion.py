@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from codec.dct.bench import (
+from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct.bench import (
     REFINE,
     SOURCE,
     VECTOR_LIMIT,
@@ -19,11 +20,10 @@ from codec.dct.bench import (
     rates_at,
     seeds_of,
 )
-from codec.dct.desk import Desk
-from codec.dct.forward import number_bits
-from codec.dct.inter import quarter_place
-from codec.dct.symbols import VECTORS, folded, vector_context
-from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct.desk import Desk
+from codec.search.numba_dct.forward import number_bits
+from codec.search.numba_dct.inter import quarter_place
+from codec.search.numba_dct.symbols import VECTORS, folded, vector_context
 from codec.vector_transforms import hadamard_8x8
 
 __all__ = ["hadamard", "moved_hadamard", "search_vector", "vector_bits"]

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import LEAF_FIELDS, Shape
-from codec.dct.decode import LINE, Room, new_room
-from codec.dct.desk import Desk
-from codec.dct.neighbours import CELL_FIELDS, Cells, Vectors
-from codec.dct.symbols import CONTEXTS, Lists
 from codec.kernels import Integer, Real, inner_kernel
 from codec.models import Speed
 from codec.picture.planes import Plane
+from codec.search.numba_dct.blocks import LEAF_FIELDS, Shape
+from codec.search.numba_dct.decode import LINE, Room, new_room
+from codec.search.numba_dct.desk import Desk
+from codec.search.numba_dct.neighbours import CELL_FIELDS, Cells, Vectors
+from codec.search.numba_dct.symbols import CONTEXTS, Lists
 from codec.vector_kernels import (
     bytes_at,
     call,

@@ -7,7 +7,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import (
+from codec.dct.tables import SCALES
+from codec.errors import BitstreamError
+from codec.kernels import Integer, inner_kernel, kernel
+from codec.motion.compensate import Reference
+from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -26,8 +31,8 @@ from codec.dct.blocks import (
     Shape,
     shape_of,
 )
-from codec.dct.deblock import deblock
-from codec.dct.desk import (
+from codec.search.numba_dct.deblock import deblock
+from codec.search.numba_dct.desk import (
     WARP,
     Desk,
     desk_of,
@@ -39,9 +44,9 @@ from codec.dct.desk import (
     put_on_sheet,
     take_out,
 )
-from codec.dct.inter import predict_leaf
-from codec.dct.intra import EDGE, edge_of, is_across, predict_tile, put_tile, smooth
-from codec.dct.neighbours import (
+from codec.search.numba_dct.inter import predict_leaf
+from codec.search.numba_dct.intra import EDGE, edge_of, is_across, predict_tile, put_tile, smooth
+from codec.search.numba_dct.neighbours import (
     CELL_DX,
     CELL_DY,
     CELL_FIELDS,
@@ -53,13 +58,8 @@ from codec.dct.neighbours import (
     merge_candidates,
     set_cells,
 )
-from codec.dct.tables import SCALES
-from codec.dct.transform import add_levels
-from codec.dct.wiener import apply_wiener
-from codec.errors import BitstreamError
-from codec.kernels import Integer, inner_kernel, kernel
-from codec.motion.compensate import Reference
-from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.search.numba_dct.transform import add_levels
+from codec.search.numba_dct.wiener import apply_wiener
 
 __all__ = ["Mesh", "Room", "Seen", "decode_blocks", "finish", "new_room", "see_blocks"]
 

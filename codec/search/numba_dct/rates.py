@@ -7,9 +7,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.bench import Rates
-from codec.dct.symbols import CONTEXTS, ESCAPES, FIRST_CODED, LEVELS, MASKS, MODES_AT, NODES, SPLIT, VECTORS
 from codec.dct.tables import RUN_BASES
+from codec.search.numba_dct.bench import Rates
+from codec.search.numba_dct.symbols import (
+    CONTEXTS,
+    ESCAPES,
+    FIRST_CODED,
+    LEVELS,
+    MASKS,
+    MODES_AT,
+    NODES,
+    SPLIT,
+    VECTORS,
+)
 
 __all__ = ["Counts", "count_symbols", "expected_counts", "rates_of"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec.dct.blocks import INTRA, Shape
-from codec.dct.desk import lay_out
-from codec.dct.neighbours import CELL_CODED, CELL_DX, CELL_DY, CELL_KIND, CELL_LOG2, CELL_QUARTERED, Cells
 from codec.dct.tables import BETA, MAX_QP, TC
 from codec.kernels import Integer, inner_kernel, kernel
 from codec.picture.planes import Plane
+from codec.search.numba_dct.blocks import INTRA, Shape
+from codec.search.numba_dct.desk import lay_out
+from codec.search.numba_dct.neighbours import CELL_CODED, CELL_DX, CELL_DY, CELL_KIND, CELL_LOG2, CELL_QUARTERED, Cells
 
 __all__ = ["deblock"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import NodeGrid, Shape
-from codec.dct.decode import Mesh
 from codec.kernels import kernel
 from codec.motion.compensate import Geometry, Reference, plane_geometry, warp_cell
 from codec.motion.half_planes import HalfPlanes, Layout
 from codec.picture.planes import Plane, Subsampling
+from codec.search.numba_dct.blocks import NodeGrid, Shape
+from codec.search.numba_dct.decode import Mesh
 
 __all__ = ["mesh_of", "warp"]
 

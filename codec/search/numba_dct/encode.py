@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.bench import SHEETS, SOURCE, Aim, Effort, Rates, new_bench
-from codec.dct.blocks import CodedBlocks, shape_of
-from codec.dct.decode import Mesh
-from codec.dct.desk import WARP, desk_of, new_sheets, put_on_sheet
-from codec.dct.neighbours import Vectors
-from codec.dct.search import search_blocks, stages
 from codec.dct.tables import SCALES
-from codec.dct.wiener_fit import fit_wiener
 from codec.motion.compensate import Reference
 from codec.picture.planes import Picture
+from codec.search.numba_dct.bench import SHEETS, SOURCE, Aim, Effort, Rates, new_bench
+from codec.search.numba_dct.blocks import CodedBlocks, shape_of
+from codec.search.numba_dct.decode import Mesh
+from codec.search.numba_dct.desk import WARP, desk_of, new_sheets, put_on_sheet
+from codec.search.numba_dct.neighbours import Vectors
+from codec.search.numba_dct.search import search_blocks, stages
+from codec.search.numba_dct.wiener_fit import fit_wiener
 
 __all__ = ["add_filter", "code_blocks", "weight_of"]
 

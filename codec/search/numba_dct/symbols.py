@@ -7,7 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import (
+from codec.dct.tables import BAND_OF, BUCKET_OF_RUN, MAX_LEVEL, RUN_BASES, RUN_BITS
+from codec.errors import BitstreamError
+from codec.kernels import Integer, inner_kernel, kernel
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -29,7 +32,7 @@ from codec.dct.blocks import (
     CodedBlocks,
     Shape,
 )
-from codec.dct.neighbours import (
+from codec.search.numba_dct.neighbours import (
     CELL_FIELDS,
     FOUR_MODES,
     MODES,
@@ -39,9 +42,6 @@ from codec.dct.neighbours import (
     node_context,
     set_cells,
 )
-from codec.dct.tables import BAND_OF, BUCKET_OF_RUN, MAX_LEVEL, RUN_BASES, RUN_BITS
-from codec.errors import BitstreamError
-from codec.kernels import Integer, inner_kernel, kernel
 
 __all__ = ["CONTEXTS", "FAMILIES", "Tape", "read_blocks", "write_blocks"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec.dct import bench as b
-from codec.dct.bench import (
+from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct import bench as b
+from codec.search.numba_dct.bench import (
     BEST,
     DRAFT_CODED,
     DRAFT_COUNTS,
@@ -31,8 +32,8 @@ from codec.dct.bench import (
     run,
     samples_of,
 )
-from codec.dct.block_motion import vector_bits
-from codec.dct.blocks import (
+from codec.search.numba_dct.block_motion import vector_bits
+from codec.search.numba_dct.blocks import (
     INTER,
     INTRA,
     LEAF_COLUMN,
@@ -50,13 +51,12 @@ from codec.dct.blocks import (
     MERGE,
     SKIP,
 )
-from codec.dct.decode import predict_intra
-from codec.dct.desk import DECODED, Desk, block_address, plane_stride, plane_subsampling
-from codec.dct.inter import copy_block, predict_leaf
-from codec.dct.intra_search import ranking_of
-from codec.dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
-from codec.dct.symbols import MASKS, MODES_AT, PAIRS, node_symbol
-from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct.decode import predict_intra
+from codec.search.numba_dct.desk import DECODED, Desk, block_address, plane_stride, plane_subsampling
+from codec.search.numba_dct.inter import copy_block, predict_leaf
+from codec.search.numba_dct.intra_search import ranking_of
+from codec.search.numba_dct.neighbours import FOUR_MODES, coded_neighbours, likely_modes, mode_symbol, set_cells
+from codec.search.numba_dct.symbols import MASKS, MODES_AT, PAIRS, node_symbol
 from codec.vector_kernels import rectangle_sse
 
 __all__ = [

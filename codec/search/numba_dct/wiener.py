@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import WIENER_BLOCK, WienerFilter
 from codec.dct.tables import WIENER_CLIP, WIENER_PLACES
 from codec.kernels import Integer, inner_kernel, kernel
 from codec.picture.edges import extended
 from codec.picture.planes import Plane
+from codec.search.numba_dct.blocks import WIENER_BLOCK, WienerFilter
 
 Line = npt.NDArray[np.int32]
 

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct import bench as b
-from codec.dct.bench import (
+from codec.kernels import Integer, Real, inner_kernel, kernel, stage
+from codec.search.numba_dct import bench as b
+from codec.search.numba_dct.bench import (
     BEST,
     IS_P,
     STEP,
@@ -25,12 +26,12 @@ from codec.dct.bench import (
     rates_at,
     run,
 )
-from codec.dct.block_motion import moved_hadamard, predicted_hadamard, search_vector, vector_bits
-from codec.dct.blocks import INTER, MERGE, SKIP, WARPED
-from codec.dct.desk import DECODED, WARP
-from codec.dct.forward import code_block, search_levels
-from codec.dct.intra_search import rank_modes, ranking_of
-from codec.dct.neighbours import (
+from codec.search.numba_dct.block_motion import moved_hadamard, predicted_hadamard, search_vector, vector_bits
+from codec.search.numba_dct.blocks import INTER, MERGE, SKIP, WARPED
+from codec.search.numba_dct.desk import DECODED, WARP
+from codec.search.numba_dct.forward import code_block, search_levels
+from codec.search.numba_dct.intra_search import rank_modes, ranking_of
+from codec.search.numba_dct.neighbours import (
     AVERAGED,
     candidate_vector,
     displacement_of,
@@ -38,8 +39,8 @@ from codec.dct.neighbours import (
     merge_candidates,
     node_context,
 )
-from codec.dct.symbols import FIRST_CODED, KIND_INTER, KIND_WARPED, LAPPED_INTER, NODES, SPLIT
-from codec.dct.trial import (
+from codec.search.numba_dct.symbols import FIRST_CODED, KIND_INTER, KIND_WARPED, LAPPED_INTER, NODES, SPLIT
+from codec.search.numba_dct.trial import (
     begin_inter,
     code_leaf,
     keep_if_better,
@@ -51,7 +52,6 @@ from codec.dct.trial import (
     try_inter,
     try_intra,
 )
-from codec.kernels import Integer, Real, inner_kernel, kernel, stage
 
 __all__ = ["search_blocks", "stages"]
 

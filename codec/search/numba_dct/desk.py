@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codec.dct.blocks import Shape
-from codec.dct.interpolate import interpolated
 from codec.kernels import Integer, inner_kernel
 from codec.motion.compensate import Reference
 from codec.motion.half_planes import Layout
 from codec.picture.edges import put_extended
 from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.search.numba_dct.blocks import Shape
+from codec.search.numba_dct.interpolate import interpolated
 
 __all__ = [
     "DECODED",
@@ -50,7 +50,7 @@ class Desk(NamedTuple):
         reference: addresses of the reference's planes, 0 without one.
         layouts: of the reference's luma and chroma planes.
         scratch: address of room to filter a block in, or 0 where planes that are not subsampled are there at all
-            quarter samples (`codec.dct.interpolate`).
+            quarter samples (`codec.search.numba_dct.interpolate`).
     """
 
     address: int

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.bench import (
+from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.picture.planes import Plane
+from codec.search.numba_dct.bench import (
     INTRA_ROUNDS,
     RANKING,
     SOURCE,
@@ -21,12 +23,10 @@ from codec.dct.bench import (
     room_of,
     samples_of,
 )
-from codec.dct.block_motion import hadamard
-from codec.dct.intra import edge_of, is_across, predict_tile, smooth
-from codec.dct.neighbours import MODES, likely_modes, mode_symbol
-from codec.dct.symbols import MODES_AT
-from codec.kernels import Integer, Real, inner_kernel, stage
-from codec.picture.planes import Plane
+from codec.search.numba_dct.block_motion import hadamard
+from codec.search.numba_dct.intra import edge_of, is_across, predict_tile, smooth
+from codec.search.numba_dct.neighbours import MODES, likely_modes, mode_symbol
+from codec.search.numba_dct.symbols import MODES_AT
 from codec.vector_kernels import address, double_rows_at, tiles_at
 
 __all__ = ["Ranking", "rank_modes"]

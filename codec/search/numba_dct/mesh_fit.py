@@ -8,10 +8,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import NodeGrid
-from codec.dct.mesh import warp
 from codec.motion.half_planes import HalfPlanes
 from codec.picture.planes import Plane, Subsampling
+from codec.search.numba_dct.blocks import NodeGrid
+from codec.search.numba_dct.mesh import warp
 
 __all__ = ["fit_mesh"]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from codec.dct.bench import (
+from codec.dct.tables import BUCKET_OF_RUN, FORWARD, FORWARD_TRANSPOSED, MAX_LEVEL, RUN_BITS, SCANS
+from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct.bench import (
     COEFFICIENTS,
     DRAFT_COUNTS,
     DRAFT_FIRST,
@@ -31,11 +33,9 @@ from codec.dct.bench import (
     room_of,
     run,
 )
-from codec.dct.desk import Desk, plane_origin, plane_stride
-from codec.dct.symbols import DIRECT, HIDDEN_FROM, LAST, bucket_of, escape_context, level_context
-from codec.dct.tables import BUCKET_OF_RUN, FORWARD, FORWARD_TRANSPOSED, MAX_LEVEL, RUN_BITS, SCANS
-from codec.dct.transform import add_levels
-from codec.kernels import Integer, Real, inner_kernel, stage
+from codec.search.numba_dct.desk import Desk, plane_origin, plane_stride
+from codec.search.numba_dct.symbols import DIRECT, HIDDEN_FROM, LAST, bucket_of, escape_context, level_context
+from codec.search.numba_dct.transform import add_levels
 from codec.vector_kernels import address
 from codec.vector_transforms import differences, occupancy, real_product
 
@@ -48,7 +48,7 @@ BIT_WORTH = np.float32(0.4)  # of λ, where a sum is mended: later pictures inhe
 
 @inner_kernel
 def number_bits(rates: Rates, context: Integer, number: Integer) -> Real:
-    """Bits of a number, as `codec.dct.symbols.code_number` writes it."""
+    """Bits of a number, as `codec.search.numba_dct.symbols.code_number` writes it."""
     if number < DIRECT:
         return rates[context, number]
     bucket = bucket_of(number)

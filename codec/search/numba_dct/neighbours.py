@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import INTRA, SKIP
 from codec.dct.tables import MORTON
 from codec.kernels import Integer, inner_kernel
+from codec.search.numba_dct.blocks import INTRA, SKIP
 
 __all__ = [
     "AVERAGED",

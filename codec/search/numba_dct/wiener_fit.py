@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, WienerFilter
 from codec.dct.tables import WIENER_PLACES
-from codec.dct.wiener import clipped_difference, filtered, pad_for_wiener
 from codec.kernels import kernel
 from codec.picture.planes import Plane
+from codec.search.numba_dct.blocks import WIENER_BLOCK, WIENER_TAPS, WienerFilter
+from codec.search.numba_dct.wiener import clipped_difference, filtered, pad_for_wiener
 from codec.vector_kernels import address, rectangle_sse
 
 __all__ = ["fit_wiener"]

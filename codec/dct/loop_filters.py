@@ -1,0 +1,215 @@
+"""Filters of decoded samples before they become a reference: deblocking and ALF (spec 8.6.9, 8.6.10)."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.candidates import BlockMap
+from codec.dct.planes import Plane
+
+BORDER: cython.int = tables.BORDER
+INTRA: cython.int = 3
+
+
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return low if value < low else high if value > high else value
+
+
+def clip_short(value: cython.short, low: cython.short, high: cython.short) -> cython.short:
+    """The same of 16 bits, of which twice as many fit into a vector."""
+    return low if value < low else high if value > high else value
+
+
+@cython.cclass
+class Deblocking:
+    """The filter over edges of transform blocks and coding blocks, on a grid of 8×8 samples (HEVC's)."""
+
+    tc: cython.int[::1]
+    beta: cython.int[::1]
+
+    def __init__(self):
+        self.tc, self.beta = table(tables.TC), table(tables.BETA)
+
+    def filter(
+        self,
+        luma: Plane,
+        cb: Plane,
+        cr: Plane,
+        planes: cython.int,
+        blocks: BlockMap,
+        qp: cython.int,
+        qp_chroma: cython.int,
+    ) -> cython.void:
+        """Filter all vertical edges, then all horizontal ones."""
+        tc_chroma = self.tc[qp_chroma + 2]
+        for horizontal in range(2):
+            for row in range(horizontal, blocks.rows):
+                for column in range(1 - horizontal, blocks.columns):
+                    strength = edge_strength(blocks, row, column, horizontal)
+                    if strength == 0:
+                        continue
+                    tc = self.tc[qp + 2 * (strength - 1)]
+                    if tc > 0:
+                        filter_luma_edge(luma, 8 * row, 8 * column, horizontal, tc, self.beta[qp])
+                    position = 8 * row >> cb.log2_y if horizontal else 8 * column >> cb.log2_x
+                    if strength == 2 and planes > 1 and position & 7 == 0 and tc_chroma > 0:
+                        filter_chroma_edge(cb, 8 * row >> cb.log2_y, 8 * column >> cb.log2_x, horizontal, tc_chroma)
+                        filter_chroma_edge(cr, 8 * row >> cr.log2_y, 8 * column >> cr.log2_x, horizontal, tc_chroma)
+
+
+def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizontal: cython.bint) -> cython.int:
+    """Between a unit and the one to its left, or above: 0 no filter, 1 a weak one, 2 where a side is intra."""
+    other_row, other_column = row - horizontal, column - 1 + horizontal
+    position, side = 8 * (row if horizontal else column), 1 << blocks.log2[row, column]
+    if position & ((side >> blocks.transform_split[row, column]) - 1):
+        return 0
+    if blocks.kind[row, column] == INTRA or blocks.kind[other_row, other_column] == INTRA:
+        return 2
+    if (blocks.cbf[row, column] | blocks.cbf[other_row, other_column]) & 1:
+        return 1
+    if position & (side - 1):
+        return 0
+    far_down: cython.bint = abs(blocks.dy[row, column] - blocks.dy[other_row, other_column]) >= 4
+    return far_down or abs(blocks.dx[row, column] - blocks.dx[other_row, other_column]) >= 4
+
+
+def filter_luma_edge(
+    plane: Plane, y: cython.int, x: cython.int, horizontal: cython.bint, tc: cython.int, beta: cython.int
+) -> cython.void:
+    """Filter the eight lines over an edge, which lies in front of (y, x), in two groups."""
+    q = y * plane.stride + x
+    across = plane.stride if horizontal else 1
+    along = 1 if horizontal else plane.stride
+    filter_four_lines(plane.flat, q, across, along, tc, beta)
+    filter_four_lines(plane.flat, q + 4 * along, across, along, tc, beta)
+
+
+def bend(s: cython.uchar[::1], q: cython.int, first: cython.int, step: cython.int) -> cython.int:
+    """How far three samples are from a line."""
+    return abs(s[q + first] - 2 * s[q + first + step] + s[q + first + 2 * step])
+
+
+def is_flat(
+    s: cython.uchar[::1], q: cython.int, across: cython.int, bent: cython.int, tc: cython.int, beta: cython.int
+) -> cython.bint:
+    """Whether a line allows the strong filter."""
+    spread = abs(s[q - across] - s[q - 4 * across]) + abs(s[q + 3 * across] - s[q])
+    return 2 * bent < beta >> 2 and spread < beta >> 3 and abs(s[q - across] - s[q]) < (5 * tc + 1) >> 1
+
+
+def filter_four_lines(
+    s: cython.uchar[::1], q: cython.int, across: cython.int, along: cython.int, tc: cython.int, beta: cython.int
+) -> cython.void:
+    """Filter four lines, strongly or weakly or not at all, as the first and the last of them say."""
+    last = q + 3 * along
+    first_p, first_q = bend(s, q, -3 * across, across), bend(s, q, 0, across)
+    last_p, last_q = bend(s, last, -3 * across, across), bend(s, last, 0, across)
+    if first_p + first_q + last_p + last_q >= beta:
+        return
+    strong: cython.bint = False
+    if is_flat(s, q, across, first_p + first_q, tc, beta):
+        strong = is_flat(s, last, across, last_p + last_q, tc, beta)
+    least = (beta + (beta >> 1)) >> 3
+    for _ in range(4):
+        if strong:
+            filter_strongly(s, q, across, 2 * tc)
+        else:
+            filter_weakly(s, q, across, tc, first_p + last_p < least, first_q + last_q < least)
+        q += along
+
+
+def filter_strongly(s: cython.uchar[::1], q: cython.int, across: cython.int, most: cython.int) -> cython.void:
+    """Filter three samples on each side of an edge, by at most ``most``."""
+    p0: cython.int = s[q - across]
+    p1: cython.int = s[q - 2 * across]
+    p2: cython.int = s[q - 3 * across]
+    p3: cython.int = s[q - 4 * across]
+    q0: cython.int = s[q]
+    q1: cython.int = s[q + across]
+    q2: cython.int = s[q + 2 * across]
+    q3: cython.int = s[q + 3 * across]
+    s[q - across] = clip((p2 + 2 * p1 + 2 * p0 + 2 * q0 + q1 + 4) >> 3, p0 - most, p0 + most)
+    s[q - 2 * across] = clip((p2 + p1 + p0 + q0 + 2) >> 2, p1 - most, p1 + most)
+    s[q - 3 * across] = clip((2 * p3 + 3 * p2 + p1 + p0 + q0 + 4) >> 3, p2 - most, p2 + most)
+    s[q] = clip((p1 + 2 * p0 + 2 * q0 + 2 * q1 + q2 + 4) >> 3, q0 - most, q0 + most)
+    s[q + across] = clip((p0 + q0 + q1 + q2 + 2) >> 2, q1 - most, q1 + most)
+    s[q + 2 * across] = clip((p0 + q0 + q1 + 3 * q2 + 2 * q3 + 4) >> 3, q2 - most, q2 + most)
+
+
+def filter_weakly(
+    s: cython.uchar[::1], q: cython.int, across: cython.int, tc: cython.int, wide_p: cython.bint, wide_q: cython.bint
+) -> cython.void:
+    """Filter one sample on each side of an edge, and a second where that side is smooth."""
+    p0: cython.int = s[q - across]
+    p1: cython.int = s[q - 2 * across]
+    p2: cython.int = s[q - 3 * across]
+    q0: cython.int = s[q]
+    q1: cython.int = s[q + across]
+    q2: cython.int = s[q + 2 * across]
+    change: cython.int = (9 * (q0 - p0) - 3 * (q1 - p1) + 8) >> 4
+    if abs(change) >= 10 * tc:
+        return
+    change = clip(change, -tc, tc)
+    half: cython.int = tc >> 1
+    s[q - across] = clip(p0 + change, 0, 255)
+    s[q] = clip(q0 - change, 0, 255)
+    if wide_p:
+        s[q - 2 * across] = clip(p1 + clip((((p2 + p0 + 1) >> 1) - p1 + change) >> 1, -half, half), 0, 255)
+    if wide_q:
+        s[q + across] = clip(q1 + clip((((q2 + q0 + 1) >> 1) - q1 - change) >> 1, -half, half), 0, 255)
+
+
+def filter_chroma_edge(
+    plane: Plane, y: cython.int, x: cython.int, horizontal: cython.bint, tc: cython.int
+) -> cython.void:
+    """Filter one sample on each side of an edge, on all lines of a unit."""
+    s, q = plane.flat, y * plane.stride + x
+    across = plane.stride if horizontal else 1
+    along = 1 if horizontal else plane.stride
+    for _ in range(8 >> (plane.log2_x if horizontal else plane.log2_y)):
+        p0: cython.int = s[q - across]
+        q0: cython.int = s[q]
+        change = clip((((q0 - p0) << 2) + s[q - 2 * across] - s[q + across] + 4) >> 3, -tc, tc)
+        s[q - across] = clip(p0 + change, 0, 255)
+        s[q] = clip(q0 - change, 0, 255)
+        q += along
+
+
+@cython.cclass
+class AdaptiveLoopFilter:
+    """ALF: brings luma nearest to the source, by taps that the file brings."""
+
+    offsets: cython.int[:, ::1]  # (down, right) of each tap, which stands for the opposite sample too
+    sums: cython.int[::1]
+
+    def __init__(self):
+        self.offsets, self.sums = table(tables.WIENER_PLACES), zeros(64, np.int32)
+
+    def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
+        """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
+        for y in range(luma.height):
+            for square in range((luma.width + 63) >> 6):
+                if flags[y >> 6, square]:
+                    self.filter_row(luma, taps, y, 64 * square, min(64, luma.width - 64 * square))
+
+    def filter_row(
+        self, luma: Plane, taps: cython.int[::1], y: cython.int, left: cython.int, width: cython.int
+    ) -> cython.void:
+        """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24."""
+        source, samples, sums = luma.reference, luma.samples, self.sums
+        v, u = y + BORDER, left + BORDER
+        for x in range(width):
+            sums[x] = 64
+        for k in range(12):
+            down, right, tap = self.offsets[k, 0], self.offsets[k, 1], taps[k]
+            for x in range(width):
+                centre: cython.short = source[v, u + x]
+                after: cython.short = clip_short(source[v + down, u + right + x] - centre, -12, 12)
+                ahead: cython.short = clip_short(source[v - down, u - right + x] - centre, -12, 12)
+                sums[x] += cython.cast(cython.short, tap * (after + ahead))
+        for x in range(width):
+            samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, 255)

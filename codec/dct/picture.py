@@ -1,0 +1,353 @@
+"""From the symbols of a picture to its samples, coding block by coding block (spec 8.6.2, 8.6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cython
+import numpy as np
+import numpy.typing as npt
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.blocks import NodeGrid, WienerFilter
+from codec.dct.candidates import BlockMap, MergeCandidates
+from codec.dct.inter import InterPredictor, Mesh
+from codec.dct.intra import IntraPredictor
+from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
+from codec.dct.planes import Plane
+from codec.dct.syntax import CodingBlock, Levels, SymbolReader
+from codec.dct.transform import InverseTransform
+from codec.errors import BitstreamError
+
+Samples = npt.NDArray[np.uint8]
+
+SKIP: cython.int = 0
+MERGE: cython.int = 1
+INTER: cython.int = 2
+INTRA: cython.int = 3
+WARPED: cython.int = 4
+AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
+MODES: cython.int = 35
+FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
+
+CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
+CHROMA_CBF_CONTEXT: cython.int = tables.CHROMA_CBF_CONTEXT
+MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
+VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
+
+
+@cython.exceptval(-1)
+def malformed(reason: cython.p_char) -> cython.int:
+    """Raise a BitstreamError."""
+    with cython.gil:
+        raise BitstreamError(reason.decode())
+
+
+@cython.cclass
+class PictureDecoder:
+    """Decodes the pictures of a GOP, one after the other.
+
+    After an error it is of no more use.
+    """
+
+    planes: cython.int
+    luma: Plane
+    cb: Plane
+    cr: Plane
+    blocks: BlockMap
+    before: BlockMap  # of the picture before
+    block: CodingBlock
+    levels: Levels
+    symbols: SymbolReader
+    candidates: MergeCandidates
+    intra: IntraPredictor
+    inter: InterPredictor
+    mesh: Mesh
+    has_mesh: cython.bint
+    transform: InverseTransform
+    deblocking: Deblocking
+    alf: AdaptiveLoopFilter
+    is_p: cython.bint
+    scale: cython.int
+    scale_chroma: cython.int
+    vector_limit: cython.int
+    only_reads: cython.bint
+    traced: cython.bint
+    records: cython.int[:, ::1]  # of the coding blocks, if traced: see `trace`
+    record_count: cython.int
+
+    def __init__(
+        self,
+        plane_shapes: Sequence[tuple[int, int]],
+        subsampling: Sequence[tuple[int, int]],
+        vector_limit: int,
+        only_reads: bool = False,
+        traced: bool = False,
+    ) -> None:
+        """``plane_shapes`` of one plane or three, each with log2 of its subsampling; vectors have a limit.
+
+        With ``only_reads`` pictures have no samples, and need no picture before them.
+        With ``traced`` the decoder remembers what `trace` gives.
+        """
+        height, width = plane_shapes[0]
+        rows, columns = -(-height // 8), -(-width // 8)
+        self.planes, self.vector_limit, self.only_reads, self.traced = (
+            len(plane_shapes), vector_limit, only_reads, traced
+        )  # fmt: skip
+        self.luma = Plane(0, rows, columns, height, width, 0, 0, traced)
+        last = self.planes - 1  # gray has planes of chroma too, which nothing uses
+        self.cb = Plane(1, rows, columns, *plane_shapes[last], *subsampling[last], traced)
+        self.cr = Plane(2, rows, columns, *plane_shapes[last], *subsampling[last], traced)
+        self.blocks, self.before = BlockMap(rows, columns), BlockMap(rows, columns)
+        self.block, self.levels, self.candidates = CodingBlock(), Levels(), MergeCandidates()
+        self.intra, self.inter, self.transform = IntraPredictor(), InterPredictor(), InverseTransform()
+        self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
+        self.records = zeros((rows * columns if traced else 1, 11), np.int32)
+
+    def decode(
+        self,
+        symbols: SymbolReader,
+        is_p: bool,
+        qp: int,
+        qp_chroma: int,
+        alf: WienerFilter | None,
+        mesh: NodeGrid | None,
+    ) -> tuple[Samples, ...]:
+        """The planes of the next picture, uint8 (height, width) each; () if nothing but reads.
+
+        ``symbols`` stand at its first; ``alf`` is a `WienerFilter` or None, ``mesh`` a `NodeGrid` or None.
+
+        Raises:
+            BitstreamError: symbols end too early or have no meaning, or a vector is too long.
+        """
+        self.symbols, self.is_p, self.has_mesh, self.record_count = symbols, is_p, mesh is not None, 0
+        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
+        self.blocks, self.before = self.before, self.blocks
+        if mesh is not None:
+            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
+        if alf is None:
+            self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
+        else:
+            self.decode_picture(qp, qp_chroma, True, table(alf.taps), table(alf.flags, np.uint8))
+        if self.only_reads:
+            return ()
+        return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
+
+    def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
+        """How the last picture came to be.
+
+        Its coding blocks, int32 (blocks, 11): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        merge candidate, OBMC, transform split, CBF, intra modes, dy, dx. And what the planes were predicted as.
+        """
+        records = np.array(self.records)[: self.record_count]
+        return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
+
+    def decode_picture(self, qp, qp_chroma, has_alf, taps, flags):
+        """All that needs no interpreter, at one stretch."""
+        qp_: cython.int = qp
+        qp_chroma_: cython.int = qp_chroma
+        has_alf_: cython.bint = has_alf
+        taps_: cython.int[::1] = taps
+        flags_: cython.uchar[:, ::1] = flags
+        with cython.nogil:
+            self.decode_samples(qp_, qp_chroma_, has_alf_, taps_, flags_)
+
+    @cython.exceptval(-1)
+    def decode_samples(
+        self,
+        qp: cython.int,
+        qp_chroma: cython.int,
+        has_alf: cython.bint,
+        taps: cython.int[::1],
+        flags: cython.uchar[:, ::1],
+    ) -> cython.int:
+        """Decode all CTUs, and filter what comes out."""
+        for row in range(0, self.blocks.rows, 4):
+            for column in range(0, self.blocks.columns, 4):
+                self.decode_node(row, column, 5)
+        if self.only_reads:
+            return 0
+        self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
+        self.luma.publish()
+        if self.planes > 1:
+            self.cb.publish()
+            self.cr.publish()
+        if has_alf:
+            self.alf.filter(self.luma, taps, flags)
+            self.luma.publish()
+        return 0
+
+    @cython.exceptval(-1)
+    def decode_node(self, row: cython.int, column: cython.int, log2: cython.int) -> cython.int:
+        """Decode a square of the quadtree: a coding block, or its four quarters."""
+        rows, columns, side = self.blocks.rows, self.blocks.columns, 1 << (log2 - 3)
+        if row >= rows or column >= columns:
+            return 0
+        if row + side <= rows and column + side <= columns:
+            symbol = self.symbols.read(self.blocks.node_context(self.is_p, row, column, log2))
+            if symbol != 4:
+                self.block.row, self.block.column, self.block.log2 = row, column, log2
+                if not self.block.set_symbol(symbol):
+                    return malformed(b"a symbol has no meaning")
+                return self.decode_block(self.block)
+        if log2 == 3:
+            return malformed(b"a symbol has no meaning")
+        half = side >> 1
+        for quarter in range(4):
+            self.decode_node(row + (quarter >> 1) * half, column + (quarter & 1) * half, log2 - 1)
+        return 0
+
+    @cython.exceptval(-1)
+    def decode_block(self, block: CodingBlock) -> cython.int:
+        """Read the rest of a coding block, and decode its transform blocks in every plane."""
+        if block.cbf >> self.planes or not (self.is_p or block.kind == INTRA):
+            return malformed(b"a symbol has no meaning")
+        if block.kind == INTRA:
+            self.read_modes(block)
+        elif block.kind == INTER:
+            self.read_vector(block)
+        if block.kind != INTRA and not self.only_reads:
+            self.find_vector(block)
+            self.predict_plane(self.luma, block)
+            if self.planes > 1:
+                self.predict_plane(self.cb, block)
+                self.predict_plane(self.cr, block)
+        self.decode_transform_blocks(self.luma, block, self.scale)
+        if self.planes > 1:
+            self.decode_transform_blocks(self.cb, block, self.scale_chroma)
+            self.decode_transform_blocks(self.cr, block, self.scale_chroma)
+        self.blocks.put(block)
+        self.symbols.block += 1
+        if self.traced:
+            self.record(block)
+        return 0
+
+    def record(self, block: CodingBlock) -> cython.void:
+        """Remember a coding block for `trace`."""
+        record, n = self.records, self.record_count
+        record[n, 0], record[n, 1], record[n, 2], record[n, 3] = block.row, block.column, block.log2, block.kind
+        record[n, 4], record[n, 5], record[n, 6] = block.merge, block.obmc, block.transform_split
+        record[n, 7], record[n, 8], record[n, 9], record[n, 10] = block.cbf, block.modes, block.dy, block.dx
+        self.record_count = n + 1
+
+    @cython.exceptval(-1)
+    def read_modes(self, block: CodingBlock) -> cython.int:
+        """Read the intra mode of a coding block, or of each of its quarters in the smallest."""
+        quarters = 4 if block.log2 == 3 and block.transform_split else 1
+        for quarter in range(quarters):
+            symbol = self.symbols.read(MODE_CONTEXTS + 5 - block.log2)
+            if symbol == 0:
+                mode = self.blocks.left_mode(block, quarter)
+            elif symbol == 1:
+                mode = self.blocks.above_mode(block, quarter)
+            else:
+                mode = symbol - 2
+            if mode >= MODES:
+                return malformed(b"a symbol has no meaning")
+            block.modes |= mode << (6 * quarter)
+        if quarters == 1:
+            block.modes *= FOUR_MODES
+        return 0
+
+    @cython.exceptval(-1)
+    def read_vector(self, block: CodingBlock) -> cython.int:
+        """Read the MVD of a coding block."""
+        dy = self.symbols.read_signed(VECTOR_CONTEXTS)
+        block.dy, block.dx = dy, self.symbols.read_signed(VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3))
+        return 0
+
+    @cython.exceptval(-1)
+    def find_vector(self, block: CodingBlock) -> cython.int:
+        """Make an MVD a vector, or take the vector of a merge candidate or of the mesh."""
+        if block.kind == WARPED:
+            if not self.has_mesh:
+                return malformed(b"a block is warped by a mesh that the picture does not have")
+            middle = 8 * (1 << (block.log2 - 3) >> 1)
+            block.dy, block.dx = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
+            return 0
+        self.candidates.find(self.blocks, self.before, block)
+        if block.kind == INTER:
+            block.dy += self.candidates.dy[0]
+            block.dx += self.candidates.dx[0]
+        else:
+            averaged: cython.bint = block.merge == AVERAGED
+            if self.candidates.count <= (1 if averaged else block.merge):
+                return malformed(b"a block merges with a candidate that it does not have")
+            candidate = 0 if averaged else block.merge
+            block.dy, block.dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
+        if max(abs(block.dy), abs(block.dx)) > self.vector_limit:
+            return malformed(b"a vector is longer than the file allows")
+        return 0
+
+    def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
+        """Predict a coding block from the picture before, in one plane."""
+        y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
+        if block.kind == WARPED:
+            self.mesh.predict(plane, plane.samples, y, x, side)
+        else:
+            self.inter.predict(plane, plane.samples, y, x, side, side, block.dy, block.dx)
+        if block.kind < INTER and block.merge == AVERAGED:
+            self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
+            self.inter.average(plane, y, x, side)
+        if block.obmc and y > 0:
+            for number in range(side >> 3):
+                self.overlap_unit(plane, block, block.row - 1, block.column + number, y, x + 8 * number, False)
+        if block.obmc and x > 0:
+            for number in range(side >> 3):
+                self.overlap_unit(plane, block, block.row + number, block.column - 1, y + 8 * number, x, True)
+        if self.traced:
+            rows, columns = side >> plane.log2_y, side >> plane.log2_x
+            plane.keep_prediction(y >> plane.log2_y, x >> plane.log2_x, rows, columns)
+
+    def overlap_unit(
+        self,
+        plane: Plane,
+        block: CodingBlock,
+        row: cython.int,
+        column: cython.int,
+        y: cython.int,
+        x: cython.int,
+        from_left: cython.bint,
+    ) -> cython.void:
+        """Mix into half a coding block, beside a unit above it or to its left, what that unit's vector predicts."""
+        dy, dx, reach = self.blocks.dy[row, column], self.blocks.dx[row, column], (1 << block.log2) >> 1
+        height, width = (8, reach) if from_left else (reach, 8)
+        if self.blocks.kind[row, column] != INTRA and (dy != block.dy or dx != block.dx):
+            self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
+            self.inter.overlap(plane, y, x, height, width, from_left)
+
+    @cython.exceptval(-1)
+    def decode_transform_blocks(self, plane: Plane, block: CodingBlock, scale: cython.int) -> cython.int:
+        """Read and decode the transform blocks of a coding block in one plane."""
+        coded: cython.bint = block.cbf >> plane.number & 1
+        is_chroma: cython.bint = plane.number > 0
+        is_intra: cython.bint = block.kind == INTRA
+        if not (coded or is_intra):
+            return 0
+        if is_chroma:  # 4:2:2 has two blocks, one above the other
+            log2, count, across = block.log2 - plane.log2_x, 1 + plane.log2_x - plane.log2_y, 0
+        elif block.transform_split:
+            log2, count, across = block.log2 - 1, 4, 1
+        else:
+            log2, count, across = block.log2, 1, 0
+        cbf: cython.int = coded  # a bit for each transform block
+        if coded and count > 1:
+            cbf = self.symbols.read(CHROMA_CBF_CONTEXT if is_chroma else CBF_CONTEXTS + 2 * (5 - block.log2) + is_intra)
+            if cbf == 0 or cbf >> count:
+                return malformed(b"a symbol has no meaning")
+        neighbours = self.blocks.coded_neighbours(block, plane.number)
+        for number in range(count):
+            y = (8 * block.row >> plane.log2_y) + ((number >> across) << log2)
+            x = (8 * block.column >> plane.log2_x) + ((number & across) << log2)
+            if is_intra and not self.only_reads:
+                self.intra.gather(plane, self.blocks, y, x, log2)
+                mode = block.modes >> (0 if is_chroma else 6 * number) & 63
+                self.intra.predict(plane.samples, y, x, mode, not is_chroma)
+                if self.traced:
+                    plane.keep_prediction(y, x, 1 << log2, 1 << log2)
+            if cbf >> number & 1:
+                self.levels.read(self.symbols, log2, is_chroma, is_intra, neighbours)
+                if not self.only_reads:
+                    self.transform.add(self.levels, scale, log2, plane.samples, y, x)
+        return 0

@@ -1,0 +1,181 @@
+/* Rows of numbers as vectors, where a compiler does too little by itself; codec/vectors.py says what each function does.
+
+   A function of Cython gets views, of which only the address of the data is used: nothing here checks a place.
+   Vectors are those of GCC and Clang, so that every processor has them; x86 multiplies pairs of 16 bits at once. */
+
+#ifndef CODEC_VECTORS_H
+#define CODEC_VECTORS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX2__)
+#define WORDS 8
+#else
+#define WORDS 4
+#endif
+#define LANES 16
+#define AT(type, view, place) ((type *)(view).data + (place))
+
+typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
+typedef float Reals __attribute__((vector_size(4 * WORDS)));
+
+/* Samples of 8 bits as numbers of 32 bits. */
+static inline Words samples_of(const uint8_t *samples) {
+#if defined(__AVX2__)
+    return (Words)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)samples));
+#else
+    typedef uint8_t Bytes __attribute__((vector_size(WORDS)));
+    Bytes bytes;
+    memcpy(&bytes, samples, WORDS);
+    return __builtin_convertvector(bytes, Words);
+#endif
+}
+
+/* a · weights[0] + b · weights[1]; samples a and b are 0…255. */
+static inline Words pair_products(Words a, Words b, const int16_t *weights) {
+#if defined(__SSE2__)
+    int32_t both;
+    memcpy(&both, weights, 4);
+#endif
+#if defined(__AVX2__)
+    return (Words)_mm256_madd_epi16((__m256i)(a | b << 16), _mm256_set1_epi32(both));
+#elif defined(__SSE2__)
+    return (Words)_mm_madd_epi16((__m128i)(a | b << 16), _mm_set1_epi32(both));
+#else
+    return a * weights[0] + b * weights[1];
+#endif
+}
+
+static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
+                                   const int16_t *weights, int32_t *sums) {
+    Words totals[LANES / WORDS];
+    for (int part = 0; part < LANES / WORDS; part++)
+        totals[part] = start[0] + start[1] * samples_of(samples + taps[0] + WORDS * part);
+    for (Py_ssize_t pair = 0; pair < pairs; pair++) {
+        const uint8_t *a = samples + taps[1 + 2 * pair], *b = samples + taps[2 + 2 * pair];
+        for (int part = 0; part < LANES / WORDS; part++)
+            totals[part] += pair_products(samples_of(a + WORDS * part), samples_of(b + WORDS * part), weights + 2 * pair);
+    }
+    memcpy(sums, totals, sizeof totals);
+}
+#define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
+    weighted_sum_at(AT(const uint8_t, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
+                    AT(const int16_t, weights, first), AT(int32_t, sums, at))
+
+static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {
+    for (int part = 0; part < LANES; part += WORDS) {
+        Reals totals[4] = {0};
+        for (Py_ssize_t k = 0; k < count; k += 4)
+            for (int apart = 0; apart < 4; apart++) {
+                Reals row;
+                memcpy(&row, rows + LANES * (k + apart) + part, sizeof row);
+                totals[apart] += numbers[k + apart] * row;
+            }
+        Reals total = (totals[0] + totals[1]) + (totals[2] + totals[3]);
+        memcpy(sums + part, &total, sizeof total);
+    }
+}
+#define weighted_rows(numbers, place, rows, first, count, sums, at)                                                     \
+    weighted_rows_at(AT(const float, numbers, place), AT(const float, rows, first), count, AT(float, sums, at))
+
+typedef uint8_t Bytes8 __attribute__((vector_size(8)));
+typedef uint16_t Halves8 __attribute__((vector_size(16)));
+
+/* Inlined, a function would forget that its blocks do not overlap. */
+#define BLOCK static __attribute__((noinline, unused))
+
+static inline Halves8 wide_8(const uint8_t *samples) {
+    Bytes8 bytes;
+    memcpy(&bytes, samples, sizeof bytes);
+    return __builtin_convertvector(bytes, Halves8);
+}
+
+/* A block of means of two blocks, rounded up at a half. */
+BLOCK void mean_block_at(uint8_t *restrict target, long target_stride, const uint8_t *restrict a,
+                      const uint8_t *restrict b, long stride, int rows, int columns)
+{
+    for (int row = 0; row < rows; row++) {
+        int i = 0;
+        for (; i + 16 <= columns; i += 16)
+            for (int k = i; k < i + 16; k++)
+                target[k] = (a[k] + b[k] + 1) >> 1;
+        for (; i + 8 <= columns; i += 8)
+            for (int k = i; k < i + 8; k++)
+                target[k] = (a[k] + b[k] + 1) >> 1;
+        for (; i < columns; i++)
+            target[i] = (a[i] + b[i] + 1) >> 1;
+        target += target_stride, a += stride, b += stride;
+    }
+}
+
+/* A block between the samples of another: `down` and `right` sixteenths beside it. */
+BLOCK void bilinear_block_at(uint8_t *restrict target, long target_stride, const uint8_t *restrict above,
+                          long stride, int down, int right, int rows, int columns)
+{
+    const uint8_t *restrict below = above + stride;
+    uint16_t a = (16 - down) * (16 - right), b = (16 - down) * right, c = down * (16 - right), d = down * right;
+    for (int row = 0; row < rows; row++) {
+        int i = 0;
+        for (; i + 16 <= columns; i += 16) {
+            const uint8_t *restrict p = above + i, *restrict q = below + i;
+            uint8_t *restrict t = target + i;
+            for (int k = 0; k < 16; k++) {
+                uint16_t sum = a * p[k] + b * p[k + 1] + c * q[k] + d * q[k + 1] + 128; /* 256 · 255 + 128 */
+                t[k] = sum >> 8;
+            }
+        }
+        for (; i + 8 <= columns; i += 8) { /* as a loop, gcc 12 takes three times as long */
+            Halves8 sum = a * wide_8(above + i) + b * wide_8(above + i + 1) +
+                        c * wide_8(below + i) + d * wide_8(below + i + 1) + 128;
+            Bytes8 samples = __builtin_convertvector(sum >> 8, Bytes8);
+            memcpy(target + i, &samples, sizeof samples);
+        }
+        for (; i < columns; i++)
+            target[i] = (a * above[i] + b * above[i + 1] + c * below[i] + d * below[i + 1] + 128) >> 8;
+        target += target_stride, above += stride, below += stride;
+    }
+}
+#define mean_block(target, place, target_stride, samples, a, b, stride, rows, columns)                                    \
+    mean_block_at(AT(uint8_t, target, place), target_stride, AT(const uint8_t, samples, a), AT(const uint8_t, samples, b), \
+                  stride, rows, columns)
+#define bilinear_block(target, place, target_stride, samples, source, stride, down, right, rows, columns)                \
+    bilinear_block_at(AT(uint8_t, target, place), target_stride, AT(const uint8_t, samples, source), stride, down, right, \
+                      rows, columns)
+
+static inline int taps_8x8_at(const uint8_t *samples, Py_ssize_t stride, const int16_t *down, const int16_t *across) {
+    int16_t sums[8] = {0};
+    for (int k = 0; k < 8; k++)
+        for (int i = 0; i < 8; i++)
+            sums[i] += down[k] * samples[k * stride + i];
+    int total = 0;
+    for (int i = 0; i < 8; i++)
+        total += across[i] * sums[i];
+    return total;
+}
+#define taps_8x8(samples, place, stride, taps, down, across)                                                              \
+    taps_8x8_at(AT(const uint8_t, samples, place), stride, AT(const int16_t, taps, 8 * (down)), AT(const int16_t, taps, 8 * (across)))
+
+#define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
+
+/* By an instruction and no branch, which would be guessed wrong every other time; compilers do not keep to hints. */
+static inline int64_t by_half(int32_t total, int64_t upper, int64_t lower) {
+#if defined(__x86_64__)
+    __asm__("addb $64, %b1\n\tcmovs %2, %0" : "+r"(lower), "+r"(total) : "r"(upper) : "cc");
+    return lower;
+#else
+    return (total + 64) & 128 ? upper : lower;
+#endif
+}
+
+static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
+    __asm__("" : "+r"(table)); /* or the compiler adds last what is known first */
+    return table[late];
+}
+#define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
+
+#endif
