@@ -28,6 +28,7 @@ from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.progress import Progress
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.samples import code_plane
 from codec.search.lossless import PRESETS, Preset, code_lossless
@@ -44,16 +45,6 @@ __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 FILE_TO_MAKE = "the file to make is named by text or a path"
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
-
-
-class Progress(NamedTuple):
-    """How far an encode or decode has come."""
-
-    pictures: int
-    picture_count: int | None
-    """All there are, or None where that is not known."""
-    file_bytes: int
-    """Written or read so far."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "codec.vector_transforms": ("codec.kernels", "codec.vector_kernels"),
     "codec.arguments": ("codec.errors",),
     "codec.parallel": ("codec.errors", "codec.arguments"),
+    "codec.progress": (),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
@@ -81,7 +82,7 @@ MAY_IMPORT = {
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
-        *("codec.settings", "codec.whole_file"),
+        *("codec.settings", "codec.whole_file", "codec.progress"),
     ),
     "codec.measure": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),

@@ -9,6 +9,8 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
 
+__all__ = ["InterPredictor", "Mesh"]
+
 BORDER: cython.int = tables.BORDER
 
 
@@ -37,6 +39,193 @@ def copy(
         for j in range(height):
             for i in range(width):
                 target[top + j, left + i] = source[y + j, x + i]
+
+
+def luma_once(
+    source: cython.uchar[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    fraction: cython.int,
+    down: cython.int,
+) -> cython.void:
+    """Filter by eight taps, down or across."""
+    right = 1 - down
+    y -= 3 * down
+    x -= 3 * right
+    a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+    e, f, g, h = taps[fraction, 4], taps[fraction, 5], taps[fraction, 6], taps[fraction, 7]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                v, u = y + j, x + strip + i
+                total: cython.int = (
+                    a * source[v, u]
+                    + b * source[v + down, u + right]
+                    + c * source[v + 2 * down, u + 2 * right]
+                    + d * source[v + 3 * down, u + 3 * right]
+                    + e * source[v + 4 * down, u + 4 * right]
+                    + f * source[v + 5 * down, u + 5 * right]
+                    + g * source[v + 6 * down, u + 6 * right]
+                    + h * source[v + 7 * down, u + 7 * right]
+                )
+                tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+
+def luma_twice(
+    source: cython.uchar[:, ::1],
+    wide: cython.short[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    across: cython.int,
+) -> cython.void:
+    """Filter by eight taps across, then down, with one rounding at the end."""
+    a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+    e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
+    for strip in range(0, width, 16):
+        u = x + strip - 3
+        for j in range(height + 7):
+            v = y + j - 3
+            for i in range(16):
+                wide[j, strip + i] = cython.cast(
+                    cython.short,
+                    a * source[v, u + i]
+                    + b * source[v, u + i + 1]
+                    + c * source[v, u + i + 2]
+                    + d * source[v, u + i + 3]
+                    + e * source[v, u + i + 4]
+                    + f * source[v, u + i + 5]
+                    + g * source[v, u + i + 6]
+                    + h * source[v, u + i + 7],
+                )
+    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+    e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                total: cython.int = (
+                    a * wide[j, strip + i]
+                    + b * wide[j + 1, strip + i]
+                    + c * wide[j + 2, strip + i]
+                    + d * wide[j + 3, strip + i]
+                    + e * wide[j + 4, strip + i]
+                    + f * wide[j + 5, strip + i]
+                    + g * wide[j + 6, strip + i]
+                    + h * wide[j + 7, strip + i]
+                )
+                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+
+def chroma_once(
+    source: cython.uchar[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    fraction: cython.int,
+    down: cython.int,
+) -> cython.void:
+    """Filter by four taps, down or across."""
+    right = 1 - down
+    y -= 1 * down
+    x -= 1 * right
+    a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                v, u = y + j, x + strip + i
+                total: cython.int = (
+                    a * source[v, u]
+                    + b * source[v + down, u + right]
+                    + c * source[v + 2 * down, u + 2 * right]
+                    + d * source[v + 3 * down, u + 3 * right]
+                )
+                tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+
+def chroma_twice(
+    source: cython.uchar[:, ::1],
+    wide: cython.short[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    across: cython.int,
+) -> cython.void:
+    """Filter by four taps across, then down, with one rounding at the end."""
+    a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+    for strip in range(0, width, 16):
+        u = x + strip - 1
+        for j in range(height + 3):
+            v = y + j - 1
+            for i in range(16):
+                wide[j, strip + i] = cython.cast(
+                    cython.short,
+                    a * source[v, u + i]
+                    + b * source[v, u + i + 1]
+                    + c * source[v, u + i + 2]
+                    + d * source[v, u + i + 3],
+                )
+    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                total: cython.int = (
+                    a * wide[j, strip + i]
+                    + b * wide[j + 1, strip + i]
+                    + c * wide[j + 2, strip + i]
+                    + d * wide[j + 3, strip + i]
+                )
+                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+
+def mix_evenly(
+    samples: cython.uchar[:, ::1],
+    second: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+) -> cython.void:
+    """The mean of two predictions of a rectangle."""
+    for j in range(top, top + height):
+        for i in range(left, left + width):
+            samples[j, i] = (samples[j, i] + second[j, i] + 1) >> 1
+
+
+def mix_from_edge(
+    samples: cython.uchar[:, ::1],
+    second: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+    from_left: cython.bint,
+) -> cython.void:
+    """Two predictions of a rectangle: half of each at its left or upper edge, only the first at the other."""
+    reach = width if from_left else height
+    shift: cython.int = 2
+    while 1 << shift < 4 * reach:
+        shift += 1
+    for j in range(height):
+        for i in range(width):
+            share: cython.int = 2 * (reach - (i if from_left else j)) - 1
+            sample: cython.int = samples[top + j, left + i]
+            change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
+            samples[top + j, left + i] = sample + change
 
 
 @cython.cclass
@@ -69,7 +258,6 @@ class InterPredictor:
     ) -> cython.void:
         """Put the motion-compensated reference where it covers a rectangle of luma samples, at most 32×32."""
         top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
-        reference = plane.reference
         is_subsampled: cython.bint = plane.log2_y + plane.log2_x > 0
         if is_subsampled:
             dy, dx = dy << (1 - plane.log2_y), dx << (1 - plane.log2_x)
@@ -80,169 +268,29 @@ class InterPredictor:
         down: cython.int = dy & ((1 << fraction) - 1)
         across: cython.int = dx & ((1 << fraction) - 1)
         if not (down or across):
-            copy(reference, above, before, target, top, left, height, width)
+            copy(plane.reference, above, before, target, top, left, height, width)
             return
         if down and across:
             if is_subsampled:
-                self.chroma_twice(reference, above, before, height, width, down, across)
+                chroma_twice(
+                    plane.reference, self.wide, self.tall, self.chroma_taps, above, before, height, width, down, across
+                )
             else:
-                self.luma_twice(reference, above, before, height, width, down, across)
+                luma_twice(
+                    plane.reference, self.wide, self.tall, self.luma_taps, above, before, height, width, down, across
+                )
         elif is_subsampled:
-            self.chroma_once(reference, above, before, height, width, down + across, down > 0)
+            chroma_once(
+                plane.reference, self.tall, self.chroma_taps, above, before, height, width, down + across, down > 0
+            )
         else:
-            self.luma_once(reference, above, before, height, width, down + across, down > 0)
+            luma_once(plane.reference, self.tall, self.luma_taps, above, before, height, width, down + across, down > 0)
         copy(self.tall, 0, 0, target, top, left, height, width)
-
-    def luma_once(
-        self,
-        source: cython.uchar[:, ::1],
-        y: cython.int,
-        x: cython.int,
-        height: cython.int,
-        width: cython.int,
-        fraction: cython.int,
-        down: cython.int,
-    ) -> cython.void:
-        """Filter by eight taps, down or across."""
-        tall, taps, right = self.tall, self.luma_taps, 1 - down
-        y -= 3 * down
-        x -= 3 * right
-        a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
-        e, f, g, h = taps[fraction, 4], taps[fraction, 5], taps[fraction, 6], taps[fraction, 7]
-        for strip in range(0, width, 16):
-            for j in range(height):
-                for i in range(16):
-                    v, u = y + j, x + strip + i
-                    total: cython.int = (
-                        a * source[v, u]
-                        + b * source[v + down, u + right]
-                        + c * source[v + 2 * down, u + 2 * right]
-                        + d * source[v + 3 * down, u + 3 * right]
-                        + e * source[v + 4 * down, u + 4 * right]
-                        + f * source[v + 5 * down, u + 5 * right]
-                        + g * source[v + 6 * down, u + 6 * right]
-                        + h * source[v + 7 * down, u + 7 * right]
-                    )
-                    tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
-
-    def luma_twice(
-        self,
-        source: cython.uchar[:, ::1],
-        y: cython.int,
-        x: cython.int,
-        height: cython.int,
-        width: cython.int,
-        down: cython.int,
-        across: cython.int,
-    ) -> cython.void:
-        """Filter by eight taps across, then down, with one rounding at the end."""
-        wide, tall, taps = self.wide, self.tall, self.luma_taps
-        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
-        e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
-        for strip in range(0, width, 16):
-            u = x + strip - 3
-            for j in range(height + 7):
-                v = y + j - 3
-                for i in range(16):
-                    wide[j, strip + i] = cython.cast(
-                        cython.short,
-                        a * source[v, u + i]
-                        + b * source[v, u + i + 1]
-                        + c * source[v, u + i + 2]
-                        + d * source[v, u + i + 3]
-                        + e * source[v, u + i + 4]
-                        + f * source[v, u + i + 5]
-                        + g * source[v, u + i + 6]
-                        + h * source[v, u + i + 7],
-                    )
-        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-        e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
-        for strip in range(0, width, 16):
-            for j in range(height):
-                for i in range(16):
-                    total: cython.int = (
-                        a * wide[j, strip + i]
-                        + b * wide[j + 1, strip + i]
-                        + c * wide[j + 2, strip + i]
-                        + d * wide[j + 3, strip + i]
-                        + e * wide[j + 4, strip + i]
-                        + f * wide[j + 5, strip + i]
-                        + g * wide[j + 6, strip + i]
-                        + h * wide[j + 7, strip + i]
-                    )
-                    tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
-
-    def chroma_once(
-        self,
-        source: cython.uchar[:, ::1],
-        y: cython.int,
-        x: cython.int,
-        height: cython.int,
-        width: cython.int,
-        fraction: cython.int,
-        down: cython.int,
-    ) -> cython.void:
-        """Filter by four taps, down or across."""
-        tall, taps, right = self.tall, self.chroma_taps, 1 - down
-        y -= 1 * down
-        x -= 1 * right
-        a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
-        for strip in range(0, width, 16):
-            for j in range(height):
-                for i in range(16):
-                    v, u = y + j, x + strip + i
-                    total: cython.int = (
-                        a * source[v, u]
-                        + b * source[v + down, u + right]
-                        + c * source[v + 2 * down, u + 2 * right]
-                        + d * source[v + 3 * down, u + 3 * right]
-                    )
-                    tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
-
-    def chroma_twice(
-        self,
-        source: cython.uchar[:, ::1],
-        y: cython.int,
-        x: cython.int,
-        height: cython.int,
-        width: cython.int,
-        down: cython.int,
-        across: cython.int,
-    ) -> cython.void:
-        """Filter by four taps across, then down, with one rounding at the end."""
-        wide, tall, taps = self.wide, self.tall, self.chroma_taps
-        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
-        for strip in range(0, width, 16):
-            u = x + strip - 1
-            for j in range(height + 3):
-                v = y + j - 1
-                for i in range(16):
-                    wide[j, strip + i] = cython.cast(
-                        cython.short,
-                        a * source[v, u + i]
-                        + b * source[v, u + i + 1]
-                        + c * source[v, u + i + 2]
-                        + d * source[v, u + i + 3],
-                    )
-        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-        for strip in range(0, width, 16):
-            for j in range(height):
-                for i in range(16):
-                    total: cython.int = (
-                        a * wide[j, strip + i]
-                        + b * wide[j + 1, strip + i]
-                        + c * wide[j + 2, strip + i]
-                        + d * wide[j + 3, strip + i]
-                    )
-                    tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""
-        samples, second = plane.samples, plane.second
-        top, left = y >> plane.log2_y, x >> plane.log2_x
-        for j in range(top, top + (side >> plane.log2_y)):
-            for i in range(left, left + (side >> plane.log2_x)):
-                samples[j, i] = (samples[j, i] + second[j, i] + 1) >> 1
+        top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, side >> plane.log2_y, side >> plane.log2_x
+        mix_evenly(plane.samples, plane.second, top, left, height, width)
 
     def overlap(
         self,
@@ -257,18 +305,8 @@ class InterPredictor:
 
         It counts half at the rectangle's left or upper edge, and nothing at the other.
         """
-        samples, second = plane.samples, plane.second
         top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
-        reach = width if from_left else height
-        shift: cython.int = 2
-        while 1 << shift < 4 * reach:
-            shift += 1
-        for j in range(height):
-            for i in range(width):
-                share: cython.int = 2 * (reach - (i if from_left else j)) - 1
-                sample: cython.int = samples[top + j, left + i]
-                change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
-                samples[top + j, left + i] = sample + change
+        mix_from_edge(plane.samples, plane.second, top, left, height, width, from_left)
 
 
 @cython.cclass
