@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,16 @@ def turning(tmp_path_factory):
     path = tmp_path_factory.mktemp("turning") / "turning.mvz"
     codec.encode(np.stack(pictures), path, codec.Settings("dct", "mesh", qp=26, scene_cut=False))
     return path
+
+
+@pytest.fixture(scope="session")
+def uncompiled():
+    """A function that calls a function of a test module in a process whose kernels run as Python."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MVZ_UNCOMPILED", "1")
+        pool.submit(os.getpid).result()  # the process starts, with this environment
+        patch.undo()
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.fixture(scope="session")
