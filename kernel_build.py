@@ -219,7 +219,7 @@ def c_type(annotation: ast.expr | None, classes: set[str]) -> str | None:
         parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         types = [c_type(part, classes) for part in parts]
         return None if None in types else f"({', '.join(filter(None, types))})"
-    found = re.fullmatch(r"cython\.(?:(const)\[cython\.)?(\w+)(?(1)\])(\[.*\])?", text)
+    found = re.fullmatch(r"cython\.(const\[cython\.)?(\w+)(\[[:, 1]*\])?(?(1)\])", text)
     if not found:
         return None
     const, name, view = found.groups()
@@ -335,7 +335,8 @@ def source_for_cython(source: str) -> str:
         is_from_c = isinstance(node, ast.ImportFrom) and node.module in FROM_C
         if is_from_c or constant_of(node, numbers):
             lines[node.lineno - 1 : node.end_lineno] = ["\n"] * ((node.end_lineno or node.lineno) - node.lineno + 1)
-    return "".join(lines)
+    # as Cython wants it; mypy takes the other
+    return re.sub(r"cython\.const\[(cython\.\w+)(\[[:, 1]*\])\]", r"cython.const[\1]\2", "".join(lines))
 
 
 def build_in_place(levels: Sequence[str]) -> None:

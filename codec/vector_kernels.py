@@ -27,23 +27,17 @@ __all__ = [
     "LANES",
     "address",
     "blend_row_sse",
-    "choose",
-    "either",
     "emit_all",
     "emit_load",
     "emit_room",
     "emit_sum",
-    "four_products",
     "put_between",
-    "put_differences",
     "put_means",
     "rectangle_sse",
     "six_taps_of_halves",
     "six_taps_of_samples",
     "six_taps_to_halves",
     "warp_row_sse",
-    "weighted_rows",
-    "weighted_sum",
 ]
 
 _T = TypeVar("_T", bound=np.generic)
@@ -146,14 +140,6 @@ def _store_bytes(builder: Any, samples: Any, place: Any) -> None:
     builder.store(builder.trunc(samples, bytes_), builder.inttoptr(place, bytes_.as_pointer())).align = 1
 
 
-def _load_halves(builder: Any, data: Any, offset: Any) -> Any:
-    """Thirty-two numbers of 16 bits."""
-    place = builder.bitcast(builder.gep(data, [offset]), ir.VectorType(_HALF, 2 * LANES).as_pointer())
-    halves = builder.load(place)
-    halves.align = 2
-    return halves
-
-
 def _emit_pair_products(builder: Any, left: Any, right: Any) -> Any:
     """left[2 i] · right[2 i] + left[2 i + 1] · right[2 i + 1] of numbers of 16 bits: one instruction on x86."""
     wide = ir.VectorType(_WORD, left.type.count)
@@ -189,27 +175,6 @@ def emit_sum(builder: Any, vector: Any) -> Any:
     declare: Any = cgutils.get_or_insert_function
     reduction = ir.FunctionType(_WORD, (vector.type,))
     return builder.call(declare(builder.module, reduction, f"llvm.vector.reduce.add.v{vector.type.count}i32"), [vector])
-
-
-def _emit_four_sums(builder: Any, vectors: list[Any]) -> Any:
-    """The sums of all lanes of four vectors of sixteen, in four lanes.
-
-    Woven together, quarter by quarter, as 128 bits of a vector are quick to rearrange.
-    """
-    a, b, c, d = vectors
-
-    def shuffled(one: Any, other: Any, places: list[int]) -> Any:
-        return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_WORD, len(places)), places))
-
-    def woven(one: Any, other: Any, lower: tuple[int, ...], upper: tuple[int, ...]) -> Any:
-        both = ([quarter + k for quarter in range(0, LANES, 4) for k in part] for part in (lower, upper))
-        return builder.add(*(shuffled(one, other, places) for places in both))
-
-    a_b, c_d = (woven(one, other, (0, 16, 1, 17), (2, 18, 3, 19)) for one, other in ((a, b), (c, d)))
-    sums = woven(a_b, c_d, (0, 1, 16, 17), (2, 3, 18, 19))
-    for half in (8, 4):
-        sums = builder.add(*(shuffled(sums, sums, list(range(k, k + half))) for k in (0, half)))
-    return sums
 
 
 def emit_all(builder: Any, word: Any, lanes: int) -> Any:
@@ -303,45 +268,6 @@ def _warp_lanes(lanes: int) -> Any:
     return warp_lanes
 
 
-def _choose() -> Any:
-    """An intrinsic (condition, a, b): ``a`` or else ``b``, by what is no branch, however unlikely either is."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _without_branch(builder, *arguments)
-
-    @intrinsic
-    def choose(typing_context, condition, a, b):  # type: ignore[no-untyped-def]
-        return a(types.boolean, a, a), generate
-
-    return choose
-
-
-def _either() -> Any:
-    """An intrinsic (condition, numbers, i, j): numbers[i] or else numbers[j] of a flat int64 array, without a branch.
-
-    Both are read before the condition is known; LLVM would choose the place first, and then wait for what lies there.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        condition, numbers, *places = arguments
-        data = _data(context, builder, signature.args[1], numbers)
-        # atomic as every aligned read is; it is only that LLVM leaves it where it is
-        both = (builder.load_atomic(builder.gep(data, [place]), "monotonic", 8) for place in places)
-        return _without_branch(builder, condition, *both)
-
-    @intrinsic
-    def either(typing_context, condition, numbers, i, j):  # type: ignore[no-untyped-def]
-        return types.int64(types.boolean, numbers, types.uint64, types.uint64), generate
-
-    return either
-
-
-def _without_branch(builder: Any, condition: Any, a: Any, b: Any) -> Any:
-    chosen = builder.select(condition, a, b)
-    chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
-    return chosen
-
-
 def _mean_lanes(lanes: int) -> Any:
     """An intrinsic (target, b, c): ``lanes`` means of samples at two addresses, rounded up at a half, to a third."""
 
@@ -428,130 +354,6 @@ def emit_room(builder: Any, vector: Any) -> Any:
     return allocate(builder, vector)
 
 
-def _weighted_sum(typing_context, samples, place, offsets, pairs, words, first, sums, at):  # type: ignore[no-untyped-def]
-    """sums[at + i] = words[first] + Σ_k weight_k · samples[place + offsets[k] + i], i below 16, k up to 2 · ``pairs``.
-
-    words[first + 1] is the weight of tap 0, and words[first + 2 + k] has those of taps 2 k + 1, in its low 16 bits, and
-    2 k + 2, in its high 16 bits.
-    ``samples`` is flat uint8, ``offsets`` int64, ``words`` and ``sums`` flat int32; nothing checks the places.
-    """
-    halves = ir.VectorType(_HALF, 2 * LANES)
-    in_turn = ir.Constant(ir.VectorType(_WORD, 2 * LANES), [LANES * (i & 1) + i // 2 for i in range(2 * LANES)])
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, place, _, pairs, _, first, _, at = arguments
-        sample_data, offset_data, word_data, sum_data = (
-            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 4, 6)
-        )
-
-        def word(number: Any) -> Any:
-            return emit_all(builder, builder.load(builder.gep(word_data, [builder.add(first, number)])), LANES)
-
-        def tapped(number: Any) -> Any:
-            offset = builder.add(place, builder.load(builder.gep(offset_data, [number])))
-            return _load_bytes(builder, builder.ptrtoint(builder.gep(sample_data, [offset]), _LONG), LANES)
-
-        total = emit_room(builder, _WORDS)
-        base = builder.zext(tapped(_LONG(0)), _WORDS)
-        builder.store(builder.add(word(_LONG(0)), builder.mul(base, word(_LONG(1)))), total)
-        with cgutils.for_range(builder, pairs) as loop:
-            tap = builder.shl(loop.index, _LONG(1))
-            both = tapped(builder.add(tap, _LONG(1))), tapped(builder.add(tap, _LONG(2)))
-            numbers = builder.zext(builder.shuffle_vector(*both, in_turn), halves)
-            weights = builder.bitcast(word(builder.add(loop.index, _LONG(2))), halves)
-            products = _emit_pair_products(builder, numbers, weights)
-            builder.store(builder.add(builder.load(total), products), total)
-        target = builder.bitcast(builder.gep(sum_data, [at]), _WORDS.as_pointer())
-        builder.store(builder.load(total), target).align = 4
-        return context.get_dummy_value()
-
-    return types.void(samples, types.int64, offsets, types.int64, words, types.int64, sums, types.int64), generate
-
-
-def _put_differences(typing_context, samples, one, other, differences, at):  # type: ignore[no-untyped-def]
-    """differences[at + i] = samples[one + i] − samples[other + i], i below 16.
-
-    ``samples`` is flat uint8, ``differences`` flat int16.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sample_data, target_data = (
-            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 3)
-        )
-        one, other = (
-            emit_load(builder, builder.ptrtoint(builder.gep(sample_data, [place]), _LONG), LANES, _HALF)
-            for place in arguments[1:3]
-        )
-        difference = builder.sub(one, other)
-        target = builder.bitcast(builder.gep(target_data, [arguments[4]]), difference.type.as_pointer())
-        builder.store(difference, target).align = 2
-        return context.get_dummy_value()
-
-    return types.void(samples, types.int64, types.int64, differences, types.int64), generate
-
-
-def _four_products(typing_context, rows, i, j, stride, length, sums, at):  # type: ignore[no-untyped-def]
-    """sums[at + k] = Σ_x rows[i + x] · rows[j + k · stride + x], x below ``length``, k below 4.
-
-    ``rows`` is flat int16, ``sums`` flat float32; ``length`` is a multiple of 32; sums stay below 2**31.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row_data = _data(context, builder, signature.args[0], arguments[0])
-        sum_data = _data(context, builder, signature.args[5], arguments[5])
-        totals = [emit_room(builder, _WORDS) for _ in range(4)]
-        for total in totals:
-            builder.store(ir.Constant(_WORDS, [_WORD(0)] * LANES), total)
-        with cgutils.for_range(builder, builder.sdiv(arguments[4], _LONG(2 * LANES))) as loop:
-            step = builder.mul(loop.index, _LONG(2 * LANES))
-            left = _load_halves(builder, row_data, builder.add(arguments[1], step))
-            place = builder.add(arguments[2], step)
-            for total in totals:
-                pairs = _emit_pair_products(builder, left, _load_halves(builder, row_data, place))
-                builder.store(builder.add(builder.load(total), pairs), total)
-                place = builder.add(place, arguments[3])
-        sums = builder.sitofp(
-            _emit_four_sums(builder, [builder.load(total) for total in totals]), ir.VectorType(ir.FloatType(), 4)
-        )
-        target = builder.bitcast(builder.gep(sum_data, [arguments[6]]), sums.type.as_pointer())
-        builder.store(sums, target).align = 4
-        return context.get_dummy_value()
-
-    return types.void(rows, types.int64, types.int64, types.int64, types.int64, sums, types.int64), generate
-
-
-def _weighted_rows(typing_context, numbers, place, rows, first, count, sums, at):  # type: ignore[no-untyped-def]
-    """sums[at + i] = Σ_k numbers[place + k] · rows[first + 16 k + i], i below 16, k below ``count``, a multiple of 4.
-
-    All are float32 and contiguous, with places counted through. Every fourth k has a sum of its own, as one would wait
-    for itself.
-    """
-    vector = ir.VectorType(ir.FloatType(), LANES)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, place, _, first, count, _, at = arguments
-        number_data, row_data, sum_data = (
-            _data(context, builder, signature.args[number], arguments[number]) for number in (0, 2, 5)
-        )
-        totals = [emit_room(builder, vector) for _ in range(4)]
-        for total in totals:
-            builder.store(ir.Constant(vector, [0.0] * LANES), total)
-        with cgutils.for_range(builder, builder.sdiv(count, _LONG(4))) as loop:
-            for apart, total in enumerate(totals):
-                k = builder.add(builder.shl(loop.index, _LONG(2)), _LONG(apart))
-                number = emit_all(builder, builder.load(builder.gep(number_data, [builder.add(place, k)])), LANES)
-                row = builder.gep(row_data, [builder.add(first, builder.mul(k, _LONG(LANES)))])
-                weights = builder.load(builder.bitcast(row, vector.as_pointer()))
-                weights.align = 4
-                builder.store(builder.fadd(builder.load(total), builder.fmul(number, weights)), total)
-        a, b, c, d = (builder.load(total) for total in totals)
-        target = builder.bitcast(builder.gep(sum_data, [at]), vector.as_pointer())
-        builder.store(builder.fadd(builder.fadd(a, b), builder.fadd(c, d)), target).align = 4
-        return context.get_dummy_value()
-
-    return types.void(numbers, types.int64, rows, types.int64, types.int64, sums, types.int64), generate
-
-
 address = _address()
 call: Any = _call()
 bytes_at: View[np.uint8] = _view(types.uint8, 1)
@@ -567,11 +369,6 @@ reals_at: View[np.float32] = _view(types.float32, 2)
 real_blocks_at: View[np.float32] = _view(types.float32, 3)
 doubles_at: View[np.float64] = _view(types.float64, 1)
 double_rows_at: View[np.float64] = _view(types.float64, 2)
-choose, either = _choose(), _either()
-weighted_sum: Any = intrinsic(_weighted_sum)
-weighted_rows: Any = intrinsic(_weighted_rows)
-four_products: Any = intrinsic(_four_products)
-put_differences: Any = intrinsic(_put_differences)
 tile_8x16, tile_8x8, tile_4x4, tile_1x1 = _tile_sse(8, 16), _tile_sse(8, 8), _tile_sse(4, 4), _tile_sse(1, 1)
 mean_16, mean_1 = _mean_lanes(16), _mean_lanes(1)
 six_taps_of_samples, six_taps_to_halves, six_taps_of_halves = (

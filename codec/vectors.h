@@ -68,16 +68,18 @@ static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *tap
                     AT(const int16_t, weights, first), AT(int32_t, sums, at))
 
 static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {
-    for (int part = 0; part < LANES; part += WORDS) {
-        Reals totals[4] = {0};
+    for (int part = 0; part < LANES; part += 2 * WORDS) {
+        Reals totals[4][2] = {0}, row;
         for (Py_ssize_t k = 0; k < count; k += 4)
-            for (int apart = 0; apart < 4; apart++) {
-                Reals row;
-                memcpy(&row, rows + LANES * (k + apart) + part, sizeof row);
-                totals[apart] += numbers[k + apart] * row;
-            }
-        Reals total = (totals[0] + totals[1]) + (totals[2] + totals[3]);
-        memcpy(sums + part, &total, sizeof total);
+            for (int apart = 0; apart < 4; apart++)
+                for (int half = 0; half < 2; half++) {
+                    memcpy(&row, rows + LANES * (k + apart) + part + WORDS * half, sizeof row);
+                    totals[apart][half] += numbers[k + apart] * row;
+                }
+        for (int half = 0; half < 2; half++) {
+            row = (totals[0][half] + totals[1][half]) + (totals[2][half] + totals[3][half]);
+            memcpy(sums + part + WORDS * half, &row, sizeof row);
+        }
     }
 }
 #define weighted_rows(numbers, place, rows, first, count, sums, at)                                                     \
@@ -159,6 +161,37 @@ static inline int taps_8x8_at(const uint8_t *samples, Py_ssize_t stride, const i
 }
 #define taps_8x8(samples, place, stride, taps, down, across)                                                              \
     taps_8x8_at(AT(const uint8_t, samples, place), stride, AT(const int16_t, taps, 8 * (down)), AT(const int16_t, taps, 8 * (across)))
+
+static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, float *sums) {
+#if defined(__AVX2__)
+    __m256i totals[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (Py_ssize_t x = 0; x < length; x += 16) {
+        __m256i left = _mm256_loadu_si256((const __m256i *)(a + x));
+        for (int k = 0; k < 4; k++) {
+            __m256i right = _mm256_loadu_si256((const __m256i *)(b + k * stride + x));
+            totals[k] = _mm256_add_epi32(totals[k], _mm256_madd_epi16(left, right));
+        }
+    }
+    __m256i sum = _mm256_hadd_epi32(_mm256_hadd_epi32(totals[0], totals[1]), _mm256_hadd_epi32(totals[2], totals[3]));
+    _mm_storeu_ps(sums, _mm_cvtepi32_ps(_mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1))));
+#else
+    for (int k = 0; k < 4; k++) {
+        int32_t total = 0;
+        for (Py_ssize_t x = 0; x < length; x++)
+            total += a[x] * b[k * stride + x];
+        sums[k] = total;
+    }
+#endif
+}
+#define four_products(values, i, j, stride, length, sums, at) \
+    four_products_at(AT(const int16_t, values, i), AT(const int16_t, values, j), stride, length, AT(float, sums, at))
+
+static inline void differences_at(const uint8_t *a, const uint8_t *restrict b, int16_t *restrict differences) {
+    for (int i = 0; i < LANES; i++)
+        differences[i] = a[i] - b[i];
+}
+#define differences(samples, first, second, values, at) \
+    differences_at(AT(const uint8_t, samples, first), AT(const uint8_t, samples, second), AT(int16_t, values, at))
 
 #define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
 

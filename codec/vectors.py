@@ -112,10 +112,40 @@ def taps_8x8(
     return total
 
 
+def four_products(
+    values: cython.short[::1],
+    i: cython.Py_ssize_t,
+    j: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    length: cython.Py_ssize_t,
+    sums: cython.float[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """sums[at + k] = Σ_x values[i + x] · values[j + k · stride + x], k below 4, x below ``length``, a multiple of 32.
+
+    Sums stay below 2**31.
+    """
+    wide = np.asarray(values, np.int64)
+    for k in range(4):
+        sums[at + k] = wide[i : i + length] @ wide[j + k * stride : j + k * stride + length]
+
+
+def differences(
+    samples: cython.uchar[::1],
+    first: cython.Py_ssize_t,
+    second: cython.Py_ssize_t,
+    values: cython.short[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """values[at + i] = samples[first + i] − samples[second + i], i below 16."""
+    wide = np.asarray(samples, np.int16)
+    np.asarray(values)[at : at + LANES] = wide[first : first + LANES] - wide[second : second + LANES]
+
+
 def copy(
     target: cython.uchar[::1],
     at: cython.Py_ssize_t,
-    source: cython.const[cython.uchar][::1],
+    source: cython.const[cython.uchar[::1]],
     first: cython.Py_ssize_t,
     count: cython.Py_ssize_t,
 ) -> cython.void:

@@ -20,6 +20,7 @@ import zstandard
 from queue_twin import CONTEXTS, Twin, framed, plain_stream, varint
 
 import codec
+from codec.coded import WEIGHT_COUNTS
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
 from codec.picture.planes import Picture
 
@@ -1189,12 +1190,13 @@ def test_any_weights_code_pictures_that_come_back(classes, mode, noise, monkeypa
     random = np.random.default_rng(22)
     count = {"none": 0, "one": 1, "most": 32}[classes]
 
-    def chosen(stage, *_):
-        shape = tuple(-(-side // 16) for side in stage.shape)
-        weights = random.choice([-32768, 32767, 0, 255], (count, len(stage.taps())))
+    def chosen(taps, *_):
+        shape = tuple(-(-side // 16) for side in taps.shape())
+        references, residuals, *_ = taps.layout()
+        weights = random.choice([-32768, 32767, 0, 255], (count, WEIGHT_COUNTS[references] + residuals))
         return weights.astype(np.int16), random.integers(0, count + 1, shape).astype(np.uint8)
 
-    monkeypatch.setattr("codec.residual.weight_fit.fit_weights", chosen)
+    monkeypatch.setattr("codec.search.lossless.fit_sets", chosen)
     pictures = noise(mode, 35, 18, count=5)
     data = make(tmp_path / "a.mvz", pictures, run=3, gop=5, scene_cut=False, motion="none")
     runs = Sample(data, pictures, 0, 3).runs()

@@ -1,4 +1,4 @@
-"""The lossless coder's kernels against plain twins, written from section 8.2 of the specification."""
+"""The lossless coder against section 8.2 of the specification, and compiled against the same code as Python."""
 
 # ruff: noqa: SIM300  (the expected value comes first)
 
@@ -8,16 +8,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from numba import njit
 
+from codec.coded import LosslessResidual
+from codec.lossless.picture import add_green, planes_of, subtract_green, weight_differences, weights_after
+from codec.lossless.planes import TapPlanes
+from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes, encode_plane
+from codec.lossless.tables import MARGIN_COLUMNS, MARGIN_ROWS, tap_offsets, tap_origins
 from codec.models import Speed
 from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Queues, cell_shape
-from codec.residual.lossless import add_green, subtract_green, walk, weight_differences, weights_after
-from codec.residual.lossless_stage import CURRENT, paired_offsets, set_stage, tap_offsets
-from codec.residual.lossless_walk import paired_weights
-from codec.residual.weight_fit import EFFORTS, choose, fit_weights, normal_products, pairs_of, solve, sum_by_class
-from codec.vector_kernels import LANES, either, four_products, weighted_rows, weighted_sum
-from codec.vector_kernels import choose as choose_at_once
+from codec.search.lossless import PRESETS, code_lossless
+from codec.search.predictor_sets import fit_sets
+from codec.vectors import LANES
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
 
@@ -148,8 +149,21 @@ def scenes(random, shape, references, residuals):
         yield source, others[:references], [plane.astype(int) - 128 for plane in others[references:]]
 
 
-def staged(shape, predictions, residuals):
-    return set_stage(shape, predictions, [(plane + 128).astype(np.uint8) for plane in residuals])
+def tap_planes(shape, predictions, residuals):
+    return TapPlanes(shape, predictions, [(plane + 128).astype(np.uint8) for plane in residuals])
+
+
+def walk(taps, source, weights, classes, queues, places, max_error):
+    """Encode a source, or where there is none, decode; moves ``places`` on, and returns samples and residuals + 128."""
+    (decoded,), (left,) = planes_of([taps.shape()]), planes_of([taps.shape()])
+    coder, symbols = PlaneCoder(taps, weights, classes, left, decoded), ContextSymbols(queues.symbols, places)
+    if source is None:
+        decode_planes([coder], symbols, max_error)
+    else:
+        taps.set_source(source)
+        encode_plane(coder, symbols, max_error)
+    places[:] = symbols.taken()
+    return decoded, left
 
 
 def classed(random, kind, shape, references, residuals, count=3):
@@ -168,16 +182,15 @@ def assert_coded_as_the_twin_does(source, predictions, residuals, weights, class
     assert np.abs(samples.astype(int) - source).max() <= max_error
 
     queues = empty_queues(source.size)
-    stage, places = staged(source.shape, predictions, residuals), queues.starts.copy()
-    stage.inside(CURRENT)[...] = source
-    decoded, residuals_found = walk(stage, weights, classes, queues, places, max_error, True)
+    taps, places = tap_planes(source.shape, predictions, residuals), queues.starts.copy()
+    decoded, residuals_found = walk(taps, source, weights, classes, queues, places, max_error)
     np.testing.assert_array_equal(samples, decoded)
     np.testing.assert_array_equal(left + 128, residuals_found)
     found = [queues.symbols[start:end].tolist() for start, end in zip(queues.starts, places, strict=True)]
     assert expected == found
 
-    again, places_again = staged(source.shape, predictions, residuals), queues.starts.copy()
-    back, residuals_again = walk(again, weights, classes, queues, places_again, max_error, False)
+    again, places_again = tap_planes(source.shape, predictions, residuals), queues.starts.copy()
+    back, residuals_again = walk(again, None, weights, classes, queues, places_again, max_error)
     np.testing.assert_array_equal(samples, back)
     np.testing.assert_array_equal(residuals_found, residuals_again)
     assert places.tolist() == places_again.tolist()
@@ -224,8 +237,8 @@ def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
         for _, predictions, left in scenes(random, shape, references, residuals):
             lists = [part.tolist() for part in np.split(queues.symbols, CONTEXTS)]
             wanted = walk_twin(shape, None, predictions, left, weights, classes, lists, max_error)
-            stage, places = staged(shape, predictions, left), queues.starts.copy()
-            decoded, walked = walk(stage, weights, classes, queues, places, max_error, False)
+            taps, places = tap_planes(shape, predictions, left), queues.starts.copy()
+            decoded, walked = walk(taps, None, weights, classes, queues, places, max_error)
             np.testing.assert_array_equal(wanted[0], decoded)
             np.testing.assert_array_equal(wanted[1] + 128, walked)
             used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
@@ -241,75 +254,23 @@ def test_a_walk_continues_where_the_plane_before_left_the_queues():
     places = queues.starts.copy()
     for source in (first, second):
         walk_twin(source.shape, source, [], [], weights, classes, expected, 0)
-        stage = set_stage(source.shape, [], [])
-        stage.inside(CURRENT)[...] = source
-        walk(stage, weights, classes, queues, places, 0, True)
+        walk(tap_planes(source.shape, [], []), source, weights, classes, queues, places, 0)
     assert expected == [queues.symbols[a:b].tolist() for a, b in zip(queues.starts, places, strict=True)]
 
 
-# ------------------------------------------------------------------------- the stage and its weights
+# ------------------------------------------------------------------------- planes, weights, colours
 
 
-@pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_planes_go_on_beyond_their_edges_as_taps_want_them(references, residuals):
-    random = np.random.default_rng(5)
-    for shape in SHAPES:
-        predictions = list(random.integers(0, 256, (references, *shape), np.uint8))
-        left = list(random.integers(-128, 128, (residuals, *shape)))
-        stage = staged(shape, predictions, left)
-        source = random.integers(0, 256, shape, np.uint8)
-        stage.inside(CURRENT)[...] = source
-        looking = Looking(predictions, left, source)
-        taps, relative_to = stage.taps(), stage.relative_to()
-        rows, columns = shape
-        for y, x in {(j, i) for j in (0, 1, rows - 1) for i in (0, 1, columns // 2, columns - 1)}:
-            if y >= rows or x >= columns:
-                continue
-            here = stage.origin + y * stage.stride + x
-            base, tapped = looking.tapped(y, x)
-            found = [
-                int(stage.samples[here + a]) - int(stage.samples[here + b])
-                for a, b in zip(taps, relative_to, strict=True)
-            ]
-            assert base == int(stage.samples[here + taps[0]])
-            assert [0, *tapped] == found
-
-
-def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_stage():
-    for (references, residuals), shape in product(COUNTS, SHAPES):
-        stage = staged(shape, [np.zeros(shape, np.uint8)] * references, [np.zeros(shape, int)] * residuals)
-        reached = np.concatenate([stage.taps(), stage.relative_to()])
-        last_cell = (cell_shape(shape)[1] - 1) * CELL
-        assert 0 <= stage.origin + reached.min()
-        last = stage.origin + (shape[0] - 1) * stage.stride + last_cell + reached.max() + LANES - 1
-        assert last < stage.samples.size
-
-
-@pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_paired_weights_give_the_same_total_from_plain_samples(references, residuals):
-    random = np.random.default_rng(6)
-    taps = tap_offsets(references, residuals, 1000, 20).tolist()
-    paired_taps = paired_offsets(references, residuals, 1000, 20).tolist()
-    for kind in WEIGHTS:
-        weights = WEIGHTS[kind](random, (MAX_CLASSES, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
-        words = paired_weights(weights, residuals)
-        assert (MAX_CLASSES + 1, (len(paired_taps) + 3) // 2) == words.shape
-        assert np.int32 == words.dtype
-        for class_, own in enumerate([[0] * weights.shape[1], *weights.tolist()]):
-            samples = dict(zip(taps, random.integers(0, 256, len(taps)).tolist(), strict=True))
-            base, *others = samples.values()
-            relative = [sample - base for sample in others]
-            for number in range(-2 - residuals, -2):
-                relative[number] = others[number] - 128
-            total = 256 * base + 128 + own[0] + sum(w * t for w, t in zip(own[1:], relative, strict=True))
-            added, *plain = plain_weights(words[class_])
-            assert total == added + sum(w * samples[tap] for w, tap in zip(plain, paired_taps, strict=True))
-            assert sum(abs(w) for w in plain) * 255 + abs(added) < 1 << 31  # in any order of summing
-
-
-def plain_weights(words):
-    """What is added, the weight of the base, and of each other tap."""
-    return words[:2].tolist() + words[2:].view("<i2").tolist()
+def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_planes():
+    for (references, residuals), (rows, columns) in product(COUNTS, SHAPES):
+        nothing = [np.zeros((rows, columns), np.uint8)]
+        layout = TapPlanes((rows, columns), nothing * references, nothing * residuals).layout()
+        _, _, size, stride = layout
+        reached = np.concatenate([tap_offsets(*layout), tap_origins(*layout)])
+        origin = MARGIN_ROWS * stride + MARGIN_COLUMNS
+        last = origin + (rows - 1) * stride + (columns - 1) // CELL * CELL + LANES - 1
+        assert 0 <= origin + reached.min()
+        assert last + reached.max() < size * (1 + references + residuals + (residuals > 0))
 
 
 def test_weights_are_differences_from_those_of_the_same_class_before_modulo_two_to_the_16th():
@@ -342,198 +303,68 @@ def test_red_and_blue_are_apart_from_green_modulo_256():
         np.testing.assert_array_equal(plane, back)
 
 
-# ------------------------------------------------------------------------- vectors of numbers
+# ------------------------------------------------------------------------- as Python
 
 
-@njit
-def call_weighted_sum(samples, place, offsets, pairs, words, first, sums, at):
-    weighted_sum(samples, place, offsets, pairs, words, first, sums, at)
+class Header:
+    """What the coder asks of a sequence's header."""
+
+    def __init__(self, max_error, greens_apart):
+        self.max_error, self.greens_apart = max_error, greens_apart
 
 
-@njit
-def call_four_products(rows, i, j, stride, length, sums, at):
-    four_products(rows, i, j, stride, length, sums, at)
+def coded(planes, predictions, before, speed, max_error, greens_apart):
+    """Everything that encoding a picture makes, as plain arrays."""
+    header = Header(max_error, greens_apart)
+    residual, weights, decoded = code_lossless(planes, predictions, before, PRESETS[speed], header)
+    assert isinstance(residual, LosslessResidual)
+    return [*weights, *residual.classes, *decoded, residual.queues.symbols, residual.queues.sizes]
 
 
-@njit
-def call_weighted_rows(numbers, place, rows, first, count, sums, at):
-    weighted_rows(numbers, place, rows, first, count, sums, at)
+@pytest.mark.parametrize("speed", PRESETS, ids=lambda speed: speed.label)
+@pytest.mark.parametrize("references", range(3))
+def test_pictures_are_coded_to_the_same_bytes_uncompiled(uncompiled, references, speed):
+    random = np.random.default_rng(references)
+    smooth = np.cumsum(random.integers(-3, 4, (9, 33, 50)), axis=2).astype(np.uint8)
+    before = ()
+    for samples in (smooth, random.choice(np.array([0, 255], np.uint8), smooth.shape)):
+        pictures = [tuple(samples[first : first + 3]) for first in range(0, 9, 3)]
+        for max_error, greens_apart in ((0, False), (0, True), (3, False)):
+            start = () if greens_apart else before
+            arguments = (pictures[2], pictures[:references], start, speed, max_error, greens_apart)
+            found, expected = coded(*arguments), uncompiled(coded, *arguments)
+            for one, other in zip(expected, found, strict=True):
+                np.testing.assert_array_equal(one, other)
+            before = before if greens_apart else tuple(expected[:3])
 
 
-@njit
-def call_choices(conditions, numbers, i, j, chosen):
-    for row in range(len(conditions)):
-        chosen[row, 0] = choose_at_once(conditions[row], numbers[i[row]], numbers[j[row]])
-        chosen[row, 1] = either(conditions[row], numbers, i[row], j[row])
+# ------------------------------------------------------------------------- fitting predictor sets
 
 
-def test_choices_equal_their_twin():
-    random = np.random.default_rng(1)
-    conditions, numbers = random.random(100) < 0.5, random.integers(-(1 << 62), 1 << 62, 30)
-    i, j = random.integers(0, 30, (2, 100)).astype(np.uint64)
-    chosen = np.zeros((100, 2), np.int64)
-    call_choices(conditions, numbers, i, j, chosen)
-    np.testing.assert_array_equal([np.where(conditions, numbers[i], numbers[j])] * 2, chosen.T)
-
-
-@pytest.mark.parametrize("pairs", [0, 1, 4, 9])
-def test_weighted_sums_equal_their_twin(pairs):
-    random = np.random.default_rng(pairs)
-    for samples in planes(random, (400,), 1):
-        for kind in ("likely", "any", "lowest", "highest"):
-            weights = WEIGHTS[kind](random, (1, 2 * pairs)).astype(np.int16)
-            of_base, start = random.integers(-(1 << 20), 1 << 20, 2).tolist()
-            words = np.array([7, start, of_base, *weights.view("<i4")[0], 7], np.int32)
-            offsets = random.integers(-100, 100, 1 + 2 * pairs)
-            sums = np.full(50, 7, np.int32)
-            call_weighted_sum(samples[0], 150, offsets, pairs, words, 1, sums, 3)
-            wanted = [7] * 50
-            for i in range(16):
-                taps = zip([of_base, *weights[0].tolist()], offsets.tolist(), strict=True)
-                wanted[3 + i] = start + sum(weight * int(samples[0][150 + offset + i]) for weight, offset in taps)
-            assert wanted == sums.tolist()
-
-
-@pytest.mark.parametrize("length", [32, 64, 256])
-def test_four_products_equal_their_twin(length):
-    random = np.random.default_rng(length)
-    for numbers in (random.integers(-255, 256, 2000), random.choice([-255, 255], 2000), np.full(2000, -255)):
-        sums = np.full(10, 7, np.float32)
-        call_four_products(numbers.astype(np.int16), 11, 35, 301, length, sums, 2)
-        wanted = [7] * 10
-        for k in range(4):
-            wanted[2 + k] = int((numbers[11 : 11 + length] * numbers[35 + 301 * k : 35 + 301 * k + length]).sum())
-        assert wanted == sums.tolist()
-
-
-@pytest.mark.parametrize("count", [4, 12, 240])
-def test_weighted_rows_equal_their_twin(count):
-    random = np.random.default_rng(count)
-    for numbers in (random.integers(-99, 100, 300), random.choice([-99, 99], 300)):  # whole, so that sums are exact
-        rows, sums = random.integers(-99, 100, (count, 16)), np.full(30, 7, np.float32)
-        flat = np.append([7] * 5, rows).astype(np.float32)
-        call_weighted_rows(numbers.astype(np.float32), 11, flat, 5, count, sums, 3)
-        assert [7] * 3 + (numbers[11 : 11 + count] @ rows).tolist() + [7] * 11 == sums.tolist()
-
-
-# ------------------------------------------------------------------------- fitting weights
-
-
-@pytest.mark.parametrize("row_step", [1, 2, 4])
-@pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_products_of_a_cell_are_sums_over_its_samples(references, residuals, row_step):
-    random = np.random.default_rng([references, residuals])
-    for shape in ((1, 1), (2, 17), (17, 3), (20, 33)):
-        for source, predictions, left in scenes(random, shape, references, residuals):
-            stage = staged(shape, predictions, left)
-            stage.inside(CURRENT)[...] = source
-            products, pairs = normal_products(stage, row_step)
-            looking = Looking(predictions, left, source)
-            count = (
-                WEIGHT_COUNTS[references] + residuals + 1
-            )  # 1 for w[0], a number for each weight, and the wanted one
-            expected = np.zeros((*cell_shape(shape), count, count))
-            for y, x in np.ndindex(shape):
-                if y % CELL % row_step == 0:
-                    base, tapped = looking.tapped(y, x)
-                    inputs = np.array([1, *tapped, int(source[y, x]) - base])
-                    expected[y // CELL, x // CELL] += np.outer(inputs, inputs)
-            first, second, times = pairs.T
-            np.testing.assert_array_equal(
-                expected[..., first, second].reshape(products.shape)[:, times > 0], products[:, times > 0]
-            )
-            counted = np.zeros((count, count), int)
-            np.add.at(counted, (first, second), times)
-            np.testing.assert_array_equal(np.triu(np.full((count, count), 2)) - np.eye(count), counted)
-
-
-def as_matrices(sums, pairs):
-    """Sums of products as the symmetric matrices that they are the upper half of."""
-    count = int(pairs[:, 0].max()) + 1
-    matrices = np.zeros((len(sums), count, count))
-    first, second, times = pairs.T
-    matrices[:, first[times > 0], second[times > 0]] = sums[:, times > 0]
-    return matrices + np.triu(matrices, 1).swapaxes(1, 2)
-
-
-@pytest.mark.parametrize("taps", [10, 16, 18])
-def test_weights_solve_the_normal_equations_of_classes_with_enough_cells(taps):
-    random = np.random.default_rng(taps)
-    inputs = random.normal(0, 20, (5, 200, taps + 1))
-    matrices = inputs.swapaxes(1, 2) @ inputs
-    pairs = pairs_of(taps + 1)
-    sums = np.ascontiguousarray(matrices[:, pairs[:, 0], pairs[:, 1]])
-    left, right = as_matrices(sums, pairs)[:, :taps, :taps], as_matrices(sums, pairs)[:, :taps, taps:]
-    ridge = 1e-4 * np.trace(left, axis1=1, axis2=2) / taps + 1e-6
-    expected = np.linalg.solve(left + ridge[:, None, None] * np.eye(taps), right)[:, :, 0]
-    weights = np.full((5, taps), 7.0)
-    solve(sums, pairs, np.array([9, 3, 2, 8, 0, 3]), 3, weights)
-    np.testing.assert_array_equal(np.full((2, taps), 7.0), weights[[1, 3]])
-    np.testing.assert_array_equal(np.round(256 * expected[[0, 2, 4]]) / 256, weights[[0, 2, 4]])
-
-
-def test_weights_are_cut_to_what_a_file_has_room_for():
-    pairs = pairs_of(2)
-    sums = np.zeros((2, len(pairs)))
-    sums[:, (pairs == [0, 0, 1]).all(axis=1)] = 1
-    sums[:, (pairs == [0, 1, 2]).all(axis=1)] = [[1000], [-1000]]
-    weights = np.zeros((2, 1))
-    solve(sums, pairs, np.array([0, 1, 1]), 1, weights)
-    assert [[2047 / 256], [-2047 / 256]] == weights.tolist()
-
-
-@pytest.mark.parametrize("count", [4, 15, 16, MAX_CLASSES])
-@pytest.mark.parametrize("known", [False, True])
-def test_a_cell_takes_the_class_that_codes_it_shortest(known, count):
-    random = np.random.default_rng([known, count])
-    taps, cells, samples = 11, 300, 128.0
-    pairs = pairs_of(taps + 1)
-    inputs = random.integers(-9, 10, (cells, 40, taps + 1)).astype(float)
-    matrices = inputs.swapaxes(1, 2) @ inputs
-    products = np.ascontiguousarray(matrices[:, pairs[:, 0], pairs[:, 1]].astype(np.float32))
-    weights = random.integers(-60, 60, (count, taps)) / 256
-    forms = np.pad(np.pad(weights, ((1, 0), (0, 0))), ((0, 0), (0, 1)), constant_values=-1)
-    squares = np.einsum("ci,nij,cj->nc", forms, matrices, forms)
-    sizes = random.integers(0, 200, count + 1) * known
-    shares = (sizes + 1) / (sizes.sum() + count + 1)
-    costs = samples / 2 * np.log2(squares / samples + 0.12) - 0.35 * np.log2(shares)
-    classes, errors = np.zeros(cells, np.uint8), np.zeros(cells)
-    choose(products, pairs, samples, weights, classes, errors, sizes)
-    np.testing.assert_array_equal(costs.argmin(axis=1), classes)
-    np.testing.assert_allclose(squares[np.arange(cells), classes], errors, 1e-4)
-    np.testing.assert_array_equal(np.bincount(classes, minlength=count + 1), sizes)
-    shares = (np.arange(1, count + 1)[:, None] == classes) / (errors + 0.3 * samples)
-    sums = np.full((count, len(pairs)), 7.0)
-    sum_by_class(products, classes, errors, samples, sums)
-    np.testing.assert_allclose(shares @ products, sums, 1e-6, 1e-6)
-
-
-EFFORT = EFFORTS[Speed.SLOW]
-
-
-def symbols_after_a_fit(stage, source, count, before=None, effort=EFFORT):
-    """Fit to a stage, encode; the symbols of all contexts together, and weights and classes."""
-    stage.inside(CURRENT)[...] = source
-    weights, classes = fit_weights(stage, count, before, effort)
-    assert (count, len(stage.taps())) == weights.shape
+def symbols_after_a_fit(predictions, residuals, source, count, before=None, preset=PRESETS[Speed.SLOW]):
+    """Fit, encode; the symbols of all contexts together, and weights and the set of each cell."""
+    taps = tap_planes(source.shape, predictions, residuals)
+    taps.set_source(source)
+    weights, classes = fit_sets(taps, count, before, preset.first_rounds, preset.rounds, preset.row_step)
+    assert (count, WEIGHT_COUNTS[len(predictions)] + len(residuals)) == weights.shape
     assert np.int16 == weights.dtype
-    assert cell_shape(stage.shape) == classes.shape
+    assert cell_shape(source.shape) == classes.shape
     assert int(classes.max()) <= count
     queues = empty_queues(source.size)
     places = queues.starts.copy()
-    walk(stage, weights, classes, queues, places, 0, True)
+    walk(taps, source, weights, classes, queues, places, 0)
     parts = [queues.symbols[start:end] for start, end in zip(queues.starts, places, strict=True)]
     return np.concatenate(parts), weights, classes
 
 
-@pytest.mark.parametrize("effort", EFFORTS.values(), ids=[speed.label for speed in EFFORTS])
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
 @pytest.mark.parametrize("tap", range(9))
-def test_a_plane_that_one_tap_gives_away_is_predicted_exactly(tap, effort):
+def test_a_plane_that_one_tap_gives_away_is_predicted_exactly(tap, preset):
     random = np.random.default_rng(tap)
     newer, older = random.integers(0, 256, (2, 48, 64), np.uint8)
     plane, dy, dx = OTHERS[2][tap]
     source = np.roll(newer if plane == "P" else older, (-dy, -dx), (0, 1))
-    symbols, *_ = symbols_after_a_fit(set_stage(source.shape, [newer, older], []), source, 1, effort=effort)
+    symbols, *_ = symbols_after_a_fit([newer, older], [], source, 1, preset=preset)
     edges = 2 * sum(source.shape)  # where taps find what goes on beyond the edge, not what comes round
     assert np.count_nonzero(symbols) <= edges
 
@@ -542,7 +373,7 @@ def test_a_mean_of_two_references_is_predicted_exactly():
     random = np.random.default_rng(8)
     newer, older = random.integers(0, 256, (2, 40, 37), np.uint8)
     source = ((newer.astype(int) + older + 1) // 2).astype(np.uint8)
-    symbols, *_ = symbols_after_a_fit(set_stage(source.shape, [newer, older], []), source, 1)
+    symbols, *_ = symbols_after_a_fit([newer, older], [], source, 1)
     assert not symbols.any()
 
 
@@ -551,19 +382,19 @@ def test_a_residual_of_another_plane_is_made_use_of():
     newer = random.integers(60, 190, (40, 37)).astype(np.uint8)
     left = [random.integers(-50, 51, newer.shape) for _ in range(2)]
     source = (newer + left[1]).astype(np.uint8)
-    symbols, weights, _ = symbols_after_a_fit(staged(source.shape, [newer], left), source, 1)
+    symbols, weights, _ = symbols_after_a_fit([newer], left, source, 1)
     assert not symbols.any()
     assert [0, 256] == weights[0, -4:-2].tolist()
 
 
-@pytest.mark.parametrize("effort", EFFORTS.values(), ids=[speed.label for speed in EFFORTS])
-def test_cells_that_follow_different_rules_are_put_into_different_classes(effort):
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
+def test_cells_that_follow_different_rules_are_put_into_different_classes(preset):
     random = np.random.default_rng(10)
     (newer,) = random.integers(0, 256, (1, 96, 96), np.uint8)
     newer[48:] //= 2  # so that cells of one half are harder at first
     source = np.roll(newer, 1, 1)
     source[48:] = np.roll(newer, -1, 1)[48:]
-    symbols, _, classes = symbols_after_a_fit(set_stage(source.shape, [newer], []), source, 2, effort=effort)
+    symbols, _, classes = symbols_after_a_fit([newer], [], source, 2, preset=preset)
     assert np.count_nonzero(symbols) <= 2 * 96  # of the left and right edges
     assert 1 == len(set(classes[:3].flat)) == len(set(classes[3:].flat))
     assert classes[0, 0] != classes[3, 0]
@@ -571,7 +402,7 @@ def test_cells_that_follow_different_rules_are_put_into_different_classes(effort
 
 def test_a_still_plane_is_in_class_zero_or_as_good():
     plane = np.random.default_rng(11).integers(0, 256, (33, 40), np.uint8)
-    symbols, *_ = symbols_after_a_fit(set_stage(plane.shape, [plane], []), plane, 4)
+    symbols, *_ = symbols_after_a_fit([plane], [], plane, 4)
     assert not symbols.any()
 
 
@@ -580,8 +411,8 @@ def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
     (newer,) = random.integers(0, 256, (1, 64, 64), np.uint8)
     source = np.roll(newer, 1, 1)
     source[32:] = np.roll(newer, -1, 1)[32:]
-    first, weights, classes = symbols_after_a_fit(set_stage(source.shape, [newer], []), source, 2)
-    again, _, same = symbols_after_a_fit(set_stage(source.shape, [newer], []), source, 2, weights)
+    first, weights, classes = symbols_after_a_fit([newer], [], source, 2)
+    again, _, same = symbols_after_a_fit([newer], [], source, 2, weights)
     assert classes.tolist() == same.tolist()
     assert np.count_nonzero(again) <= np.count_nonzero(first) <= 2 * 64
 
@@ -591,6 +422,6 @@ def test_every_size_and_content_can_be_fitted(shape):
     random = np.random.default_rng(13)
     for (references, residuals), count in product(COUNTS, (1, 4, MAX_CLASSES)):
         for source, predictions, left in scenes(random, shape, references, residuals):
-            symbols, weights, _ = symbols_after_a_fit(staged(shape, predictions, left), source, count)
+            symbols, weights, _ = symbols_after_a_fit(predictions, left, source, count)
             assert source.size == symbols.size
             assert np.abs(weights.astype(int)).max() < 1 << 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,8 @@ from codec.coded import (
     mesh_differences,
 )
 from codec.dct import tables
-from codec.search.numba_dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
+from codec.lossless import picture as lossless
+from codec.lossless import tables as lossless_tables
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
 from codec.motion.half_planes import QUARTERS, half_planes
@@ -74,10 +75,10 @@ from codec.picture.planes import (
     PictureFormat,
     SampleFormat,
 )
-from codec.residual import lossless, lossless_stage, lossless_walk
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
 from codec.search.numba_dct import neighbours, symbols
+from codec.search.numba_dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
 from codec.search.numba_dct.deblock import deblock
 from codec.search.numba_dct.decode import decode_blocks
 from codec.search.numba_dct.inter import mix_in
@@ -195,8 +196,8 @@ def test_quarter_samples_are_means_of_what_the_spec_says():
 
 
 def test_taps_of_the_lossless_coder_are_those_of_the_spec():
-    letters = {lossless_stage.NEWER: "P", lossless_stage.OLDER: "Q", lossless_stage.CURRENT: "C"}
-    for references, (row, taps) in enumerate(zip(rows_after("lossless taps"), lossless_stage.TAPS, strict=True)):
+    letters = {lossless_tables.NEWER: "P", lossless_tables.OLDER: "Q", lossless_tables.CURRENT: "C"}
+    for references, (row, taps) in enumerate(zip(rows_after("lossless taps"), lossless_tables.TAPS, strict=True)):
         words = [f"{letters[plane]} ({dy}, {dx})".replace("-", "−") for plane, dy, dx in taps]
         assert row == [str(references), words[0], ", ".join([*words[1:-2], "E", *words[-2:]])]
 
@@ -204,10 +205,11 @@ def test_taps_of_the_lossless_coder_are_those_of_the_spec():
 def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     written = [(int(row[0]), int(row[1].removesuffix(" + e"))) for row in rows_after("weight counts")]
     assert written == list(enumerate(WEIGHT_COUNTS))
-    assert f"level = how many of {', '.join(map(str, lossless_walk.THRESHOLDS))} are not above activity" in SPEC
-    assert f"context = 2 · level + half if level < {lossless_walk.SPLIT}, else level + {lossless_walk.SPLIT} " in SPEC
+    assert f"level = how many of {', '.join(map(str, lossless_tables.THRESHOLDS))} are not above activity" in SPEC
+    halved = lossless_tables.HALVED_LEVELS
+    assert f"context = 2 · level + half if level < {halved}, else level + {halved} " in SPEC
     assert f"(0…{CONTEXTS - 1})" in SPEC
-    assert f"M[y][x] = min((s + 1) >> 1, {lossless_walk.MAX_MAGNITUDE})" in SPEC
+    assert f"M[y][x] = min((s + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane of r × c samples has ceil(r / {CELL}) × ceil(c / {CELL}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
@@ -224,17 +226,13 @@ def test_schemes_of_queues_are_those_of_the_spec():
 @pytest.mark.parametrize("residuals", [0, 1, 2])
 @pytest.mark.parametrize("references", [0, 1, 2])
 def test_the_largest_weights_keep_to_the_bounds_of_the_spec(references, residuals):
-    nothing = np.zeros((1, 1), np.uint8)
-    stage = lossless_stage.set_stage((1, 1), [nothing] * references, [nothing] * residuals)
-    count = len(stage.taps())
+    count = WEIGHT_COUNTS[references] + residuals
     assert count <= 18
     plain = count - 1 - residuals
     assert 256 * 255 + 128 + 32768 + plain * 32768 * 255 + residuals * 32768 * 128 < 2**27
-    for first, others in ((-32768, -32768), (32767, -32768), (-32768, 32767), (32767, 32767)):
-        weights = np.array([[first] + [others] * (count - 1)], np.int16)
-        words = lossless_walk.paired_weights(weights, residuals)[1]
-        added, base, others = abs(int(words[0])), abs(int(words[1])), np.abs(words[2:].view("<i2").astype(np.int64))
-        assert added + 255 * (base + others.sum()) < 2**29
+    for first, others in product((-32768, 32767), repeat=2):
+        added, base = 128 + first - residuals * 128 * others, 256 - plain * others
+        assert abs(added) + 255 * (abs(base) + (plain + residuals) * abs(others)) < 2**29  # from plain samples
 
 
 def test_limits_are_those_of_the_spec():
@@ -330,7 +328,7 @@ def decode_gray(
     residual = LosslessResidual((differences,), (np.full((1, 1), len(differences), np.uint8),), queues_of(symbols))
     header = header_of(PictureFormat(shape[1], shape[0], SampleFormat.GRAY), ResidualCoder.LOSSLESS, max_error)
     predictions = [] if prediction is None else [[np.array(prediction, np.uint8)]]
-    ((plane,), _) = lossless.decode_lossless(residual, [shape], predictions, (), header)
+    ((plane,), _, _) = lossless.decode_lossless(residual, [shape], predictions, (), header)
     return plane.tolist()
 
 
@@ -376,8 +374,8 @@ def test_the_example_of_contexts_holds():
         assert w == (magnitudes[y, 0] if x else n)
         assert ww == (magnitudes[0, 0] if y else 0)
         assert activity == 3 * (n + w) + 2 * (nw + ne + nn + ww)
-        assert level == sum(threshold <= activity for threshold in lossless_walk.THRESHOLDS)
-        assert int(row[5]) == lossless_walk.CONTEXT_OF[int(row[4]) * lossless_walk.HALF + activity]
+        assert level == sum(threshold <= activity for threshold in lossless_tables.THRESHOLDS)
+        assert int(row[5]) == lossless_tables.CONTEXT_OF[int(row[4]) * lossless_tables.HALF + activity]
         magnitudes[y, x] = min(int(row[6]) + 1 >> 1, 32)
 
 

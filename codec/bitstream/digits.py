@@ -2,70 +2,87 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import cython
 import numpy as np
-import numpy.typing as npt
 
 from codec.bitstream.symbols import digits_of_bytes
-from codec.kernels import Integer, kernel
 
-__all__ = ["add_escapes", "join", "split"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
+    Bytes = npt.NDArray[np.uint8]
 
-NO_DIGITS, NOT_FILLED = -1, -2  # what `split_digits` may find
+NO_DIGITS: cython.int = -1  # what `split_digits` may find
+NOT_FILLED: cython.int = -2
 
 
-def join(symbols: Bytes, base: int, digits_a_byte: int) -> tuple[Bytes, Bytes]:
-    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for.
+def join(symbols: Bytes, base: cython.int, digits_a_byte: cython.int) -> tuple[Bytes, Bytes]:
+    """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for; uint8.
 
     There are 2, 3, 4 or 8 digits a byte.
     """
-    joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
-    escapes = np.empty(symbols.size + 1, np.uint8)
-    count = join_digits(symbols, base, digits_a_byte, joined, escapes)
+    joined = np.empty((len(symbols) + digits_a_byte - 1) // digits_a_byte, np.uint8)
+    escapes = np.empty(len(symbols) + 1, np.uint8)
+    source: cython.const[cython.uchar[::1]] = memoryview(symbols)
+    target: cython.uchar[::1] = memoryview(joined)
+    left: cython.uchar[::1] = memoryview(escapes)
+    with cython.nogil:
+        count = put_escapes(source, base - 1, left)
+        join_digits(source, base, digits_a_byte, target)
     return joined, escapes[:count]
 
 
-@kernel
-def join_whole(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: Bytes) -> None:
-    """The bytes that have all their digits."""
-    last = np.int32(base - 1)
-    for number in range(np.uint64(joined.size)):
-        value, first = np.int32(0), number * np.uint64(digits_a_byte)
-        for digit in range(np.uint64(digits_a_byte)):
-            value = np.int32(np.int32(value * base) + min(np.int32(symbols[first + digit]), last))
-        joined[number] = np.uint8(value)
-
-
-@kernel
-def join_digits(symbols: Bytes, base: Integer, digits_a_byte: Integer, joined: Bytes, escapes: Bytes) -> Integer:
-    """The loops of `join`; ``escapes`` needs room for one more than there are symbols."""
-    digit: Integer
-    last, count = np.int32(base - 1), np.uint64(0)
-    for place in range(np.uint64(symbols.size)):
-        symbol = np.int32(symbols[place])
-        escapes[count] = np.uint8(symbol - last)
-        count += np.uint64(symbol >= last)
-    whole = symbols.size // digits_a_byte
-    # with a constant the inner loop is unrolled, which takes half the time
-    if digits_a_byte == 2:
-        join_whole(symbols, base, 2, joined[:whole])
-    elif digits_a_byte == 3:
-        join_whole(symbols, base, 3, joined[:whole])
-    elif digits_a_byte == 4:
-        join_whole(symbols, base, 4, joined[:whole])
-    else:
-        join_whole(symbols, base, 8, joined[:whole])
-    if whole < joined.size:
-        value = np.int32(0)
-        for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
-            digit = min(np.int32(symbols[place]), last) if place < symbols.size else np.int32(0)
-            value = np.int32(value * base + digit)
-        joined[whole] = np.uint8(value)
+def put_escapes(
+    symbols: cython.const[cython.uchar[::1]], last: cython.int, escapes: cython.uchar[::1]
+) -> cython.Py_ssize_t:
+    """What the last digit leaves over; ``escapes`` has room for one more than there are symbols."""
+    count: cython.Py_ssize_t = 0
+    for place in range(symbols.shape[0]):
+        symbol = symbols[place]
+        escapes[count] = (symbol - last) & 255
+        count += symbol >= last
     return count
 
 
-def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
+def join_digits(
+    symbols: cython.const[cython.uchar[::1]], base: cython.int, digits_a_byte: cython.int, joined: cython.uchar[::1]
+) -> cython.void:
+    """Several digits in each byte, the first the most significant; the last byte is filled with 0."""
+    whole = symbols.shape[0] // digits_a_byte
+    # with a constant the inner loop is unrolled, which takes half the time
+    if digits_a_byte == 2:
+        join_whole(symbols, base, 2, joined, whole)
+    elif digits_a_byte == 3:
+        join_whole(symbols, base, 3, joined, whole)
+    elif digits_a_byte == 4:
+        join_whole(symbols, base, 4, joined, whole)
+    else:
+        join_whole(symbols, base, 8, joined, whole)
+    if whole < joined.shape[0]:
+        value: cython.int = 0
+        for place in range(whole * digits_a_byte, (whole + 1) * digits_a_byte):
+            value = value * base + (min(symbols[place], base - 1) if place < symbols.shape[0] else 0)
+        joined[whole] = value
+
+
+def join_whole(
+    symbols: cython.const[cython.uchar[::1]],
+    base: cython.int,
+    digits_a_byte: cython.int,
+    joined: cython.uchar[::1],
+    count: cython.Py_ssize_t,
+) -> cython.void:
+    """The bytes that have all their digits."""
+    for number in range(count):
+        value: cython.int = 0
+        for digit in range(digits_a_byte):
+            value = value * base + min(symbols[number * digits_a_byte + digit], base - 1)
+        joined[number] = value
+
+
+def split(joined: Bytes, base: cython.int, digits_a_byte: cython.int, symbols: Bytes) -> int:
     """Fill ``symbols`` with digits; returns how many of them are the last of the base, which stand for more.
 
     ``joined`` has the bytes that it takes for so many symbols.
@@ -73,59 +90,80 @@ def split(joined: Bytes, base: int, digits_a_byte: int, symbols: Bytes) -> int:
     Raises:
         ValueError: a byte is no number of so many digits, or what fills up the last byte is not 0.
     """
-    escaped = int(split_digits(joined, digits_of_bytes(base, digits_a_byte), base, symbols))
+    source: cython.const[cython.uchar[::1]] = memoryview(joined)
+    target: cython.uchar[::1] = memoryview(symbols)
+    table: cython.uchar[:, ::1] = memoryview(digits_of_bytes(base, digits_a_byte))
+    with cython.nogil:
+        escaped = split_digits(source, table, digits_a_byte, base, target)
     if escaped == NO_DIGITS:
         raise ValueError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
     if escaped == NOT_FILLED:
         raise ValueError("what fills up the last byte of digits is not 0")
-    return escaped
+    return int(escaped)
 
 
-@kernel
-def split_whole(joined: Bytes, table: Bytes, digits_a_byte: Integer, symbols: Bytes) -> None:
-    """The symbols of bytes that have all their digits."""
-    digits = table.reshape(-1)
-    for number in range(np.uint64(joined.size)):
-        first, value = number * np.uint64(digits_a_byte), np.uint64(joined[number]) * np.uint64(digits_a_byte)
-        for digit in range(np.uint64(digits_a_byte)):
-            symbols[first + digit] = digits[value + digit]
-
-
-@kernel
-def split_digits(joined: Bytes, table: Bytes, base: Integer, symbols: Bytes) -> Integer:
+def split_digits(
+    joined: cython.const[cython.uchar[::1]],
+    table: cython.uchar[:, ::1],
+    digits_a_byte: cython.int,
+    base: cython.int,
+    symbols: cython.uchar[::1],
+) -> cython.Py_ssize_t:
     """The loops of `split`; ``table`` has the digits of every byte. Returns what `split` does, or what is wrong."""
-    digits_a_byte = table.shape[1]
-    whole = symbols.size // digits_a_byte
-    highest, escaped = np.uint8(0), np.uint64(0)
-    for number in range(joined.size):
+    whole = symbols.shape[0] // digits_a_byte
+    limit: cython.int = 1
+    for _ in range(digits_a_byte):
+        limit *= base
+    highest: cython.int = 0
+    for number in range(joined.shape[0]):
         highest = max(highest, joined[number])
-    if highest >= base**digits_a_byte:
+    if highest >= limit:
         return NO_DIGITS
     if digits_a_byte == 2:
-        split_whole(joined[:whole], table, 2, symbols)
+        split_whole(joined, table, 2, symbols, whole)
     elif digits_a_byte == 3:
-        split_whole(joined[:whole], table, 3, symbols)
+        split_whole(joined, table, 3, symbols, whole)
     elif digits_a_byte == 4:
-        split_whole(joined[:whole], table, 4, symbols)
+        split_whole(joined, table, 4, symbols, whole)
     else:
-        split_whole(joined[:whole], table, 8, symbols)
-    for digit in range(digits_a_byte if whole < joined.size else 0):
+        split_whole(joined, table, 8, symbols, whole)
+    for digit in range(digits_a_byte if whole < joined.shape[0] else 0):
         place = whole * digits_a_byte + digit
-        if place < symbols.size:
+        if place < symbols.shape[0]:
             symbols[place] = table[joined[whole], digit]
         elif table[joined[whole], digit] > 0:
             return NOT_FILLED
-    for place in range(symbols.size):
-        escaped += np.uint64(symbols[place] == np.uint8(base - 1))
-    return np.int64(escaped)
+    escaped: cython.Py_ssize_t = 0
+    for place in range(symbols.shape[0]):
+        escaped += symbols[place] == base - 1
+    return escaped
 
 
-@kernel
-def add_escapes(symbols: Bytes, last: Integer, escapes: Bytes) -> None:
+def split_whole(
+    joined: cython.const[cython.uchar[::1]],
+    table: cython.uchar[:, ::1],
+    digits_a_byte: cython.int,
+    symbols: cython.uchar[::1],
+    count: cython.Py_ssize_t,
+) -> cython.void:
+    """The symbols of bytes that have all their digits."""
+    for number in range(count):
+        for digit in range(digits_a_byte):
+            symbols[number * digits_a_byte + digit] = table[joined[number], digit]
+
+
+def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
     """Add to each symbol that is the last digit what it left over, in order; ``escapes`` has one byte to spare."""
-    taken, wanted = np.uint64(0), np.uint8(last)
-    for place in range(np.uint64(symbols.size)):
-        symbol = symbols[place]
-        escaped = np.uint64(symbol == wanted)
-        symbols[place] = np.uint8(np.uint64(symbol) + escaped * np.uint64(escapes[taken]))
+    target: cython.uchar[::1] = memoryview(symbols)
+    left: cython.const[cython.uchar[::1]] = memoryview(escapes)
+    with cython.nogil:
+        add_to_last(target, last, left)
+
+
+def add_to_last(symbols: cython.uchar[::1], last: cython.int, escapes: cython.const[cython.uchar[::1]]) -> cython.void:
+    """The loop of `add_escapes`."""
+    taken: cython.Py_ssize_t = 0
+    for place in range(symbols.shape[0]):
+        escaped: cython.int = symbols[place] == last
+        symbols[place] = (symbols[place] + escaped * escapes[taken]) & 255
         taken += escaped

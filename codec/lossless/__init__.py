@@ -1,0 +1,1 @@
+"""``lossless`` (spec 8.2): predictor, contexts and row coder."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import cython
 import numpy as np
 
 from codec.lossless import tables
 from codec.vectors import LANES, copy
+
+if TYPE_CHECKING:
+    from codec.picture.planes import Plane
 
 TOP: cython.int = tables.MARGIN_ROWS
 LEFT: cython.int = tables.MARGIN_COLUMNS
@@ -35,12 +41,12 @@ class TapPlanes:
     origin: cython.Py_ssize_t
     references: cython.int
     residuals: cython.int
-    newer: cython.const[cython.uchar][::1]
-    older: cython.const[cython.uchar][::1]
-    green: cython.const[cython.uchar][::1]
-    red: cython.const[cython.uchar][::1]
+    newer: cython.const[cython.uchar[::1]]
+    older: cython.const[cython.uchar[::1]]
+    green: cython.const[cython.uchar[::1]]
+    red: cython.const[cython.uchar[::1]]
 
-    def __init__(self, shape, predictions, residuals):
+    def __init__(self, shape: tuple[int, int], predictions: Sequence[Plane], residuals: Sequence[Plane]) -> None:
         """``predictions``: of the newest picture, then the older one; ``residuals``: of planes before, as they come."""
         self.rows, self.columns = shape
         self.stride = (self.columns + LANES - 1) // LANES * LANES + 2 * LEFT
@@ -53,14 +59,17 @@ class TapPlanes:
         self.newer, self.older = (*map(flat, predictions), nothing, nothing)[:2]
         self.green, self.red = (*map(flat, residuals), nothing, nothing)[:2]
 
-    def layout(self):
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a plane."""
+        return self.rows, self.columns
+
+    def layout(self) -> tuple[int, int, int, int]:
         """What the functions of `codec.lossless.tables` take of these planes."""
         return self.references, self.residuals, self.size, self.stride
 
-    def set_source(self, source):
+    def set_source(self, source: Plane) -> None:
         """Fill all planes, of which the current one has samples that are to be encoded."""
-        samples = flat(source)
-        view: cython.const[cython.uchar][::1] = samples
+        view: cython.const[cython.uchar[::1]] = flat(source)
         with cython.nogil:
             self.fill()
             self.put_inside(view, 0)
@@ -90,13 +99,13 @@ class TapPlanes:
         for place in range(number * self.size, (number + 1) * self.size):
             samples[place] = 128
 
-    def put_inside(self, plane: cython.const[cython.uchar][::1], number: cython.int) -> cython.void:
+    def put_inside(self, plane: cython.const[cython.uchar[::1]], number: cython.int) -> cython.void:
         """Copy a plane to where its margin ends."""
         first = number * self.size + self.origin
         for y in range(self.rows):
             copy(self.samples, first + y * self.stride, plane, y * self.columns, self.columns)
 
-    def put_extended(self, plane: cython.const[cython.uchar][::1], number: cython.int) -> cython.void:
+    def put_extended(self, plane: cython.const[cython.uchar[::1]], number: cython.int) -> cython.void:
         """Copy a plane, and repeat its outermost samples all around."""
         self.put_inside(plane, number)
         top = number * self.size + TOP * self.stride
@@ -112,6 +121,6 @@ class TapPlanes:
             copy(self.samples, below + y * self.stride, self.samples, below - self.stride, self.stride)
 
 
-def flat(plane):
-    """All samples of a contiguous plane, as a view."""
-    return memoryview(plane).cast("B")
+def flat(plane: Plane) -> memoryview:
+    """All samples of a plane as a view, of a copy where they are not contiguous."""
+    return memoryview(np.ascontiguousarray(plane)).cast("B")

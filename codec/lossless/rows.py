@@ -6,6 +6,9 @@ the prediction choose. What both directions need is said once, in small function
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import cython
 import numpy as np
 
@@ -13,6 +16,13 @@ from codec.lossless import tables
 from codec.lossless.planes import TapPlanes, flat
 from codec.residual import levels
 from codec.vectors import LANES, by_half, copy, looked_up, weighted_sum
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from typing_extensions import Buffer
+
+    from codec.picture.planes import Plane
+    from codec.residual.levels import Weights
 
 CELL: cython.int = levels.CELL
 ONE: cython.int = tables.ONE
@@ -39,7 +49,7 @@ class ContextSymbols:
     ahead: cython.longlong[::1]
     context_of: cython.uchar[::1]
 
-    def __init__(self, symbols, starts):
+    def __init__(self, symbols: Buffer, starts: npt.NDArray[np.int64]) -> None:
         self.symbols, self.places = memoryview(symbols), memoryview(np.array(starts, np.int64))
         self.ahead = memoryview(np.concatenate([np.zeros(MEANING, np.int64), tables.MEANINGS]))
         self.context_of = memoryview(tables.CONTEXT_OF)
@@ -52,7 +62,7 @@ class ContextSymbols:
             self.ahead[SECOND + context] = self.ahead[MEANING + self.symbols[place + 1]]
             self.ahead[PLACE + context] = place
 
-    def taken(self):
+    def taken(self) -> npt.NDArray[np.int64]:
         """The places, int64 (contexts,)."""
         return np.array(self.places)
 
@@ -84,7 +94,7 @@ def upper_half(total: cython.int) -> cython.int:
 
 
 def symbol_of(value: cython.int) -> cython.int:
-    """0, −1, 1, −2 … to 0, 1, 2, 3 …"""
+    """What stands for a value: 0, 1, 2, 3 for 0, −1, 1, −2, and so on."""
     return (2 * value) ^ (value >> 31)
 
 
@@ -110,8 +120,8 @@ class PlaneCoder:
     width: cython.Py_ssize_t
     starts: cython.int[::1]
     weights: cython.short[::1]
-    set_weights: cython.const[cython.short][:, ::1]
-    cell_sets: cython.const[cython.uchar][:, ::1]
+    set_weights: cython.const[cython.short[:, ::1]]
+    cell_sets: cython.const[cython.uchar[:, ::1]]
     sums: cython.int[::1]
     activities: cython.int[::1]
     magnitudes: cython.uchar[::1]
@@ -119,7 +129,9 @@ class PlaneCoder:
     residuals: cython.uchar[::1]
     decoded: cython.uchar[::1]
 
-    def __init__(self, planes: TapPlanes, weights, cell_sets, residuals, decoded):
+    def __init__(
+        self, planes: TapPlanes, weights: Weights, cell_sets: npt.NDArray[np.uint8], residuals: Plane, decoded: Plane
+    ) -> None:
         """``weights`` as a file has them, int16 (sets, 1 + taps − 1); ``residuals`` and ``decoded`` are filled."""
         self.planes, columns = planes, planes.columns
         self.taps = memoryview(tables.paired_offsets(*planes.layout()))
@@ -224,13 +236,13 @@ class PlaneCoder:
                     prediction = clipped(total >> 8)
                     flip = ((total >> 7) & 1) - 1
                     flipped = cython.cast(cython.int, meaning >> 16) ^ flip
-                    residual = (flipped - flip) & 255
+                    residual = flipped - flip
                     if is_exact:
                         west = (prediction - flip + flipped) & 255
                     else:
-                        west = clipped(prediction + wrapped(residual) * step)
+                        west = clipped(prediction + residual * step)
                     samples[first + x] = west
-                    residuals[y * columns + x] = residual ^ 128
+                    residuals[y * columns + x] = (residual + 128) & 255
                     magnitudes[here + x] = (meaning >> 8) & 255
             self.end_row(y, here)
 
@@ -272,10 +284,9 @@ class PlaneCoder:
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
                 prediction = clipped(total >> 8)
                 difference = samples[first + x] - prediction
-                if difference >= 0:
-                    residual = (difference + max_error) // step
-                else:
-                    residual = -((max_error - difference) // step)
+                residual: cython.int = (abs(difference) + max_error) // step
+                if difference < 0:
+                    residual = -residual
                 value = turned(residual, total)
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
                 context = target.context_of[activity + HALF * upper_half(total)]
@@ -288,11 +299,11 @@ class PlaneCoder:
             self.end_row(y, here)
 
 
-def decode_planes(coders, source: ContextSymbols, max_error: cython.int):
+def decode_planes(coders: Sequence[PlaneCoder], source: ContextSymbols, max_error: cython.int) -> None:
     """Decode up to three planes in one go, each from the residuals of those before it; ``source`` moves on."""
     first: PlaneCoder = coders[0]
-    second: PlaneCoder = coders[1] if len(coders) > 1 else None
-    third: PlaneCoder = coders[2] if len(coders) > 2 else None
+    second: PlaneCoder | None = coders[1] if len(coders) > 1 else None
+    third: PlaneCoder | None = coders[2] if len(coders) > 2 else None
     with cython.nogil:
         source.open()
         decode_plane(first, source, max_error)
@@ -310,7 +321,7 @@ def decode_plane(coder: PlaneCoder, source: ContextSymbols, max_error: cython.in
     coder.decode(source, max_error)
 
 
-def encode_plane(coder: PlaneCoder, target: ContextSymbols, max_error: cython.int):
+def encode_plane(coder: PlaneCoder, target: ContextSymbols, max_error: cython.int) -> None:
     """Encode a plane whose taps are filled; the current plane of those has the source."""
     with cython.nogil:
         coder.set_plain_weights()

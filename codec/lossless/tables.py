@@ -10,18 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *(
-        "BASE",
-        "CONTEXT_OF",
-        "CURRENT",
-        "HALF",
-        "HALVED_LEVELS",
-        "MARGIN_COLUMNS",
-        "MARGIN_ROWS",
-        "MAX_MAGNITUDE",
-        "MEANINGS",
-    ),
-    *("NEWER", "OLDER", "ONE", "TAPS", "THRESHOLDS", "paired_offsets", "tap_offsets", "tap_origins"),
+    *("BASE", "CONTEXT_OF", "CURRENT", "HALF", "HALVED_LEVELS", "MARGIN_COLUMNS", "MARGIN_ROWS", "MAX_MAGNITUDE"),
+    *("MEANINGS", "NEWER", "OLDER", "ONE", "TAPS", "THRESHOLDS", "paired_offsets", "tap_offsets", "tap_origins"),
 ]
 
 CURRENT, NEWER, OLDER = range(3)
@@ -84,7 +74,7 @@ def tap_offsets(references: int, residuals: int, size: int, stride: int) -> npt.
 
 @functools.lru_cache
 def paired_offsets(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
-    """As many `tap_offsets` as make pairs beside the base: where one is missing, the base once more, before the last two."""
+    """`tap_offsets` in pairs beside the base; where one is missing, the base once more, before the last two."""
     taps = tap_offsets(references, residuals, size, stride)
     return np.insert(taps, -2, taps[BASE]) if len(taps) % 2 == 0 else taps
 

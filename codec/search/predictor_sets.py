@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
@@ -14,7 +15,12 @@ import numpy as np
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes
 from codec.residual import levels
-from codec.vectors import LANES, rint, weighted_rows
+from codec.vectors import LANES, differences, four_products, rint, weighted_rows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from codec.residual.levels import Weights
 
 CELL: cython.int = levels.CELL
 ONE: cython.int = tables.ONE
@@ -28,7 +34,7 @@ LEAST_CELLS = 3  # of a set that is fitted
 
 
 @functools.cache
-def pairs_of(count):
+def pairs_of(count: int) -> npt.NDArray[np.int32]:
     """Which pairs of ``count`` inputs are multiplied, (pairs, 3).
 
     The third number of a pair says how often it comes in a quadratic form: 2, 1 on the diagonal, or 0 for a pair
@@ -39,7 +45,9 @@ def pairs_of(count):
     return np.array([(i, min(j, count - 1), n) for (i, j), n in zip(pairs, times, strict=True)], np.int32)
 
 
-def fit_sets(planes: TapPlanes, count, before, first_rounds, rounds, row_step):
+def fit_sets(
+    planes: TapPlanes, count: int, before: Weights | None, first_rounds: int, rounds: int, row_step: int
+) -> tuple[Weights, npt.NDArray[np.uint8]]:
     """Weights int16 (``count``, 1 + taps − 1), and a predictor set 0…``count`` for each cell.
 
     In turns, weights are fitted to the cells of their set, and each cell takes the set that codes it shortest, as in
@@ -49,7 +57,7 @@ def fit_sets(planes: TapPlanes, count, before, first_rounds, rounds, row_step):
     """
     fit = PredictorSetFit(planes, row_step)
     cells = len(fit.cell_sets)
-    if before is not None and len(before) == count:
+    if before is not None and before.shape == (count, fit.taps):
         fit.start(before.astype(np.float64) / ONE, np.zeros(count + 1, np.int64))
         fit.improve(rounds)
     else:
@@ -59,7 +67,7 @@ def fit_sets(planes: TapPlanes, count, before, first_rounds, rounds, row_step):
         sets[np.argsort(fit.errors, kind="stable")] = 1 + np.arange(cells) * count // cells
         fit.start(np.repeat(fit.weights, count, axis=0), np.bincount(sets, minlength=count + 1))
         fit.improve(first_rounds)
-    shape = levels.cell_shape((planes.rows, planes.columns))
+    shape = levels.cell_shape(planes.shape())
     return (np.asarray(fit.weights) * ONE).astype(np.int16), np.asarray(fit.cell_sets).reshape(shape)
 
 
@@ -99,7 +107,7 @@ class PredictorSetFit:
     cell_sets: cython.uchar[::1]
     errors: cython.double[::1]
 
-    def __init__(self, planes: TapPlanes, row_step):
+    def __init__(self, planes: TapPlanes, row_step: int) -> None:
         self.planes, self.row_step = planes, row_step
         layout = planes.layout()
         self.offsets = memoryview(tables.tap_offsets(*layout))
@@ -108,7 +116,7 @@ class PredictorSetFit:
         pairs = pairs_of(1 + self.taps)
         self.pairs, self.length = memoryview(pairs.reshape(-1)), len(pairs)
         self.samples = AREA / row_step
-        rows, columns = levels.cell_shape((planes.rows, planes.columns))
+        rows, columns = levels.cell_shape(planes.shape())
         self.products = memoryview(np.empty(rows * columns * self.length, np.float32))
         self.values = memoryview(np.zeros((self.taps + 4) // 4 * 4 * AREA, np.int16))
         self.cell_sets = memoryview(np.ones(rows * columns, np.uint8))
@@ -116,7 +124,7 @@ class PredictorSetFit:
         with cython.nogil:
             self.fill_products()
 
-    def start(self, weights, sizes):
+    def start(self, weights: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64]) -> None:
         """Set weights and sizes to start from; where all sizes are 0, no set has been chosen yet."""
         groups = (len(sizes) + LANES - 1) // LANES
         self.weights, self.sizes = memoryview(weights), memoryview(sizes)
@@ -126,7 +134,7 @@ class PredictorSetFit:
         self.sums = memoryview(np.empty((len(weights), self.length)))
         self.signed, self.factors = memoryview(np.zeros(self.taps + 1)), memoryview(np.empty(len(sizes)))
 
-    def improve(self, rounds: cython.int):
+    def improve(self, rounds: cython.int) -> None:
         """Fit the weights of each set to its cells, and choose sets again, so many times."""
         least: cython.longlong = min(LEAST_CELLS, len(self.cell_sets))
         is_first: cython.bint = max(self.sizes) == 0
@@ -149,7 +157,7 @@ class PredictorSetFit:
             used = self.take_inputs(cell // across * CELL, cell % across * CELL)
             for i in range(inputs):
                 for tile in range(i // 4, (inputs + 3) // 4):
-                    self.four_products(i * AREA, 4 * tile * AREA, used, place)
+                    four_products(self.values, i * AREA, 4 * tile * AREA, AREA, used, self.products, place)
                     place += 4
 
     def take_inputs(self, top: cython.Py_ssize_t, left: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -166,32 +174,13 @@ class PredictorSetFit:
                 first, second = corner, corner + self.offsets[0]
                 if number < self.taps:
                     first, second = corner + self.offsets[number], corner + self.origins[number]
-                at = number * AREA + line * CELL
-                for x in range(16):
-                    values[at + x] = samples[first + x] - samples[second + x]
+                differences(samples, first, second, values, number * AREA + line * CELL)
         if columns < CELL or lines * CELL < used:
             for number in range(self.taps + 1):
                 for x in range(used):
                     if x % CELL >= columns or x >= lines * CELL:
                         values[number * AREA + x] = 0
         return used
-
-    def four_products(
-        self, i: cython.Py_ssize_t, j: cython.Py_ssize_t, used: cython.Py_ssize_t, place: cython.Py_ssize_t
-    ) -> cython.void:
-        """Sum the products of the input at ``i`` and four from ``j`` on; sums stay below 2**31."""
-        a: cython.int = 0
-        b: cython.int = 0
-        c: cython.int = 0
-        d: cython.int = 0
-        for x in range(used):
-            value = self.values[i + x]
-            a += value * self.values[j + x]
-            b += value * self.values[j + AREA + x]
-            c += value * self.values[j + 2 * AREA + x]
-            d += value * self.values[j + 3 * AREA + x]
-        self.products[place], self.products[place + 1] = a, b
-        self.products[place + 2], self.products[place + 3] = c, d
 
     def sum_by_set(self) -> cython.void:
         """The sum of the products of each set's cells, each by the inverse of its error."""
