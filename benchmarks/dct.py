@@ -136,7 +136,11 @@ def main() -> int:
                 (Path(scratch) / "clip.raw").unlink(missing_ok=True)
                 for qp in map(int, options.qps.split(",")):
                     settings = codec.Settings(
-                        residual="dct", qp=qp, gop=options.gop, speed=speed, scene_cut=options.gop < 64
+                        residual="dct",
+                        qp=qp,
+                        gop=options.gop,
+                        speed=speed,
+                        scene_cut=options.gop < 64 if options.gop > 1 else None,
                     )
                     if not rates and not points:
                         measured(pictures[:2], settings, scratch, 1)

@@ -99,7 +99,11 @@ def main() -> None:
         pictures = list(islice(source, options.pictures))
     pictures = list(islice(cycle(pictures), options.pictures))
     settings = codec.Settings(
-        residual=options.residual, motion=options.motion, step=options.step, gop=options.gop, scene_cut=False
+        residual=options.residual,
+        motion=options.motion,
+        step=options.step,
+        gop=options.gop,
+        scene_cut=False if options.gop > 1 else None,
     )
     print(f"{options.clip}: {len(pictures)} pictures of {pictures[0].format}, GOPs of {options.gop}")
     with tempfile.TemporaryDirectory() as folder:

@@ -17,6 +17,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 def main() -> None:
     """Run the command line and leave with its exit code."""
     sys.unraisablehook = _hide_interrupts
+    _fill_closed_streams()
     try:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -25,9 +26,20 @@ def main() -> None:
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.stderr.write("mvz: interrupted\n")
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stderr.write("mvz: interrupted\n")
         _leave(INTERRUPTED)
     sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Take the places of standard streams that are closed, or the first file that is opened would get one.
+
+    What a library or a child then writes on standard error would end up in that file.
+    """
+    while (place := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(place)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -120,7 +120,7 @@ class BlockCoder:
         """The next picture of the GOP."""
         number = len(self.checksums)
         seeds = self._seeds(source) if number else None
-        qp = picture_qp(self._settings.qp, number)
+        qp = picture_qp(self._settings.base_qp, number)
         rates = self._fixed_rates if self._fixed_rates is not None else rates_of(self._counts)
         best = self._try(source, seeds, None, qp, rates)
         if self._fixed_rates is None and number < LEARNT_TWICE and self._settings.speed_preset is not Speed.FAST:
@@ -197,7 +197,7 @@ class BlockCoder:
         """What a search for motion works on."""
         reference = self._history.references[0]
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        limit = 4 * self._settings.search
+        limit = 4 * self._settings.search_range
         return Searched(source.planes[0], reference.picture.planes[0], reference.halves(0), limit, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:

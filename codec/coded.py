@@ -21,7 +21,7 @@ from codec.dct.blocks import (
 )
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
-from codec.picture.planes import Colour, ColourMatrix, ColourRange, PictureFormat, SampleFormat
+from codec.picture.planes import PictureFormat, SampleFormat
 from codec.residual.levels import (
     CELL,
     CONTEXTS,
@@ -99,8 +99,7 @@ class SequenceHeader:
         """Size, planes and colour of pictures as they are coded; RGB becomes BT.601 with full range (spec 8.6.11)."""
         if self.coded in (None, self.format.sample_format):
             return self.format
-        full = Colour(ColourMatrix.BT601, ColourRange.FULL)
-        return PictureFormat(self.format.width, self.format.height, self.coded or self.format.sample_format, full)
+        return self.format.as_yuv(self.coded or self.format.sample_format)
 
     @property
     def half_sample_tap(self) -> int:

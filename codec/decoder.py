@@ -23,7 +23,7 @@ from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_ru
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import CodedPicture, SequenceHeader
-from codec.errors import BitstreamError, ChecksumError, ConfigError, MediaError
+from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
 
@@ -48,6 +48,8 @@ class Step(NamedTuple):
     number: int
     coded: CodedPicture
     before: History
+    planes: Picture
+    """As they are coded: of RGB by ``dct`` Y'CbCr."""
     picture: Picture
 
 
@@ -86,7 +88,7 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, picture)
+            yield Step(number, coded, history, after.newest, picture)
             history = after
 
 
@@ -246,6 +248,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         ``workers`` is how many calls the executor runs at once, where it is not a pool that tells.
 
         Raises:
+            LimitError: they have more samples than `Limits` allows one call to decode.
             BitstreamError: the GOP of the next picture is damaged.
         """
         start, stop = self._range(start, stop)
@@ -275,6 +278,15 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
                 note_damage(self.damage, outcome)
             else:
                 yield number, outcome
+
+    def coded_pictures(self) -> Iterator[Picture]:
+        """All decoded pictures in the planes that are coded, in order: RGB by ``dct`` stays Y'CbCr.
+
+        Raises:
+            BitstreamError: the GOP of the next picture is damaged.
+        """
+        for gop in self._gops:
+            yield from (step.planes.copy() for step in decode_steps(self._task(gop)))
 
     def _outcomes(
         self, start: int, stop: int, executor: Executor | None, workers: int | None
@@ -350,6 +362,10 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         return numbers.start, numbers.stop
 
     def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
+        samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
+        if samples > limit:
+            rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
+            raise LimitError(rule, path=self.path)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
 
     def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -25,13 +25,14 @@ from codec.motion.field import MotionField
 from codec.motion.half_planes import half_planes
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
+from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.lossless import add_green, subtract_green
 from codec.residual.samples import code_plane
 from codec.residual.weight_fit import EFFORTS, Effort, code_lossless
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
+FILE_TO_MAKE = "the file to make is named by text or a path"
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
 
@@ -56,12 +58,23 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What an encode did. Sizes in bytes; ``source_bytes`` is raw samples, ``seconds`` is wall time."""
+    """What an encode did.
+
+    Attributes:
+        pictures: how many.
+        source_bytes: raw samples, one byte each.
+        file_bytes: size of the ``.mvz`` file.
+        seconds: wall time.
+        source_file_bytes: size of the files that the pictures came from; None where there were none (a pipe, an array).
+        notes: what of the source is not in the file, such as a colour profile, unequal times or files left out.
+    """
 
     pictures: int
     source_bytes: int
     file_bytes: int
     seconds: float
+    source_file_bytes: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -91,7 +104,8 @@ def code_picture(
     lossless = header.residual is ResidualCoder.LOSSLESS
     references = min(len(history.references), lossless_effort.references if lossless else 1)
     speed = lossless_effort.search if lossless else settings.speed_preset
-    field = search_motion(source, history.references[0], header, speed, settings.search, before) if references else None
+    reach = settings.search_range
+    field = search_motion(source, history.references[0], header, speed, reach, before) if references else None
     predictions = predict(field, references, history)
     if lossless:
         all_planes, after = code_losslessly(source, predictions, header, lossless_effort, history)
@@ -225,16 +239,22 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         rate,
         settings.residual_coder,
         settings.motion_model,
-        MESH_OF_DCT if is_mesh_of_dct else settings.block,
-        4 * settings.search,
+        MESH_OF_DCT if is_mesh_of_dct else settings.cell_size,
+        4 * settings.search_range,
         settings.gop,
-        settings.max_error,
+        settings.max_error or 0,
         coded_format(picture_format.sample_format, settings),
     )
 
 
 def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:
-    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr."""
+    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr.
+
+    Raises:
+        ConfigError: ``chroma`` is given, and the source is not RGB.
+    """
+    if settings.chroma is not None and sample_format is not SampleFormat.RGB:
+        raise ConfigError(f"chroma {settings.chroma} is for RGB pictures; these are {sample_format.label}")
     if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
         return sample_format
     return SampleFormat.YUV444 if settings.chroma == "444" else SampleFormat.YUV420
@@ -282,7 +302,7 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        self._path = file_name(path, "the file to make is named by text or a path")
+        self._path = file_name(path, FILE_TO_MAKE)
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
@@ -300,6 +320,7 @@ class Writer:
         self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
             executor, encode_task, calls_ahead(executor, workers)
         )
+        refuse_other_suffix(path)
         with ExitStack() as resources:
             file = resources.enter_context(whole_file(path, force=force))
             self._container = ContainerWriter(file, self._header, metadata)
@@ -351,7 +372,7 @@ class Writer:
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
-        if not (self._pictures and self.settings.scene_cut):
+        if not self._pictures or self.settings.scene_cut is False:
             return False
         from codec.motion.scene_cut import is_scene_cut
 
@@ -433,8 +454,9 @@ def encode(
     """Encode a sequence of pictures into one ``.mvz`` file.
 
     Args:
-        source: a folder, glob, printf pattern, list of files, animation, Y4M or .npy file, ``-`` (Y4M on stdin),
-            or a uint8 array (T, H, W) or (T, H, W, 3).
+        source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
+            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), a `Video`, or a list or iterator of arrays (H, W[, 3]),
+            `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own; as `Writer` takes it.
@@ -446,15 +468,16 @@ def encode(
 
     Raises:
         MediaError: the source cannot be read, or the file exists or cannot be written.
-        ConfigError: an argument makes no sense.
+        ConfigError: an argument makes no sense, or the file to make is one of the source's.
     """
     from codec.picture.sources import open_source
 
     if progress is not None and not callable(progress):
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
-    with (
-        open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures,
-        Writer(
+    path = file_name(path, FILE_TO_MAKE)
+    with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
+        refuse_overwrite(path, force, pictures.files)
+        with Writer(
             path,
             settings=settings,
             rate=pictures.rate,
@@ -463,11 +486,10 @@ def encode(
             executor=executor,
             workers=workers,
             force=force,
-        ) as out,
-    ):
-        for number, picture in enumerate(pictures, 1):
-            out.append(picture)
-            if progress is not None:
-                progress(Progress(number, pictures.count, out.bytes_written))
-    assert out.summary is not None
-    return out.summary
+        ) as out:
+            for number, picture in enumerate(pictures, 1):
+                out.append(picture)
+                if progress is not None:
+                    progress(Progress(number, pictures.count, out.bytes_written))
+        assert out.summary is not None
+        return replace(out.summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

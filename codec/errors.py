@@ -44,7 +44,17 @@ class MediaError(CodecError):
 
 
 class ExistsError(MediaError):
-    """A target exists, and replacing it was not asked for (``force=True``, ``--force``)."""
+    """A target exists, and replacing it was not asked for.
+
+    ``found`` says what is there, and ``permitted`` what happens with ``force=True``, on the command line ``--force``.
+    """
+
+    def __init__(self, found: str, permitted: str = "replaces it") -> None:
+        super().__init__(found, permitted)
+        self.found, self.permitted = found, permitted
+
+    def __str__(self) -> str:
+        return f"{self.found}; force=True {self.permitted}"
 
 
 class BitstreamError(CodecError):

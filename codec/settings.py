@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,72 +22,124 @@ LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×
 MAX_QP = 51
 CHROMAS = ("420", "444")
 MAX_GOP = 1024  # pictures; what one seek may have to decode
+DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
+
+RANGES = (
+    *(("step", 1, 255), ("qp", 0, MAX_QP), ("max_error", 0, MAX_ERROR)),
+    *(("gop", 1, MAX_GOP), ("search", 0, MAX_SEARCH), ("run", 1, MAX_GOP)),
+)
+"""Settings that are whole numbers, and the least and the most of each."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to encode. Strings are accepted for ``residual`` and ``motion`` and become the enumerations.
+    """How to encode. Strings are accepted for ``residual``, ``motion`` and ``speed``.
+
+    None leaves a choice to the encoder. What is given must have an effect beside the other settings, or is refused.
 
     Attributes:
         residual: ``lossless``, ``int8``, ``uint8``, ``float16`` or ``dct``.
+            None takes ``dct`` where ``qp`` is given, ``int8`` where ``step`` is, and otherwise ``lossless``.
         motion: ``none``, ``block`` or ``mesh``.
         step: quantiser step in sample values, 1…255, for ``int8`` and ``uint8``;
             None takes the smallest scale per plane and picture at which nothing saturates.
-        qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so.
-        chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures.
-        max_error: how far ``lossless`` may be off in any sample, 0…16; more than 0 makes smaller files.
+        qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. None takes 28.
+        chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
+        max_error: how far ``lossless`` may be off in any sample, 0…16; more than 0 makes smaller files. None takes 0.
         gop: pictures from one I picture to the next, 1…1024.
-        block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32.
-        search: largest displacement tried, in full luma samples each way, 0…256.
+        block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32; not for ``dct``. None takes 16.
+        search: largest displacement tried, in full luma samples each way, 0…256. None takes 32.
         run: pictures that share one packet's streams, at least 1; a run never crosses a GOP.
             None takes 1, for ``lossless`` 8, and for ``dct`` the whole GOP.
-        scene_cut: whether a picture that has little to do with the one before starts a GOP.
-        speed: ``slow``, ``medium`` or ``fast``: how thoroughly motion is searched.
+        speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches. None takes ``medium``.
+        scene_cut: whether a picture that has little to do with the one before starts a GOP. None takes True.
 
     Raises:
-        ConfigError: a value out of its range, or a step for a coder that has none.
+        ConfigError: a value out of its range, or one that would have no effect; the message starts with its name.
     """
 
-    residual: ResidualCoder | str = ResidualCoder.LOSSLESS
+    residual: ResidualCoder | str | None = None
     motion: MotionModel | str = MotionModel.BLOCK
     step: int | None = None
-    qp: int = 28
-    chroma: str = "420"
-    max_error: int = 0
+    qp: int | None = None
+    chroma: str | None = None
+    max_error: int | None = None
     gop: int = 32
-    block: int = 16
-    search: int = 32
+    block: int | None = None
+    search: int | None = None
     run: int | None = None
-    speed: Speed | str = Speed.MEDIUM
-    scene_cut: bool = True
+    speed: Speed | str | None = None
+    scene_cut: bool | None = None
 
     def __post_init__(self) -> None:
+        if self.residual is None:
+            meant = "dct" if self.qp is not None else "int8" if self.step is not None else "lossless"
+            object.__setattr__(self, "residual", meant)
         object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
         object.__setattr__(self, "motion", _choice(MotionModel, "motion", self.motion))
-        object.__setattr__(self, "speed", _choice(Speed, "speed", self.speed))
-        if not isinstance(self.block, int) or self.block not in BLOCK_SIZES:
-            raise ConfigError(f"block is one of {', '.join(map(str, BLOCK_SIZES))}, not {self.block}")
-        _in_range("search", self.search, 0, MAX_SEARCH)
-        _in_range("gop", self.gop, 1, MAX_GOP)
-        if self.run is not None:
-            _in_range("run", self.run, 1, MAX_GOP)
-        if not isinstance(self.scene_cut, bool):
-            raise ConfigError(f"scene_cut is True or False, not {self.scene_cut!r}")
-        _in_range("max_error", self.max_error, 0, MAX_ERROR)
-        if self.max_error and self.residual_coder is not ResidualCoder.LOSSLESS:
-            raise ConfigError(f"max_error is for lossless, not {self.residual_coder.label}")
-        _in_range("qp", self.qp, 0, MAX_QP)
-        if not isinstance(self.chroma, str) or self.chroma not in CHROMAS:
-            raise ConfigError(f"chroma is one of {', '.join(CHROMAS)}, not {self.chroma!r}")
-        if self.step is not None:
-            _in_range("step", self.step, 1, 255)
-            if not self.residual_coder.has_step:
-                raise ConfigError(f"step is for int8 and uint8; {self.residual_coder.label} has none")
+        if self.speed is not None:
+            object.__setattr__(self, "speed", _choice(Speed, "speed", self.speed))
+        for name, low, high in RANGES:
+            if (value := getattr(self, name)) is not None or name == "gop":
+                _in_range(name, value, low, high)
+        for name, choices in (("block", BLOCK_SIZES), ("chroma", CHROMAS), ("scene_cut", (False, True))):
+            value = getattr(self, name)
+            if value is not None and (value not in choices or type(value) is not type(choices[0])):
+                raise ConfigError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
+        for name, why in self._idle():
+            if getattr(self, name) is not None:
+                raise ConfigError(f"{name} {why}")
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
+        """Settings that change nothing beside the others, and why; `test_dials` holds that they are these."""
+        coder = self.residual_coder
+        if not coder.has_step:
+            yield "step", f"is for int8 and uint8, not {coder.label}"
+        if coder is not ResidualCoder.DCT:
+            yield "qp", f"is for dct, not {coder.label}"
+            yield "chroma", f"is for dct, not {coder.label}"
+        else:
+            yield "block", "is not for dct, which chooses the sizes of its blocks"
+        if coder is not ResidualCoder.LOSSLESS:
+            yield "max_error", f"is for lossless, not {coder.label}"
+        why = "has no effect with gop 1, where every picture is an I picture" if self.gop == 1 else ""
+        if self.gop == 1:
+            yield "run", why
+            yield "scene_cut", why
+            if self.motion_model is MotionModel.MESH:
+                yield "motion", f"mesh {why}"
+        elif self.motion_model is MotionModel.NONE:
+            why = "has no effect with motion none"
+        if why:
+            yield "block", why
+            yield "search", why
+            if coder not in (ResidualCoder.LOSSLESS, ResidualCoder.DCT):
+                yield "speed", why
 
     @property
     def residual_coder(self) -> ResidualCoder:
         """``residual`` as the enumeration that it is after construction."""
         return _choice(ResidualCoder, "residual", self.residual)
+
+    @property
+    def motion_model(self) -> MotionModel:
+        """``motion`` as the enumeration that it is after construction."""
+        return _choice(MotionModel, "motion", self.motion)
+
+    @property
+    def base_qp(self) -> int:
+        """``qp``, or what is taken without: pictures of a GOP have theirs around it."""
+        return DEFAULT_QP if self.qp is None else self.qp
+
+    @property
+    def cell_size(self) -> int:
+        """``block``, or what is taken without, in luma samples."""
+        return DEFAULT_BLOCK if self.block is None else self.block
+
+    @property
+    def search_range(self) -> int:
+        """``search``, or what is taken without, in full luma samples."""
+        return DEFAULT_SEARCH if self.search is None else self.search
 
     @property
     def run_length(self) -> int:
@@ -99,13 +152,8 @@ class Settings:
 
     @property
     def speed_preset(self) -> Speed:
-        """``speed`` as the enumeration that it is after construction."""
-        return _choice(Speed, "speed", self.speed)
-
-    @property
-    def motion_model(self) -> MotionModel:
-        """``motion`` as the enumeration that it is after construction."""
-        return _choice(MotionModel, "motion", self.motion)
+        """``speed`` as an enumeration, or what is taken without."""
+        return Speed.MEDIUM if self.speed is None else _choice(Speed, "speed", self.speed)
 
 
 def _choice(kind: type[_E], name: str, value: object) -> _E:
@@ -117,6 +165,6 @@ def _choice(kind: type[_E], name: str, value: object) -> _E:
     raise ConfigError(f"{name} is one of {', '.join(labels)}, not {value!r}")
 
 
-def _in_range(name: str, value: int, low: int, high: int) -> None:
+def _in_range(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")

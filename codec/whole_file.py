@@ -1,34 +1,142 @@
-"""Files that appear whole or not at all: written beside the target, flushed to disk, then renamed."""
+"""Files that appear whole or not at all: written beside the target, flushed to disk, then given its name."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from codec.errors import ExistsError, MediaError
+from codec.errors import ConfigError, ExistsError, MediaError
 
-__all__ = ["refuse_overwrite", "whole_file"]
+__all__ = ["InputFile", "held", "publish", "refuse_overwrite", "remove_abandoned", "temporary_of", "whole_file"]
+
+InputFile = str | os.PathLike[str] | int
+"""What is read while something is written: a path, or the descriptor of an open file."""
 
 
-def refuse_overwrite(path: Path, force: bool) -> None:
-    """Refuse a target that is there.
+def refuse_overwrite(path: str | os.PathLike[str], force: bool, inputs: Iterable[InputFile] = ()) -> None:
+    """Refuse a target that must not be written.
 
     Raises:
-        MediaError: ``path`` is a folder.
-        ExistsError: ``path`` exists and ``force`` does not allow to replace it.
+        ConfigError: ``path`` is no name, or is the same file as one of ``inputs``, which holds for hard links too.
+        MediaError: ``path`` is a folder, a device or a pipe.
+        ExistsError: ``path`` exists, if only as a link to nothing, and ``force`` does not allow to replace it.
     """
-    if path.is_dir():
-        raise MediaError(f"{path}: is a folder; a file name is needed")
-    if path.exists() and not force:
-        raise ExistsError(f"{path}: exists; --force (force=True) replaces it")
+    text = os.fspath(path)
+    if text in ("", "-"):
+        raise ConfigError(f"{'standard output cannot take this' if text else 'the output has no name'}; name a file")
+    there = _status(path)
+    if there is not None:
+        if stat.S_ISDIR(there.st_mode):
+            raise MediaError(f"{text}: is a folder; a file name is needed")
+        for name in inputs:
+            if (read := _status(name)) is not None and os.path.samestat(there, read):
+                raise ConfigError(f"{text}: is read at the same time, as {name}; write to another file")
+        if not stat.S_ISREG(there.st_mode):
+            raise MediaError(f"{text}: is a device or pipe; a file name is needed")
+    if not force and os.path.lexists(path):
+        raise ExistsError(f"{text}: exists")
+
+
+def _status(file: InputFile) -> os.stat_result | None:
+    """What the system says of a file, or None where there is none."""
+    try:
+        return os.stat(file)  # noqa: PTH116  also of descriptors
+    except (OSError, ValueError):
+        return None
+
+
+def publish(temporary: Path, target: Path, *, force: bool) -> None:
+    """Give a finished file its name; without ``force`` only where nothing has that name by now.
+
+    Raises:
+        ExistsError: something has it, and ``force`` is not set.
+    """
+    if force:
+        temporary.replace(target)
+        return
+    taken = ExistsError(f"{target}: exists by now")
+    try:
+        os.link(temporary, target)
+    except FileExistsError as error:
+        raise taken from error
+    except OSError:  # a file system without hard links: an empty file takes the name first, which only one can do
+        try:
+            target.open("xb").close()
+        except FileExistsError as error:
+            raise taken from error
+        with contextlib.ExitStack() as undo:
+            undo.callback(target.unlink)
+            temporary.replace(target)
+            undo.pop_all()
+    else:
+        temporary.unlink()
+
+
+# A temporary file or folder is locked as long as its writer lives: the system drops locks of a process that is killed.
+# Over a network file system without locks a living writer may lose its file; then its own `publish` fails, and says so.
+
+
+def temporary_of(folder: Path, name: str) -> Path:
+    """A new hidden name in ``folder`` for what will become ``name``."""
+    return folder / f".{name}.{secrets.token_hex(4)}.part"
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[BinaryIO]:
+def held(temporary: Path) -> Iterator[None]:
+    """Show others that the writer of ``temporary`` lives, where the system has such locks."""
+    with contextlib.ExitStack() as lock:
+        with contextlib.suppress(OSError):
+            lock.callback(os.close, _locked(temporary))
+        yield
+
+
+def remove_abandoned(folder: Path, name: str) -> None:
+    """Remove temporary files and folders that writers of ``name`` left in ``folder`` when they were killed."""
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.part")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in [entry for entry in entries if ours.fullmatch(entry.name)]:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder and not entry.is_file(follow_symlinks=False):
+                continue
+            with contextlib.suppress(OSError):  # held by a living writer, or not ours to remove
+                descriptor = _locked(Path(entry.path))
+                try:
+                    (shutil.rmtree if is_folder else os.unlink)(entry.path)
+                finally:
+                    os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock of a file or folder.
+
+    Raises:
+        OSError: another has it, or there are no locks.
+    """
+    if sys.platform == "win32":
+        raise OSError("no locks of this kind")
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextlib.contextmanager
+def whole_file(
+    path: str | os.PathLike[str], *, force: bool = False, inputs: Iterable[InputFile] = ()
+) -> Iterator[BinaryIO]:
     """A binary file that becomes ``path`` when the block ends without an exception, and vanishes otherwise.
 
     The temporary file lies in the target's folder, so the rename cannot cross a file system.
@@ -36,19 +144,23 @@ def whole_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
     What the block raises is raised on, an OSError as what it is here: the target could not be written.
 
     Raises:
-        ExistsError: ``path`` exists and ``force`` is not set.
+        ConfigError: ``path`` is no name, or one of ``inputs``.
+        ExistsError: ``path`` exists, at the start or by the end, and ``force`` is not set.
         MediaError: it cannot be written: no such folder, no space, no permission.
     """
     target = Path(path)
-    refuse_overwrite(target, force)
+    refuse_overwrite(path, force, inputs)
+    remove_abandoned(target.parent, target.name)
     # named before it is made, so that an interrupt at any moment finds it
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    temporary = temporary_of(target.parent, target.name)
     try:
-        with temporary.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        with contextlib.ExitStack() as lock:
+            with temporary.open("x+b") as file:
+                lock.enter_context(held(temporary))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            publish(temporary, target, force=force)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

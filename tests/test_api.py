@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,7 +90,7 @@ def test_every_module_declares_names_that_it_has():
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted((ROOT / "codec").rglob("*.py"))
-        if path.name not in ("__init__.py", "__main__.py") and "cli" not in path.parts
+        if path.name not in ("__init__.py", "__main__.py") and path.parent != ROOT / "codec" / "cli"
     ]
     assert "codec.encoder" in modules
     for module in map(importlib.import_module, modules):
@@ -152,31 +151,19 @@ def test_decoding_loads_no_encoder(tmp_path):
 
 
 def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
-    from codec.kernels import kernel
+    from codec import kernels
 
-    tried = []
+    def refuse(function):
+        # what numba raises where neither __pycache__ nor the user's cache folder can be written
+        raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available for file 'x.py'")
 
-    def refuse(**options):
-        tried.append(options)
+    monkeypatch.setattr(kernels, "_Cache", refuse)
 
-        def decorate(function):
-            if options.get("cache"):
-                # what numba raises where neither __pycache__ nor the user's cache folder can be written
-                raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available for file 'x.py'")
-            return real(**options)(function)
-
-        return decorate
-
-    real = numba.njit
-    monkeypatch.setattr(numba, "njit", refuse)
-    monkeypatch.setattr("codec.kernels.njit", refuse, raising=False)
-
-    @kernel
+    @kernels.kernel
     def doubled(value):
         return 2 * value
 
     assert 42 == doubled(21)
-    assert [True, False] == [bool(options.get("cache")) for options in tried]
 
 
 def test_a_whole_round_trip_works_where_no_cache_can_be_written():
@@ -230,8 +217,8 @@ print((codec.decode(folder / "a.mvz") == pictures).all())
         ({"residual": "int8", "step": 0}, "step is a whole number from 1 to 255, not 0"),
         ({"residual": "uint8", "step": 256}, "step is a whole number"),
         ({"residual": "int8", "step": 2.5}, "step is a whole number"),
-        ({"residual": "lossless", "step": 4}, "step is for int8 and uint8; lossless has none"),
-        ({"residual": "float16", "step": 4}, "step is for int8 and uint8; float16 has none"),
+        ({"residual": "lossless", "step": 4}, "step is for int8 and uint8, not lossless"),
+        ({"residual": "float16", "step": 4}, "step is for int8 and uint8, not float16"),
         ({"max_error": -1}, "max_error is a whole number from 0 to 16, not -1"),
         ({"max_error": 17}, "max_error is a whole number"),
         ({"max_error": 1.5}, "max_error is a whole number"),
@@ -247,7 +234,8 @@ def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, m
 
 
 def test_settings_at_the_ends_of_their_ranges_are_accepted():
-    codec.Settings(residual="int8", motion="none", step=1, gop=1, block=4, search=0, run=1)
+    codec.Settings(residual="int8", motion="block", step=1, gop=2, block=4, search=0, run=1)
+    codec.Settings(residual="int8", motion="none", step=1, gop=1)
     codec.Settings(residual="uint8", motion="mesh", step=255, gop=1024, block=32, search=256, run=1024)
     codec.Settings(residual="lossless", max_error=16, run=None)
 

@@ -96,11 +96,11 @@ def test_nothing_is_overwritten_without_force(mvz, clip):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--step", "8"], "step is for int8 and uint8"),
-        (["--residual", "int8", "--step", "0"], "step is a whole number from 1 to 255"),
+        (["--residual", "lossless", "--step", "8"], "--step is for int8 and uint8, not lossless"),
+        (["--residual", "int8", "--step", "0"], "--step is a whole number from 1 to 255"),
         (["--residual", "zip"], "invalid choice: 'zip'"),
         (["--fps", "fast"], "'fast' is not a number of pictures per second"),
-        (["--search", "1000"], "search is a whole number from 0 to 256"),
+        (["--search", "1000"], "--search is a whole number from 0 to 256"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_leaves_no_file(mvz, tmp_path, arguments, expected):

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
+    "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
     "codec.picture.edges": ("codec.kernels", "codec.picture.planes"),
     "codec.motion": (
         *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models"),

@@ -37,7 +37,8 @@ def made(tmp_path_factory, moving):
 @pytest.mark.parametrize("residual", ResidualCoder)
 @pytest.mark.parametrize("motion", MotionModel)
 def test_bits_of_cells_and_headers_add_up_to_every_packet(made, mode, residual, motion):
-    with codec.open(made(mode, residual=residual, motion=motion, run=3, gop=4, block=8)) as video:
+    block = None if residual is ResidualCoder.DCT or motion is MotionModel.NONE else 8
+    with codec.open(made(mode, residual=residual, motion=motion, run=3, gop=4, block=block)) as video:
         packets = {}
         for seen in video.inspections():
             assert all(bits.shape == seen.header.cell_shape and (bits >= 0).all() for bits in seen.cell_bits.values())
@@ -64,7 +65,7 @@ def test_bits_of_components_are_those_that_info_counts(made, residual, motion):
 
 
 def test_bits_of_every_stream_of_dct_go_to_leaves(made):
-    with codec.open(made(residual="dct", motion="block", run=3, gop=4, block=8)) as video:
+    with codec.open(made(residual="dct", motion="block", run=3, gop=4)) as video:
         for seen in video.inspections():
             assert {"motion", "modes", "residual"} <= set(seen.cell_bits) | {"motion"}
             assert not {"motion", "modes", "residual"} & set(seen.spread_evenly)
@@ -76,7 +77,7 @@ def test_cells_with_more_to_say_have_more_bits(made, tmp_path):
     pictures[1, 8:16, 24:32] = random.integers(0, 256, (8, 8))
     for residual in ("lossless", "int8", "float16"):
         path = tmp_path / f"{residual}.mvz"
-        codec.encode(pictures, path, codec.Settings(residual, "none", block=8, scene_cut=False))
+        codec.encode(pictures, path, codec.Settings(residual, "block", block=8, search=0, scene_cut=False))
         with codec.open(path) as video:
             bits = video.inspect(1).cell_bits["residual"]
         assert (1, 3) == np.unravel_index(bits.argmax(), bits.shape)
@@ -123,7 +124,7 @@ def test_vectors_of_nodes_are_shared_by_the_cells_around_them():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_leaves_cover_every_sample_once(made, mode):
-    with codec.open(made(mode, residual="dct", motion="block", run=3, gop=4, block=8)) as video:
+    with codec.open(made(mode, residual="dct", motion="block", run=3, gop=4)) as video:
         for seen in video.inspections():
             times = np.zeros((35, 44), int)
             for top, left, side in seen.leaves.places:
@@ -143,7 +144,8 @@ def test_only_dct_has_leaves_and_predicts_inside_i_pictures(made):
 
 
 @pytest.mark.parametrize("block", [4, 8, 16, 32])
-def test_bits_of_leaves_go_to_the_cells_that_they_cover(tmp_path, block):
+def test_bits_of_leaves_go_to_the_cells_that_they_cover(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(codec.Settings, "_idle", lambda self: ())  # other encoders may name other cells
     pictures = np.full((2, 64, 96), 90, np.uint8)
     pictures[1, 32:, :32] = np.random.default_rng(3).integers(0, 256, (32, 32))
     codec.encode(pictures, tmp_path / "noise.mvz", codec.Settings("dct", "none", block=block, scene_cut=False))

@@ -32,7 +32,7 @@ def files(tmp_path_factory, moving):
     chosen = {
         "mesh": (list(moving_sequence(64, 48, 4)), codec.Settings("int8", "mesh", 8, gop=3)),
         "block": (moving("yuv420", 45, 37, 5), codec.Settings("lossless", "block", block=8, scene_cut=False)),
-        "dct": (moving("yuv420", 45, 37, 3), codec.Settings("dct", "block", qp=24, block=8, scene_cut=False)),
+        "dct": (moving("yuv420", 45, 37, 3), codec.Settings("dct", "block", qp=24, scene_cut=False)),
         "gray": (moving("gray", 40, 24, 2), codec.Settings("int8", "none", 8, scene_cut=False)),
     }
     for name, (pictures, settings) in chosen.items():

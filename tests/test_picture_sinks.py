@@ -192,10 +192,7 @@ def test_pictures_without_names_are_numbered_from_first(tmp_path):
         "..",
         ".",
         "",
-        "a/b.png",
         "..\\out.png",
-        "a\0b.png",
-        "a\nb.png",
         ".bashrc",
         None,
     ],
@@ -204,6 +201,14 @@ def test_a_hostile_name_is_never_used_and_all_pictures_are_numbered(tmp_path, ho
     pictures = pictures_of(RGB, names=["a.png", hostile, "c.png"])
     write(tmp_path / "f", pictures)
     assert everything_in(tmp_path) == ["f", "f/000000.png", "f/000001.png", "f/000002.png"]
+    assert same(pictures, tmp_path / "f")
+
+
+@pytest.mark.parametrize("hostile", ["a/b.png", "a\\b.png", "a\0b.png", "a\nb.png", "a:b.png", "a\x1bb.png"])
+def test_what_no_name_may_have_in_it_becomes_a_plain_sign(tmp_path, hostile):
+    pictures = pictures_of(RGB, names=["a.png", hostile, "c.png"])
+    write(tmp_path / "f", pictures)
+    assert everything_in(tmp_path) == ["f", "f/a.png", "f/a_b.png", "f/c.png"]
     assert same(pictures, tmp_path / "f")
 
 

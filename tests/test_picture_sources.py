@@ -207,17 +207,17 @@ def test_another_size_names_both_files(tmp_path):
     refused(folder, "6×5 rgb, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
 
 
-def test_gray_among_rgb_names_both_files(tmp_path):
+def test_another_size_is_refused_also_among_gray_and_rgb(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples(GRAY))
-    refused(folder, "gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
+    save(folder / "frame3.png", samples((5, 6)))
+    refused(folder, "6×5 gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
 
 
 def test_a_picture_that_changes_after_opening_is_noticed(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
     with open_source(folder) as source:
         save(folder / "frame2.png", samples(GRAY))
-        with pytest.raises(MediaError, match=r"frame2\.png: is 6×4 gray, unlike the first"):
+        with pytest.raises(MediaError, match=r"frame2\.png: is 6×4 gray by now, and was 6×4 rgb"):
             list(source)
 
 
@@ -225,12 +225,6 @@ def test_a_file_that_is_no_picture_is_refused_by_name(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2])
     (folder / "frame3.png").write_bytes(b"hello")
     refused(folder, "not a picture", folder / "frame3.png")
-
-
-def test_an_unknown_suffix_in_a_folder_must_be_a_picture(tmp_path):
-    folder = numbered_folder(tmp_path / "f", [1, 2])
-    (folder / "frame3.xyz").write_bytes(b"hello")
-    refused(folder, "not a picture", folder / "frame3.xyz")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".gif", ".bmp", ".ppm", ".webp", ".tif"])
@@ -255,8 +249,6 @@ def test_a_picture_cut_short_or_damaged_is_refused_by_name_or_read(tmp_path, suf
 @pytest.mark.parametrize(
     ("mode", "suffix", "says"),
     [
-        ("RGBA", ".png", "RGB with alpha"),
-        ("LA", ".png", "gray with alpha"),
         ("I;16", ".png", "16-bit"),
         ("I;16", ".tif", "16-bit"),
         ("F", ".tif", "32-bit"),
@@ -274,7 +266,8 @@ def test_transparent_palette_and_transparent_colours_are_refused(tmp_path):
     palette = Image.fromarray(samples(RGB)).quantize(8)
     palette.save(tmp_path / "p.png", transparency=3)
     refused(tmp_path / "p.png", "transparent", tmp_path / "p.png")
-    Image.fromarray(samples(RGB)).save(tmp_path / "c.png", transparency=(1, 2, 3))
+    key = tuple(samples(RGB)[1, 2].tolist())
+    Image.fromarray(samples(RGB)).save(tmp_path / "c.png", transparency=key)
     refused(tmp_path / "c.png", "transparent", tmp_path / "c.png")
 
 
@@ -347,7 +340,9 @@ def test_a_fortran_ordered_npy_gives_the_same_pictures(tmp_path):
     "clip",
     [
         np.zeros((2, 3), np.uint8),
+        np.zeros((5, 7, 3), np.uint8),
         np.zeros((2, 3, 4, 4), np.uint8),
+        np.zeros((2, 3, 4), np.uint16),
         np.zeros((1, 2, 2)),
         np.zeros((0, 2, 2), np.uint8),
     ],
@@ -364,9 +359,9 @@ def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
     whole = path.read_bytes()
     for length in (0, 5, 50, len(whole) - 1):
         path.write_bytes(whole[:length])
-        refused(path, "cannot be read as .npy", path)
+        refused(path, "cannot be read as .npy|ends early", path)
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
-    refused(path, "cannot be read as .npy", path)
+    refused(path, "uint8 .* is needed", path)
 
 
 # Animations
@@ -476,12 +471,14 @@ def test_a_damaged_npy_is_refused_by_name_or_read(tmp_path):
     ("durations", "tick", "rate"),
     [
         ([40, 40], 10, Fraction(25)),
-        ([1001 / 30] * 5, 1, Fraction(30000, 1001)),
+        ([Fraction(1001, 30)] * 5, 1, Fraction(30000, 1001)),
         ([33, 33, 34] * 7, 1, Fraction(30)),
         ([30, 40, 30] * 7, 10, Fraction(30)),
         ([66, 67], 1, Fraction(15)),
-        ([1500, 1501], 1, Fraction(2000, 3001).limit_denominator(1001)),
-        ([40, 80], 10, Fraction(25)),
+        ([1500, 1501], 1, 1 / Fraction(3001, 2000).limit_denominator(1001)),
+        ([40, 80], 10, Fraction(50, 3)),
+        ([0, 100], 10, Fraction(20)),
+        ([3000000, 3000000], 10, Fraction(1, 3000)),
         ([0, 0], 10, Fraction(25)),
     ],
 )

@@ -96,6 +96,8 @@ def test_rgb_is_written_as_444_full_range_and_returns_within_one_level(tmp_path)
         ("XYSCSS=420PALDV", SampleFormat.YUV420, ChromaSiting.PALDV),
         ("A0:0 I? C422", SampleFormat.YUV422, ChromaSiting.UNSPECIFIED),
         ("XSOME_COMMENT Cmono  Ip", SampleFormat.GRAY, ChromaSiting.UNSPECIFIED),
+        ("XA=1 XA=2 XA c420JPEG xcolorrange=full XCOLORRANGE=FULL", SampleFormat.YUV420, ChromaSiting.CENTRE),
+        ("C420MPEG2 ip", SampleFormat.YUV420, ChromaSiting.LEFT),
     ],
 )
 def test_headers_of_other_writers_are_understood(fields, sample_format, siting):
@@ -116,7 +118,7 @@ def test_unknown_rate_is_25(field):
         ("YUV4MPEG2X W3 H2", "not Y4M"),
         ("YUV4MPEG2 H2 F25:1", "field W"),
         ("YUV4MPEG2 W3 H-2", "field H"),
-        ("YUV4MPEG2 W3 H2 W3", "W occurs twice"),
+        ("YUV4MPEG2 W3 H2 W4", "W occurs twice, as 3 and 4"),
         ("YUV4MPEG2 W0 H2", "0×2"),
         ("YUV4MPEG2 W99999999 H2", "field W"),
         ("YUV4MPEG2 W65536 H65536", "65536×65536"),
@@ -133,6 +135,8 @@ def test_unknown_rate_is_25(field):
         ("YUV4MPEG2 W3 H2 XYSCSS=420P10", "'420p10'"),
         ("YUV4MPEG2 W3 H2 XCOLORRANGE=HALF", "'HALF'"),
         ("YUV4MPEG2 W3 H2 Q7", "unknown Y4M header field Q7"),
+        ("YUV4MPEG2 W3 H2 XCOLORRANGE=FULL XCOLORRANGE=LIMITED", "XCOLORRANGE occurs twice"),
+        ("YUV4MPEG2 W3 H2 C420jpeg\r", "CR LF"),
     ],
 )
 def test_a_header_that_is_wrong_or_unsupported_is_refused_by_name(line, says):

@@ -29,7 +29,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     pictures = list(moving_sequence(64, 48, 3))
     for motion in ("none", "block", "mesh"):
-        settings = codec.Settings("int8", motion, 8, block=8, scene_cut=False)
+        settings = codec.Settings("int8", motion, 8, block=None if motion == "none" else 8, scene_cut=False)
         with codec.Writer(folder / f"{motion}.mvz", format=pictures[0].format, settings=settings) as out:
             for picture in pictures:
                 out.append(picture)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from codec.bitstream.stream_ids import COMPONENTS
 from codec.errors import ConfigError, MediaError
+from codec.measure.curves import domains_of
 from codec.measure.metrics import ErrorSums, PictureError
 from codec.measure.points import Clip, PeerPoint, Point
 from codec.measure.sweep import default_settings, sweep
@@ -23,7 +24,8 @@ from codec.measure.synthetic import moving_sequence
 from codec.models import ResidualCoder
 from codec.picture.planes import Picture
 from codec.settings import Settings
-from codec.show.findings import bytes_at_equal_mse, findings
+from codec.show.findings import bytes_at_equal_mse
+from codec.show.findings import findings as findings_of
 from codec.show.plots import (
     COLOUR_OF_COMPONENT,
     plot_components,
@@ -87,6 +89,11 @@ def lossy_point(file_bytes, squared_error, motion="block", residual="int8", step
 @pytest.fixture(scope="module")
 def clip():
     return Clip("clips/scene & <sea>", Fraction(30000, 1001), tuple(moving_sequence(32, 24, 3)))
+
+
+def findings(points, peers=()):
+    clip = Clip("scene", Fraction(25), (Picture.from_array(np.zeros((16, 16), np.uint8)),))
+    return findings_of(domains_of(clip, points, peers))
 
 
 @pytest.fixture(scope="module")
@@ -361,11 +368,22 @@ def test_curves_are_compared_at_equal_psnr(clip):
     assert "−50.0 %" in anchored
 
 
-def peer_curve(name, factor):
+def peer_curve(name, factor, measured_in="gray"):
     """A peer that takes ``factor`` times the bytes of `dct_curve` at the same error."""
     return [
         PeerPoint(
-            name, ("q", q), f"run -q {q} -trellis 2 INPUT", "1.0", 2, 1600, 4800, round(factor * size), error, 1, 1
+            name,
+            ("q", q),
+            f"run -q {q} -trellis 2 INPUT",
+            "1.0",
+            2,
+            1600,
+            4800,
+            round(factor * size),
+            error,
+            1,
+            1,
+            measured_in,
         )
         for (size, _, q), error in zip(CURVE, (point.error for point in dct_curve()), strict=True)
     ]
@@ -386,7 +404,7 @@ def test_findings_hold_dct_against_others_at_equal_psnr():
 
 
 def test_a_command_is_told_once_with_a_letter_for_its_dial(clip):
-    page = Page(report_page(dct_curve(), ReportMeta(clip, peers=peer_curve("other", 2))))
+    page = Page(report_page(dct_curve(), ReportMeta(clip, peers=peer_curve("other", 2, "rgb"))))
     assert "other, q N: 2, 4, 8, 16 (1.0) run -q N -trellis 2 INPUT" in " ".join(page.text.split())
 
 

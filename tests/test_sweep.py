@@ -42,7 +42,7 @@ POINT_KEYS = {
         "file_bytes",
     ),
     *("ratio", "bits_per_pixel", "bytes", "exact", "identical", "mse", "psnr", "snr", "max_error", "psnr_yuv"),
-    *("ssim", "planes", "encode_seconds", "decode_seconds"),
+    *("ssim", "planes", "coded", "encode_seconds", "decode_seconds"),
 }
 
 
@@ -180,7 +180,7 @@ def test_clip_that_does_not_fit_in_memory_is_refused(monkeypatch):
 def test_json_has_the_documented_keys(points, clip):
     values = points_as_json(points, clip, 2)
     assert list(values) == ["schema", "schema_version", "mvz", "source", "jobs", "points", "peers", "bd_rates"]
-    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 3, codec.__version__)
+    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 4, codec.__version__)
     assert values["source"] == {
         "label": "scene",
         "width": 32,

@@ -36,6 +36,8 @@ def workers_of(options: argparse.Namespace) -> Iterator[Workers]:
         with executor_of(options.jobs) as executor:
             yield Workers(executor, job_count(options.jobs))
         return
+    if options.jobs is not None:
+        raise ConfigError("--jobs has no effect with --scheduler, whose workers do everything")
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
 import json
 import math
-import sys
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import codec
-from codec.cli.terminal import table
+from codec.cli.terminal import open_pictures, progress_bar, say, table, watched
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison, PictureError
@@ -26,32 +21,21 @@ def main(options: argparse.Namespace) -> int:
     """Measure how two sequences differ; 1 if they do."""
     from codec.measure.metrics import compare_sequences
 
-    with opened(options.a) as a, opened(options.b) as b:
-        result = compare_sequences(a, b, not options.no_ssim, names=(options.a, options.b))
+    with (
+        open_pictures(options.a, options) as (a, count),
+        open_pictures(options.b, options) as (b, _),
+        progress_bar("compare", options.quiet) as progress,
+    ):
+        result = compare_sequences(watched(a, progress, count), b, not options.no_ssim, names=(options.a, options.b))
     if options.json:
-        print(json.dumps(result.as_dict(), indent=2))
+        say(*json.dumps(result.as_dict(), indent=2).splitlines())
     elif options.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows(_rows(result, "inf"))
+        say(*(",".join(row) for row in _rows(result, "inf")))
     else:
-        print(table(_rows(result, "∞")))
-        print(f"\n{_verdict(result.whole)}")
+        say(*table(_rows(result, "∞")), "", _verdict(result.whole))
         if result.whole.ssim is None and not options.no_ssim:
-            print(SSIM_MISSING)
+            say(SSIM_MISSING)
     return 0 if result.whole.total.identical else 1
-
-
-@contextlib.contextmanager
-def opened(spec: str) -> Iterator[Iterable[codec.Picture]]:
-    """Pictures of an .mvz file or of anything that can be encoded."""
-    if spec.endswith(".mvz"):
-        with codec.open(spec) as video:
-            yield video.pictures()
-        return
-    from codec.picture.sources import open_source
-
-    with open_source(spec) as source:
-        yield source
 
 
 def _rows(result: Comparison, infinite: str) -> list[list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import executor_of, progress_bar
+from codec.cli.terminal import counted, executor_of, open_file, progress_bar, say, say_aside, say_notes
 from codec.errors import BitstreamError, ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ MOST_REASONS = 8  # lines about damage: with what is missing less than a screenf
 def main(options: argparse.Namespace) -> int:
     """Decode, and say what was written, and what could not be."""
     started = time.perf_counter()
-    with codec.open(options.input, damaged=options.skip_damaged) as video:
+    with open_file(options.input, options, damaged=options.skip_damaged) as video:
         start, stop, _ = options.pictures.indices(len(video))
         if start >= stop:
             raise _first_damage(video) or ConfigError(
@@ -40,9 +39,10 @@ def main(options: argparse.Namespace) -> int:
         summary = {"output": options.output, "pictures": count, "seconds": seconds, "note": note}
         if options.skip_damaged:
             summary |= {"missing": [list(gap) for gap in missing], "has_end": video.has_end, "damage": damage}
-        print(json.dumps(summary), file=sys.stderr if options.output == "-" else sys.stdout)
+        (say_aside if options.output == "-" else say)(json.dumps(summary))
     elif not options.quiet:
-        print(f"{options.output}: {count} pictures, {seconds:.1f} s{f' ({note})' if note else ''}", file=sys.stderr)
+        lossy = f" ({note})" if note else ""
+        say_aside(f"{options.output}: {counted(count, 'picture')}, {seconds:.1f} s{lossy}")
     if not (missing or damage):
         return 0
     if not options.json:
@@ -74,6 +74,7 @@ def _write(
             count=stop - start,
             first=start,
             numbers=iter(numbers.popleft, None),
+            inputs=[options.input],
         ) as sink,
     ):
         for number, picture in _pictures(video, start, stop, executor, options.skip_damaged):
@@ -86,6 +87,7 @@ def _write(
             progress(codec.Progress(expected - start, stop - start, sink.count * video.format.sample_count))
         if sink.count == 0:
             raise _first_damage(video) or BitstreamError("no picture is whole", path=video.path, offset=0)
+    say_notes(sink.notes, options.quiet)
     if expected < stop:
         missing.append((expected, stop))
     return missing, sink.lossy_note
@@ -107,11 +109,11 @@ def _first_damage(video: codec.Video) -> BitstreamError | None:
 def _complain(path: str, missing: list[tuple[int, int]], damage: list[str], unknown_from: int | None) -> None:
     """Say what is missing and why, whatever else is kept quiet."""
     for reason in damage[:MOST_REASONS]:
-        print(f"mvz: {reason}", file=sys.stderr)
+        say_aside(f"mvz: {reason}")
     if len(damage) > MOST_REASONS:
-        print(f"mvz: {path}: {len(damage) - MOST_REASONS} more places are damaged", file=sys.stderr)
+        say_aside(f"mvz: {path}: {len(damage) - MOST_REASONS} more places are damaged")
     names = [str(begin) if end == begin + 1 else f"{begin}…{end - 1}" for begin, end in missing]
     if unknown_from is not None:
         names.append(f"all from {unknown_from} on")
     listed = "missing pictures: " + ", ".join(names) if names else "no picture is missing"
-    print(f"mvz: {path}: {listed}", file=sys.stderr)
+    say_aside(f"mvz: {path}: {listed}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import job_count, points_bar, table, thousands
+from codec.cli.terminal import job_count, points_bar, say, say_aside, table, thousands
 from codec.errors import MediaError
 from codec.models import MotionModel, ResidualCoder
 from codec.whole_file import refuse_overwrite
@@ -38,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
     clip = Clip("a made-up scene", Fraction(25), tuple(moving_sequence(WIDTH, HEIGHT, PICTURES)))
     settings = default_settings()
     if not options.quiet:
-        print("the first run compiles the kernels, which takes about a minute", file=sys.stderr)
+        say_aside("the first run compiles the kernels, which takes about a minute")
     with points_bar(len(settings), options.quiet) as progress:
         points = make_report(
             clip,
@@ -52,13 +51,15 @@ def main(options: argparse.Namespace) -> int:
     _write_inspector(folder, options.force)
     if not options.quiet:
         raw = thousands(clip.source_bytes)
-        print(f"{PICTURES} pictures of {clip.format}, {raw} bytes raw; each file decoded and compared\n")
-        print(table(_rows(points)))
-        print(f"\npictures        {folder / 'scene'}")
-        print(f"lossless        {folder / 'scene.mvz'}")
-        print(f"int8 and mesh   {folder / 'mesh.mvz'}")
-        print(f"report          {folder / 'report.html'}")
-        print(f"a look inside   {folder / 'inspect.html'}")
+        say(
+            *(f"{PICTURES} pictures of {clip.format}, {raw} bytes raw; each file decoded and compared", ""),
+            *table(_rows(points)),
+            *("", f"pictures        {folder / 'scene'}"),
+            f"lossless        {folder / 'scene.mvz'}",
+            f"int8 and mesh   {folder / 'mesh.mvz'}",
+            f"report          {folder / 'report.html'}",
+            f"a look inside   {folder / 'inspect.html'}",
+        )
     return 0
 
 

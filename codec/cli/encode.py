@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import codec
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import progress_bar, source_of, thousands
+from codec.cli.terminal import counted, progress_bar, say, say_aside, say_notes, source_of, thousands
 
 __all__ = ["main"]
 
 
 def main(options: argparse.Namespace) -> int:
     """Encode, and say how large the file became."""
-    settings = codec.Settings(
-        residual=options.residual,
-        motion=options.motion,
-        step=options.step,
-        qp=options.qp,
-        chroma=options.chroma,
-        max_error=options.max_error,
-        gop=options.gop,
-        block=options.block,
-        search=options.search,
-        run=options.run,
-        speed=options.speed,
-        scene_cut=options.scene_cut,
-    )
+    settings = codec.Settings(**{each.name: getattr(options, each.name) for each in fields(codec.Settings)})
     with workers_of(options) as workers, progress_bar("encode", options.quiet) as progress:
         summary = codec.encode(
             source_of(options.input),
@@ -41,12 +27,14 @@ def main(options: argparse.Namespace) -> int:
             workers=workers.at_once,
             force=options.force,
         )
+    say_notes(summary.notes, options.quiet)
     if options.json:
-        print(json.dumps({"file": options.output, **asdict(summary), "ratio": summary.ratio}))
+        say(json.dumps({"file": options.output, **asdict(summary), "ratio": summary.ratio}))
     elif not options.quiet:
-        print(
-            f"{options.output}: {summary.pictures} pictures, {thousands(summary.source_bytes)} → "
-            f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1, {summary.seconds:.1f} s",
-            file=sys.stderr,
+        files = summary.source_file_bytes
+        of_files = f" (source files: {files / summary.file_bytes:.2f} : 1)" if files else ""
+        say_aside(
+            f"{options.output}: {counted(summary.pictures, 'picture')}, {thousands(summary.source_bytes)} → "
+            f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1{of_files}, {summary.seconds:.1f} s"
         )
     return 0

@@ -6,7 +6,7 @@ import argparse
 import json
 
 import codec
-from codec.cli.terminal import table, thousands
+from codec.cli.terminal import counted, open_file, say, table, thousands
 from codec.models import MotionModel, PictureType, ResidualCoder
 
 __all__ = ["main"]
@@ -16,27 +16,29 @@ MOST_PICTURES = 32  # longer files list their pictures only when asked: a screen
 
 def main(options: argparse.Namespace) -> int:
     """Tell what is in a file."""
-    with codec.open(options.input) as video:
+    with open_file(options.input, options) as video:
         info = video.inventory(shares=options.pictures)
     if options.json:
-        print(json.dumps(info.as_dict(), indent=2))
+        say(*json.dumps(info.as_dict(), indent=2).splitlines())
         return 0
     parts = [_heading(info), table(_component_rows(info)), table(_type_rows(info))]
     if options.pictures or len(info.pictures) <= MOST_PICTURES:
         parts.append(table(_picture_rows(info)))
         if any(picture.estimated for picture in info.pictures):
             parts.append(
-                "≈ estimated: pictures that share a packet share its bytes by the entropy of their symbols"
+                ["≈ estimated: pictures that share a packet share its bytes by the entropy of their symbols"]
                 if info.pictures[0].bytes
-                else "pictures share a packet; --pictures estimates what each takes of it"
+                else ["pictures share a packet; --pictures estimates what each takes of it"]
             )
     else:
-        parts.append(f"--pictures lists all {len(info.pictures)} pictures")
-    print("\n\n".join(parts))
+        parts.append([f"--pictures lists all {len(info.pictures)} pictures"])
+    say(*parts[0])
+    for part in parts[1:]:
+        say("", *part)
     return 0
 
 
-def _heading(info: codec.Inventory) -> str:
+def _heading(info: codec.Inventory) -> list[str]:
     header = info.header
     count = len(info.pictures)
     motion = header.motion.label
@@ -52,11 +54,10 @@ def _heading(info: codec.Inventory) -> str:
     lines = [
         f"{info.path}: {thousands(info.file_bytes)} bytes for {thousands(info.source_bytes)}, "
         f"{info.ratio:.2f} : 1, {info.bits_per_pixel:.3f} bits a pixel",
-        f"{count} pictures of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
+        f"{counted(count, 'picture')} of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
         f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
-    lines += [f"{key}: {_printable(value)}" for key, value in info.metadata.items()]
-    return "\n".join(lines)
+    return lines + [f"{key}: {value}" for key, value in info.metadata.items()]
 
 
 def _component_rows(info: codec.Inventory) -> list[list[str]]:
@@ -92,12 +93,7 @@ def _picture_rows(info: codec.Inventory) -> list[list[str]]:
                 mark + thousands(total) if total is not None else "–",
                 *(thousands(picture.bytes[component]) for component in components),
                 "/".join(map(str, dial)) or "–",
-                _printable(picture.name or "–"),
+                picture.name or "–",
             ]
         )
     return rows
-
-
-def _printable(text: str) -> str:
-    """Text from a file, without what would move a terminal's cursor."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-import codec
-from codec.cli.terminal import counted, progress_bar, rounded_bytes
+from codec.cli.terminal import counted, open_file, progress_bar, rounded_bytes, say_aside
 from codec.errors import ConfigError
 
 __all__ = ["main"]
@@ -16,14 +14,13 @@ def main(options: argparse.Namespace) -> int:
     """Write the page, and say what is in it."""
     from codec.show.inspector import write_inspector
 
-    with codec.open(options.input) as video, progress_bar("inspect", options.quiet) as progress:
+    with open_file(options.input, options) as video, progress_bar("inspect", options.quiet) as progress:
         start, stop, _ = options.pictures.indices(len(video))
         if start >= stop:
             raise ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.input}")
         summary = write_inspector(video, options.output, start, stop, force=options.force, progress=progress)
     if not options.quiet:
         shown, size = counted(summary.shown, "picture"), rounded_bytes(summary.page_bytes)
-        print(f"{options.output}: {shown}, {size}; open it in a browser", file=sys.stderr)
-        if summary.note:
-            print(summary.note, file=sys.stderr)
+        note = [summary.note] if summary.note else []
+        say_aside(f"{options.output}: {shown}, {size}; open it in a browser", *note)
     return 0

@@ -1,13 +1,18 @@
-"""What commands share: progress bars, threads, sources, numbers for people."""
+"""What commands share: words on the terminal, progress bars, threads, files and sources."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import codec
+from codec.errors import TruncatedError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -16,15 +21,158 @@ if TYPE_CHECKING:
     from codec.measure.sweep import SweepProgress
 
 __all__ = [
-    *("counted", "executor_of", "job_count", "points_bar", "progress_bar", "rounded_bytes", "source_of", "table"),
-    "thousands",
+    *("counted", "executor_of", "job_count", "open_file", "open_pictures", "points_bar", "progress_bar"),
+    *("rounded_bytes", "say", "say_aside", "say_notes", "source_of", "table", "thousands", "watched"),
 ]
+
+_T = TypeVar("_T")
 
 SWITCH_SECONDS = 1e-4
 """How long a thread waits for the interpreter before it insists, which of Python's own accord is 5 ms.
 
 Between short kernels that is long: two threads encode 352×288 1.65 times as fast as one, with 5 ms 1.58.
 """
+
+
+# ------------------------------------------------------------------------------------------- words
+
+SPELLED = dict(zip("→…×∞≈–−±", ("->", "...", "x", "inf", "~", "-", "-", "+-"), strict=True))
+"""What our own words become where the terminal's encoding lacks a character; any other becomes ``?``."""
+
+
+def say(*lines: str) -> None:
+    """Print lines on standard output.
+
+    Whatever is in them, from a file or an argument, cannot move the cursor, colour anything or start another line,
+    and every encoding takes them.
+
+    Raises:
+        OSError: standard output cannot be written. Where it is closed nothing is said.
+    """
+    if sys.stdout is not None:
+        sys.stdout.write("".join(f"{_fitting(line, sys.stdout)}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def say_aside(*lines: str) -> None:
+    """The same on standard error; where that cannot be written, nobody listens."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write("".join(f"{_fitting(line, sys.stderr)}\n" for line in lines))
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.stderr = None  # or the interpreter finds that out again at exit
+
+
+def say_notes(notes: Iterable[str], quiet: bool = False) -> None:
+    """Say each note of a source once on standard error."""
+    if not quiet:
+        say_aside(*(f"mvz: note: {note}" for note in dict.fromkeys(notes)))
+
+
+def _fitting(text: str, stream: TextIO) -> str:
+    """Text without control characters, in what the stream's encoding has."""
+    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    encoding = stream.encoding or "utf-8"  # a StringIO has none
+    if _encodes(plain, encoding):
+        return plain
+    return "".join(character if _encodes(character, encoding) else SPELLED.get(character, "?") for character in plain)
+
+
+def _encodes(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def thousands(number: float) -> str:
+    """A whole number with its thousands apart: 990,067."""
+    return f"{round(number):,}"
+
+
+def counted(number: int, what: str) -> str:
+    """How many there are: 1 picture, 20 pictures."""
+    return f"{thousands(number)} {what}{'' if number == 1 else 's'}"
+
+
+def rounded_bytes(count: int) -> str:
+    """A size that says something however small it is: 34 kB, 28.8 MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(count / 1e3, 1):.0f} kB"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of text as lines of columns; the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+# ------------------------------------------------------------------------------------------- progress
+
+
+@contextlib.contextmanager
+def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
+    with _bar(quiet, desc=verb, unit=" pictures") as bar:
+
+        def show(progress: Progress) -> None:
+            if bar is not None:
+                bar.total = progress.picture_count
+                if progress.file_bytes:
+                    bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
+                bar.update(progress.pictures - bar.n)
+
+        yield show
+
+
+@contextlib.contextmanager
+def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], None]]:
+    """A bar that counts the points of a sweep, as `progress_bar` counts pictures."""
+    with _bar(quiet, desc="measure", total=count, unit=" points") as bar:
+
+        def show(progress: SweepProgress) -> None:
+            if bar is not None:
+                bar.set_postfix_str(progress.point.label, refresh=False)
+                bar.update(progress.points_done - bar.n)
+
+        yield show
+
+
+@contextlib.contextmanager
+def _bar(quiet: bool, **options: Any) -> Iterator[tqdm[Any] | None]:
+    """A bar, which also says why nothing happens when kernels are compiled; None where nobody would see it."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    from codec.kernels import when_compiling
+
+    with tqdm(**options, leave=False, dynamic_ncols=True) as bar:
+
+        def tell() -> None:
+            bar.write("compiling for this machine; only this once, up to a minute", file=sys.stderr)
+
+        with when_compiling(tell):
+            yield bar
+
+
+def watched(items: Iterable[_T], show: Callable[[Progress], None], count: int | None) -> Iterator[_T]:
+    """``items``, of which there are ``count``, while a bar of `progress_bar` counts them."""
+    for number, item in enumerate(items, 1):
+        yield item
+        show(codec.Progress(number, count, 0))
+
+
+# ------------------------------------------------------------------------------------------- threads
 
 
 def job_count(jobs: int | None) -> int:
@@ -52,85 +200,44 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
         executor.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for GOPs in work
 
 
+# ------------------------------------------------------------------------------------------- files
+
+
 def source_of(inputs: Sequence[str]) -> str | list[str]:
     """One input is a name with all its meanings, several are a list of files."""
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
-@contextlib.contextmanager
-def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
-    from tqdm import tqdm
+def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) -> codec.Video:
+    """An .mvz file, within the limits that the options give.
 
-    disabled = quiet or not sys.stderr.isatty()
-    with (
-        tqdm(desc=verb, unit=" pictures", disable=disabled, leave=False, dynamic_ncols=True) as bar,
-        _compiling_announced(bar, disabled),
-    ):
-
-        def show(progress: Progress) -> None:
-            bar.total = progress.picture_count
-            bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
-            bar.update(progress.pictures - bar.n)
-
-        yield show
-
-
-@contextlib.contextmanager
-def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], None]]:
-    """A bar that counts the points of a sweep, as `progress_bar` counts pictures."""
-    from tqdm import tqdm
-
-    disabled = quiet or not sys.stderr.isatty()
-    with (
-        tqdm(desc="measure", total=count, unit=" points", disable=disabled, leave=False, dynamic_ncols=True) as bar,
-        _compiling_announced(bar, disabled),
-    ):
-
-        def show(progress: SweepProgress) -> None:
-            bar.set_postfix_str(progress.point.label, refresh=False)
-            bar.update(progress.points_done - bar.n)
-
-        yield show
+    Raises:
+        MediaError: the file cannot be read.
+        BitstreamError: it is not an .mvz file, or damaged; of one that is cut it says after which picture.
+    """
+    limits = codec.Limits(**{limit.name: getattr(options, limit.name) for limit in fields(codec.Limits)})
+    try:
+        return codec.open(path, limits=limits, damaged=damaged)
+    except TruncatedError as error:
+        rule = error.rule
+        with contextlib.suppress(codec.CodecError), codec.open(path, limits=limits, damaged=True) as video:
+            if not video.has_end:
+                last = f"after picture {len(video) - 1}; decode --skip-damaged writes what is whole"
+                rule += f": the file is cut {last if len(video) else 'before the first picture ends'}"
+        raise TruncatedError(rule, path=error.path, offset=error.offset) from error
 
 
 @contextlib.contextmanager
-def _compiling_announced(bar: tqdm[Any], disabled: bool) -> Iterator[None]:
-    """Say why nothing happens, when kernels are compiled."""
-    if disabled:
-        yield
+def open_pictures(spec: str, options: argparse.Namespace) -> Iterator[tuple[Iterable[codec.Picture], int | None]]:
+    """Pictures of an .mvz file or of anything that can be encoded, and how many, if that is known."""
+    if spec.endswith(".mvz"):
+        with open_file(spec, options) as video:
+            yield video.pictures(), len(video)
         return
-    from codec.kernels import when_compiling
+    from codec.picture.sources import open_source
 
-    def tell() -> None:
-        bar.write("compiling for this machine; only this once, up to a minute", file=sys.stderr)
-
-    with when_compiling(tell):
-        yield
-
-
-def thousands(number: float) -> str:
-    """A whole number with its thousands apart: 990,067."""
-    return f"{round(number):,}"
-
-
-def counted(number: int, what: str) -> str:
-    """How many there are: 1 picture, 20 pictures."""
-    return f"{thousands(number)} {what}{'' if number == 1 else 's'}"
-
-
-def rounded_bytes(count: int) -> str:
-    """A size that says something however small it is: 34 kB, 28.8 MB."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(count / 1e3, 1):.0f} kB"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text in columns; the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    with open_source(spec) as source:
+        try:
+            yield source, source.count
+        finally:
+            say_notes(source.notes, options.quiet)

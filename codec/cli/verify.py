@@ -6,11 +6,11 @@ import argparse
 import json
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import codec
-from codec.cli.compare import opened
-from codec.cli.terminal import executor_of
+from codec.cli.terminal import counted, executor_of, open_file, open_pictures, progress_bar, say, watched
 from codec.models import PictureType, ResidualCoder
 
 if TYPE_CHECKING:
@@ -61,14 +61,15 @@ class Findings:
             "comparison": None if self.comparison is None else self.comparison.whole.as_dict(),
         }
 
-    def __str__(self) -> str:
+    def as_lines(self) -> list[str]:
+        """The same for people."""
         lines = []
         if self.whole:
-            checked = f"{_counted(self.packets, 'packet')} and {_counted(self.pictures, 'picture')}"
-            lines.append(f"{self.file}: whole; {checked} ({_counted(self.gops, 'GOP')}) have their CRC-32")
+            checked = f"{counted(self.packets or 0, 'packet')} and {counted(self.pictures or 0, 'picture')}"
+            lines.append(f"{self.file}: whole; {checked} ({counted(self.gops or 0, 'GOP')}) have their CRC-32")
         if self.comparison:
             lines.append(f"{self.source}: {self._against_source(self.comparison)}")
-        return "\n".join(lines)
+        return lines
 
     def _against_source(self, comparison: Comparison) -> str:
         total = comparison.whole.total
@@ -89,40 +90,44 @@ def main(options: argparse.Namespace) -> int:
     found = Findings(options.file, options.source)
     try:
         with executor_of(options.jobs) as executor:
-            _check(found, executor)
+            _check(found, executor, options)
     except codec.CodecError as error:
         found.reason = error
         if isinstance(error, codec.BitstreamError) and not found.whole:
             found.whole = False
-    text = json.dumps(found.as_dict(), indent=2) if options.json else str(found)
-    if text:
-        print(text)
+    say(*(json.dumps(found.as_dict(), indent=2).splitlines() if options.json else found.as_lines()))
     if found.reason:
         raise found.reason
     return 0
 
 
-def _check(found: Findings, executor: Executor | None) -> None:
+def _check(found: Findings, executor: Executor | None, options: argparse.Namespace) -> None:
     """Fill in ``found``.
 
     Raises:
         BitstreamError: the file is damaged.
         MediaError: file or source cannot be read, they are not alike, or the file does not keep its promise.
     """
+    from codec.measure.metrics import compare_sequences
+
     amiss = None
-    with codec.open(found.file) as video:
+    with open_file(found.file, options) as video, progress_bar("verify", options.quiet) as progress:
         info = video.info
         found.pictures, found.gops = len(video), len(info.of_type(PictureType.I))
         found.coder = info.header.residual.label
         if info.header.residual is ResidualCoder.LOSSLESS:
             found.promise = info.header.max_error
+        decoded = partial(video.pictures, executor=executor)
         if found.source is not None:
             try:
-                found.comparison = _compare(found.source, video, executor)
+                with open_pictures(found.source, options) as (pictures, _):
+                    names = found.source, found.file
+                    seen = watched(decoded(), progress, len(video))
+                    found.comparison = compare_sequences(pictures, seen, names=names)
             except codec.CodecError as error:
                 amiss = error  # the source's or the file's: decoding without the source tells
         if found.comparison is None:
-            for _ in video.pictures(executor=executor):
+            for _ in watched(decoded(), progress, len(video)):
                 pass
         # a reader passes over a damaged index (spec 5.6), but a file with one is not whole
         found.packets = sum(1 for _ in video.packets())
@@ -130,13 +135,6 @@ def _check(found: Findings, executor: Executor | None) -> None:
     if amiss:
         raise amiss
     _refuse_broken_promise(found)
-
-
-def _compare(source: str, video: codec.Video, executor: Executor | None) -> Comparison:
-    from codec.measure.metrics import compare_sequences
-
-    with opened(source) as pictures:
-        return compare_sequences(pictures, video.pictures(executor=executor), names=(source, video.path))
 
 
 def _refuse_broken_promise(found: Findings) -> None:
@@ -150,10 +148,6 @@ def _refuse_broken_promise(found: Findings) -> None:
             f"{found.file}: off by up to {max(errors)} from {found.source}, first in picture {beyond[0]}; "
             f"the file promises {promise}"
         )
-
-
-def _counted(number: int | None, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _decibels(value: float) -> str:

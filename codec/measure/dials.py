@@ -43,9 +43,9 @@ DIALS = {
 
 def dial_of(settings: Settings) -> tuple[str, int] | None:
     """The dial's name and where it stands; None where there is none, or the encoder chooses."""
-    dial = DIALS.get(settings.residual_coder)
-    value = getattr(settings, dial.name) if dial is not None else None
-    return (dial.name, value) if dial is not None and value is not None else None
+    if settings.residual_coder is ResidualCoder.DCT:
+        return "qp", settings.base_qp
+    return None if settings.step is None else ("step", settings.step)
 
 
 def settings_at(coder: ResidualCoder, motion: MotionModel | str, values: Sequence[int | None]) -> list[Settings]:

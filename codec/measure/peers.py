@@ -1,7 +1,8 @@
-"""Other codecs on the same pictures: what ffmpeg (by the package imageio-ffmpeg) and Pillow make of them.
+"""Other codecs on the same pictures: what ffmpeg and Pillow make of them.
 
-Pictures go in as raw planes and come back as raw planes, which are compared as ours are.
-RGB goes into codecs that know no RGB as 4:2:0 by ffmpeg's scaler, and comes back the same way.
+Lossless codecs get the source's own samples.
+Lossy ones get the planes that ``dct`` codes, RGB as Y'CbCr by our own conversion, and are compared in these planes.
+No program may convert samples: one that would have to is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib.metadata
 import io
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
@@ -19,16 +21,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codec.errors import CodecError
 from codec.measure.cache import SweepCache
 from codec.measure.metrics import compare_sequences
 from codec.measure.points import Clip, PeerPoint
 from codec.picture.colour import to_array
 from codec.picture.images import decoded, encoded
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.y4m import y4m_writer
 
-__all__ = ["PEERS", "Peer", "Skipped", "measure_peers", "peer_count"]
+__all__ = ["CONSTANT", "PEERS", "Peer", "Skipped", "measure_peers", "peer_count"]
 
 MINUTES = 30  # a program that takes longer is given up
+CONSTANT = ", const-QP"
+"""Ends the name of a curve that is another one with one quantiser for all pictures and blocks."""
+FAILURES = (CodecError, OSError, ValueError, KeyError, RuntimeError, ImportError, subprocess.SubprocessError)
+"""What keeps a peer out of a report and lets the report go on."""
 
 
 class Peer(NamedTuple):
@@ -36,49 +44,90 @@ class Peer(NamedTuple):
 
     name: str
     options: str
-    """With ``Q`` where the dial goes."""
+    """``-c:v`` and the encoder first, and with ``Q`` where the dial goes."""
     dial: str = ""
     values: tuple[int, ...] = ()
     keeps: tuple[SampleFormat, ...] = (SampleFormat.YUV420,)
-    """What it codes as it is; anything else becomes 4:2:0."""
+    """What it codes as it is; it is left out of anything else, but for gray, which gets flat chroma."""
     is_lossless: bool = False
-    """Whether it is left out where it would have to convert."""
     pixel_format: str = ""
     """What ffmpeg calls what it keeps, where that is not what is passed."""
-    full_range: bool = False
-    """Whether it takes all samples for full range, so that ffmpeg must be kept from scaling them."""
+    relabel: str = ""
+    """A filter that says the samples have the one range which the codec knows; it changes none."""
 
 
-_P_ONLY = "-g 9999 -bf 0 -sc_threshold 1000000000"  # one I picture, then P pictures, as we code them
 _PLANAR = (SampleFormat.YUV420, SampleFormat.YUV422, SampleFormat.YUV444)
+_LIMITED = "-vf setparams=range=tv"
+# One I picture, then P pictures, as we code them. What x264 and x265 write about themselves is not counted: it would be
+# 0.6 and 2.4 kB a file, a tenth to a third of the smallest.
+_MPEG_P = "-g 9999 -bf 0 -sc_threshold 1000000000"
+_X264 = "-bsf:v filter_units=remove_types=6"
+_X264_B = f"-c:v libx264 -preset medium -tune psnr {_X264}"
+_X264_P = f"-c:v libx264 -preset medium -tune psnr -bf 0 -refs 1 -x264-params keyint=infinite:scenecut=0 {_X264}"
+_X265_P = (
+    "-c:v libx265 -preset medium -tune psnr -bf 0 -refs 1"
+    " -x265-params keyint=-1:scenecut=0:info=0:log-level=none:pools=none"
+)
+_COARSENESS = (14, 20, 26, 32, 38)
 
 PEERS = (
-    Peer("ffv1", "-c:v ffv1 -level 3 -coder 1 -context 1", keeps=tuple(SampleFormat), is_lossless=True),
+    Peer(
+        "ffv1",
+        "-c:v ffv1 -level 3 -coder 1 -context 1",
+        keeps=tuple(SampleFormat),
+        is_lossless=True,
+        relabel=_LIMITED,
+    ),
     Peer(
         "x264 lossless",
-        "-c:v libx264 -qp 0 -preset veryslow",
+        f"-c:v libx264 -qp 0 -preset veryslow {_X264}",
         keeps=(*_PLANAR, SampleFormat.GRAY),
         is_lossless=True,
     ),
     Peer(
         "x264 lossless, RGB",
-        "-c:v libx264rgb -qp 0 -preset veryslow",
+        f"-c:v libx264rgb -qp 0 -preset veryslow {_X264}",
         keeps=(SampleFormat.RGB,),
         is_lossless=True,
         pixel_format="bgr24",
     ),
+    # -crf moves bits to what later pictures are predicted from (mb-tree), -qp does not: both are told
+    Peer("x264 high, P only", f"{_X264_P} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
+    Peer(f"x264 high, P only{CONSTANT}", f"{_X264_P} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
+    Peer("x264", f"{_X264_B} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
+    Peer(f"x264{CONSTANT}", f"{_X264_B} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
+    Peer("x265, P only", f"{_X265_P} -crf Q", "crf", _COARSENESS, keeps=_PLANAR),
+    Peer(f"x265, P only{CONSTANT}", f"{_X265_P} -qp Q", "qp", _COARSENESS, keeps=_PLANAR),
+    # of low delay, -crf gives the same bytes as -qp
     Peer(
-        "x264 high, P only",
-        "-c:v libx264 -preset medium -tune psnr -bf 0 -refs 1 -crf Q -x264-params keyint=infinite:scenecut=0",
+        "SVT-AV1, low delay",
+        "-c:v libsvtav1 -preset 6 -g -1 -svtav1-params pred-struct=1:lp=1 -qp Q",
+        "qp",
+        (12, 24, 36, 48, 60),
+    ),
+    Peer(
+        "VP9",
+        "-c:v libvpx-vp9 -crf Q -b:v 0 -g 9999 -deadline good -cpu-used 2",
         "crf",
-        (14, 20, 26, 32, 38),
+        (12, 24, 36, 48, 60),
         keeps=_PLANAR,
     ),
-    Peer("x264", "-c:v libx264 -crf Q", "crf", (14, 20, 26, 32, 38), keeps=_PLANAR),
-    Peer("MPEG-2", f"-c:v mpeg2video {_P_ONLY} -q:v Q", "q", (2, 4, 8, 16, 31)),
-    Peer("MPEG-4", f"-c:v mpeg4 {_P_ONLY} -mbd rd -flags +mv4+aic -trellis 2 -q:v Q", "q", (2, 4, 8, 16, 31)),
-    Peer("VP9", "-c:v libvpx-vp9 -crf Q -b:v 0 -g 9999 -deadline good -cpu-used 2", "crf", (12, 24, 36, 48, 60)),
-    Peer("MJPEG", "-c:v mjpeg -q:v Q", "q", (2, 4, 8, 16, 31), full_range=True),
+    Peer(
+        "MPEG-4",
+        f"-c:v mpeg4 {_MPEG_P} -mbd rd -flags +mv4+aic -trellis 2 -q:v Q",
+        "q",
+        (2, 4, 8, 16, 31),
+        relabel=_LIMITED,
+    ),
+    Peer("MPEG-2", f"-c:v mpeg2video {_MPEG_P} -q:v Q", "q", (2, 4, 8, 16, 31), keeps=_PLANAR[:2], relabel=_LIMITED),
+    Peer(
+        "MJPEG",
+        "-c:v mjpeg -bitexact -strict unofficial -q:v Q",
+        "q",
+        (2, 4, 8, 16, 31),
+        keeps=_PLANAR,
+        relabel="-vf setparams=range=pc",
+    ),
 )
 
 _PIXEL_FORMATS = {
@@ -91,7 +140,7 @@ _PIXEL_FORMATS = {
 
 
 class Skipped(NamedTuple):
-    """A peer that was not measured, and why."""
+    """A peer that was not measured, or not at all values of its dial, and why."""
 
     peer: str
     why: str
@@ -100,17 +149,19 @@ class Skipped(NamedTuple):
 def measure_peers(
     clip: Clip,
     *,
+    chroma: str | None = None,
     ssim: bool = True,
     progress: Callable[[PeerPoint | Skipped], None] | None = None,
     cache: SweepCache | None = None,
 ) -> tuple[list[PeerPoint], list[Skipped]]:
     """Every peer that is there, at every value of its dial; one at a time, with one thread.
 
-    ``progress`` is called after each.
+    Lossy peers of RGB are given and compared in `Clip.as_coded` with ``chroma``.
+    ``progress`` is called after each. A peer that fails is skipped.
     """
     points: list[PeerPoint] = []
     skipped: list[Skipped] = []
-    for found in (*_stills(clip, ssim, cache), *_videos(clip, ssim, cache)):
+    for found in (*_stills(clip, ssim, cache), *_videos(clip, clip.as_coded(chroma), ssim, cache)):
         if isinstance(found, Skipped):
             skipped.append(found)
         else:
@@ -128,41 +179,66 @@ def peer_count() -> int:
 # ------------------------------------------------------------------------------------------- ffmpeg
 
 
-def _videos(clip: Clip, ssim: bool, cache: SweepCache | None) -> Iterator[PeerPoint | Skipped]:
+def _videos(clip: Clip, coded: Clip, ssim: bool, cache: SweepCache | None) -> Iterator[PeerPoint | Skipped]:
     try:
         program, version = _ffmpeg()
-    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
-        yield from (Skipped(peer.name, f"ffmpeg is not there: {_first_line(error)}") for peer in PEERS)
+        encoders = set(re.findall(r"^ V\S+ (\S+)", _run([program, "-hide_banner", "-encoders"]).decode(), re.M))
+    except FAILURES as error:
+        yield from (Skipped(peer.name, _first_line(error)) for peer in PEERS)
         return
     for peer in PEERS:
+        given = clip if peer.is_lossless else coded
         for value in peer.values or (None,):
             try:
-                yield _measured(program, version, peer, value, clip, ssim, cache)
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
-                yield Skipped(peer.name, _first_line(error))
+                if (encoder := peer.options.split()[1]) not in encoders:
+                    raise ValueError(f"this ffmpeg has no encoder {encoder}")
+                yield _measured(program, version, peer, value, given, clip.source_bytes, ssim, cache)
+            except FAILURES as error:
+                where = f"from {peer.dial} {value} on: " if value in peer.values[1:] else ""
+                yield Skipped(peer.name, where + _first_line(error))
                 break
 
 
 def _ffmpeg() -> tuple[str, str]:
-    """Path and version of ffmpeg."""
-    import imageio_ffmpeg
+    """Path and version of the first ffmpeg that runs.
 
-    program: str = imageio_ffmpeg.get_ffmpeg_exe()
-    first = _run([program, "-version"]).decode(errors="replace").splitlines()[0]
-    return program, first.partition(" Copyright")[0]
+    Raises:
+        ValueError: there is none.
+    """
+    for program, where in _programs():
+        try:
+            first = _run([program, "-version"]).decode(errors="replace").splitlines()[0]
+        except (*FAILURES, IndexError):
+            continue
+        return program, f"{first.partition(' Copyright')[0]}, {where}"
+    raise ValueError("ffmpeg is not there: neither on PATH nor as the package imageio-ffmpeg")
+
+
+def _programs() -> Iterator[tuple[str, str]]:
+    """Where an ffmpeg may be: that on PATH before that of imageio-ffmpeg."""
+    if found := shutil.which("ffmpeg"):
+        yield found, "found on PATH"
+    try:
+        import imageio_ffmpeg
+
+        yield imageio_ffmpeg.get_ffmpeg_exe(), "of the package imageio-ffmpeg"
+    except (ImportError, RuntimeError):
+        return
 
 
 def _run(command: Sequence[str], data: bytes = b"") -> bytes:
     """Standard output of a program.
 
     Raises:
-        ValueError: it fails; the message is the last line of what it complains of.
-        SubprocessError: it takes more than `MINUTES`.
+        ValueError: it fails, or takes more than `MINUTES`; the message is the first line of what it complains of.
     """
-    result = subprocess.run(command, input=data, capture_output=True, timeout=60 * MINUTES, check=False)
+    try:
+        result = subprocess.run(command, input=data, capture_output=True, timeout=60 * MINUTES, check=False)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"not done after {MINUTES} minutes") from None
     if result.returncode:
         lines = result.stderr.decode(errors="replace").strip().splitlines() or ["failed without a word"]
-        raise ValueError(lines[0])
+        raise ValueError(next((line for line in lines if "[info]" not in line), lines[0]))  # SVT-AV1 greets first
     return result.stdout
 
 
@@ -171,87 +247,103 @@ def _first_line(error: BaseException) -> str:
 
 
 def _measured(
-    program: str, version: str, peer: Peer, value: int | None, clip: Clip, ssim: bool, cache: SweepCache | None
+    program: str,
+    version: str,
+    peer: Peer,
+    value: int | None,
+    given: Clip,
+    source_bytes: int,
+    ssim: bool,
+    cache: SweepCache | None,
 ) -> PeerPoint:
-    """Encode with a peer, decode again, compare."""
+    """Encode with a peer, decode again, compare.
+
+    Raises:
+        ValueError: it cannot be measured; the message says why.
+    """
+    label = given.format.sample_format.label
+    raw = _raw_format(peer, given.format)
+    if raw.sample_format not in peer.keeps:
+        raise ValueError(f"it does not code {label} as it is")
     options = peer.options.replace(" Q", f" {value}") if value is not None else peer.options
-    raw = _raw_format(peer, clip.format)
-    if peer.is_lossless and raw not in peer.keeps:
-        raise ValueError(f"it does not keep {raw.label} as it is")
-    kept = peer.pixel_format or _PIXEL_FORMATS[raw if raw in peer.keeps else SampleFormat.YUV420]
-    colour_range = " -color_range pc" if peer.full_range else ""
-    read = (
-        f"-f rawvideo -pix_fmt {_PIXEL_FORMATS[raw]} -s {clip.format.width}x{clip.format.height}{colour_range}"
-        f" -r {clip.rate} -i INPUT"
-    )
-    shown = f"ffmpeg {read} {options} -pix_fmt {kept}{colour_range} -threads 1 -f nut OUTPUT"
+    passed = _PIXEL_FORMATS[raw.sample_format]
+    if raw.sample_format is SampleFormat.RGB:
+        read = f"-f rawvideo -pix_fmt {passed} -s {raw.width}x{raw.height} -r {given.rate} -i INPUT"
+    else:
+        read = "-noauto_conversion_filters -f yuv4mpegpipe -i INPUT" + (f" {peer.relabel}" if peer.relabel else "")
+    # lossless codecs may lay out planes in other ways on their way back: it is seen whether that is exact
+    back = f"-pix_fmt {passed}" if peer.is_lossless else "-noauto_conversion_filters"
+    shown = f"ffmpeg {read} {options} -pix_fmt {peer.pixel_format or passed} -threads 1 -f nut OUTPUT"
     if cache is not None and (found := cache.get_peer(shown, version)) is not None:
         return found
-    source = b"".join(plane.tobytes() for picture in clip.pictures for plane in _planes_for(picture, raw))
-    quiet = [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
+    source = _passed(given, raw)
+    quiet = [program, "-hide_banner", "-loglevel", "error", "-y"]
     with tempfile.TemporaryDirectory(prefix="mvz-peer-") as folder:
         output = str(Path(folder) / "peer.nut")
         places = {"INPUT": "-", "OUTPUT": output}
-        arguments = [places.get(argument, argument) for argument in shlex.split(shown)[1:]]
         started = time.perf_counter()
-        _run([argument for argument in [*quiet, *arguments] if argument != "-nostdin"], source)
+        _run([*quiet, *(places.get(word, word) for word in shlex.split(shown)[1:])], source)
         encode_seconds = time.perf_counter() - started
-        back = _PIXEL_FORMATS[raw].replace("yuv", "yuvj" if peer.full_range else "yuv")
+        from_file = [*quiet, "-nostdin", "-threads", "1", "-i", output]
         started = time.perf_counter()
-        to_raw = shlex.split(f"-fps_mode passthrough -f rawvideo -pix_fmt {back} -")
-        samples = _run([*quiet, "-threads", "1", "-i", output, *to_raw])
+        samples = _run([*from_file, *shlex.split(f"-fps_mode passthrough {back} -f rawvideo -")])
         decode_seconds = time.perf_counter() - started
-        file_bytes = _packet_bytes(_run([*quiet, "-i", output, "-c", "copy", "-f", "framecrc", "-"]).decode())
-    pictures = list(_pictures_of(samples, raw, clip.format))
-    if len(pictures) != len(clip.pictures):
-        raise ValueError(f"{len(pictures)} of {len(clip.pictures)} pictures came back")
-    error = compare_sequences(clip.pictures, pictures, ssim).whole
+        file_bytes = _packet_bytes(_run([*from_file, "-c", "copy", "-f", "framecrc", "-"]).decode())
+    if len(samples) != len(given.pictures) * raw.sample_count:
+        came = f"{len(samples):,} bytes of samples came back"
+        raise ValueError(f"{came}, not {len(given.pictures) * raw.sample_count:,}")
+    error = compare_sequences(given.pictures, _pictures_of(samples, raw, given.format), ssim).whole
+    if peer.is_lossless and not error.total.identical:
+        raise ValueError("what came back is not exact")
     point = PeerPoint(
         peer.name,
         (peer.dial, value) if value is not None else None,
         shown,
         version,
-        len(clip.pictures),
-        clip.pixels,
-        clip.source_bytes,
+        len(given.pictures),
+        given.pixels,
+        source_bytes,
         file_bytes,
         error,
         encode_seconds,
         decode_seconds,
+        label,
     )
     if cache is not None:
         cache.put_peer(point)
     return point
 
 
-def _raw_format(peer: Peer, picture_format: PictureFormat) -> SampleFormat:
-    """The planes that are passed: those of the source, but for gray, which gets flat chroma where it must have some."""
-    own = picture_format.sample_format
-    return SampleFormat.YUV420 if own is SampleFormat.GRAY and own not in peer.keeps and not peer.is_lossless else own
+def _raw_format(peer: Peer, given: PictureFormat) -> PictureFormat:
+    """The planes that are passed: those given, but gray gets flat chroma where a codec must have some."""
+    if given.sample_format is SampleFormat.GRAY and SampleFormat.GRAY not in peer.keeps:
+        return PictureFormat(given.width, given.height, SampleFormat.YUV420, given.colour)
+    return given
 
 
-def _planes_for(picture: Picture, raw: SampleFormat) -> list[np.ndarray]:
-    """Planes in ffmpeg's order."""
-    if picture.format.sample_format is SampleFormat.RGB:
-        red, green, blue = picture.planes
-        return [green, blue, red]
-    planes = list(picture.planes)
-    shapes = PictureFormat(picture.format.width, picture.format.height, raw).plane_shapes
-    return planes + [np.full(shape, 128, np.uint8) for shape in shapes[len(planes) :]]
+def _passed(given: Clip, raw: PictureFormat) -> bytes:
+    """What ffmpeg reads: Y4M, or planes of RGB in its order."""
+    if raw.sample_format is SampleFormat.RGB:
+        return b"".join(p.planes[plane].tobytes() for p in given.pictures for plane in (1, 2, 0))
+    file = io.BytesIO()
+    flat = tuple(np.full(shape, 128, np.uint8) for shape in raw.plane_shapes[len(given.format.plane_shapes) :])
+    with y4m_writer(file, raw, given.rate) as write:
+        for picture in given.pictures:
+            write(Picture(raw, picture.planes + flat))
+    return file.getvalue()
 
 
-def _pictures_of(samples: bytes, raw: SampleFormat, picture_format: PictureFormat) -> Iterator[Picture]:
-    """Pictures of the source's format from what ffmpeg gives back."""
-    raw_format = PictureFormat(picture_format.width, picture_format.height, raw)
-    for start in range(0, len(samples) - raw_format.sample_count + 1, raw_format.sample_count):
+def _pictures_of(samples: bytes, raw: PictureFormat, given: PictureFormat) -> Iterator[Picture]:
+    """Pictures of the given format from what ffmpeg gives back."""
+    for start in range(0, len(samples), raw.sample_count):
         planes, place = [], start
-        for rows, columns in raw_format.plane_shapes:
+        for rows, columns in raw.plane_shapes:
             planes.append(np.frombuffer(samples, np.uint8, rows * columns, place).reshape(rows, columns))
             place += rows * columns
-        if picture_format.sample_format is SampleFormat.RGB:
+        if raw.sample_format is SampleFormat.RGB:
             green, blue, red = planes
             planes = [red, green, blue]
-        yield Picture(picture_format, tuple(planes[: len(picture_format.plane_shapes)]))
+        yield Picture(given, tuple(planes[: len(given.plane_shapes)]))
 
 
 def _packet_bytes(listing: str) -> int:
@@ -266,18 +358,20 @@ def _packet_bytes(listing: str) -> int:
 
 def _stills(clip: Clip, ssim: bool, cache: SweepCache | None) -> Iterator[PeerPoint | Skipped]:
     """PNG and lossless WebP, a file a picture; of Y'CbCr, PNG has a gray file a plane."""
-    version = f"Pillow {importlib.metadata.version('pillow')}"
     is_rgb = clip.format.sample_format is SampleFormat.RGB
-    what = "each picture" if is_rgb else "each plane"
-    yield _still("PNG", f"Image.save(OUTPUT, 'PNG', compress_level=3), {what}", version, clip, ssim, cache)
-    if is_rgb:
-        command = "Image.save(OUTPUT, 'WEBP', lossless=True, method=2, quality=50), each picture"
-        yield _still("WebP", command, version, clip, ssim, cache)
-    else:
-        yield Skipped("WebP", "it keeps RGB alone")
+    png = f"Image.save(OUTPUT, 'PNG', compress_level=3), {'each picture' if is_rgb else 'each plane'}"
+    webp = "Image.save(OUTPUT, 'WEBP', lossless=True, method=2, quality=50), each picture"
+    for kind, command in (("PNG", png), ("WebP", webp)):
+        try:
+            if kind == "WebP" and not is_rgb:
+                raise ValueError("it keeps RGB alone")
+            yield _still(kind, command, clip, ssim, cache)
+        except FAILURES as error:
+            yield Skipped(kind, _first_line(error))
 
 
-def _still(kind: str, command: str, version: str, clip: Clip, ssim: bool, cache: SweepCache | None) -> PeerPoint:
+def _still(kind: str, command: str, clip: Clip, ssim: bool, cache: SweepCache | None) -> PeerPoint:
+    version = f"Pillow {importlib.metadata.version('pillow')}"
     if cache is not None and (found := cache.get_peer(command, version)) is not None:
         return found
     is_rgb = clip.format.sample_format is SampleFormat.RGB
@@ -294,7 +388,8 @@ def _still(kind: str, command: str, version: str, clip: Clip, ssim: bool, cache:
     error = compare_sequences(clip.pictures, pictures, ssim).whole
     file_bytes = sum(len(file) for of_picture in files for file in of_picture)
     sizes = (len(clip.pictures), clip.pixels, clip.source_bytes, file_bytes)
-    point = PeerPoint(kind, None, command, version, *sizes, error, encode_seconds, decode_seconds)
+    label = clip.format.sample_format.label
+    point = PeerPoint(kind, None, command, version, *sizes, error, encode_seconds, decode_seconds, label)
     if cache is not None:
         cache.put_peer(point)
     return point

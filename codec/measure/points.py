@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,9 +15,10 @@ import codec
 from codec.measure.bd_rate import BdRate
 from codec.measure.dials import dial_of
 from codec.measure.metrics import PictureError
-from codec.picture.planes import Picture, PictureFormat
+from codec.picture.colour import rgb_to_yuv
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
-from codec.whole_file import whole_file
+from codec.whole_file import InputFile, whole_file
 
 __all__ = [
     "CSV_COLUMNS",
@@ -33,24 +34,25 @@ __all__ = [
     "write_json",
 ]
 
-SCHEMA_VERSION = 3  # keys and columns stay as they are within a version
+SCHEMA_VERSION = 4  # keys and columns stay as they are within a version
 
 CSV_COLUMNS = (
     *("codec", "residual", "motion", "dial", "dial_value", "step", "gop", "block", "search", "run", "pictures"),
     *("source_bytes", "file_bytes", "ratio", "bits_per_pixel"),
     *("motion_bytes", "modes_bytes", "weights_bytes", "residual_bytes", "headers_bytes"),
     *("exact", "mse", "psnr", "psnr_plane_1", "psnr_plane_2", "psnr_plane_3", "psnr_yuv", "snr", "max_error", "ssim"),
-    *("encode_seconds", "decode_seconds"),
+    *("encode_seconds", "decode_seconds", "measured_in", "coded_mse", "coded_psnr_yuv"),
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The BD-rate of a curve against the anchor, both by their names."""
+    """The BD-rate of a curve against the anchor, both by their names; ``measured_in`` are the planes of both."""
 
     curve: str
     anchor: str
     found: BdRate
+    measured_in: str
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -59,6 +61,7 @@ class Comparison:
         return {
             "curve": self.curve,
             "anchor": self.anchor,
+            "measured_in": self.measured_in,
             "change": found.change,
             "low_psnr": found.low_psnr if said else None,
             "high_psnr": found.high_psnr if said else None,
@@ -68,11 +71,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence in memory: what a sweep measures on."""
+    """A sequence in memory: what a sweep measures on; ``notes`` are those of its source."""
 
     label: str
     rate: Fraction
     pictures: tuple[Picture, ...] = field(repr=False)
+    files: tuple[InputFile, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def format(self) -> PictureFormat:
@@ -88,6 +93,13 @@ class Clip:
     def pixels(self) -> int:
         """Luma samples of all pictures."""
         return len(self.pictures) * self.format.width * self.format.height
+
+    def as_coded(self, chroma: str | None = None) -> Clip:
+        """The clip in the planes that ``dct`` codes: RGB as Y'CbCr, 4:2:0 or as ``chroma`` says; the rest as it is."""
+        if self.format.sample_format is not SampleFormat.RGB:
+            return self
+        coded = self.format.as_yuv(SampleFormat[f"YUV{chroma or 420}"])
+        return replace(self, pictures=tuple(rgb_to_yuv(picture, coded) for picture in self.pictures))
 
 
 class Rated:
@@ -150,6 +162,7 @@ class Point(Rated):
         encode_seconds: wall time from the first picture handed over to the file on disk; no reading of the source.
         decode_seconds: wall time to decode every picture from the file; no comparing.
         sample: the decoded picture that `sweep` was asked to keep.
+        coded_error: where RGB was coded as Y'CbCr, the error in these planes, before any is converted back.
     """
 
     settings: Settings
@@ -162,6 +175,7 @@ class Point(Rated):
     encode_seconds: float
     decode_seconds: float
     sample: Picture | None = field(default=None, repr=False, compare=False)
+    coded_error: PictureError | None = None
 
     @property
     def label(self) -> str:
@@ -175,6 +189,10 @@ class Point(Rated):
         """Residual and motion, such as ``int8, mesh``: points of one curve differ by their dial alone."""
         return f"{self.settings.residual_coder.label}, {self.settings.motion_model.label}"
 
+    def as_coded(self) -> Point | None:
+        """The same file measured in the planes that are coded; None where these are the source's own."""
+        return None if self.coded_error is None else replace(self, error=self.coded_error, coded_error=None)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; see `points_as_json`."""
         settings = self.settings
@@ -185,8 +203,8 @@ class Point(Rated):
             "dial": _dial_as_dict(dial_of(settings)),
             "step": settings.step,
             "gop": settings.gop,
-            "block": settings.block,
-            "search": settings.search,
+            "block": settings.cell_size,
+            "search": settings.search_range,
             "run": settings.run_length,
             "pictures": self.pictures,
             "source_bytes": self.source_bytes,
@@ -196,6 +214,8 @@ class Point(Rated):
             "bytes": self.bytes,
             "exact": self.exact,
             **self.error.as_dict(),
+            "coded": self.coded_error
+            and {"sample_format": f"yuv{settings.chroma or 420}", **self.coded_error.as_dict()},
             "encode_seconds": self.encode_seconds,
             "decode_seconds": self.decode_seconds,
         }
@@ -213,6 +233,8 @@ class PeerPoint(Rated):
         pictures, pixels, source_bytes, error, encode_seconds, decode_seconds: as of `Point`; seconds include
             starting the program and passing raw pictures.
         file_bytes: of its packets with codec headers, without any container; of pictures one by one, of all files.
+        measured_in: the planes that it was given and compared in, such as ``yuv420``: those of the source, or
+            those that ``dct`` codes.
     """
 
     peer: str
@@ -226,6 +248,7 @@ class PeerPoint(Rated):
     error: PictureError
     encode_seconds: float
     decode_seconds: float
+    measured_in: str
 
     @property
     def label(self) -> str:
@@ -244,6 +267,7 @@ class PeerPoint(Rated):
             "dial": _dial_as_dict(self.dial),
             "command": self.command,
             "version": self.version,
+            "measured_in": self.measured_in,
             "pictures": self.pictures,
             "source_bytes": self.source_bytes,
             "file_bytes": self.file_bytes,
@@ -277,7 +301,7 @@ def points_as_json(
 ) -> dict[str, Any]:
     """Points as plain values for `json.dumps`.
 
-    ``schema`` is ``mvz-sweep``, ``schema_version`` is 3, ``mvz`` is the version that measured.
+    ``schema`` is ``mvz-sweep``, ``schema_version`` is 4, ``mvz`` is the version that measured.
     ``source`` is null or has ``label``, ``width``, ``height``, ``sample_format``, ``rate`` (a ratio as text),
     ``pictures`` and ``source_bytes``; ``jobs`` is how many points were measured at once, or null.
     Each of ``points`` has:
@@ -291,12 +315,15 @@ def points_as_json(
       ``snr``, ``max_error``, ``psnr_yuv`` (null unless Y'CbCr), ``ssim`` (null if not measured), and ``planes`` with
       ``identical``, ``mse``, ``psnr``, ``snr`` and ``max_error`` of each plane by its letter;
       an infinite psnr or snr is null, and ``identical`` is true;
+    - ``coded``: of RGB that was coded as Y'CbCr, ``sample_format`` and the same errors in these planes, else null;
     - ``encode_seconds`` and ``decode_seconds``, wall time.
 
-    ``peers`` has other codecs on the same pictures: ``codec`` (its name), ``dial``, ``command``, ``version``, and
-    sizes, errors and seconds as above, without ``bytes``.
-    ``bd_rates`` has one entry a curve but the anchor: ``curve`` and ``anchor`` by name, ``change`` (mean change of
-    bytes at equal PSNR; null where it cannot be said), ``low_psnr`` and ``high_psnr`` (null with it), ``why_not``.
+    ``peers`` has other codecs on the same pictures: ``codec`` (its name), ``dial``, ``command``, ``version``,
+    ``measured_in`` (the planes of its errors, such as ``yuv420``), and sizes, errors and seconds as above, without
+    ``bytes`` and ``coded``.
+    ``bd_rates`` has one entry a curve but the anchor: ``curve`` and ``anchor`` by name, ``measured_in``, ``change``
+    (mean change of bytes at equal PSNR; null where it cannot be said), ``low_psnr`` and ``high_psnr`` (null with it),
+    ``why_not``.
     """
     source = None
     if clip is not None:
@@ -367,6 +394,8 @@ def _csv_row(point: Point | PeerPoint) -> dict[str, object]:
     row = {name: value for name, value in point.as_dict().items() if name in CSV_COLUMNS}
     if isinstance(point, Point):
         row |= {f"{component}_bytes": count for component, count in point.bytes.items()}
+        if (coded := point.coded_error) is not None:
+            row |= {"coded_mse": coded.total.mse, "coded_psnr_yuv": coded.psnr_yuv}
     dial = point.as_dict()["dial"] or {"name": None, "value": None}
     row |= {"dial": dial["name"], "dial_value": dial["value"]}
     row |= {f"psnr_plane_{number}": plane.psnr for number, plane in enumerate(point.error.planes.values(), 1)}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from codec.measure.metrics import compare_sequences
 from codec.measure.points import Clip, PeerPoint, Point, points_as_json, write_csv, write_json
 from codec.models import MotionModel, ResidualCoder
 from codec.parallel import result_of
-from codec.picture.planes import Picture, PictureFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
         if is_cut and wanted != pictures:
             raise ConfigError(f"{opened.label}: more than {most} pictures of {opened.format} (2 GiB); measure on fewer")
         label = f"{opened.label}, first {wanted} picture{'s' if wanted > 1 else ''}" if is_cut else opened.label
-        return Clip(label, opened.rate, loaded)
+        return Clip(label, opened.rate, loaded, tuple(opened.files), tuple(opened.notes))
 
 
 def default_settings(
@@ -73,11 +74,13 @@ def default_settings(
     motions: Iterable[MotionModel | str] | None = None,
     steps: Iterable[int | None] | None = None,
     points: int | None = None,
+    chroma: str | None = None,
 ) -> list[Settings]:
     """Every residual with every motion model, and coders with a dial at several of its values.
 
     ``steps`` are the values of dials that are steps; None among them leaves the scale to the encoder.
     ``points`` spreads so many values over each dial's range instead of the usual ones.
+    ``chroma`` is how ``dct`` codes the chroma of RGB.
 
     Raises:
         ConfigError: a name or step that `Settings` refuses, or fewer than 1 point.
@@ -100,7 +103,10 @@ def default_settings(
         curves = []
         for motion in chosen_motions:
             try:
-                curves.append(settings_at(coder, motion, values))
+                curve = settings_at(coder, motion, values)
+                if chroma is not None and coder is ResidualCoder.DCT:
+                    curve = [replace(settings, chroma=chroma) for settings in curve]
+                curves.append(curve)
             except ConfigError as error:  # a coder that has no such motion is measured with the others
                 refused = error
         result += [settings for same_value in zip(*curves, strict=True) for settings in same_value]
@@ -212,10 +218,14 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
             for picture in clip.pictures:
                 out.append(picture)
         encode_seconds = time.perf_counter() - started
+        coded_error = None
         with codec.open(path) as video:
             decoded = _TimedPictures(video, keep_picture)
             error = compare_sequences(clip.pictures, decoded, ssim).whole
             inventory = video.info
+            if settings.residual_coder is ResidualCoder.DCT and clip.format.sample_format is SampleFormat.RGB:
+                planes = clip.as_coded(settings.chroma).pictures
+                coded_error = compare_sequences(planes, video.coded_pictures(), ssim).whole
     point = Point(
         settings,
         len(clip.pictures),
@@ -227,8 +237,9 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
         encode_seconds,
         decoded.seconds,
         decoded.kept,
+        coded_error,
     )
-    if settings.residual_coder is ResidualCoder.LOSSLESS and settings.max_error == 0 and not point.exact:
+    if settings.residual_coder is ResidualCoder.LOSSLESS and not settings.max_error and not point.exact:
         raise CodecError(f"{point.label}: lossless came back with MSE {point.mse:g} per sample; this is a bug in mvz")
     return point
 

@@ -7,8 +7,8 @@ Pillow's own animation writers hold all pictures in memory, and join equal ones,
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import BinaryIO
@@ -17,10 +17,9 @@ from codec.picture.colour import to_array
 from codec.picture.gif_blocks import EXTENSION, IMAGE, TRAILER, split_image
 from codec.picture.images import encoded, gif_image
 from codec.picture.planes import Picture, PictureFormat
+from codec.picture.png_chunks import SIGNATURE, chunk, chunks
 
 __all__ = ["apng_writer", "gif_writer", "webp_writer"]
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def _tick(number: int, rate: Fraction, ticks_per_second: int) -> int:
@@ -29,20 +28,6 @@ def _tick(number: int, rate: Fraction, ticks_per_second: int) -> int:
 
 
 # APNG: https://www.w3.org/TR/png-3/#apng-frame-based-animation
-
-
-def _chunk(kind: bytes, payload: bytes) -> bytes:
-    """One PNG chunk with its length and CRC-32."""
-    return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
-
-
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and payload of each chunk of a PNG file that we made."""
-    offset = len(_PNG_SIGNATURE)
-    while offset < len(png):
-        length, kind = struct.unpack_from(">I4s", png, offset)
-        yield kind, png[offset + 8 : offset + 8 + length]
-        offset += 12 + length
 
 
 def _apng_delay(rate: Fraction) -> tuple[int, int]:
@@ -61,27 +46,27 @@ def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
 
     def write(picture: Picture) -> None:
         nonlocal count, sequence_number, count_offset
-        chunks = list(_chunks(encoded(to_array(picture), "PNG")))
+        png = list(chunks(io.BytesIO(encoded(to_array(picture), "PNG")), "PNG"))
         if count == 0:
-            header = next(payload for kind, payload in chunks if kind == b"IHDR")
-            file.write(_PNG_SIGNATURE + _chunk(b"IHDR", header))
+            header = next(payload for kind, payload in png if kind == b"IHDR")
+            file.write(SIGNATURE + chunk(b"IHDR", header))
             count_offset = file.tell()
-            file.write(_chunk(b"acTL", struct.pack(">II", 1, 0)))
+            file.write(chunk(b"acTL", struct.pack(">II", 1, 0)))
         control = struct.pack(">IIIIIHHBB", sequence_number, *size, 0, 0, *delay, 0, 0)
-        file.write(_chunk(b"fcTL", control))
+        file.write(chunk(b"fcTL", control))
         sequence_number += 1
-        data = b"".join(payload for kind, payload in chunks if kind == b"IDAT")
+        data = b"".join(payload for kind, payload in png if kind == b"IDAT")
         if count == 0:
-            file.write(_chunk(b"IDAT", data))
+            file.write(chunk(b"IDAT", data))
         else:
-            file.write(_chunk(b"fdAT", struct.pack(">I", sequence_number) + data))
+            file.write(chunk(b"fdAT", struct.pack(">I", sequence_number) + data))
             sequence_number += 1
         count += 1
 
     yield write
-    file.write(_chunk(b"IEND", b""))
+    file.write(chunk(b"IEND", b""))
     file.seek(count_offset)
-    file.write(_chunk(b"acTL", struct.pack(">II", count, 0)))
+    file.write(chunk(b"acTL", struct.pack(">II", count, 0)))
 
 
 # GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -99,7 +84,8 @@ def gif_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
         image = split_image(gif_image(to_array(picture)))
         hundredths = min(_tick(count + 1, rate, 100) - _tick(count, rate, 100), 65535)
         file.write(EXTENSION + b"\xf9\x04" + struct.pack("<BHB", 0, hundredths, 0) + b"\x00")
-        file.write(IMAGE + image.place + bytes([0x80 | image.table_code]) + image.table + image.data)
+        table_code = (len(image.table) // 3).bit_length() - 2  # log2 of the number of colours, less one
+        file.write(IMAGE + struct.pack("<HHHHB", *image[:4], 0x80 | table_code) + image.table + image.data)
         count += 1
 
     yield write

@@ -144,6 +144,4 @@ def rgb_to_yuv444(picture: Picture) -> Picture:
     u = -11058 * red - 21710 * green + 32768 * blue + centre
     v = 32768 * red - 27439 * green - 5329 * blue + centre
     planes = tuple(np.minimum(scaled >> _BITS, 255).astype(np.uint8) for scaled in (y, u, v))  # 255.5 rounds to 256
-    colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
-    yuv_format = PictureFormat(picture.format.width, picture.format.height, SampleFormat.YUV444, colour)
-    return Picture(yuv_format, planes, picture.name)
+    return Picture(picture.format.as_yuv(SampleFormat.YUV444), planes, picture.name)

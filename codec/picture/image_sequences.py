@@ -8,20 +8,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from codec.errors import MediaError
-from codec.picture.images import probe, read_frames, read_still
-from codec.picture.planes import Picture, PictureFormat
+from codec.picture.images import frame_times, probe, read_frames, read_still
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource
 
 __all__ = ["Animation", "ImageFiles", "open_image", "rate_of"]
-
-_GIF_TICK = 10  # milliseconds
-_FINE_TICK = 1
 
 
 class ImageFiles(PictureSource):
     """One picture a file, in the order given; each picture is named after its file.
 
     The header of every file is read at once: a file of another size or mode shows before any work is done.
+    Gray pictures among RGB ones are read as RGB, and ``notes`` says so.
 
     Raises:
         MediaError: no files; a file that is no supported picture; one that differs from the first.
@@ -35,22 +33,35 @@ class ImageFiles(PictureSource):
         self.rate = rate or DEFAULT_RATE
         self.count = len(paths)
         self._paths = tuple(paths)
-        self.format = probe(paths[0]).format
+        self._formats = []
+        noted: set[str] = set()
         for path in paths:
             kind = probe(path)
             if kind.frames > 1:
                 raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
-            self._refuse_other_format(path, kind.format)
+            self._formats.append(kind.format)
+            self.notes += [f"{path}: {text}" for text in kind.notes if text not in noted]
+            noted.update(kind.notes)
+        self.format = self._formats[0]
+        gray = [path for path, of in zip(paths, self._formats, strict=True) if of.sample_format is SampleFormat.GRAY]
+        if 0 < len(gray) < len(paths):
+            self.format = PictureFormat(self.format.width, self.format.height, SampleFormat.RGB)
+            self.note(f"{label}: gray pictures among RGB, {len(gray)} such as {gray[0].name}, are read as RGB")
+        for path, picture_format in zip(paths, self._formats, strict=True):
+            self._refuse_other_size(path, picture_format)
 
-    def _refuse_other_format(self, path: Path, picture_format: PictureFormat) -> None:
-        """Raise `MediaError` where a picture is not like the first."""
-        if picture_format != self.format:
-            raise MediaError(f"{path}: is {picture_format}, unlike the first, {self._paths[0]}: {self.format}")
+    def _refuse_other_size(self, path: Path, picture_format: PictureFormat) -> None:
+        """Raise `MediaError` where a picture is not as large as the first."""
+        if (picture_format.width, picture_format.height) != (self.format.width, self.format.height):
+            raise MediaError(f"{path}: is {picture_format}, unlike the first, {self._paths[0]}: {self._formats[0]}")
 
     def __iter__(self) -> Iterator[Picture]:
-        for path in self._paths:
+        for path, expected in zip(self._paths, self._formats, strict=True):
             picture = read_still(path)
-            self._refuse_other_format(path, picture.format)
+            if picture.format != expected:
+                raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
+            if picture.format != self.format:
+                picture = Picture(self.format, tuple(picture.planes[0].copy() for _ in range(3)), picture.name)
             yield picture
 
 
@@ -67,9 +78,14 @@ class Animation(PictureSource):
         kind = probe(path)
         self.format = kind.format
         self.count = kind.frames
+        for text in kind.notes:
+            self.note(f"{path}: {text}")
         if rate is None:
-            durations = [frame.milliseconds for frame in read_frames(path)]
-            rate = rate_of(durations, _GIF_TICK if path.suffix.lower() == ".gif" else _FINE_TICK)
+            times = frame_times(path)
+            rate = rate_of(times, kind.tick_ms)
+            if not is_steady(times, kind.tick_ms):
+                shown = f"{float(min(times)):g} to {float(max(times)):g} ms"
+                self.note(f"{path}: pictures shown for {shown} each; all take their mean, {float(rate):.6g} a second")
         self.rate = rate
 
     def __iter__(self) -> Iterator[Picture]:
@@ -77,25 +93,30 @@ class Animation(PictureSource):
             yield picture
 
 
-def rate_of(durations: Sequence[float], tick: int) -> Fraction:
-    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick`` ms.
+def is_steady(times_ms: Sequence[Fraction], tick_ms: int) -> bool:
+    """Whether pictures shown that long each have one rate, as far as a clock of ``tick_ms`` can tell."""
+    shortest, longest = min(times_ms), max(times_ms)
+    return longest - shortest <= tick_ms and (shortest > 0 or longest == 0)
 
-    Equal durations give their inverse.
-    Durations that differ by one tick are a rate that the clock cannot express: the whole number that fits the
-    total to a tick, or else pictures by total.
-    Anything else, and a file that does not say, gives 25; times that really vary are not kept.
+
+def rate_of(times_ms: Sequence[Fraction], tick_ms: int) -> Fraction:
+    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick_ms``.
+
+    It is the number of pictures by their total time; 25 where that is 0, as a file has it that does not say.
+    Times that differ by one tick are a rate that the clock cannot express: the whole number that fits the total to a
+    tick, if there is one.
     """
-    shortest, longest = min(durations), max(durations)
-    if shortest <= 0 or longest - shortest > tick:
+    count, total_ms = len(times_ms), sum(times_ms, Fraction(0))
+    if not total_ms:
         return DEFAULT_RATE
-    if shortest == longest:
-        return Fraction(1000 / shortest).limit_denominator(1001)  # 1001 for rates such as 30000/1001
-    total = sum(durations)
-    rate = Fraction(len(durations) * 1000) / Fraction(total)
-    whole = round(rate)
-    if whole and abs(total - len(durations) * 1000 / whole) <= tick:
+    rate = 1000 * count / total_ms
+    whole = max(round(rate), 1)
+    is_rounded = min(times_ms) < max(times_ms) and is_steady(times_ms, tick_ms)
+    if is_rounded and abs(total_ms - Fraction(1000 * count, whole)) <= tick_ms:
         return Fraction(whole)
-    return rate.limit_denominator(1001)
+    if rate < 1:
+        return 1 / (1 / rate).limit_denominator(1001)
+    return rate.limit_denominator(1001)  # 1001 for rates such as 30000/1001
 
 
 def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:

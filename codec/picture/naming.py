@@ -1,7 +1,8 @@
-"""Names of picture files: natural order, gaps in numbers, printf patterns, names that are safe to restore."""
+"""Names of picture files: suffixes, natural order, gaps, printf patterns, names that are safe to restore."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +10,43 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from codec.errors import MediaError
+from codec.errors import ConfigError, MediaError
 
 __all__ = [
+    "STILL_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "NumberPattern",
     "has_number_conversion",
-    "is_plain_name",
     "natural_key",
+    "plain_name",
     "refuse_gaps",
+    "refuse_other_suffix",
 ]
+
+# Files whose names are pictures'; in a folder no others are looked at.
+STILL_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif"),
+        *(".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
+    )
+)
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg", ".m2v", ".ts", ".m2ts", ".mts", ".vob"),
+        *(".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".ivf", ".264", ".h264", ".265", ".h265", ".hevc", ".av1"),
+    )
+)
 
 NaturalKey = tuple[tuple[tuple[str | int, ...], ...], str]
 
 _DIGITS = re.compile("([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)((?:\.[^.]*)?)", re.DOTALL)
+_LAST_RUN = re.compile(r"[0-9]*[^0-9]*\Z")
 _CONVERSION = re.compile(r"%%|%(?:0([1-9]))?d")
 
-_MAX_NAME_BYTES = 200  # file systems allow 255; a temporary suffix must still fit
-_WINDOWS_SPECIAL = frozenset('<>:"|?*')
+_MAX_NAME_BYTES = 255  # what common file systems allow
+_KEPT_END_BYTES = 40  # at the end of a name too long, for its number and suffix
+_SPECIAL = frozenset('/\\<>:"|?*')  # separators, and what Windows keeps for itself
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
@@ -55,7 +75,9 @@ def refuse_gaps(paths: Sequence[Path], *, any_step: bool = False) -> None:
 
     Paths that differ in more than their last number are not a numbered sequence, and have no gaps.
     ``any_step`` accepts a constant step, as in every tenth picture.
+    Both ``f-1`` and ``f1`` are refused: nobody can tell a minus sign from a hyphen.
     """
+    _refuse_signs(paths)
     matches = [_LAST_NUMBER.fullmatch(str(path)) for path in paths]
     numbered = [_Numbered(*match.groups()) for match in matches if match]
     if len(numbered) != len(paths) or len({(name.before, name.after) for name in numbered}) != 1:
@@ -67,6 +89,18 @@ def refuse_gaps(paths: Sequence[Path], *, any_step: bool = False) -> None:
         if there - here > step:
             missing = f"{name.before}{here + step:0{len(name.digits)}d}{name.after}"
             raise MediaError(f"{missing}: missing; the sequence goes from {path.name} to number {there}")
+
+
+def _refuse_signs(paths: Sequence[Path]) -> None:
+    """Raise `MediaError` where names differ only in a ``-`` before a number, which may mean "below zero" or nothing."""
+    shapes = {_DIGITS.sub("#", str(path)): path for path in paths}
+    for shape, path in shapes.items():
+        for hyphen in re.finditer("-#", shape):
+            other = shapes.get(shape[: hyphen.start()] + shape[hyphen.start() + 1 :])
+            if other:
+                raise MediaError(
+                    f"{path}: is this before or behind {other}? Name the pictures by numbers from 0 up, without a sign"
+                )
 
 
 def has_number_conversion(text: str) -> bool:
@@ -120,22 +154,39 @@ class NumberPattern:
         return int(digits)
 
 
-def is_plain_name(name: str | None) -> bool:
-    """Whether ``name``, which may come from a hostile file, is safe to create in a folder of our choice.
+def refuse_other_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise `ConfigError` where an ``.mvz`` file would get a name that promises pictures, a video or an array."""
+    text = os.fspath(path)
+    suffix = Path(text).suffix.lower()
+    if suffix in STILL_SUFFIXES | VIDEO_SUFFIXES | {".y4m", ".yuv", ".npy", ".npz"}:
+        name = Path(text).with_suffix(".mvz")
+        pictures = text if suffix in (".y4m", ".npy", ".gif", ".apng", ".webp") else "FOLDER"
+        target = f"- | ffmpeg -i - {text}" if suffix in VIDEO_SUFFIXES else pictures
+        raise ConfigError(
+            f"{text}: an .mvz file is made, not {suffix}; call it {name}, and then: mvz decode {name} -o {target}"
+        )
 
-    It must be one plain path component on every common system.
+
+def plain_name(name: str) -> str:
+    """``name``, which may come from a hostile file, or the nearest that is safe to create in a folder of our choice.
+
+    It is one plain path component on every common system.
     So it has no separators, drive letters, control or direction-changing characters, and is no device.
     Nor does it start with ``.`` (hidden, ``..``) or ``-`` (reads as an option).
     Nor does it end with a blank or dot: Windows drops it, and two names become one file.
+    A ``_`` takes the place of what cannot stay, and of the middle of a name too long, which keeps number and suffix.
     """
-    return (
-        name is not None
-        and name.isprintable()
-        and 0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_BYTES
-        and not name.startswith((".", "-", " "))
-        and not name.endswith((".", " "))
-        and not _WINDOWS_SPECIAL.intersection(name)
-        and "/" not in name
-        and "\\" not in name
-        and not _WINDOWS_DEVICES.fullmatch(name)
-    )
+    kept = "".join("_" if not sign.isprintable() or sign in _SPECIAL else sign for sign in name)
+    kept = re.sub(r"^[.\- ]|[. ]$", "_", kept)
+    if match := _WINDOWS_DEVICES.fullmatch(kept):
+        kept = f"{match[1]}_{match[2] or ''}"
+    if len(kept.encode()) > _MAX_NAME_BYTES:
+        # the start is as long in all names of a sequence, so that they stay in order
+        end = _cut(_LAST_RUN.findall(kept[-_KEPT_END_BYTES:])[0][::-1], _KEPT_END_BYTES)[::-1]
+        kept = f"{_cut(kept[: -len(end)], _MAX_NAME_BYTES - 1 - _KEPT_END_BYTES)}_{end}"
+    return kept
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of the start of ``text`` as ``most`` bytes hold."""
+    return text.encode()[:most].decode(errors="ignore")

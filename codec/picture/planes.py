@@ -162,6 +162,10 @@ class PictureFormat:
         """Samples in one picture, all planes; with 8 bits also its bytes when raw."""
         return sum(rows * columns for rows, columns in self.plane_shapes)
 
+    def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
+        """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
+        return PictureFormat(self.width, self.height, sample_format, Colour(ColourMatrix.BT601, ColourRange.FULL))
+
     def __str__(self) -> str:
         return f"{self.width}×{self.height} {self.sample_format.label}"
 

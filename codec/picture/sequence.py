@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
 from codec.errors import MediaError
 from codec.picture.planes import Picture, PictureFormat
+from codec.whole_file import InputFile
 
 __all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "refuse_size"]
 
@@ -24,6 +27,8 @@ class PictureSource(abc.ABC):
     ``format`` is what all pictures have in common, ``rate`` is pictures per second.
     ``count`` is the number of pictures, or None where that is not known (a pipe).
     ``label`` names the source in messages.
+    ``notes`` say what does not come through as it is in the file, such as a colour profile; reading may add some.
+    ``files`` are those that are read, and that must not be replaced meanwhile.
     Each iteration starts again from the first picture, except on a pipe, which can be read once.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
@@ -34,11 +39,25 @@ class PictureSource(abc.ABC):
     label: str
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.files: Sequence[InputFile] = ()
         self._resources = contextlib.ExitStack()
 
     @abc.abstractmethod
     def __iter__(self) -> Iterator[Picture]:
         """The pictures, in order; ``Picture.name`` is the file's base name where each has its own file."""
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Size of ``files``, or None where there are none, as of a pipe."""
+        found = [os.stat(file) for file in self.files]  # noqa: PTH116  also of descriptors
+        regular = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
+        return sum(regular) if regular else None
+
+    def note(self, text: str) -> None:
+        """Add to ``notes``, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def close(self) -> None:
         """Close the files that are still open; calling it again does nothing."""

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import BinaryIO, Self
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.arrays import npy_writer
-from codec.picture.naming import NumberPattern, has_number_conversion
+from codec.picture.naming import VIDEO_SUFFIXES, has_number_conversion
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.y4m import y4m_writer
-from codec.whole_file import whole_file
+from codec.whole_file import InputFile, whole_file
 
 __all__ = ["PictureSink", "open_sink"]
 
@@ -27,11 +27,8 @@ StreamWriter = Callable[[BinaryIO, PictureFormat, Fraction], AbstractContextMana
 
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
-_UNSUPPORTED = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jp2", ".avif", ".heic", ".tga", ".exr", ".npz", ".zip", ".h5", ".html", ".json"),
-        *(".mp4", ".mkv", ".mov", ".avi", ".webm", ".yuv", ".mvz"),
-    )
+_UNSUPPORTED = VIDEO_SUFFIXES | frozenset(
+    (".jpg", ".jpeg", ".jp2", ".avif", ".heic", ".tga", ".exr", ".npz", ".zip", ".h5", ".html", ".json", ".yuv", ".mvz")
 )
 
 
@@ -39,6 +36,7 @@ class PictureSink:
     """Where pictures go, one at a time, in a ``with`` block; a block that raises leaves nothing behind.
 
     ``lossy_note`` says what is lost where the target cannot hold the samples as they are, else None.
+    ``notes`` are other things worth saying once the block has ended, such as names that were changed.
     ``count`` is how many pictures were written.
     """
 
@@ -49,11 +47,13 @@ class PictureSink:
         rate: Fraction,
         writer: AbstractContextManager[Write],
         lossy_note: str | None,
+        notes: list[str],
     ) -> None:
         self.label = label
         self.format = picture_format
         self.rate = rate
         self.lossy_note = lossy_note
+        self.notes = notes
         self.count = 0
         self._writer = writer
         self._write: Write | None = None
@@ -117,6 +117,7 @@ def open_sink(
     count: int | None = None,
     first: int = 0,
     numbers: Iterator[int] | None = None,
+    inputs: Sequence[InputFile] = (),
 ) -> PictureSink:
     """A sink for pictures of ``picture_format`` at ``rate`` pictures per second.
 
@@ -133,19 +134,23 @@ def open_sink(
     ``count`` is how many pictures will come, if that is known.
     ``first`` is the number of the first picture, where files are numbered.
     ``numbers`` gives the number of each picture when it is written, where some are left out.
+    ``inputs`` are files that are read meanwhile, which no target may be.
 
     Raises:
         MediaError: a target that is taken, or whose format is not supported or cannot hold such pictures.
-        ConfigError: a rate that is not positive.
+        ConfigError: a rate that is not positive, a target without a name, or one that is among ``inputs``.
     """
     if rate <= 0:
         raise ConfigError(f"a rate is more than 0 pictures per second, not {rate}")
     label = os.fspath(target)
+    if not label:
+        raise ConfigError("the output has no name; the current folder is .")
     suffix = Path(label).suffix.lower()
     largest = _MAX_SIDE.get(suffix)
     if largest and max(picture_format.width, picture_format.height) > largest:
         raise MediaError(f"{label}: {picture_format} is too large; a {suffix} has at most {largest} a side")
     writer: AbstractContextManager[Write]
+    notes: list[str] = []
     if label == "-":
         label, is_y4m = "standard output", True
         if sys.stdout is None:
@@ -153,13 +158,13 @@ def open_sink(
         writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
     elif not has_number_conversion(label) and (stream_writer := _stream_writer(suffix)):
         is_y4m = suffix == ".y4m"
-        writer = _into_file(Path(label), force, stream_writer, picture_format, rate)
+        writer = _into_file(label, force, inputs, stream_writer, picture_format, rate)
     else:
         is_y4m = False
         numbers = itertools.count(first) if numbers is None else numbers
-        writer = _picture_files(label, suffix, force=force, count=count, first=first, numbers=numbers)
+        writer = _picture_files(label, suffix, force, inputs, count, first, numbers, notes.append)
     note = _lossy_note(picture_format.sample_format, suffix, is_y4m=is_y4m)
-    return PictureSink(label, picture_format, rate, writer, note)
+    return PictureSink(label, picture_format, rate, writer, note, notes)
 
 
 def _stream_writer(suffix: str) -> StreamWriter | None:
@@ -181,33 +186,41 @@ def _stream_writer(suffix: str) -> StreamWriter | None:
 
 @contextlib.contextmanager
 def _into_file(
-    path: Path, force: bool, stream_writer: StreamWriter, picture_format: PictureFormat, rate: Fraction
+    path: str,
+    force: bool,
+    inputs: Sequence[InputFile],
+    stream_writer: StreamWriter,
+    picture_format: PictureFormat,
+    rate: Fraction,
 ) -> Iterator[Write]:
     """All pictures into one file that appears whole or not at all."""
-    with whole_file(path, force=force) as file, stream_writer(file, picture_format, rate) as write:
+    with whole_file(path, force=force, inputs=inputs) as file, stream_writer(file, picture_format, rate) as write:
         yield write
 
 
 def _picture_files(
-    label: str, suffix: str, *, force: bool, count: int | None, first: int, numbers: Iterator[int]
+    label: str,
+    suffix: str,
+    force: bool,
+    inputs: Sequence[InputFile],
+    count: int | None,
+    first: int,
+    numbers: Iterator[int],
+    note: Callable[[str], None],
 ) -> AbstractContextManager[Write]:
     """One file a picture: by a pattern, into a folder, or a single one."""
     from codec.picture import folders  # Pillow, only where it is needed
 
-    path = Path(label)
     if has_number_conversion(label):
-        pattern = NumberPattern.parse(label)
-        return folders.pattern_writer(pattern, force=force, first=first, count=count, numbers=numbers)
-    if path.is_dir():
-        return folders.folder_writer(path, force=force, numbers=numbers)
-    if suffix in folders.STILL_FORMATS:
-        return folders.single_writer(path, force=force)
-    if suffix in _UNSUPPORTED:
+        return folders.pattern_writer(label, force=force, first=first, count=count, numbers=numbers, inputs=inputs)
+    if suffix in folders.STILL_FORMATS and not Path(label).is_dir():
+        return folders.single_writer(label, force=force, inputs=inputs)
+    if suffix in _UNSUPPORTED and not Path(label).is_dir():
         raise MediaError(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
             " .y4m, .npy, .gif, .apng and .webp are"
         )
-    return folders.folder_writer(path, force=force, numbers=numbers)
+    return folders.folder_writer(Path(label), force=force, numbers=numbers, inputs=inputs, note=note)
 
 
 def _lossy_note(sample_format: SampleFormat, suffix: str, *, is_y4m: bool) -> str | None:

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import glob
 import os
+import shlex
+import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
 from codec.picture import arrays, y4m
-from codec.picture.naming import NumberPattern, has_number_conversion, natural_key, refuse_gaps
+from codec.picture.naming import (
+    STILL_SUFFIXES,
+    VIDEO_SUFFIXES,
+    NumberPattern,
+    has_number_conversion,
+    natural_key,
+    refuse_gaps,
+)
+from codec.picture.planes import Picture
 from codec.picture.sequence import PictureSource
+
+if TYPE_CHECKING:
+    from codec import Video
 
 __all__ = ["PictureSource", "SourceSpec", "open_source"]
 
 PathSpec = str | os.PathLike[str]
-SourceSpec = PathSpec | Sequence[PathSpec] | npt.NDArray[Any]
+SourceSpec = PathSpec | Iterable[PathSpec] | npt.NDArray[Any] | Iterable[arrays.PictureLike]
 
-# What lies beside pictures in a folder without being one; a name with any other suffix must be a picture.
-_NOT_PICTURES = frozenset(
-    (
-        *(".txt", ".md", ".rst", ".pdf", ".html", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".log"),
-        *(".json", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".toml", ".ini", ".db", ".md5", ".sha256"),
-        *(".mvz", ".y4m", ".yuv", ".npy", ".npz", ".mp4", ".mkv", ".avi", ".mov", ".webm", ".wav", ".mp3"),
-        *(".zip", ".gz", ".tar", ".7z", ".part"),
-    )
-)
+_MVZ = b"\x8bMVZ"
+
+
+class DecodedSource(PictureSource):
+    """The decoded pictures of an ``.mvz`` file, its planes, rate and names; closes it when ``owned``."""
+
+    def __init__(self, video: Video, rate: Fraction | None = None, *, owned: bool = False) -> None:
+        super().__init__()
+        if owned:
+            self._resources.callback(video.close)
+        self.label = video.path
+        self.format = video.format
+        self.rate = rate or video.rate
+        self.count = len(video)
+        self._video = video
+
+    def __iter__(self) -> Iterator[Picture]:
+        return self._video.pictures()
 
 
 def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSource:
@@ -39,21 +63,24 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
 
     ``spec`` is one of:
 
-    - a folder: all picture files in it, in natural order (frame2 before frame10);
+    - a folder: all files in it whose names are pictures', in natural order (frame2 before frame10);
     - a glob such as ``frames/*.png``: the same of the files that match;
     - a printf pattern such as ``frames/%04d.png``: consecutive numbers from the lowest that there is;
     - a list of picture files, taken in natural order;
     - one picture file, which is a sequence of one, or an animated GIF, APNG or WebP;
     - a ``.y4m`` file, or ``-`` for Y4M on standard input;
-    - a ``.npy`` file, or an array: uint8 (T, H, W) gray or (T, H, W, 3) RGB.
+    - an ``.mvz`` file, or an open `codec.Video`, whose pictures are decoded one by one;
+    - a ``.npy`` file, or an array: uint8 (T, H, W) or (T, H, W, 1) gray, or (T, H, W, 3) RGB;
+    - a list or an iterator of arrays (H, W[, 3]), `Picture` or Pillow images; an iterator is read as it goes, once.
 
     Names with a special meaning lose it where a file or folder of exactly that name exists.
     ``rate`` is pictures per second and overrides what the file says; where neither does, it is 25.
-    Hidden files and common companions of pictures (``.txt``, ``.json``, ``Thumbs.db`` …) are passed over.
+    Hidden files in folders are passed over; ``notes`` says how many others are, because of their names.
 
     Raises:
-        MediaError: nothing there, a gap in the numbers, pictures that are damaged, unsupported or not alike.
-        ConfigError: a rate that is not positive, or a ``spec`` of another type.
+        MediaError: nothing there, a gap in the numbers, pictures that are damaged, unsupported or not alike;
+            a name of a picture that is a link to nothing, a folder or a pipe.
+        ConfigError: a rate that is not positive, an empty name, or a ``spec`` of another type.
     """
     if rate is not None and rate <= 0:
         raise ConfigError(f"a rate is more than 0 pictures per second, not {rate}")
@@ -61,11 +88,27 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
         return arrays.ArraySource(spec, rate=rate)
     if isinstance(spec, str | os.PathLike):
         return _open_path(os.fspath(spec), rate)
-    if not isinstance(spec, Sequence) or not all(isinstance(item, str | os.PathLike) for item in spec):
-        raise ConfigError(f"pictures come from a path, a list of paths or an array, not {type(spec).__name__}")
-    if len(spec) == 1:
-        return _open_path(os.fspath(spec[0]), rate)
-    return _open_list([Path(item) for item in spec], rate)
+    from codec import Video  # opening is not decoding: nothing heavy
+
+    if isinstance(spec, Video):
+        return DecodedSource(spec, rate)
+    if not isinstance(spec, Iterable) or isinstance(spec, bytes | bytearray | memoryview | Mapping):
+        raise ConfigError(f"pictures come from a path, a list, an iterator or an array, not {type(spec).__name__}")
+    items = iter(spec)
+    first = next(items, None)
+    if not isinstance(first, str | os.PathLike):
+        return arrays.ItemSource(spec, first, items, rate=rate)
+    paths = [first, *items]
+    if not all(isinstance(item, str | os.PathLike) for item in paths):
+        raise ConfigError("a list has either paths or pictures, not both")
+    return _open_path(os.fspath(first), rate) if len(paths) == 1 else _open_list([*map(_named, paths)], rate)
+
+
+def _named(name: PathSpec) -> Path:
+    """The path of a name, which must not be empty."""
+    if not os.fspath(name):
+        raise ConfigError("an empty name for pictures; the current folder is .")
+    return Path(name)
 
 
 def _open_path(text: str, rate: Fraction | None) -> PictureSource:
@@ -73,33 +116,70 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     if text == "-":
         if sys.stdin is None:
             raise MediaError("standard input: is closed")
-        return y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
-    path = Path(text)
-    if path.is_dir():
-        return _open_files(_pictures_among(path.iterdir()), text, rate)
-    if path.exists():
-        return _open_file(path, rate)
+        source: PictureSource = y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
+        with contextlib.suppress(OSError):  # it need not be the system's
+            source.files = [sys.stdin.buffer.fileno()]
+        return source
+    path = _named(text)
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
+        return _open_found(_entries(path), text, rate)
+    if mode:
+        source = _open_file(path, mode, rate)
+        source.files = [path]
+        return source
     if has_number_conversion(text):
         return _open_files(_pattern_files(NumberPattern.parse(text)), text, rate)
     if glob.has_magic(text):
+        for folder in glob.glob(os.path.dirname(text), recursive=True):  # noqa: PTH120, PTH207  as below
+            if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):  # noqa: PTH112
+                raise MediaError(f"{folder}: cannot be read, and {text} looks into it")
         found = glob.glob(text, recursive=True)  # noqa: PTH207, Path.glob takes no absolute pattern
-        return _open_files(_pictures_among(map(Path, found)), text, rate)
+        return _open_found(map(Path, found), text, rate)
     raise MediaError(f"{text}: no such file or folder")
 
 
-def _open_file(path: Path, rate: Fraction | None) -> PictureSource:
+def _mode(path: Path) -> int:
+    """Kind and rights of what a path leads to; 0 where there is nothing of that name.
+
+    Raises:
+        MediaError: it is a link that leads to nothing or in circles, or cannot be looked up.
+    """
+    try:
+        return path.stat().st_mode
+    except ValueError:  # a zero byte
+        return 0
+    except OSError as error:
+        if os.path.islink(path):  # noqa: PTH114  says no where Path raises
+            raise MediaError(f"{path}: is a link that leads to no file") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):  # the last is Windows' for * and ?
+            return 0
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _open_file(path: Path, mode: int, rate: Fraction | None) -> PictureSource:
     """One file, by its first bytes, then by its suffix; what is not a regular file is a pipe of Y4M."""
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         return y4m.open_y4m(path, rate)
     try:
         with path.open("rb") as file:
             start = file.read(16)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
-    if start.startswith(y4m.SIGNATURE) or path.suffix.lower() == ".y4m":
+    suffix = path.suffix.lower()
+    if start.startswith(y4m.SIGNATURE) or suffix == ".y4m":
         return y4m.open_y4m(path, rate)
-    if start.startswith(arrays.SIGNATURE) or path.suffix.lower() == ".npy":
+    if start.startswith(arrays.SIGNATURE) or suffix == ".npy":
         return arrays.open_npy(path, rate)
+    if start.startswith(_MVZ) or suffix == ".mvz":
+        from codec import open as open_video
+
+        return DecodedSource(open_video(path), rate, owned=True)
+    if suffix in VIDEO_SUFFIXES:
+        raise MediaError(
+            f"{path}: is a video; ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "
+            f"-pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o {shlex.quote(path.stem)}.mvz"
+        )
     from codec.picture.image_sequences import open_image  # Pillow, only where a picture is read
 
     return open_image(path, rate)
@@ -110,42 +190,55 @@ def _open_list(paths: Sequence[Path], rate: Fraction | None) -> PictureSource:
 
     Every tenth picture is a choice, not a gap: their numbers may go up in any constant step.
     """
-    for path in paths:
-        if not path.is_file():
-            raise MediaError(f"{path}: {'is a folder' if path.exists() else 'no such file'}; a list has picture files")
     ordered = sorted(paths, key=natural_key)
-    refuse_gaps(ordered, any_step=True)
-    label = f"{ordered[0]} … {ordered[-1].name}" if ordered else "an empty list"
-    return _open_images(ordered, label, rate)
+    label = f"{ordered[0]} … {ordered[-1].name}"
+    return _open_files(ordered, label, rate, any_step=True)
 
 
-def _open_files(paths: Iterable[Path], label: str, rate: Fraction | None) -> PictureSource:
-    """Files found in a folder, by a glob or by a pattern: numbered ones must be complete."""
+def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> PictureSource:
+    """What is in a folder or matches a glob: the files whose names are pictures', and a note on the others."""
+    seen = [path for path in paths if not path.name.startswith(".")]
+    pictures = [path for path in seen if path.suffix.lower() in STILL_SUFFIXES]
+    others = sorted(path.name for path in seen if path.suffix.lower() not in STILL_SUFFIXES and not path.is_dir())
+    left_out = (
+        f"{len(others)} other file{'s' if len(others) > 1 else ''} left out, such as {others[0]}" if others else ""
+    )
+    if not pictures:
+        hint = f"; {left_out}, whose name is no picture's" if others else ""
+        raise MediaError(f"{label}: no picture files there{hint}")
+    source = _open_files(pictures, label, rate)
+    if others:
+        source.note(f"{label}: {left_out}")
+    return source
+
+
+def _open_files(paths: Iterable[Path], label: str, rate: Fraction | None, *, any_step: bool = False) -> PictureSource:
+    """Files, one picture each, all of which must be there: none is passed over, and numbered ones have no gaps."""
+    from codec.picture.image_sequences import ImageFiles  # Pillow, only where a picture is read
+
     ordered = sorted(paths, key=natural_key)
     if not ordered:
         raise MediaError(f"{label}: no picture files there")
-    refuse_gaps(ordered)
-    return _open_images(ordered, label, rate)
-
-
-def _open_images(paths: Sequence[Path], label: str, rate: Fraction | None) -> PictureSource:
-    """One picture a file."""
-    from codec.picture.image_sequences import ImageFiles  # Pillow, only where a picture is read
-
-    return ImageFiles(paths, label, rate=rate)
-
-
-def _pictures_among(paths: Iterable[Path]) -> list[Path]:
-    """The files that must be pictures: neither hidden, nor folders, nor known to be something else."""
-    return [
-        path
-        for path in paths
-        if path.suffix.lower() not in _NOT_PICTURES and not path.name.startswith(".") and path.is_file()
-    ]
+    for path in ordered:
+        mode = _mode(path)
+        if not stat.S_ISREG(mode):
+            what = "is a folder" if stat.S_ISDIR(mode) else "is a pipe or device" if mode else "no such file"
+            raise MediaError(f"{path}: {what}; each picture is a file")
+    refuse_gaps(ordered, any_step=any_step)
+    source = ImageFiles(ordered, label, rate=rate)
+    source.files = ordered
+    return source
 
 
 def _pattern_files(pattern: NumberPattern) -> list[Path]:
-    """The files that a pattern names, in any order."""
-    if not pattern.folder.is_dir():
+    """What a pattern names, in any order."""
+    if not stat.S_ISDIR(_mode(pattern.folder)):
         raise MediaError(f"{pattern.folder}: no such folder")
-    return [path for path in pattern.folder.iterdir() if pattern.number(path.name) is not None and path.is_file()]
+    return [path for path in _entries(pattern.folder) if pattern.number(path.name) is not None]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be read: {error.strerror}") from error

@@ -42,6 +42,7 @@ _CHROMA = {
 }
 _CHROMA_TAG = {planes_and_siting: tag for tag, planes_and_siting in _CHROMA.items()}
 _RANGE = {"FULL": ColourRange.FULL, "LIMITED": ColourRange.LIMITED}
+_MEANT_COMMENTS = ("XYSCSS", "XCOLORRANGE")
 _RANGE_TAG = {colour_range: name for name, colour_range in _RANGE.items()}
 
 
@@ -56,23 +57,25 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
     """The header of a Y4M stream from its first line, without the line feed.
 
     Pixel aspect and comments are ignored, unknown rate (``F0:0``) is 25, an absent ``C`` is 420jpeg.
+    Tags and names of colours may be in either case.
 
     Raises:
-        MediaError: no Y4M, a malformed or repeated field, or something else than progressive 8-bit pictures.
+        MediaError: no Y4M, a malformed field, one with two values, or something else than progressive 8-bit pictures.
     """
     signature, *fields = line.decode("latin-1").split(" ")
     if signature != SIGNATURE.decode():
         raise MediaError(f"{label}: not Y4M; it starts with {line[:16]!r} instead of {SIGNATURE.decode()}")
+    if line.endswith(b"\r"):
+        raise MediaError(f"{label}: Y4M header ends in CR LF: it was written as text, which harms samples; write bytes")
     tags: dict[str, str] = {}
     for field in filter(None, fields):
         tag, value = _tag_and_value(field)
-        if tag in tags:
-            raise MediaError(f"{label}: Y4M header field {tag} occurs twice")
-        tags[tag] = value
+        if tags.setdefault(tag, value).lower() != value.lower() and (not tag.startswith("X") or tag in _MEANT_COMMENTS):
+            raise MediaError(f"{label}: Y4M header field {tag} occurs twice, as {tags[tag]} and {value}")
     unknown = sorted(tag for tag in tags if tag not in "WHFIAC" and not tag.startswith("X"))
     if unknown:
         raise MediaError(f"{label}: unknown Y4M header field {unknown[0]}{tags[unknown[0]]}")
-    if tags.get("I", "?") not in ("p", "?"):
+    if tags.get("I", "?").lower() not in ("p", "?"):
         raise MediaError(f"{label}: interlaced Y4M (I{tags['I']}); only progressive (Ip) is supported")
     width, height = (_size(label, tag, tags.get(tag, "")) for tag in "WH")
     refuse_size(label, width, height)
@@ -83,10 +86,10 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
 
 def _tag_and_value(field: str) -> tuple[str, str]:
     """A header field split: ``W352`` is W and 352, ``XCOLORRANGE=FULL`` is XCOLORRANGE and FULL."""
-    if field.startswith("X"):
+    if field[0] in "Xx":
         name, _, value = field.partition("=")
-        return name, value
-    return field[0], field[1:]
+        return name.upper(), value
+    return field[0].upper(), field[1:]
 
 
 def _size(label: str, tag: str, value: str) -> int:
@@ -109,7 +112,7 @@ def _rate(label: str, value: str) -> Fraction:
 
 def _chroma(label: str, tags: dict[str, str]) -> tuple[SampleFormat, ChromaSiting]:
     """Planes and siting of the ``C`` field; without one, what old writers put into ``XYSCSS``."""
-    value = tags.get("C", tags.get("XYSCSS", "420jpeg").lower())
+    value = tags.get("C", tags.get("XYSCSS", "420jpeg")).lower()
     if value not in _CHROMA:
         raise MediaError(f"{label}: Y4M colour space {value!r}; supported are {', '.join(_CHROMA)} (8 bits)")
     return _CHROMA[value]
@@ -120,9 +123,9 @@ def _range(label: str, tags: dict[str, str]) -> ColourRange:
     value = tags.get("XCOLORRANGE")
     if value is None:
         return ColourRange.UNSPECIFIED
-    if value not in _RANGE:
+    if value.upper() not in _RANGE:
         raise MediaError(f"{label}: Y4M colour range {value!r}; FULL or LIMITED is needed")
-    return _RANGE[value]
+    return _RANGE[value.upper()]
 
 
 def header_line(picture_format: PictureFormat, rate: Fraction) -> bytes:
@@ -245,7 +248,10 @@ def _read_into(file: BinaryIO, buffer: bytearray) -> int:
 
 def open_y4m(path: Path, rate: Fraction | None = None) -> Y4mSource:
     """A Y4M file, or a named pipe that carries Y4M."""
-    file = path.open("rb")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         return Y4mSource(file, str(path), owned=True, rate=rate)
     except BaseException:
@@ -258,9 +264,7 @@ def y4m_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
     """Y4M into ``file``, picture by picture: gray as mono, RGB as 4:4:4 full range (see `rgb_to_yuv444`)."""
     is_rgb = picture_format.sample_format is SampleFormat.RGB
     if is_rgb:
-        full_range = Colour(ColourMatrix.BT601, ColourRange.FULL)
-        size = picture_format.width, picture_format.height
-        picture_format = PictureFormat(*size, SampleFormat.YUV444, full_range)
+        picture_format = picture_format.as_yuv(SampleFormat.YUV444)
     file.write(header_line(picture_format, rate))
 
     def write(picture: Picture) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from codec.measure.bd_rate import bd_rate
-from codec.measure.curves import curves_of
+from codec.measure.curves import Domain, curves_of
 from codec.measure.dials import dial_of
 from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
@@ -16,8 +16,9 @@ from codec.models import MotionModel, ResidualCoder
 __all__ = ["bytes_at_equal_mse", "findings"]
 
 
-def findings(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> list[str]:
-    """Sentences for the head of a report."""
+def findings(domains: Sequence[Domain]) -> list[str]:
+    """Sentences for the head of a report; the first of the domains is that of the source's own samples."""
+    _, points, peers = domains[0]
     return [
         *_exact_files(points),
         *_smallest_file(points),
@@ -25,7 +26,7 @@ def findings(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> list[s
         *_motion_against(points, MotionModel.MESH, MotionModel.BLOCK),
         *_uint8_against_int8(points),
         *_exact_peers(points, peers),
-        *_lossy_peers(points, peers),
+        *(sentence for domain in domains for sentence in _lossy_peers(domain, is_one=len(domains) == 1)),
     ]
 
 
@@ -119,8 +120,9 @@ def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterato
         yield f"Size of our smallest exact file: {'; '.join(parts)}."
 
 
-def _lossy_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:
+def _lossy_peers(domain: Domain, is_one: bool) -> Iterator[str]:
     """Files of ``dct`` with block motion against those of others at equal quality, where that can be said."""
+    _, points, peers = domain
     curves = curves_of([*points, *peers])
     rated = {name: [(point.file_bytes, point.quality) for point in members] for name, members in curves.items()}
     ours = f"{ResidualCoder.DCT.label}, {MotionModel.BLOCK.label}"
@@ -131,7 +133,8 @@ def _lossy_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterato
     }
     parts = [f"against {peer}: {_change(change)}" for peer, change in found.items() if change is not None]
     if parts:
-        yield f"Files of dct with block motion at equal {quality_name(points)}, on average, {'; '.join(parts)}."
+        where = "" if is_one else f" in {domain.planes_name}"
+        yield f"Files of dct with block motion at equal {quality_name(points)}{where}, on average, {'; '.join(parts)}."
 
 
 def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> float | None:

@@ -85,7 +85,7 @@ def write_inspector(
         MediaError: the page exists and ``force`` is not set, or cannot be written.
         BitstreamError: the video is damaged.
     """
-    refuse_overwrite(Path(path), force)
+    refuse_overwrite(path, force, [video.path])
     start, stop, _ = slice(start, stop).indices(len(video))
     shrink = 1
     while (video.format.width // shrink) * (video.format.height // shrink) > MAX_SAMPLES:
@@ -109,7 +109,7 @@ def write_inspector(
         "pictures": list(kept.pictures.values()),
     }
     page = _page(video, data, note)
-    with whole_file(path, force=force) as file:
+    with whole_file(path, force=force, inputs=[video.path]) as file:
         file.write(page)
     return InspectorSummary(len(kept.pictures), stop - start, len(page), note)
 

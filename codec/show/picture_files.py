@@ -31,10 +31,11 @@ __all__ = ["Drawing", "draw_pictures"]
 
 
 class Drawing(NamedTuple):
-    """A file that was made, and what it shows."""
+    """A file that was made, what it shows, and the number of its picture."""
 
     path: Path
     shows: str
+    number: int
 
 
 def draw_pictures(
@@ -56,13 +57,15 @@ def draw_pictures(
         MediaError: a file exists and ``force`` is not set, or cannot be written.
         BitstreamError: the video is damaged.
     """
+    if os.fspath(folder) in ("", "-"):
+        raise ConfigError(f"{os.fspath(folder)!r} is no name for a folder; the current folder is .")
     target = Path(folder)
     made: list[Drawing] = []
     for inspection in video.inspections(start, stop):
         for name, shows, draw in drawings(inspection):
             _make(target)
-            drawing = Drawing(target / f"{inspection.number:04d}_{name}.{kind}", shows)
-            with whole_file(drawing.path, force=force) as file:  # refuses before anything is drawn
+            drawing = Drawing(target / f"{inspection.number:04d}_{name}.{kind}", shows, inspection.number)
+            with whole_file(drawing.path, force=force, inputs=[video.path]) as file:  # refuses before anything is drawn
                 figure = draw()
                 file.write(svg(figure).encode() if kind == "svg" else png(figure))
             made.append(drawing)

@@ -24,6 +24,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from codec.measure.bd_rate import Curve
 from codec.measure.dials import dial_of
+from codec.measure.peers import CONSTANT
 from codec.measure.points import PeerPoint, Point, Rated, quality_name
 from codec.models import MotionModel, ResidualCoder
 
@@ -45,7 +46,8 @@ COLOUR_OF = {
     "float16": "#009e73",
     "dct": "#aa3377",
 }
-PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e7298a", "#66a61e", "#7f7f7f", "#17a2b8", "#b15928", "#bcbd22")
+PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e0a100", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
+LEGEND_COLUMNS = 3  # of the names of peers
 COLOUR_OF_COMPONENT = {
     "residual": "#56b4e9",
     "weights": "#009e73",
@@ -134,7 +136,7 @@ def plot_psnr_against_bits(points: Sequence[Point], peers: Sequence[PeerPoint] =
         lambda point: point.bits_per_pixel,
         "bits per pixel (logarithmic)",
         lambda point: point.quality,
-        f"{quality_name(points)} (dB)",
+        f"{quality_name([*points, *peers])} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
@@ -148,7 +150,7 @@ def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] 
         lambda point: point.ratio,
         "ratio: raw bytes / file bytes (logarithmic)",
         lambda point: point.quality,
-        f"{quality_name(points)} (dB)",
+        f"{quality_name([*points, *peers])} (dB)",
         False,
         "exact\n(PSNR ∞)",
         True,
@@ -157,20 +159,20 @@ def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] 
 
 
 def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot, better: str) -> Figure:
-    """The plot with its strip for exact points, a legend of colours and markers below, and peers on the right."""
+    """The plot with its strip for exact points, a legend of colours and markers below, and names of peers above."""
     exact = [point for point in points if point.exact]
     lossy = [point for point in points if not point.exact]
     lossy_peers, exact_peers = ([peer for peer in peers if peer.exact is is_exact] for is_exact in (False, True))
     rows = [coder.label for coder in ResidualCoder if any(p.settings.residual_coder is coder for p in exact)]
     rows += dict.fromkeys(peer.curve for peer in exact_peers)
-    panels = [(False, 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
+    panels = [(False, 4.4 if lossy_peers else 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
     shown = [(is_exact, height) for is_exact, height, members in panels if members]
     if plot.exact_on_top:
         shown.reverse()
     heights = [height for _, height in shown]
     with matplotlib.rc_context(STYLE):
-        width = 7.6 if peers else 6.2
-        figure = Figure(figsize=(width, 0.9 * sum(heights) + 0.9), layout="constrained", facecolor="white")
+        names_height = 0.22 * -(-len(dict.fromkeys(peer.curve for peer in lossy_peers)) // LEGEND_COLUMNS)
+        figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9 + names_height), layout="constrained", facecolor="white")
         all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
             if is_exact:
@@ -181,21 +183,29 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
         all_axes[-1].set_xscale("log")
         _plain_log_ticks(all_axes[-1].xaxis)
         all_axes[-1].set_xlabel(plot.rate_label)
-        handles = _legend(points)
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
+        if handles := _legend(points):
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
         if lossy_peers:
             looks = _peer_looks(lossy_peers)
             peer_handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-            figure.legend(handles=peer_handles, loc="outside right upper", frameon=False, title="others", fontsize=8)
+            place: dict[str, Any] = {"loc": "outside upper center", "ncols": LEGEND_COLUMNS, "columnspacing": 1.2}
+            figure.legend(handles=peer_handles, **place, frameon=False, fontsize=8)
     return figure
 
 
 def _peer_looks(peers: Sequence[PeerPoint]) -> dict[str, dict[str, Any]]:
-    """A thin line for each peer's curve."""
-    names = dict.fromkeys(peer.curve for peer in peers)
+    """A thin line for each peer's curve; two that differ by what their dial does have one colour."""
+    names = list(dict.fromkeys(peer.curve for peer in peers))
+    kinds = list(dict.fromkeys(name.removesuffix(CONSTANT) for name in names))
     return {
-        name: {"color": PEER_COLOURS[number % len(PEER_COLOURS)], "linewidth": 0.9, "marker": "x", "markersize": 3.5}
-        for number, name in enumerate(names)
+        name: {
+            "color": PEER_COLOURS[kinds.index(name.removesuffix(CONSTANT)) % len(PEER_COLOURS)],
+            "linestyle": "--" if name.endswith(CONSTANT) else "-",
+            "linewidth": 0.9,
+            "marker": "+" if name.endswith(CONSTANT) else "x",
+            "markersize": 3.5,
+        }
+        for name in names
     }
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +16,13 @@ from markupsafe import Markup
 import codec
 from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
-from codec.measure.curves import compare_curves
+from codec.measure.curves import Domain, compare_curves, domains_of
 from codec.measure.dials import dial_of
 from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
-from codec.measure.points import Clip, PeerPoint, Point, quality_name, write_csv, write_json
+from codec.measure.points import Clip, Comparison, PeerPoint, Point, quality_name, write_csv, write_json
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
-from codec.settings import Settings
+from codec.models import ResidualCoder
+from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
 from codec.show.pages import asset, data_url, environment
 from codec.show.plots import (
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from codec.picture.sources import SourceSpec
 
-__all__ = ["ReportMeta", "make_report", "write_report"]
+__all__ = ["ReportMeta", "make_report", "refuse_pages", "write_report"]
 
 MEASURING_PACKAGES = ("numpy", "zstandard", "numba", "scikit-image")
 
@@ -97,38 +98,54 @@ def make_report(
         executor: measures them there instead, ``jobs`` at once; each is sent the whole clip.
         pictures: measure only the first so many.
         anchor: name of the curve that others are compared with, such as ``int8, block``.
-        peers: measure other codecs too (extra ``mvz[peers]``).
+        peers: measure other codecs too: what ffmpeg has, that on PATH or of the extra ``mvz[peers]``, and Pillow.
 
     Points are kept in a folder beside the page until it is done, so that an interrupted call goes on where it was.
 
     Raises:
         MediaError: the source cannot be read, or a file exists or cannot be written; files are checked first.
-        ConfigError: nothing to measure, or too much to hold in memory.
+        ConfigError: nothing to measure, too much to hold in memory, or ``peers`` beside dct in 4:2:0 and in 4:4:4.
     """
+    refuse_pages((output_path, json_path, csv_path), force)
+    clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
     for path in (output_path, json_path, csv_path):
         if path is not None:
-            refuse_overwrite(Path(path), force)
-            if not Path(path).parent.is_dir():
-                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
-    clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
+            refuse_overwrite(path, force, clip.files)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
     _refuse_anchor(anchor, chosen, peers)
+    chromas = {of.chroma or CHROMAS[0] for of in chosen if of.residual_coder is ResidualCoder.DCT}
+    if peers and len(chromas) > 1:
+        raise ConfigError("other codecs get the planes that dct codes: measure one chroma at a time beside them")
     cache = SweepCache(Path(output_path).with_name(f".{Path(output_path).name}.points"), clip, sample_number)
     jobs = jobs or processors()
     points = sweep(
         clip, chosen, jobs=jobs, executor=executor, progress=progress, keep_picture=sample_number, cache=cache
     )
-    others, skipped = _measured_peers(clip, cache, points, progress) if peers else ([], [])
+    others, skipped = _measured_peers(clip, next(iter(chromas), None), cache, points, progress) if peers else ([], [])
     meta = ReportMeta(clip, jobs, sample_number, others, skipped, anchor)
     write_report(points, meta, output_path, force=force)
     if json_path is not None:
-        bd_rates = compare_curves(points, others, anchor)
+        bd_rates = compare_curves(domains_of(clip, points, others), anchor)
         write_json(points, json_path, clip=clip, jobs=jobs, peers=others, bd_rates=bd_rates, force=force)
     if csv_path is not None:
         write_csv([*points, *others], csv_path, force=force)
     cache.clear()
     return points
+
+
+def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) -> None:
+    """Refuse targets before any work is done.
+
+    Raises:
+        ExistsError: one exists, and ``force`` does not allow to replace it.
+        MediaError: one is a folder, or its folder is not there.
+    """
+    for path in paths:
+        if path is not None:
+            refuse_overwrite(Path(path), force)
+            if not Path(path).parent.is_dir():
+                raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
 
 def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
@@ -140,7 +157,11 @@ def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool
 
 
 def _measured_peers(
-    clip: Clip, cache: SweepCache, points: Sequence[Point], progress: Callable[[SweepProgress], None] | None
+    clip: Clip,
+    chroma: str | None,
+    cache: SweepCache,
+    points: Sequence[Point],
+    progress: Callable[[SweepProgress], None] | None,
 ) -> tuple[list[PeerPoint], list[Skipped]]:
     """`measure_peers`, whose points count on from ours."""
     done = len(points)
@@ -151,7 +172,7 @@ def _measured_peers(
         if progress is not None and isinstance(found, PeerPoint):
             progress(SweepProgress(done, len(points) + peer_count(), found))
 
-    return measure_peers(clip, progress=tell, cache=cache)
+    return measure_peers(clip, chroma=chroma, progress=tell, cache=cache)
 
 
 def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathLike[str], force: bool = False) -> None:
@@ -179,24 +200,24 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     if meta.sample_number is not None:
         samples = make_samples(points, meta.clip.pictures[meta.sample_number], meta.sample_number)
     mesh_plot = plot_mesh_against_block(points)
+    domains = domains_of(meta.clip, points, meta.peers)
     return templates.get_template("report.html.j2").render(
         name=Path(meta.clip.label).name or meta.clip.label,
         clip=meta.clip,
         style=Markup(asset("report.css")),
-        findings=[unbroken(sentence) for sentence in findings(points, meta.peers)],
-        plots=_plots(points, meta.peers),
+        findings=[unbroken(sentence) for sentence in findings(domains)],
+        domains=[_shown(domain, compare_curves(domains, meta.anchor)) for domain in domains],
         components=_image(plot_components(points), "Bytes by component", ""),
         mesh_plot=_image(mesh_plot, "Mesh against block at equal PSNR", "") if mesh_plot is not None else None,
-        comparisons=compare_curves(points, meta.peers, meta.anchor),
         quality=quality_name(points),
         points=points,
         peers=meta.peers,
         commands=_commands(meta.peers),
         skipped=meta.skipped,
+        programs=list(dict.fromkeys(peer.version for peer in meta.peers)),
         dial_of=dial_of,
-        planes=list(points[0].error.planes) if len(points[0].error.planes) > 1 else [],
         component_names=[name for name in points[0].bytes if any(point.bytes[name] for point in points)],
-        is_yuv=any(point.error.psnr_yuv is not None for point in points),
+        is_yuv=any(point.error.psnr_yuv is not None for domain in domains for point in (*domain.points, *domain.peers)),
         has_ssim=any(point.error.ssim is not None for point in points),
         samples=samples,
         jobs=meta.jobs,
@@ -215,19 +236,50 @@ class PlotImage(NamedTuple):
     url: str
 
 
+class Shown(NamedTuple):
+    """A domain for the page: plots, table and comparisons of what was measured in the same planes."""
+
+    planes_name: str
+    points: Sequence[Point]
+    peers: Sequence[PeerPoint]
+    plots: list[PlotImage]
+    planes: list[str]
+    """Letters of the planes that have columns of their own."""
+    is_yuv: bool
+    quality: str
+    comparisons: list[Comparison]
+
+
+def _shown(domain: Domain, comparisons: Sequence[Comparison]) -> Shown:
+    measured = [*domain.points, *domain.peers]
+    planes = list(measured[0].error.planes)
+    return Shown(
+        domain.planes_name,
+        domain.points,
+        domain.peers,
+        _plots(domain.points, domain.peers),
+        planes if len(planes) > 1 else [],
+        any(point.error.psnr_yuv is not None for point in measured),
+        quality_name(measured),
+        [comparison for comparison in comparisons if comparison.measured_in == domain.measured_in],
+    )
+
+
 def _plots(points: Sequence[Point], peers: Sequence[PeerPoint]) -> list[PlotImage]:
     """The rate and distortion plots; what to read from each is said beside it."""
-    exact = "Files without error are in the shaded strip: they have no place on the other axis."
+    said = "Each marker is one file."
+    if any(point.exact for point in (*points, *peers)):
+        said += " Files without error are in the shaded strip: they have no place on the other axis."
     return [
-        _image(plot_size_against_mse(points, peers), "File size against MSE", f"Each marker is one file. {exact}"),
+        _image(plot_size_against_mse(points, peers), "File size against MSE", said),
         _image(
             plot_psnr_against_bits(points, peers),
-            f"{quality_name(points)} against bits per pixel",
+            f"{quality_name([*points, *peers])} against bits per pixel",
             "The same files for every luma sample.",
         ),
         _image(
             plot_psnr_against_ratio(points, peers),
-            f"{quality_name(points)} against ratio",
+            f"{quality_name([*points, *peers])} against ratio",
             "The same files against the raw samples.",
         ),
     ]
@@ -261,8 +313,8 @@ def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
 def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
     """What was set besides residual, motion and step: one value each, or all that occur."""
     common = {}
-    for name in ("gop", "block", "search", "run"):
-        values = {getattr(point.settings, name) for point in points}
+    for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search_range"), ("run", "run")):
+        values = {getattr(point.settings, field) for point in points}
         numbers = sorted(value for value in values if value is not None)
         common[name] = ", ".join([*map(str, numbers), *(["automatic"] if None in values else [])])
     return common

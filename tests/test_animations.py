@@ -1,0 +1,434 @@
+"""GIF, APNG and WebP: every picture as the format's text says it; what is noted, and what is refused."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import tracemalloc
+import warnings
+import zlib
+from fractions import Fraction
+
+import animation_files
+import numpy as np
+import pytest
+from animation_files import chunk, compressed_indices
+from PIL import Image, ImageCms
+
+import codec
+from codec.errors import MediaError
+from codec.picture.colour import to_array
+from codec.picture.planes import SampleFormat
+from codec.picture.sources import open_source
+
+RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
+COLOURS = bytes(RED + GREEN + BLUE + YELLOW)
+DONT_CARE = random.Random(1)
+
+
+def gif(width, height, *images, screen=b"", end=b";"):
+    """A GIF with four colours; an image is (left, top, rows of indices, disposal, 1/100 s)."""
+    blocks = b""
+    for left, top, rows, disposal, hundredths in images:
+        blocks += b"!\xf9\x04" + struct.pack("<BHB", disposal << 2, hundredths, 0) + b"\0"
+        blocks += (
+            b"," + struct.pack("<HHHHB", left, top, len(rows[0]), len(rows), 0) + compressed_indices(DONT_CARE, rows)
+        )
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x81, 0, 0) + COLOURS + screen + blocks + end
+
+
+def apng(*frames, hidden=None, size=(2, 1), count=None, before=b""):
+    """An RGBA APNG; a frame is (left, top, rows of RGBA, dispose_op, blend_op, numerator, denominator of seconds)."""
+
+    def pixels(rows):
+        return zlib.compress(b"".join(b"\0" + bytes(sum(row, ())) for row in rows))
+
+    out = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 6, 0, 0, 0)) + before
+    out += chunk(b"acTL", struct.pack(">II", len(frames) if count is None else count, 0))
+    if hidden is not None:
+        out += chunk(b"IDAT", pixels(hidden))
+    sequence = 0
+    for number, (left, top, rows, disposal, blend, numerator, denominator) in enumerate(frames):
+        place = len(rows[0]), len(rows), left, top, numerator, denominator, disposal, blend
+        out += chunk(b"fcTL", struct.pack(">IIIIIHHBB", sequence, *place))
+        sequence += 1
+        if number == 0 and hidden is None:
+            out += chunk(b"IDAT", pixels(rows))
+        else:
+            out += chunk(b"fdAT", struct.pack(">I", sequence) + pixels(rows))
+            sequence += 1
+    return b"\x89PNG\r\n\x1a\n" + out + chunk(b"IEND", b"")
+
+
+def whole(colour, **fields):
+    """A frame of two equal pixels that stays for 1/25 s."""
+    values = {"rows": [[(*colour, 255)] * 2], "disposal": 0, "blend": 0, "numerator": 1, "denominator": 25} | fields
+    return (0, 0, *values.values())
+
+
+def read(tmp_path, data, name="a.gif"):
+    """The pictures in a file with that content."""
+    (tmp_path / name).write_bytes(data)
+    with open_source(tmp_path / name) as source:
+        return [to_array(picture).tolist() for picture in source]
+
+
+def notes_of(spec):
+    with open_source(spec) as source:
+        list(source)
+        return source.notes
+
+
+def refused(tmp_path, data, says, name="a.gif"):
+    with pytest.raises(MediaError, match=says) as caught:
+        read(tmp_path, data, name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+# Random files
+
+
+@pytest.mark.parametrize("kind", animation_files.KINDS)
+def test_random_animations_are_what_their_formats_say(tmp_path, kind):
+    make, tolerance = animation_files.KINDS[kind]
+    outcomes = {
+        animation_files.check(file, tmp_path / f"{seed}{file.suffix}", tolerance)
+        for seed in range(60)
+        for file in [make(random.Random(seed))]
+    }
+    assert outcomes == {"opaque", "refused"}
+
+
+@pytest.mark.parametrize("kind", animation_files.KINDS)
+def test_the_plain_composer_sees_another_disposal_and_another_blend(kind):
+    make, _ = animation_files.KINDS[kind]
+    seen = set()
+    for seed in range(12):
+        file = make(random.Random(seed))
+        for change in ({"disposal": "leave"}, {"disposal": "clear"}, {"blends": True}, {"blends": False}):
+            changed = file._replace(frames=[frame._replace(**change) for frame in file.frames])
+            if list(animation_files.pictures_of(changed)) != list(animation_files.pictures_of(file)):
+                seen.add(tuple(change.items()))
+    assert len(seen) == 4 - (kind == "GIF")  # every GIF image blends
+
+
+def test_random_animations_come_back_from_mvz_as_they_are(tmp_path, mvz):
+    made = 0
+    for seed in range(16):
+        file = animation_files.KINDS[("APNG", "GIF")[seed % 2]][0](random.Random(seed))
+        pictures = np.array(list(animation_files.pictures_of(file)), np.uint8)
+        source, coded = tmp_path / f"{seed}{file.suffix}", tmp_path / f"{seed}.mvz"
+        source.write_bytes(file.data)
+        is_opaque = (pictures[:, :, :, 3] == 255).all()
+        assert mvz("encode", source, "-o", coded)[0] == (0 if is_opaque else 1)
+        assert coded.exists() == is_opaque
+        if is_opaque:
+            made += 1
+            expected = pictures[:, :, :, 0] if file.is_gray else pictures[:, :, :, :3]
+            assert np.array_equal(expected, codec.decode(coded))
+    assert made >= 3
+
+
+# Composition by example
+
+
+def test_a_gif_image_without_disposal_after_one_that_is_taken_back_stays(tmp_path):
+    pictures = read(
+        tmp_path,
+        gif(3, 1, (0, 0, [[0, 0, 0]], 1, 4), (0, 0, [[1]], 3, 4), (1, 0, [[2]], 0, 4), (2, 0, [[3]], 0, 4)),
+    )
+    assert [list(RED), list(BLUE), list(YELLOW)] == pictures[3][0]
+    assert [list(RED), list(BLUE), list(RED)] == pictures[2][0]
+    assert [list(GREEN), list(RED), list(RED)] == pictures[1][0]
+
+
+def test_a_gif_background_is_transparent_and_not_a_colour(tmp_path):
+    refused(
+        tmp_path, gif(2, 1, (0, 0, [[0, 0]], 2, 4), (0, 0, [[1]], 0, 4)), "picture 1 has transparent pixels.*magick"
+    )
+    refused(tmp_path, gif(2, 1, (0, 0, [[0]], 0, 4)), "picture 0 has transparent pixels")
+    covered = gif(2, 1, (0, 0, [[0, 0]], 2, 4), (0, 0, [[1, 2]], 0, 4))
+    assert [[[list(RED)] * 2], [[list(GREEN), list(BLUE)]]] == read(tmp_path, covered)
+
+
+def test_an_apng_region_that_is_taken_back_shows_what_was_there(tmp_path):
+    half = (0, 0, [[(*GREEN, 255)]], 2, 1, 1, 25)
+    other = (1, 0, [[(*BLUE, 255)]], 0, 1, 1, 25)
+    assert [
+        [[list(RED), list(RED)]],
+        [[list(GREEN), list(RED)]],
+        [[list(RED), list(BLUE)]],
+    ] == read(tmp_path, apng(whole(RED), half, other), "a.png")
+
+
+def test_half_transparent_over_opaque_is_opaque(tmp_path):
+    veil = whole(GREEN, rows=[[(0, 255, 0, 128), (0, 255, 0, 0)]], blend=1)
+    assert [[[127, 128, 0], list(RED)]] == read(tmp_path, apng(whole(RED), veil), "a.png")[1]
+    replaced = whole(GREEN, rows=veil[2])
+    refused(tmp_path, apng(whole(RED), replaced), "picture 1 has transparent pixels", "a.png")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_stand_in_of_an_apng_is_never_shown(tmp_path, count):
+    frames = [whole(GREEN), whole(BLUE)][:count]
+    pictures = read(tmp_path, apng(*frames, hidden=[[(*RED, 255)] * 2]), "a.png")
+    assert [[[list(colour)] * 2] for colour in (GREEN, BLUE)[:count]] == pictures
+
+
+def test_a_gray_ramp_and_a_local_table_go_together(tmp_path):
+    ramp = bytes(value for value in range(4) for _ in range(3))
+    image = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    local = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0x81) + COLOURS
+    pixels = [compressed_indices(DONT_CARE, [[index]]) for index in (3, 2)]
+    data = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x81, 0, 0) + ramp + image + pixels[0] + local + pixels[1] + b";"
+    assert [[[[3, 3, 3]]], [[list(BLUE)]]] == read(tmp_path, data)
+
+
+def test_the_first_gif_image_enlarges_the_screen_and_others_are_cut(tmp_path):
+    data = gif(1, 1, (0, 0, [[0, 1]], 1, 4), (1, 0, [[2, 3], [3, 3]], 1, 4))
+    assert [[[list(RED), list(GREEN)]], [[list(RED), list(BLUE)]]] == read(tmp_path, data)
+    first, second = notes_of(tmp_path / "a.gif")
+    assert "beyond its screen of 1×1, which is enlarged" in first
+    assert "where they are cut off" in second
+
+
+def test_memory_does_not_grow_with_the_pictures_of_an_animation(tmp_path):
+    rows = [[(row + column) % 4 for column in range(64)] for row in range(64)]
+    peaks = []
+    for count in (10, 100):
+        (tmp_path / "a.gif").write_bytes(gif(64, 64, *[(0, 0, rows, number % 4, 4) for number in range(count)]))
+        tracemalloc.start()
+        with open_source(tmp_path / "a.gif") as source:
+            assert count == sum(1 for _ in source)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 10 * 64 * 64 * 3  # ninety more pictures take not even as much as ten
+
+
+# What is not kept is said
+
+
+def times_of(kind, times):
+    """An animation with pictures that are shown so many milliseconds."""
+    if kind == "a.gif":
+        return gif(1, 1, *[(0, 0, [[0]], 0, time // 10) for time in times])
+    if kind == "a.png":
+        return apng(*[whole(RED, numerator=time, denominator=1000) for time in times])
+    frames = [Image.new("RGB", (2, 1), (number, 0, 0)) for number in range(len(times))]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], duration=times, lossless=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["a.gif", "a.png", "a.webp"])
+def test_unequal_times_become_their_mean_and_are_noted(tmp_path, mvz, kind):
+    (tmp_path / kind).write_bytes(times_of(kind, [40, 100, 220]))
+    with open_source(tmp_path / kind) as source:
+        assert (3, Fraction(25, 3)) == (source.count, source.rate)
+        assert [f"{tmp_path / kind}: pictures shown for 40 to 220 ms each; all take their mean, 8.33333 a second"] == (
+            source.notes
+        )
+    code, _, err = mvz("encode", tmp_path / kind, "-o", tmp_path / "a.mvz")
+    assert code == 0
+    assert err.count(f"mvz: note: {source.notes[0]}\n") == 1
+    with codec.open(tmp_path / "a.mvz") as video:
+        assert Fraction(25, 3) == video.rate
+    assert "mvz: note: " in mvz("verify", tmp_path / "a.mvz", tmp_path / kind)[2]
+    assert "mvz: note: " in mvz("compare", tmp_path / "a.mvz", tmp_path / kind, "--no-ssim")[2]
+
+
+@pytest.mark.parametrize("kind", ["a.gif", "a.png", "a.webp"])
+@pytest.mark.parametrize("rate", [None, Fraction(10)])
+def test_equal_times_and_a_rate_that_was_asked_for_need_no_note(tmp_path, kind, rate):
+    (tmp_path / kind).write_bytes(times_of(kind, [40, 40, 40] if rate is None else [40, 100, 220]))
+    with open_source(tmp_path / kind, rate=rate) as source:
+        assert ((rate or 25), []) == (source.rate, source.notes)
+
+
+def test_a_report_tells_the_notes_of_its_source(tmp_path, mvz):
+    (tmp_path / "a.png").write_bytes(apng(whole(RED), whole(GREEN, numerator=9)))
+    options = ("--residual", "lossless", "--motion", "block", "--jobs", 1)
+    code, _, err = mvz("report", tmp_path / "a.png", "-o", tmp_path / "page.html", *options)
+    assert (0, 1) == (code, err.count("mvz: note: "))
+
+
+def test_a_colour_profile_is_noted_once_a_sequence(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for number, suffix in enumerate(["png", "jpg", "tif", "webp", "png"]):
+        Image.new("RGB", (2, 2)).save(tmp_path / f"{number}.{suffix}", icc_profile=profile)
+    assert [f"{tmp_path / '0.png'}: its ICC colour profile is left out; samples stay as they are"] == notes_of(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["a.gif", "a.png"])
+def test_a_colour_profile_of_an_animation_is_noted(tmp_path, kind):
+    data = {
+        "a.gif": gif(1, 1, *[(0, 0, [[0]], 0, 4)] * 2, screen=b"!\xff\x0bICCRGBG1012\x01x\0"),
+        "a.png": apng(whole(RED), whole(BLUE), before=chunk(b"iCCP", b"a\0\0x")),
+    }[kind]
+    (tmp_path / kind).write_bytes(data)
+    assert ["its ICC colour profile is left out; samples stay as they are"] == [
+        note.removeprefix(f"{tmp_path / kind}: ") for note in notes_of(tmp_path / kind)
+    ]
+
+
+# Alpha that is 255 everywhere
+
+
+def opaque_still(folder, mode, suffix):
+    """A picture with an alpha that says nothing, and its samples as they must be read."""
+    values = np.random.default_rng(3).integers(0, 256, (5, 4, 3), np.uint8)
+    image = Image.fromarray(values)
+    if mode == "LA":
+        gray = image.convert("L")
+        image, values = Image.merge("LA", (gray, Image.new("L", gray.size, 255))), np.array(gray)
+    elif mode == "RGBA":
+        image.putalpha(255)
+    options = {}
+    if mode == "P":
+        image = image.quantize(8)
+        values, options = np.array(image.convert("RGB")), {"transparency": bytes([255] * 8)}
+    elif mode == "key":
+        options = {"transparency": (1, 2, 3)}
+        assert not (values == (1, 2, 3)).all(axis=2).any()
+    elif mode == "PA":
+        image = image.quantize(8)
+        values = np.array(image.convert("RGB"))
+        image = image.convert("PA")
+    if suffix == ".webp":
+        options |= {"lossless": True}
+    image.save(folder / f"a{suffix}", **options)
+    return folder / f"a{suffix}", values
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        *[("RGBA", suffix) for suffix in (".png", ".tif", ".webp", ".bmp")],
+        *[("LA", suffix) for suffix in (".png", ".tif")],
+        *[("P", ".png"), ("key", ".png"), ("PA", ".tif")],
+    ],
+)
+def test_a_still_whose_alpha_is_255_everywhere_is_read(tmp_path, mode, suffix):
+    path, values = opaque_still(tmp_path, mode, suffix)
+    with open_source(path) as source:
+        (picture,) = source
+        assert source.format == picture.format
+    assert np.array_equal(values, to_array(picture))
+    assert (picture.format.sample_format is SampleFormat.GRAY) == (mode == "LA")
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("RGBA", ".png"), ("RGBA", ".tif"), ("RGBA", ".webp"), ("LA", ".png")])
+def test_a_still_with_one_pixel_that_is_not_opaque_is_refused_by_name(tmp_path, mode, suffix):
+    path, _ = opaque_still(tmp_path, mode, suffix)
+    with Image.open(path) as opened:
+        image = opened.convert(mode)
+    alpha = np.array(image.getchannel("A"))
+    alpha[4, 2] = 254
+    image.putalpha(Image.fromarray(alpha))
+    image.save(path, lossless=True)
+    with pytest.raises(MediaError, match=r"has transparent pixels.*Put a background") as caught:
+        notes_of(path)
+    assert str(caught.value).startswith(f"{path}: has")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_colour_key_of_gray_png_is_compared_at_the_depth_of_the_file(tmp_path, depth):
+    most = (1 << depth) - 1
+    for key, is_opaque in ((most, False), (most - 1, True)):
+        rows = animation_files.scanlines([[(most,), (0,)] if depth > 1 else [(most,), (most,)]], depth, False)
+        out = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, depth, 0, 0, 0, 0)) + chunk(b"tRNS", struct.pack(">H", key))
+        data = b"\x89PNG\r\n\x1a\n" + out + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+        if is_opaque:
+            assert [255, 0 if depth > 1 else 255] == read(tmp_path, data, "a.png")[0][0]
+        else:
+            refused(tmp_path, data, "has transparent pixels", "a.png")
+
+
+def test_pictures_with_and_without_alpha_are_one_sequence(tmp_path):
+    Image.new("RGB", (2, 2), RED).save(tmp_path / "0.png")
+    Image.new("RGBA", (2, 2), (*GREEN, 255)).save(tmp_path / "1.png")
+    with open_source(tmp_path) as source:
+        assert [RED, GREEN] == [tuple(to_array(picture)[0, 0].tolist()) for picture in source]
+
+
+# Damage
+
+
+def test_a_cut_apng_or_gif_is_refused_wherever_it_is_cut(tmp_path):
+    files = {
+        "a.png": apng(whole(RED), whole(GREEN), hidden=[[(*BLUE, 255)] * 2]),
+        "a.gif": gif(2, 1, (0, 0, [[0, 1]], 1, 4), (1, 0, [[2]], 0, 4)),
+    }
+    for name, data in files.items():
+        for length in range(len(data)):
+            refused(tmp_path, data[:length], "ends early|cannot be read|not a picture|damaged", name)
+
+
+def test_a_damaged_animation_is_read_or_refused_by_name_with_a_reason(tmp_path):
+    rng = random.Random(4)
+    for seed in range(150):
+        make = animation_files.random_gif if seed % 2 else animation_files.random_apng
+        file = make(random.Random(seed))
+        data = bytearray(file.data)
+        data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
+        path = tmp_path / f"a{file.suffix}"
+        path.write_bytes(data)
+        try:
+            with open_source(path) as source, warnings.catch_warnings():
+                warnings.simplefilter("error")
+                list(source)
+        except MediaError as error:
+            assert str(error).startswith(f"{path}: ")
+            assert str(error).strip()[-1] != ":"
+
+
+def test_an_error_without_words_is_named(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError
+
+    Image.new("L", (1, 1)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(MediaError, match=r"a\.png: cannot be read: AssertionError$"):
+        open_source(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("frames", "options", "says"),
+    [
+        ([whole(RED)], {"count": 2}, "1 pictures instead of 2"),
+        ([whole(RED), whole(GREEN)], {"count": 1}, "more than 1 pictures"),
+        ([whole(RED)], {"count": 0}, "acTL"),
+        ([whole(RED), (1, 0, [[(0, 0, 0, 255)] * 2], 0, 0, 1, 25)], {}, "picture 1 lies outside"),
+        ([whole(RED), whole(GREEN, disposal=3)], {}, "not defined"),
+        ([whole(RED), whole(GREEN, blend=2)], {}, "not defined"),
+        ([(1, 0, [[(0, 0, 0, 255)]], 0, 0, 1, 25)], {}, "does not fill it"),
+    ],
+)
+def test_an_apng_that_breaks_its_rules_is_refused_with_the_rule(tmp_path, frames, options, says):
+    refused(tmp_path, apng(*frames, **options), says, "a.png")
+
+
+def test_apng_chunks_out_of_order_or_with_another_crc_are_refused(tmp_path):
+    data = apng(whole(RED), whole(GREEN))
+    second = data.index(b"fdAT")
+    swapped = data[: second - 4] + chunk(b"fdAT", struct.pack(">I", 7) + b"x") + chunk(b"IEND", b"")
+    refused(tmp_path, swapped, "not in order at number 2", "a.png")
+    refused(tmp_path, data[: second + 9] + b"?" + data[second + 10 :], "another CRC-32", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (gif(1, 1, (0, 0, [[0]], 5, 4)), "picture 0 has disposal 5"),
+        (gif(1, 1, (0, 0, [[0]], 0, 4), end=b"?;"), "damaged behind 1 pictures"),
+        (gif(1, 1), "without a picture"),
+        (gif(1, 1, (0, 0, [[4]], 0, 4)), "uses colour 4 of a table of 4"),
+        (b"GIF89a\1\0\1\0\0\0\0" + gif(1, 1, (0, 0, [[0]], 0, 4))[25:], "no colour table"),
+        (gif(1, 1, (0, 0, [[0]], 0, 4), (0, 0, [[]], 0, 4)), "pictures of 0×1"),
+    ],
+)
+def test_a_gif_that_breaks_its_rules_is_refused_with_the_rule(tmp_path, data, says):
+    refused(tmp_path, data, says)
