@@ -319,7 +319,7 @@ def coded(moving):
 
     def make(mode, qp=18, speed="slow", noise=None):
         pictures = noise or moving(mode, 70, 52, 2)
-        settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444")
+        settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444" if mode == "rgb" else None)
         header = sequence_header(pictures[0].format, 25, settings)
         coder = BlockCoder(header, settings, None)
         sources = pictures

@@ -601,9 +601,9 @@ def test_names_come_back_as_far_as_they_can_and_what_is_changed_is_said(names, e
     with codec.Writer(tmp_path / "clip.mvz", (6, 4), settings=QUICK) as out:
         for number, name in enumerate(names):
             out.append(samples(seed=number), name)
-    code, _, err = mvz("decode", tmp_path / "clip.mvz", "-o", tmp_path / "out", "--quiet")
+    code, _, err = mvz("decode", tmp_path / "clip.mvz", "-o", tmp_path / "out")
     assert (0, sorted(expected)) == (code, names_in(tmp_path / "out"))
-    assert "" == err if says is None else err.startswith(f"mvz: note: {tmp_path}/out: ") and says in err
+    assert ("note" not in err) if says is None else err.startswith(f"mvz: note: {tmp_path}/out: ") and says in err
     assert equal([samples(seed=number) for number in range(len(names))], read(tmp_path / "out")[0])
 
 

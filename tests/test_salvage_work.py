@@ -76,10 +76,10 @@ def test_the_bytes_read_and_checked_are_a_few_times_the_file(attack, monkeypatch
         return zlib.crc32(data, start)
 
     class CountingReader(SalvageReader):
-        def _end_of(self, offset):
+        def _packet_at(self, offset):
             nonlocal looks
             looks += 1
-            return super()._end_of(offset)
+            return super()._packet_at(offset)
 
     monkeypatch.setattr("codec.bitstream.salvage.WINDOW_BYTES", WINDOW)
     monkeypatch.setattr(container, "zlib", type("Zlib", (), {"crc32": staticmethod(crc32)}))

@@ -248,13 +248,14 @@ def test_a_cut_file_says_after_which_picture(mvz, tmp_path, command):
     path = tmp_path / "cut.mvz"
     target = ["-o", tmp_path / "out"] if command in ("decode", "plot", "inspect") else []
     for size, words in (
-        (packets[-1].offset + 20, f"the file is cut after picture {last}; decode --skip-damaged writes what is whole"),
-        (packets[0].offset + 20, "the file is cut before the first picture ends"),
+        (packets[-1].offset + 20, f"the file is cut after picture {last}: "),
+        (packets[0].offset + 20, "the file is cut before a first picture is whole: "),
     ):
         path.write_bytes(whole[:size])
         code, _, err = mvz(command, path, *target)
         assert code == 1
         assert words in err
+        assert ("--skip-damaged writes what is whole" in err) == ("after" in words)
         assert err.count("\n") == 1
 
 

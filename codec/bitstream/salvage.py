@@ -14,7 +14,7 @@ from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedErr
 
 __all__ = ["MOST_DAMAGE", "SalvageReader", "note_damage"]
 
-ANY_KIND = re.compile(b"|".join((schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)))
+KINDS = (schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)
 WINDOW_BYTES = 1 << 20
 MOST_CHECKED = 8  # times the file: CRC-32 of whole packets take one, of damaged ones another; more is an attack
 MOST_DAMAGE = 1000  # errors that are kept; more tell nobody more
@@ -60,6 +60,9 @@ class SalvageReader(ContainerReader):
 
     def _find_runs(self, offset: int) -> None:
         self._to_check = MOST_CHECKED * self.size
+        # the kind of a packet, and a length whose upper bytes are 0 where the file is shorter than they could say
+        low = min(-(-self.size.bit_length() // 8), 4)
+        self._looks = re.compile(b"(?:%b)(?=(?s:.){%d}\\0{%d})" % (b"|".join(KINDS), low, 4 - low))
         start = offset
         for packet in self._whole_packets(offset):
             try:
@@ -120,18 +123,17 @@ class SalvageReader(ContainerReader):
     def _whole_packets(self, offset: int) -> Iterator[Packet]:
         """Every packet from ``offset`` on that has its CRC-32, but for the index."""
         while offset < self.size and self._to_check >= 0:
-            end = self._end_of(offset)
-            data = self._checked_packet(offset, end)
+            end, data = self._packet_at(offset)
             if data is None:
                 if len(self.damage) <= MOST_DAMAGE:
                     self._note(self._amiss(offset), offset)
                 found = self._next_packet(offset, end)
                 if found is None:
                     break
-                offset, data = found
+                offset, end, data = found
             if not data.startswith(schema.KIND_INDEX):
                 yield Packet(data[:4], offset, data[8:-4])
-            offset += len(data)
+            offset = end
         if self._to_check < 0:
             self._note(LimitError(f"packets overlap so much that {MOST_CHECKED} times the file was checked"), offset)
 
@@ -143,34 +145,38 @@ class SalvageReader(ContainerReader):
             return error
         return ChecksumError("the packet does not have its CRC-32")
 
-    def _next_packet(self, damaged: int, end: int) -> tuple[int, bytes] | None:
-        """The first whole packet behind a damaged one, at its end or else by its looks."""
-        if end < self.size and (data := self._checked_packet(end, self._end_of(end))):
-            return end, data
+    def _next_packet(self, damaged: int, end: int) -> tuple[int, int, bytes] | None:
+        """Place, end and bytes of the first whole packet behind a damaged one, at its end or else by its looks."""
+        if end < self.size:
+            end_behind, data = self._packet_at(end)
+            if data is not None:
+                return end, end_behind, data
         place = damaged + 1
         while place <= self.size - PACKET_OVERHEAD and self._to_check >= 0:
             start = self._window_from(place, PACKET_OVERHEAD)
-            if found := ANY_KIND.search(self._window, start):
+            if found := self._looks.search(self._window, start):
                 place = self._window_offset + found.start()
-                if data := self._checked_packet(place, self._end_of(place)):
-                    return place, data
+                end, data = self._packet_at(place)
+                if data is not None:
+                    return place, end, data
                 place += 1
             else:
-                place = self._window_end - 3
+                place = self._window_end - PACKET_OVERHEAD + 1
         return None
 
-    def _end_of(self, offset: int) -> int:
-        """Where a packet at ``offset`` ends, if its length is true."""
-        start = self._window_from(offset, PACKET_OVERHEAD)
-        return offset + int.from_bytes(self._window[start + 4 : start + 8], "little") + PACKET_OVERHEAD
+    def _packet_at(self, offset: int) -> tuple[int, bytes | None]:
+        """Where a packet at ``offset`` ends, if its length is true; and its bytes, if they have their CRC-32.
 
-    def _checked_packet(self, offset: int, end: int) -> bytes | None:
-        """A packet's bytes, if they have their CRC-32; None also where enough has been checked."""
+        None also where enough has been checked.
+        """
+        start = self._window_from(offset, PACKET_OVERHEAD)
+        count = int.from_bytes(self._window[start + 4 : start + 8], "little") + PACKET_OVERHEAD
+        end = offset + count
         if end > self.size or self._to_check < 0:
-            return None
-        self._to_check -= end - offset
-        data = self._read(offset, end - offset)
-        return data if has_checksum(data) else None
+            return end, None
+        self._to_check -= count
+        data = self._window[start : start + count] if end <= self._window_end else self._read(offset, count)
+        return end, data if has_checksum(data) else None
 
     def _read(self, offset: int, count: int) -> bytes:
         """As of any file, but what lies close together is read at once."""

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from codec import Limits, __version__
 from codec.arguments import picture_rate as rate_of
 from codec.cli.terminal import say, say_aside
-from codec.errors import CodecError, ConfigError, ExistsError, LimitError
+from codec.errors import CodecError, ConfigError, ExistsError, LimitError, TruncatedError
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.settings import BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, Settings
 
@@ -45,7 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     except LimitError as error:
         return _complain(f"{error}; --max-… raises a limit, see --help", DATA_IS_BAD)
     except CodecError as error:
-        return _complain(str(error), DATA_IS_BAD)
+        has_whole = isinstance(error, TruncatedError) and error.pictures_before_cut
+        hint = "; decode --skip-damaged writes what is whole" if has_whole else ""
+        return _complain(f"{error}{hint}", DATA_IS_BAD)
     except BrokenPipeError:
         # whoever read us has had enough; the interpreter must not find that out again at exit
         sys.stdout = None

@@ -12,7 +12,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import codec
-from codec.errors import TruncatedError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -216,15 +215,7 @@ def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) 
         BitstreamError: it is not an .mvz file, or damaged; of one that is cut it says after which picture.
     """
     limits = codec.Limits(**{limit.name: getattr(options, limit.name) for limit in fields(codec.Limits)})
-    try:
-        return codec.open(path, limits=limits, damaged=damaged)
-    except TruncatedError as error:
-        rule = error.rule
-        with contextlib.suppress(codec.CodecError), codec.open(path, limits=limits, damaged=True) as video:
-            if not video.has_end:
-                last = f"after picture {len(video) - 1}; decode --skip-damaged writes what is whole"
-                rule += f": the file is cut {last if len(video) else 'before the first picture ends'}"
-        raise TruncatedError(rule, path=error.path, offset=error.offset) from error
+    return codec.open(path, limits=limits, damaged=damaged)
 
 
 @contextlib.contextmanager

@@ -143,7 +143,7 @@ def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) ->
     """
     for path in paths:
         if path is not None:
-            refuse_overwrite(Path(path), force)
+            refuse_overwrite(path, force)
             if not Path(path).parent.is_dir():
                 raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
