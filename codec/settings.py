@@ -84,7 +84,7 @@ class Settings:
                 _in_range(name, value, low, high)
         for name, choices in (("block", BLOCK_SIZES), ("chroma", CHROMAS), ("scene_cut", (False, True))):
             value = getattr(self, name)
-            if value is not None and (value not in choices or type(value) is not type(choices[0])):
+            if value is not None and (type(value) is not type(choices[0]) or value not in choices):
                 raise ConfigError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
         for name, why in self._idle():
             if getattr(self, name) is not None:

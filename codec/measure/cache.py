@@ -35,7 +35,6 @@ UNREADABLE = (
     *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, zlib.error, CodecError),
 )
-ALL_LETTERS = {sample_format.plane_names for sample_format in SampleFormat}
 COMPONENT_COLUMNS = {name for name in CSV_COLUMNS if name.endswith("_bytes")} - {"source_bytes", "file_bytes"}
 
 
@@ -63,9 +62,13 @@ class SweepCache:
         try:
             sample = None if self._keep_picture is None else self._sample(path.with_suffix(".planes"))
             point: Point = _built(Point, _read(path), settings=settings, sample=sample)
-            letters = self._clip.format.sample_format.plane_names
-            is_whole = tuple(point.error.planes) == letters and sum(point.bytes.values()) == point.file_bytes
-            return point if is_whole and {f"{name}_bytes" for name in point.bytes} == COMPONENT_COLUMNS else None
+            is_whole = (
+                tuple(point.error.planes) == self._clip.format.sample_format.plane_names
+                and (point.coded_error is None or tuple(point.coded_error.planes) == SampleFormat.YUV444.plane_names)
+                and {f"{name}_bytes" for name in point.bytes} == COMPONENT_COLUMNS
+                and sum(point.bytes.values()) == point.file_bytes
+            )
+            return point if is_whole else None
         except UNREADABLE:
             return None
 
@@ -88,7 +91,7 @@ class SweepCache:
         """The point of a peer's command, if it is there whole."""
         try:
             point: PeerPoint = _built(PeerPoint, _read(self._path({"command": command, "version": version})))
-            return point if tuple(point.error.planes) in ALL_LETTERS else None
+            return point if tuple(point.error.planes) == SampleFormat.of(point.measured_in).plane_names else None
         except UNREADABLE:
             return None
 
