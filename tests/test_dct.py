@@ -24,6 +24,7 @@ from codec.bitstream.streams import have_fields
 from codec.block_encoder import BlockCoder
 from codec.coded import CodedPicture, Run
 from codec.dct.tables import (
+    FAMILIES,
     FORWARD,
     FORWARD_TRANSPOSED,
     LUMA_TAPS,
@@ -40,7 +41,6 @@ from codec.reconstruct import History, reconstruct
 from codec.search.numba_dct.blocks import NodeGrid
 from codec.search.numba_dct.interpolate import interpolated
 from codec.search.numba_dct.mesh_fit import fit_mesh
-from codec.search.numba_dct.symbols import FAMILIES
 from codec.search.numba_dct.wiener_fit import add_products
 from codec.vector_transforms import (
     differences,
