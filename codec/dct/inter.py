@@ -95,8 +95,7 @@ def luma_twice(
         for j in range(height + 7):
             v = y + j - 3
             for i in range(16):
-                wide[j, strip + i] = cython.cast(
-                    cython.short,
+                wide[j, strip + i] = (
                     a * source[v, u + i]
                     + b * source[v, u + i + 1]
                     + c * source[v, u + i + 2]
@@ -104,7 +103,7 @@ def luma_twice(
                     + e * source[v, u + i + 4]
                     + f * source[v, u + i + 5]
                     + g * source[v, u + i + 6]
-                    + h * source[v, u + i + 7],
+                    + h * source[v, u + i + 7]
                 )
     a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
     e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
@@ -172,12 +171,11 @@ def chroma_twice(
         for j in range(height + 3):
             v = y + j - 1
             for i in range(16):
-                wide[j, strip + i] = cython.cast(
-                    cython.short,
+                wide[j, strip + i] = (
                     a * source[v, u + i]
                     + b * source[v, u + i + 1]
                     + c * source[v, u + i + 2]
-                    + d * source[v, u + i + 3],
+                    + d * source[v, u + i + 3]
                 )
     a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
     for strip in range(0, width, 16):

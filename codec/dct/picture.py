@@ -29,8 +29,9 @@ MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3
 WARPED: cython.int = 4
-AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
-MODES: cython.int = 35
+SPLIT: cython.int = tables.SPLIT
+AVERAGED: cython.int = tables.AVERAGED
+MODES: cython.int = tables.MODES
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
 CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
@@ -188,7 +189,7 @@ class PictureDecoder:
             return 0
         if row + side <= rows and column + side <= columns:
             symbol = self.symbols.read(self.blocks.node_context(self.is_p, row, column, log2))
-            if symbol != 4:
+            if symbol != SPLIT:
                 self.block.row, self.block.column, self.block.log2 = row, column, log2
                 if not self.block.set_symbol(symbol):
                     return malformed(b"a symbol has no meaning")
