@@ -61,7 +61,7 @@ MAY_IMPORT = {
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
     "codec.bitstream.context_merge": (),
-    "codec.bitstream.digits": ("codec.bitstream.symbols",),
+    "codec.bitstream.digits": ("codec.bitstream.symbols", "codec.vectors"),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.dct.symbols", "codec.coded", "codec.errors", "codec.models"),
         "codec.picture.planes",
