@@ -63,7 +63,7 @@ MAY_IMPORT = {
     ),
     "codec.bitstream": ("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.picture.planes"),
     "codec.bitstream.context_merge": (),
-    "codec.bitstream.digits": ("codec.bitstream.symbols",),
+    "codec.bitstream.digits": ("codec.bitstream.symbols", "codec.vectors"),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
         *("codec.dct.picture", "codec.dct.syntax", "codec.dct.tables"),

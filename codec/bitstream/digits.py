@@ -8,6 +8,7 @@ import cython
 import numpy as np
 
 from codec.bitstream.symbols import digits_of_bytes
+from codec.vectors import copy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,15 +36,20 @@ def join(symbols: Bytes, base: cython.int, digits_a_byte: cython.int) -> tuple[B
 
 
 def put_escapes(
-    symbols: cython.const[cython.uchar[::1]], last: cython.int, escapes: cython.uchar[::1]
+    symbols: cython.const[cython.uchar[::1]], last: cython.Py_ssize_t, escapes: cython.uchar[::1]
 ) -> cython.Py_ssize_t:
     """What the last digit leaves over; ``escapes`` has room for one more than there are symbols."""
     count: cython.Py_ssize_t = 0
     for place in range(symbols.shape[0]):
         symbol = symbols[place]
         escapes[count] = (symbol - last) & 255
-        count += symbol >= last
+        count -= is_last(symbol, last)
     return count
+
+
+def is_last(symbol: cython.Py_ssize_t, last: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """−1 where a symbol is ``last`` or above, else 0: as arithmetic, since a branch would be guessed wrong often."""
+    return (last - 1 - symbol) >> 63
 
 
 def join_digits(
@@ -92,7 +98,7 @@ def split(joined: Bytes, base: cython.int, digits_a_byte: cython.int, symbols: B
     """
     source: cython.const[cython.uchar[::1]] = memoryview(joined)
     target: cython.uchar[::1] = memoryview(symbols)
-    table: cython.uchar[:, ::1] = memoryview(digits_of_bytes(base, digits_a_byte))
+    table: cython.uchar[::1] = memoryview(digits_of_bytes(base, digits_a_byte).reshape(-1))
     with cython.nogil:
         escaped = split_digits(source, table, digits_a_byte, base, target)
     if escaped == NO_DIGITS:
@@ -104,7 +110,7 @@ def split(joined: Bytes, base: cython.int, digits_a_byte: cython.int, symbols: B
 
 def split_digits(
     joined: cython.const[cython.uchar[::1]],
-    table: cython.uchar[:, ::1],
+    table: cython.uchar[::1],
     digits_a_byte: cython.int,
     base: cython.int,
     symbols: cython.uchar[::1],
@@ -114,7 +120,7 @@ def split_digits(
     limit: cython.int = 1
     for _ in range(digits_a_byte):
         limit *= base
-    highest: cython.int = 0
+    highest: cython.uchar = 0
     for number in range(joined.shape[0]):
         highest = max(highest, joined[number])
     if highest >= limit:
@@ -130,26 +136,26 @@ def split_digits(
     for digit in range(digits_a_byte if whole < joined.shape[0] else 0):
         place = whole * digits_a_byte + digit
         if place < symbols.shape[0]:
-            symbols[place] = table[joined[whole], digit]
-        elif table[joined[whole], digit] > 0:
+            symbols[place] = table[joined[whole] * digits_a_byte + digit]
+        elif table[joined[whole] * digits_a_byte + digit] > 0:
             return NOT_FILLED
-    escaped: cython.Py_ssize_t = 0
+    escaped: cython.int = 0
+    last: cython.uchar = base - 1
     for place in range(symbols.shape[0]):
-        escaped += symbols[place] == base - 1
+        escaped += symbols[place] == last
     return escaped
 
 
 def split_whole(
     joined: cython.const[cython.uchar[::1]],
-    table: cython.uchar[:, ::1],
+    table: cython.uchar[::1],
     digits_a_byte: cython.int,
     symbols: cython.uchar[::1],
     count: cython.Py_ssize_t,
 ) -> cython.void:
     """The symbols of bytes that have all their digits."""
     for number in range(count):
-        for digit in range(digits_a_byte):
-            symbols[number * digits_a_byte + digit] = table[joined[number], digit]
+        copy(symbols, number * digits_a_byte, table, joined[number] * digits_a_byte, digits_a_byte)
 
 
 def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
@@ -160,10 +166,10 @@ def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
         add_to_last(target, last, left)
 
 
-def add_to_last(symbols: cython.uchar[::1], last: cython.int, escapes: cython.const[cython.uchar[::1]]) -> cython.void:
+def add_to_last(symbols: cython.uchar[::1], last: cython.Py_ssize_t, escapes: cython.const[cython.uchar[::1]]) -> cython.void:
     """The loop of `add_escapes`."""
     taken: cython.Py_ssize_t = 0
     for place in range(symbols.shape[0]):
-        escaped: cython.int = symbols[place] == last
-        symbols[place] = (symbols[place] + escaped * escapes[taken]) & 255
-        taken += escaped
+        escaped = is_last(symbols[place], last)
+        symbols[place] = (symbols[place] + (escapes[taken] & escaped)) & 255
+        taken -= escaped
