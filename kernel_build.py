@@ -8,8 +8,11 @@ kernel modules may use, is a ``.pxd`` file, which is made here from the same ann
   With ``@cython.exceptval(-1)`` it may raise, and only then returns −1, or with ``check=True`` perhaps also otherwise;
   without, it must not raise. With ``@cython.ccall`` Python may call it too.
 - All other functions stay Python's.
-- A module's ``NAME: cython.int = 3`` is a C number, of that module alone.
+- A module's ``NAME: cython.int = 3`` is a C number, of that module alone; where it can be told from the sources, also
+  by way of another module's number (``tables.NAME``), a constant.
 - Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
+- ``from math import sqrt`` is C's function, and so is ``from codec.vectors import …``: ``codec/vectors.h`` has what
+  ``codec/vectors.py`` says in Python, for which its annotations are the declarations.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).parent
 CTYPES = {
@@ -39,6 +43,7 @@ DIRECTIVES = {
     "embedsignature": False,
     "auto_pickle": False,
 }
+FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors"}  # whose functions kernels call without Python
 LEVELS = {"baseline": (), "v3": ("-march=x86-64-v3",)}
 FLAGS = ("-O3", "-g0", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
 
@@ -61,11 +66,11 @@ def c_type(annotation: ast.expr | None, classes: set[str]) -> str | None:
         parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         types = [c_type(part, classes) for part in parts]
         return None if None in types else f"({', '.join(filter(None, types))})"
-    found = re.fullmatch(r"cython\.(\w+)(\[.*\])?", text)
+    found = re.fullmatch(r"cython\.(?:(const)\[cython\.)?(\w+)(?(1)\])(\[.*\])?", text)
     if not found:
         return None
-    name, view = found.groups()
-    return CTYPES.get(name, name) + (view or "")
+    const, name, view = found.groups()
+    return f"{'const ' if const else ''}{CTYPES.get(name, name)}{view or ''}"
 
 
 def signature(function: ast.FunctionDef, classes: set[str], is_method: bool) -> str | None:
@@ -99,12 +104,16 @@ def declarations(source: str, known: dict[str, set[str]]) -> str:
     """The ``.pxd`` file of a module; ``known`` are the compiled classes of all kernel modules."""
     tree = ast.parse(source)
     lines = ["cimport cython"]
-    classes = compiled_classes(source)
+    classes, numbers = compiled_classes(source), numbers_of(source)
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module in known:
+        if isinstance(node, ast.ImportFrom) and node.module in FROM_C:
+            lines.append(f"from {FROM_C[node.module]} cimport {', '.join(name.name for name in node.names)}")
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
             if names := sorted(known[node.module] & {name.name for name in node.names}):
                 classes |= set(names)
                 lines.append(f"from {node.module} cimport {', '.join(names)}")
+        elif name := constant_of(node, numbers):
+            lines += ["cdef enum:", f"    {name} = {numbers[name]}"]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             if type_ := c_type(node.annotation, classes):
                 lines.append(f"cdef {type_} {node.target.id}")
@@ -123,6 +132,67 @@ def declarations(source: str, known: dict[str, set[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def vector_declarations(source: str) -> str:
+    """The ``.pxd`` file of ``codec/vectors.h``, from the functions and numbers that say the same in Python."""
+    lines = ['cdef extern from "vectors.h" nogil:']
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and (line := signature(node, set(), False)):
+            lines.append(f"    {line.removeprefix('cdef ').removesuffix(' nogil')}")
+        elif isinstance(node, ast.AnnAssign) and (type_ := c_type(node.annotation, set())):
+            lines.append(f"    {type_} {ast.unparse(node.target)}")
+    return "\n".join(lines) + "\n"
+
+
+def numbers_of(source: str) -> dict[str, int]:
+    """The whole numbers that a module names at its top, as far as they can be told without running it."""
+    modules: dict[str, SimpleNamespace] = {}
+    numbers: dict[str, int] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
+            for alias in node.names:
+                file = ROOT.joinpath(*f"{node.module}.{alias.name}".split(".")).with_suffix(".py")
+                if file.exists():
+                    modules[alias.asname or alias.name] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            try:
+                value = eval(ast.unparse(node.value), {"__builtins__": {}, **modules}, numbers)
+            except (NameError, AttributeError, TypeError, ValueError):
+                continue
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = list(value) if isinstance(target, ast.Tuple) and isinstance(value, tuple) else [value]
+            for name, number in zip(names, values, strict=False):
+                if isinstance(name, ast.Name) and type(number) is int:
+                    numbers[name.id] = number
+    return numbers
+
+
+def constant_of(node: ast.stmt, numbers: dict[str, int]) -> str | None:
+    """The name that a statement gives to a constant of C, or None."""
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        is_whole = ast.unparse(node.annotation) in ("cython.int", "cython.Py_ssize_t", "cython.longlong")
+        return node.target.id if is_whole and node.target.id in numbers else None
+    return None
+
+
+def source_for_cython(source: str) -> str:
+    """A module's source without what its ``.pxd`` file has: functions of `FROM_C`, constants. Lines stay in place."""
+    lines, numbers = source.splitlines(keepends=True), numbers_of(source)
+    for node in ast.parse(source).body:
+        is_from_c = isinstance(node, ast.ImportFrom) and node.module in FROM_C
+        if is_from_c or constant_of(node, numbers):
+            lines[node.lineno - 1 : node.end_lineno] = ["\n"] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "".join(lines)
+
+
+def write_if_other(path: Path, text: str) -> bool:
+    """Write a file that has to be rewritten; returns whether it had."""
+    if path.exists() and path.read_text("utf-8") == text:
+        return False
+    path.write_text(text, "utf-8")
+    return True
+
+
 def build(levels: Iterable[str]) -> None:
     """Compile what has changed, in place: ``codec/_compiled/LEVEL/``."""
     from Cython.Compiler import Errors
@@ -134,23 +204,22 @@ def build(levels: Iterable[str]) -> None:
         ".".join(path.relative_to(ROOT).with_suffix("").parts): compiled_classes(path.read_text("utf-8"))
         for path in modules
     }
-    changed = False
     for path in ROOT.joinpath("codec").rglob("__init__.py"):
         there = work / path.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         there.touch()
+    vectors = ROOT / "codec" / "vectors.h"
+    twin = vectors.with_suffix(".py").read_text("utf-8")
+    changed = write_if_other(work / "codec" / "vectors.pxd", vector_declarations(twin))
     for path in modules:
         target = (work / path.relative_to(ROOT)).with_suffix(".pxd")
-        text = declarations(path.read_text("utf-8"), known)
-        if not target.exists() or target.read_text("utf-8") != text:
-            target.write_text(text, "utf-8")
-            changed = True
+        changed |= write_if_other(target, declarations(path.read_text("utf-8"), known))
     todo = []
     for path in modules:
         copy = work / path.relative_to(ROOT)
         c_file = copy.with_suffix(".c")
         if changed or not c_file.exists() or c_file.stat().st_mtime < path.stat().st_mtime:
-            copy.write_bytes(path.read_bytes())
+            copy.write_text(source_for_cython(path.read_text("utf-8")), "utf-8")
             options = CompilationOptions(
                 compiler_directives=DIRECTIVES, include_path=[str(work)], output_file=str(c_file), language_level=3
             )
@@ -161,7 +230,7 @@ def build(levels: Iterable[str]) -> None:
         for level in levels:
             target = ROOT / "codec" / "_compiled" / level / path.relative_to(ROOT / "codec")
             so = target.with_name(path.stem + sysconfig.get_config_var("EXT_SUFFIX"))
-            if not so.exists() or so.stat().st_mtime < c_file.stat().st_mtime:
+            if not so.exists() or so.stat().st_mtime < max(c_file.stat().st_mtime, vectors.stat().st_mtime):
                 so.parent.mkdir(parents=True, exist_ok=True)
                 include = sysconfig.get_path("include")
                 todo.append(

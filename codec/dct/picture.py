@@ -121,11 +121,9 @@ class PictureDecoder:
         Raises:
             BitstreamError: symbols end too early or have no meaning, or a vector is too long.
         """
-        self.symbols, self.is_p, self.has_mesh, self.record_count = symbols, is_p, mesh is not None, 0
-        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
-        self.blocks, self.before = self.before, self.blocks
-        if mesh is not None:
-            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
+        self.symbols = symbols
+        self.start(is_p, qp, qp_chroma)
+        self.set_mesh(mesh)
         if alf is None:
             self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
         else:
@@ -133,6 +131,18 @@ class PictureDecoder:
         if self.only_reads:
             return ()
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
+
+    def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:
+        """Begin the next picture: what was the newest is the one before."""
+        self.is_p, self.record_count = is_p, 0
+        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
+        self.blocks, self.before = self.before, self.blocks
+
+    def set_mesh(self, mesh: NodeGrid | None) -> None:
+        """Let a mesh predict warped blocks."""
+        self.has_mesh = mesh is not None
+        if mesh is not None:
+            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
 
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
@@ -168,15 +178,23 @@ class PictureDecoder:
                 self.decode_node(row, column, 5)
         if self.only_reads:
             return 0
-        self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
-        self.luma.publish()
-        if self.planes > 1:
-            self.cb.publish()
-            self.cr.publish()
+        self.deblock(qp, qp_chroma)
+        self.publish()
         if has_alf:
             self.alf.filter(self.luma, taps, flags)
             self.luma.publish()
         return 0
+
+    def deblock(self, qp: cython.int, qp_chroma: cython.int) -> cython.void:
+        """Filter the edges of what is decoded."""
+        self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
+
+    def publish(self) -> cython.void:
+        """Make what is decoded the reference."""
+        self.luma.publish()
+        if self.planes > 1:
+            self.cb.publish()
+            self.cr.publish()
 
     @cython.exceptval(-1)
     def decode_node(self, row: cython.int, column: cython.int, log2: cython.int) -> cython.int:

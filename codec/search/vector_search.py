@@ -1,0 +1,186 @@
+"""Encoder only: the vector of a coding block, by Hadamard sums of what it predicts."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import cython
+import numpy as np
+import numpy.typing as npt
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.candidates import MergeCandidates
+from codec.dct.inter import InterPredictor
+from codec.dct.planes import Plane
+from codec.search.forward import SourcePlane
+from codec.search.symbol_writer import SymbolWriter
+from codec.vectors import half_hadamard
+
+BORDER: cython.int = tables.BORDER
+MARGIN: cython.int = 36  # samples around the picture that vectors may lead to; all further out are the same
+
+
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return low if value < low else high if value > high else value
+
+
+@cython.cclass
+class VectorSearch:
+    """The reference at all quarter samples, and a picture to be predicted from it."""
+
+    luma: Plane
+    source: SourcePlane
+    quarters: cython.uchar[:, ::1]  # sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3)
+    rows: cython.int  # of each
+    writer: SymbolWriter
+    lagrangian: cython.double  # of Hadamard sums: √λ
+    limit: cython.int  # of both components, in quarter samples
+    rounds: cython.int  # around the best vector, with each step
+    seeds: cython.short[:, :, ::1]  # a vector for each 16×16 samples to begin with
+    parent_dy: cython.int[::1]  # the last vector of each size, by log2 of its side
+    parent_dx: cython.int[::1]
+    best_dy: cython.int
+    best_dx: cython.int
+
+    def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
+        """Vectors of ``luma`` have a limit in quarter samples."""
+        self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
+        self.rows = luma.height + 2 * 36 + 32
+        self.quarters = zeros((16 * self.rows, luma.width + 2 * 36 + 32), np.uint8)
+        self.parent_dy, self.parent_dx = zeros(7, np.int32), zeros(7, np.int32)
+
+    def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
+        """Begin a picture whose squared errors count ``lagrangian`` a bit; ``seeds`` are int16 (rows, columns, 2)."""
+        self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
+
+    def interpolate(self, predictor: InterPredictor) -> cython.void:
+        """Filter the whole reference, as a decoder does for each block."""
+        quarters = self.quarters
+        for top in range(0, self.luma.height + 2 * MARGIN, 32):
+            height = min(32, self.luma.height + 2 * MARGIN - top)
+            for left in range(0, self.luma.width + 2 * MARGIN, 32):
+                width = min(32, self.luma.width + 2 * MARGIN - left)
+                for phase in range(16):
+                    predictor.filter_luma(
+                        self.luma.reference,
+                        top + BORDER - MARGIN,
+                        left + BORDER - MARGIN,
+                        quarters,
+                        phase * self.rows + top,
+                        left,
+                        height,
+                        width,
+                        phase >> 2,
+                        phase & 3,
+                    )
+
+    def predict(self, y: cython.int, x: cython.int, side: cython.int, dy: cython.int, dx: cython.int) -> cython.void:
+        """Put what a vector predicts of luma: what `InterPredictor` would filter."""
+        samples, quarters = self.luma.samples, self.quarters
+        v, u = self.quarter_row(y, dy, dx), self.quarter_column(x, dx)
+        for j in range(side):
+            for i in range(side):
+                samples[y + j, x + i] = quarters[v + j, u + i]
+
+    def quarter_row(self, y: cython.int, dy: cython.int, dx: cython.int) -> cython.int:
+        """The row of the quarter planes for (y, …) moved by a vector."""
+        row = clip(y + (dy >> 2), -36, self.luma.height + 4) + MARGIN
+        return (4 * (dy & 3) + (dx & 3)) * self.rows + row
+
+    def quarter_column(self, x: cython.int, dx: cython.int) -> cython.int:
+        """The column of the same."""
+        return clip(x + (dx >> 2), -36, self.luma.width + 4) + MARGIN
+
+    def hadamard(
+        self,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        bound: cython.double,
+    ) -> cython.double:
+        """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|; see `predicted`."""
+        return self.sums(y, x, self.quarters, self.quarter_row(y, dy, dx), self.quarter_column(x, dx), side, bound)
+
+    def predicted(self, y: cython.int, x: cython.int, side: cython.int, bound: cython.double) -> cython.double:
+        """The same for what lies in the plane; from ``bound`` on, a part of it."""
+        return self.sums(y, x, self.luma.samples, y, x, side, bound)
+
+    def sums(
+        self,
+        y: cython.int,
+        x: cython.int,
+        samples: cython.uchar[:, ::1],
+        v: cython.int,
+        u: cython.int,
+        side: cython.int,
+        bound: cython.double,
+    ) -> cython.double:
+        """Of the source at (y, x), and ``samples`` at (v, u)."""
+        most = 4 * bound
+        total: cython.int = 0
+        for down in range(0, side, 8):
+            total += half_hadamard(self.source.samples, y + down, x, samples, v + down, u, side)
+            if total >= most:
+                break
+        return total / 4.0
+
+    def try_vector(
+        self,
+        candidates: MergeCandidates,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        best: cython.double,
+    ) -> cython.double:
+        """Keep a vector that is allowed and costs less than ``best``; returns the lower cost."""
+        if abs(dy) > self.limit or abs(dx) > self.limit:
+            return best
+        cost = self.lagrangian * self.writer.vector_bits(dy - candidates.dy[0], dx - candidates.dx[0])
+        if cost < best:
+            cost += self.hadamard(y, x, side, dy, dx, best - cost)
+        if cost >= best:
+            return best
+        self.best_dy, self.best_dx = dy, dx
+        return cost
+
+    def search(
+        self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int
+    ) -> cython.double:
+        """Find the best vector; returns its Hadamard sum + √λ · bits.
+
+        It begins from the merge candidates, what a search of 16×16 blocks found, and the vector of the block that is
+        split, and goes downhill in full samples, in halves, then in quarters.
+        """
+        side = 1 << log2
+        best: cython.double = 1e30
+        self.best_dy = self.best_dx = 0
+        for k in range(candidates.count):
+            if k == 0 or candidates.dy[k] != self.best_dy or candidates.dx[k] != self.best_dx:
+                best = self.try_vector(candidates, y, x, side, candidates.dy[k], candidates.dx[k], best)
+        row = min((y + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[0]) - 1)
+        column = min((x + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[1]) - 1)
+        if self.seeds[row, column, 0] != self.best_dy or self.seeds[row, column, 1] != self.best_dx:
+            best = self.try_vector(candidates, y, x, side, self.seeds[row, column, 0], self.seeds[row, column, 1], best)
+        if self.parent_dy[log2 + 1] != self.best_dy or self.parent_dx[log2 + 1] != self.best_dx:
+            best = self.try_vector(
+                candidates, y, x, side, self.parent_dy[log2 + 1], self.parent_dx[log2 + 1], best
+            )
+        step: cython.int = 4
+        while step >= 1:
+            for _ in range(self.rounds):
+                dy, dx = self.best_dy, self.best_dx
+                for k in range(9):
+                    if k != 4:
+                        down, right = step * (k // 3 - 1), step * (k % 3 - 1)
+                        best = self.try_vector(candidates, y, x, side, dy + down, dx + right, best)
+                if self.best_dy == dy and self.best_dx == dx:
+                    break
+            step >>= 1
+        self.parent_dy[log2], self.parent_dx[log2] = self.best_dy, self.best_dx
+        return best

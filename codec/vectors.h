@@ -1,0 +1,185 @@
+/* Rows of numbers as vectors, where a compiler does too little by itself; codec/vectors.py says what each function does.
+
+   A function of Cython gets views, of which only the address of the data is used: nothing here checks a place.
+   Vectors are those of GCC and Clang, so that every processor has them; x86 multiplies pairs of 16 bits at once. */
+
+#ifndef CODEC_VECTORS_H
+#define CODEC_VECTORS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX2__)
+#define WORDS 8
+#else
+#define WORDS 4
+#endif
+#define LANES 16
+#define AT(type, view, place) ((type *)(view).data + (place))
+
+typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
+typedef float Reals __attribute__((vector_size(4 * WORDS)));
+
+/* Samples of 8 bits as numbers of 32 bits. */
+static inline Words samples_of(const uint8_t *samples) {
+#if defined(__AVX2__)
+    return (Words)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)samples));
+#else
+    typedef uint8_t Bytes __attribute__((vector_size(WORDS)));
+    Bytes bytes;
+    memcpy(&bytes, samples, WORDS);
+    return __builtin_convertvector(bytes, Words);
+#endif
+}
+
+/* a · weights[0] + b · weights[1]; samples a and b are 0…255. */
+static inline Words pair_products(Words a, Words b, const int16_t *weights) {
+#if defined(__SSE2__)
+    int32_t both;
+    memcpy(&both, weights, 4);
+#endif
+#if defined(__AVX2__)
+    return (Words)_mm256_madd_epi16((__m256i)(a | b << 16), _mm256_set1_epi32(both));
+#elif defined(__SSE2__)
+    return (Words)_mm_madd_epi16((__m128i)(a | b << 16), _mm_set1_epi32(both));
+#else
+    return a * weights[0] + b * weights[1];
+#endif
+}
+
+static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
+                                   const int16_t *weights, int32_t *sums) {
+    Words totals[LANES / WORDS];
+    for (int part = 0; part < LANES / WORDS; part++)
+        totals[part] = start[0] + start[1] * samples_of(samples + taps[0] + WORDS * part);
+    for (Py_ssize_t pair = 0; pair < pairs; pair++) {
+        const uint8_t *a = samples + taps[1 + 2 * pair], *b = samples + taps[2 + 2 * pair];
+        for (int part = 0; part < LANES / WORDS; part++)
+            totals[part] += pair_products(samples_of(a + WORDS * part), samples_of(b + WORDS * part), weights + 2 * pair);
+    }
+    memcpy(sums, totals, sizeof totals);
+}
+#define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
+    weighted_sum_at(AT(const uint8_t, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
+                    AT(const int16_t, weights, first), AT(int32_t, sums, at))
+
+static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {
+    for (int part = 0; part < LANES; part += WORDS) {
+        Reals totals[4] = {0};
+        for (Py_ssize_t k = 0; k < count; k += 4)
+            for (int apart = 0; apart < 4; apart++) {
+                Reals row;
+                memcpy(&row, rows + LANES * (k + apart) + part, sizeof row);
+                totals[apart] += numbers[k + apart] * row;
+            }
+        Reals total = (totals[0] + totals[1]) + (totals[2] + totals[3]);
+        memcpy(sums + part, &total, sizeof total);
+    }
+}
+#define weighted_rows(numbers, place, rows, first, count, sums, at)                                                     \
+    weighted_rows_at(AT(const float, numbers, place), AT(const float, rows, first), count, AT(float, sums, at))
+
+static inline void differences_at(const uint8_t *a, const uint8_t *restrict b, int16_t *restrict differences) {
+    for (int i = 0; i < LANES; i++)
+        differences[i] = a[i] - b[i];
+}
+#define differences(samples, first, second, values, at) \
+    differences_at(AT(const uint8_t, samples, first), AT(const uint8_t, samples, second), AT(int16_t, values, at))
+
+#define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
+
+/* By an instruction and no branch, which would be guessed wrong every other time; compilers do not keep to hints. */
+static inline int64_t by_half(int32_t total, int64_t upper, int64_t lower) {
+#if defined(__x86_64__)
+    __asm__("addb $64, %b1\n\tcmovs %2, %0" : "+r"(lower), "+r"(total) : "r"(upper) : "cc");
+    return lower;
+#else
+    return (total + 64) & 128 ? upper : lower;
+#endif
+}
+
+static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
+    __asm__("" : "+r"(table)); /* or the compiler adds last what is known first */
+    return table[late];
+}
+#define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
+
+/* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
+
+   The last of three steps down gives |a + b| + |a - b|, which is twice the larger of |a| and |b|: at most 8160 each, and
+   four of them fit 16 bits. A transposition is three times the zip of each row with the fourth after it. */
+#define HADAMARD(LANES_, ROW, BYTES, MAX)                                                                                 \
+    typedef int16_t ROW __attribute__((vector_size(2 * LANES_)));                                                         \
+    typedef uint8_t BYTES __attribute__((vector_size(LANES_)));                                                           \
+    static inline void steps_of_##ROW(ROW *rows, int last) {                                                              \
+        for (int step = 4; step > last; step >>= 1)                                                                       \
+            for (int i = 0; i < 8; i++)                                                                                   \
+                if (!(i & step)) {                                                                                        \
+                    ROW sum = rows[i] + rows[i + step];                                                                   \
+                    rows[i + step] = rows[i] - rows[i + step], rows[i] = sum;                                             \
+                }                                                                                                         \
+    }                                                                                                                     \
+    static inline int hadamard_of_##ROW(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride) {   \
+        ROW rows[8], zipped[8], sums = {0};                                                                               \
+        for (int j = 0; j < 8; j++) {                                                                                     \
+            BYTES one, other;                                                                                             \
+            memcpy(&one, a + j * a_stride, LANES_), memcpy(&other, b + j * b_stride, LANES_);                             \
+            rows[j] = __builtin_convertvector(one, ROW) - __builtin_convertvector(other, ROW);                            \
+        }                                                                                                                 \
+        steps_of_##ROW(rows, 0);                                                                                          \
+        for (int zip = 0; zip < 3; zip++) {                                                                               \
+            for (int i = 0; i < 8; i++)                                                                                   \
+                zipped[i] = i & 1 ? ZIPPED(ROW, rows[i >> 1], rows[(i >> 1) + 4], HIGH_##LANES_)                          \
+                                  : ZIPPED(ROW, rows[i >> 1], rows[(i >> 1) + 4], LOW_##LANES_);                          \
+            memcpy(rows, zipped, sizeof rows);                                                                            \
+        }                                                                                                                 \
+        steps_of_##ROW(rows, 1);                                                                                          \
+        for (int i = 0; i < 8; i += 2) {                                                                                  \
+            ROW p = MAX(rows[i], -rows[i]), q = MAX(rows[i + 1], -rows[i + 1]);                                           \
+            sums += MAX(p, q);                                                                                            \
+        }                                                                                                                 \
+        int total = 0;                                                                                                    \
+        for (int i = 0; i < LANES_; i++)                                                                                  \
+            total += sums[i];                                                                                             \
+        return total;                                                                                                     \
+    }
+
+#if defined(__clang__)
+#define ZIPPED(ROW, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ZIPPED(ROW, a, b, ...) __builtin_shuffle(a, b, (ROW){__VA_ARGS__})
+#endif
+#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27
+#define HIGH_16 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31
+#if defined(__SSE2__)
+#define MAX_8(a, b) ((Row8)_mm_max_epi16((__m128i)(a), (__m128i)(b)))
+#else
+#define MAX_8(a, b) (((a) & ((a) > (b))) | ((b) & ((a) <= (b))))
+#endif
+HADAMARD(8, Row8, Bytes8, MAX_8)
+#if defined(__AVX2__)
+#define MAX_16(a, b) ((Row16)_mm256_max_epi16((__m256i)(a), (__m256i)(b)))
+HADAMARD(16, Row16, Bytes16, MAX_16)
+#endif
+
+static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int columns) {
+    int total = 0, i = 0;
+#if defined(__AVX2__)
+    for (; i + 16 <= columns; i += 16)
+        total += hadamard_of_Row16(a + i, a_stride, b + i, b_stride);
+#endif
+    for (; i < columns; i += 8)
+        total += hadamard_of_Row8(a + i, a_stride, b + i, b_stride);
+    return total;
+}
+#define ROW_AT(view, y, x) ((const uint8_t *)(view).data + (y) * (view).strides[0] + (x))
+#define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
+    half_hadamard_at(ROW_AT(a, y, x), (a).strides[0], ROW_AT(b, v, u), (b).strides[0], columns)
+
+#endif

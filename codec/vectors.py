@@ -1,0 +1,117 @@
+"""What ``codec/vectors.h`` does, in Python: kernels call these where they are not compiled.
+
+The annotations are the declarations of what the header has. Arrays are flat; nothing checks a place in C.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import cython
+
+LANES: cython.int = 16
+
+
+def weighted_sum(
+    samples: cython.uchar[::1],
+    place: cython.Py_ssize_t,
+    taps: cython.Py_ssize_t[::1],
+    pairs: cython.Py_ssize_t,
+    starts: cython.int[::1],
+    start: cython.Py_ssize_t,
+    weights: cython.short[::1],
+    first: cython.Py_ssize_t,
+    sums: cython.int[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """sums[at + i] = starts[start] + Σ_k weight_k · samples[place + taps[k] + i], i below 16, k up to 2 · ``pairs``.
+
+    starts[start + 1] is the weight of tap 0, and weights[first + k − 1] that of tap k. Sums fit 32 bits.
+    """
+    wide = np.asarray(samples, np.int64)
+    tapped = np.array([wide[place + tap : place + tap + LANES] for tap in taps[: 1 + 2 * pairs]])
+    counts = [starts[start + 1], *weights[first : first + 2 * pairs]]
+    np.asarray(sums)[at : at + LANES] = starts[start] + counts @ tapped
+
+
+def weighted_rows(
+    numbers: cython.float[::1],
+    place: cython.Py_ssize_t,
+    rows: cython.float[::1],
+    first: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+    sums: cython.float[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """sums[at + i] = Σ_k numbers[place + k] · rows[first + 16 k + i], i below 16, k below ``count``, a multiple of 4.
+
+    Every fourth k has a sum of its own, as one would wait for itself.
+    """
+    totals = np.zeros((4, LANES), np.float32)
+    for k in range(0, count, 4):
+        four = np.asarray(rows)[first + LANES * k : first + LANES * (k + 4)].reshape(4, LANES)
+        totals += np.asarray(numbers)[place + k : place + k + 4, None] * four
+    np.asarray(sums)[at : at + LANES] = (totals[0] + totals[1]) + (totals[2] + totals[3])
+
+
+def differences(
+    samples: cython.uchar[::1],
+    first: cython.Py_ssize_t,
+    second: cython.Py_ssize_t,
+    values: cython.short[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """values[at + i] = samples[first + i] − samples[second + i], i below 16."""
+    wide = np.asarray(samples, np.int16)
+    np.asarray(values)[at : at + LANES] = wide[first : first + LANES] - wide[second : second + LANES]
+
+
+def copy(
+    target: cython.uchar[::1],
+    at: cython.Py_ssize_t,
+    source: cython.const[cython.uchar][::1],
+    first: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+) -> cython.void:
+    """target[at + i] = source[first + i], i below ``count``; the two do not overlap."""
+    target[at : at + count] = source[first : first + count]
+
+
+def by_half(total: cython.int, upper: cython.longlong, lower: cython.longlong) -> cython.longlong:
+    """``upper`` where a total in 1/256 lies in the upper half of the range that it is rounded over, else ``lower``.
+
+    Both are known before the total is; no branch waits for it.
+    """
+    return upper if (total + 64) & 128 else lower
+
+
+def looked_up(table: cython.uchar[::1], early: cython.longlong, late: cython.longlong) -> cython.longlong:
+    """table[early + late], of which ``late`` is known later."""
+    return table[early + late]
+
+
+def rint(number: cython.double) -> cython.double:
+    """The nearest whole number, of two the even one."""
+    return float(round(number))
+
+
+def half_hadamard(
+    a: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    b: cython.uchar[:, ::1],
+    v: cython.int,
+    u: cython.int,
+    columns: cython.int,
+) -> cython.int:
+    """Of the differences of ``a`` at (y, x) and ``b`` at (v, u), 8 rows of 8, 16 or 32: half of Σ |Hadamard transform|.
+
+    The transform is that of each square of 8×8.
+    """
+    one = np.asarray(a)[y : y + 8, x : x + columns].astype(np.int64)
+    squares = (one - np.asarray(b)[v : v + 8, u : u + columns]).reshape(8, -1, 8).transpose(1, 0, 2)
+    signs = np.array([[(-1) ** (i & j).bit_count() for i in range(8)] for j in range(8)])
+    return int(np.abs(signs @ squares @ signs).sum()) >> 1
