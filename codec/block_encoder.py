@@ -72,8 +72,8 @@ class BlockHistory(NamedTuple):
 class Attempt(NamedTuple):
     """A picture coded in one way, and what it decodes to without the filter.
 
-    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there is
-    another way.
+    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there
+    is another way.
     """
 
     blocks: CodedBlocks

@@ -17,16 +17,230 @@ def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
     return low if value < low else high if value > high else value
 
 
+def copy(
+    source: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    target: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+) -> cython.void:
+    """Copy a rectangle; of 16 or 32 columns as vectors."""
+    if width & 15 == 0:
+        for strip in range(0, width, 16):
+            for j in range(height):
+                for i in range(16):
+                    target[top + j, left + strip + i] = source[y + j, x + strip + i]
+    else:
+        for j in range(height):
+            for i in range(width):
+                target[top + j, left + i] = source[y + j, x + i]
+
+
+def luma_once(
+    source: cython.uchar[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    fraction: cython.int,
+    down: cython.int,
+) -> cython.void:
+    """Filter by eight taps, down or across."""
+    right = 1 - down
+    y -= 3 * down
+    x -= 3 * right
+    a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+    e, f, g, h = taps[fraction, 4], taps[fraction, 5], taps[fraction, 6], taps[fraction, 7]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                v, u = y + j, x + strip + i
+                total: cython.int = (
+                    a * source[v, u]
+                    + b * source[v + down, u + right]
+                    + c * source[v + 2 * down, u + 2 * right]
+                    + d * source[v + 3 * down, u + 3 * right]
+                    + e * source[v + 4 * down, u + 4 * right]
+                    + f * source[v + 5 * down, u + 5 * right]
+                    + g * source[v + 6 * down, u + 6 * right]
+                    + h * source[v + 7 * down, u + 7 * right]
+                )
+                tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+
+def luma_twice(
+    source: cython.uchar[:, ::1],
+    wide: cython.short[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    across: cython.int,
+) -> cython.void:
+    """Filter by eight taps across, then down, with one rounding at the end."""
+    a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+    e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
+    for strip in range(0, width, 16):
+        u = x + strip - 3
+        for j in range(height + 7):
+            v = y + j - 3
+            for i in range(16):
+                wide[j, strip + i] = cython.cast(
+                    cython.short,
+                    a * source[v, u + i]
+                    + b * source[v, u + i + 1]
+                    + c * source[v, u + i + 2]
+                    + d * source[v, u + i + 3]
+                    + e * source[v, u + i + 4]
+                    + f * source[v, u + i + 5]
+                    + g * source[v, u + i + 6]
+                    + h * source[v, u + i + 7],
+                )
+    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+    e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                total: cython.int = (
+                    a * wide[j, strip + i]
+                    + b * wide[j + 1, strip + i]
+                    + c * wide[j + 2, strip + i]
+                    + d * wide[j + 3, strip + i]
+                    + e * wide[j + 4, strip + i]
+                    + f * wide[j + 5, strip + i]
+                    + g * wide[j + 6, strip + i]
+                    + h * wide[j + 7, strip + i]
+                )
+                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+
+def chroma_once(
+    source: cython.uchar[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    fraction: cython.int,
+    down: cython.int,
+) -> cython.void:
+    """Filter by four taps, down or across."""
+    right = 1 - down
+    y -= 1 * down
+    x -= 1 * right
+    a, b, c, d = taps[fraction, 0], taps[fraction, 1], taps[fraction, 2], taps[fraction, 3]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                v, u = y + j, x + strip + i
+                total: cython.int = (
+                    a * source[v, u]
+                    + b * source[v + down, u + right]
+                    + c * source[v + 2 * down, u + 2 * right]
+                    + d * source[v + 3 * down, u + 3 * right]
+                )
+                tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
+
+
+def chroma_twice(
+    source: cython.uchar[:, ::1],
+    wide: cython.short[:, ::1],
+    tall: cython.uchar[:, ::1],
+    taps: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    across: cython.int,
+) -> cython.void:
+    """Filter by four taps across, then down, with one rounding at the end."""
+    a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
+    for strip in range(0, width, 16):
+        u = x + strip - 1
+        for j in range(height + 3):
+            v = y + j - 1
+            for i in range(16):
+                wide[j, strip + i] = cython.cast(
+                    cython.short,
+                    a * source[v, u + i]
+                    + b * source[v, u + i + 1]
+                    + c * source[v, u + i + 2]
+                    + d * source[v, u + i + 3],
+                )
+    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
+    for strip in range(0, width, 16):
+        for j in range(height):
+            for i in range(16):
+                total: cython.int = (
+                    a * wide[j, strip + i]
+                    + b * wide[j + 1, strip + i]
+                    + c * wide[j + 2, strip + i]
+                    + d * wide[j + 3, strip + i]
+                )
+                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+
+
+def mix_evenly(
+    samples: cython.uchar[:, ::1],
+    second: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+) -> cython.void:
+    """The mean of two predictions of a rectangle."""
+    for j in range(top, top + height):
+        for i in range(left, left + width):
+            samples[j, i] = (samples[j, i] + second[j, i] + 1) >> 1
+
+
+def mix_from_edge(
+    samples: cython.uchar[:, ::1],
+    second: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+    from_left: cython.bint,
+) -> cython.void:
+    """Two predictions of a rectangle: half of each at its left or upper edge, only the first at the other."""
+    reach = width if from_left else height
+    shift: cython.int = 2
+    while 1 << shift < 4 * reach:
+        shift += 1
+    for j in range(height):
+        for i in range(width):
+            share: cython.int = 2 * (reach - (i if from_left else j)) - 1
+            sample: cython.int = samples[top + j, left + i]
+            change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
+            samples[top + j, left + i] = sample + change
+
+
 @cython.cclass
 class InterPredictor:
-    """Predicts blocks of a plane from the reference; vectors are in quarters of a luma sample."""
+    """Predicts blocks of a plane from the reference; vectors are in quarters of a luma sample.
+
+    Filters work on strips of 16 samples, each a vector, also where a block is narrower. Between filtering across and
+    down nothing is rounded: −6120…22440. Where a fraction is 0, its filter would multiply by 64 and change nothing.
+    """
 
     wide: cython.short[:, ::1]  # what is filtered across, but not down yet
+    tall: cython.uchar[:, ::1]  # what is filtered
     luma_taps: cython.short[:, ::1]  # by quarters
     chroma_taps: cython.short[:, ::1]  # by eighths
 
     def __init__(self):
-        self.wide = zeros((32 + 7, 32), np.int16)
+        self.wide, self.tall = zeros((32 + 7, 32), np.int16), zeros((32, 32), np.uint8)
         self.luma_taps, self.chroma_taps = table(tables.LUMA_TAPS, np.int16), table(tables.CHROMA_TAPS, np.int16)
 
     def predict(
@@ -49,101 +263,32 @@ class InterPredictor:
         # further out than this all samples are those of the picture's edge
         above = clip(top + (dy >> fraction), -36, plane.height + 4) + BORDER
         before = clip(left + (dx >> fraction), -36, plane.width + 4) + BORDER
-        if is_subsampled:
-            self.filter_chroma(plane.reference, above, before, target, top, left, height, width, dy & 7, dx & 7)
-        elif (dy | dx) & 3:
-            self.filter_luma(plane.reference, above, before, target, top, left, height, width, dy & 3, dx & 3)
+        down: cython.int = dy & ((1 << fraction) - 1)
+        across: cython.int = dx & ((1 << fraction) - 1)
+        if not (down or across):
+            copy(plane.reference, above, before, target, top, left, height, width)
+            return
+        if down and across:
+            if is_subsampled:
+                chroma_twice(
+                    plane.reference, self.wide, self.tall, self.chroma_taps, above, before, height, width, down, across
+                )
+            else:
+                luma_twice(
+                    plane.reference, self.wide, self.tall, self.luma_taps, above, before, height, width, down, across
+                )
+        elif is_subsampled:
+            chroma_once(
+                plane.reference, self.tall, self.chroma_taps, above, before, height, width, down + across, down > 0
+            )
         else:
-            reference = plane.reference  # through the attribute no loop is vectorised: a store might change it
-            for j in range(height):
-                for i in range(width):
-                    target[top + j, left + i] = reference[above + j, before + i]
-
-    def filter_luma(
-        self,
-        source: cython.uchar[:, ::1],
-        above: cython.int,
-        before: cython.int,
-        target: cython.uchar[:, ::1],
-        top: cython.int,
-        left: cython.int,
-        height: cython.int,
-        width: cython.int,
-        down: cython.int,
-        across: cython.int,
-    ) -> cython.void:
-        """Eight taps across, then eight down, with one rounding at the end; between them are −6120…22440."""
-        wide, taps = self.wide, self.luma_taps
-        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
-        e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
-        for j in range(height + 7):
-            y = above + j - 3
-            for i in range(width):
-                x = before + i - 3
-                wide[j, i] = cython.cast(
-                    cython.short,
-                    a * source[y, x]
-                    + b * source[y, x + 1]
-                    + c * source[y, x + 2]
-                    + d * source[y, x + 3]
-                    + e * source[y, x + 4]
-                    + f * source[y, x + 5]
-                    + g * source[y, x + 6]
-                    + h * source[y, x + 7],
-                )
-        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-        e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
-        for j in range(height):
-            for i in range(width):
-                total: cython.int = (
-                    a * wide[j, i]
-                    + b * wide[j + 1, i]
-                    + c * wide[j + 2, i]
-                    + d * wide[j + 3, i]
-                    + e * wide[j + 4, i]
-                    + f * wide[j + 5, i]
-                    + g * wide[j + 6, i]
-                    + h * wide[j + 7, i]
-                )
-                target[top + j, left + i] = clip((total + 2048) >> 12, 0, 255)
-
-    def filter_chroma(
-        self,
-        source: cython.uchar[:, ::1],
-        above: cython.int,
-        before: cython.int,
-        target: cython.uchar[:, ::1],
-        top: cython.int,
-        left: cython.int,
-        height: cython.int,
-        width: cython.int,
-        down: cython.int,
-        across: cython.int,
-    ) -> cython.void:
-        """The same with four taps."""
-        wide, taps = self.wide, self.chroma_taps
-        a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
-        for j in range(height + 3):
-            y = above + j - 1
-            for i in range(width):
-                x = before + i - 1
-                wide[j, i] = cython.cast(
-                    cython.short,
-                    a * source[y, x] + b * source[y, x + 1] + c * source[y, x + 2] + d * source[y, x + 3],
-                )
-        a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-        for j in range(height):
-            for i in range(width):
-                total: cython.int = a * wide[j, i] + b * wide[j + 1, i] + c * wide[j + 2, i] + d * wide[j + 3, i]
-                target[top + j, left + i] = clip((total + 2048) >> 12, 0, 255)
+            luma_once(plane.reference, self.tall, self.luma_taps, above, before, height, width, down + across, down > 0)
+        copy(self.tall, 0, 0, target, top, left, height, width)
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""
-        samples, second = plane.samples, plane.second
-        top, left = y >> plane.log2_y, x >> plane.log2_x
-        for j in range(top, top + (side >> plane.log2_y)):
-            for i in range(left, left + (side >> plane.log2_x)):
-                samples[j, i] = (samples[j, i] + second[j, i] + 1) >> 1
+        top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, side >> plane.log2_y, side >> plane.log2_x
+        mix_evenly(plane.samples, plane.second, top, left, height, width)
 
     def overlap(
         self,
@@ -158,18 +303,8 @@ class InterPredictor:
 
         It counts half at the rectangle's left or upper edge, and nothing at the other.
         """
-        samples, second = plane.samples, plane.second
         top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
-        reach = width if from_left else height
-        shift: cython.int = 2
-        while 1 << shift < 4 * reach:
-            shift += 1
-        for j in range(height):
-            for i in range(width):
-                share: cython.int = 2 * (reach - (i if from_left else j)) - 1
-                sample: cython.int = samples[top + j, left + i]
-                change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
-                samples[top + j, left + i] = sample + change
+        mix_from_edge(plane.samples, plane.second, top, left, height, width, from_left)
 
 
 @cython.cclass

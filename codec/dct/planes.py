@@ -54,11 +54,12 @@ class Plane:
 
     def publish(self) -> cython.void:
         """Make what is decoded the reference: cut to the picture's size, with its outermost samples going on."""
-        samples, reference, width = self.samples, self.reference, self.width
-        for row in range(-BORDER, self.height + BORDER):
-            y = max(0, min(row, self.height - 1))
+        samples, reference, height, width, border = self.samples, self.reference, self.height, self.width, BORDER
+        for row in range(height + 2 * border):
+            y = max(0, min(row - border, height - 1))
             for x in range(width):
-                reference[row + BORDER, x + BORDER] = samples[y, x]
-            for x in range(BORDER):
-                reference[row + BORDER, x] = samples[y, 0]
-                reference[row + BORDER, width + BORDER + x] = samples[y, width - 1]
+                reference[row, border + x] = samples[y, x]
+            first, last = samples[y, 0], samples[y, width - 1]
+            for x in range(border):
+                reference[row, x] = first
+                reference[row, border + width + x] = last

@@ -38,36 +38,68 @@ class InverseTransform:
         left: cython.int,
     ) -> cython.void:
         """Add the residual of a block of 2 ** log2 × 2 ** log2 samples to them."""
-        side, size = 1 << log2, log2 - 2
-        scans, basis, half, residual = self.scans, self.basis, self.half, self.residual
         columns: cython.int = 0
         for n in range(levels.count):
-            columns = max(columns, (scans[size, levels.position[n]] & 31) + 1)
+            columns = max(columns, (self.scans[log2 - 2, levels.position[n]] & 31) + 1)
         columns = (columns + 3) & ~3  # the rest are zeros
+        self.transform_down(levels, scale, log2, columns, self.half, self.basis)
+        transform_across(self.half, self.basis, self.residual, log2, columns)
+        add_residual(self.residual, samples, top, left, log2)
+
+    def transform_down(
+        self,
+        levels: Levels,
+        scale: cython.int,
+        log2: cython.int,
+        columns: cython.int,
+        half: cython.int[:, ::1],
+        basis: cython.int[:, :, ::1],
+    ) -> cython.void:
+        """The columns that have levels: a basis function for each level."""
+        side, size = 1 << log2, log2 - 2
         for column in range(columns):
             for i in range(side):
                 half[column, i] = 64
-        for n in range(levels.count):  # down: a basis function for each level
-            place = scans[size, levels.position[n]]
+        for n in range(levels.count):
+            place = self.scans[size, levels.position[n]]
+            column, row = place & 31, place >> 5
             coefficient = clip(levels.level[n] * scale, -32768, 32767)
             for i in range(side):
-                half[place & 31, i] += coefficient * basis[size, place >> 5, i]
+                half[column, i] += coefficient * basis[size, row, i]
         for column in range(columns):
             for i in range(side):
                 half[column, i] >>= 7
-        for i in range(side):  # across, four basis functions at a time
-            for j in range(side):
-                residual[i, j] = 64 << log2
-        for column in range(0, columns, 4):
-            for i in range(side):
-                a, b, c, d = half[column, i], half[column + 1, i], half[column + 2, i], half[column + 3, i]
-                for j in range(side):
-                    residual[i, j] += (
-                        a * basis[size, column, j]
-                        + b * basis[size, column + 1, j]
-                        + c * basis[size, column + 2, j]
-                        + d * basis[size, column + 3, j]
-                    )
+
+
+def transform_across(
+    half: cython.int[:, ::1],
+    basis: cython.int[:, :, ::1],
+    residual: cython.int[:, ::1],
+    log2: cython.int,
+    columns: cython.int,
+) -> cython.void:
+    """All rows, four basis functions at a time."""
+    side, size, rounding = 1 << log2, log2 - 2, 64 << log2
+    for i in range(side):
+        for j in range(side):
+            residual[i, j] = rounding
+    for column in range(0, columns, 4):
         for i in range(side):
+            a, b, c, d = half[column, i], half[column + 1, i], half[column + 2, i], half[column + 3, i]
             for j in range(side):
-                samples[top + i, left + j] = clip(samples[top + i, left + j] + (residual[i, j] >> (7 + log2)), 0, 255)
+                residual[i, j] += (
+                    a * basis[size, column, j]
+                    + b * basis[size, column + 1, j]
+                    + c * basis[size, column + 2, j]
+                    + d * basis[size, column + 3, j]
+                )
+
+
+def add_residual(
+    residual: cython.int[:, ::1], samples: cython.uchar[:, ::1], top: cython.int, left: cython.int, log2: cython.int
+) -> cython.void:
+    """Round, add and clip."""
+    side, shift = 1 << log2, 7 + log2
+    for i in range(side):
+        for j in range(side):
+            samples[top + i, left + j] = clip(samples[top + i, left + j] + (residual[i, j] >> shift), 0, 255)
