@@ -128,8 +128,10 @@ class PictureDecoder:
             self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
         else:
             self.decode_picture(qp, qp_chroma, True, table(alf.taps), table(alf.flags, np.uint8))
-        if self.only_reads:
-            return ()
+        return () if self.only_reads else self.pictures()
+
+    def pictures(self) -> tuple[Samples, ...]:
+        """Copies of the planes of the reference."""
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
 
     def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:

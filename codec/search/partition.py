@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from codec.buffers import zeros
 from codec.dct import tables
-from codec.dct.blocks import NodeGrid
+from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import Mesh
 from codec.dct.picture import PictureDecoder
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
 from codec.models import Speed
+from codec.search.alf_fit import AlfFit
 from codec.search.forward import LevelSearch, SourcePlane
 from codec.search.intra_search import IntraSearch
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter, Trial
@@ -103,6 +104,7 @@ class PictureSearch:
     levels: LevelSearch
     vectors: VectorSearch
     intra: IntraSearch
+    alf: AlfFit
     trial: Trial
     block: CodingBlock  # of the trial
     split: PlaneLevels  # of luma of the trial, if its transform is split; else as in the trial
@@ -135,12 +137,13 @@ class PictureSearch:
         """Of the pictures that ``decoder`` could decode; vectors have a limit in quarter samples."""
         self.decoder, self.planes = decoder, decoder.planes
         self.chroma_blocks = 1 + decoder.cb.log2_x - decoder.cb.log2_y
-        samples = sum(np.asarray(view).size for view in (decoder.luma.samples, decoder.cb.samples, decoder.cr.samples))
+        samples = sum(view.size for view in self._views()[:3])
         self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
         self.levels = LevelSearch(self.writer)
         self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
         self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
+        self.alf = AlfFit(decoder.luma, decoder.alf)
         self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
         self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
         self.all_skips, self.splits, self.near = effort.all_skips, effort.splits, effort.near
@@ -180,12 +183,27 @@ class PictureSearch:
         self.vectors.start(self.luma, np.zeros((1, 1, 2), np.int16) if seeds is None else seeds, self.lagrangian)
         self.decoder.set_mesh(mesh)
         if mesh is not None:
-            self.warped_luma, self.warped_cb, self.warped_cr = (
-                np.empty_like(view).data for view in self._views()[:3]
-            )
+            luma, cb, cr = self._views()[:3]
+            self.warped_luma, self.warped_cb = np.empty_like(luma).data, np.empty_like(cb).data
+            self.warped_cr = np.empty_like(cr).data
         with cython.nogil:
             self.search_picture()
         return self.writer.written()
+
+    def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
+        """Make what the last search decodes to the reference, with the ALF that is found for it; the ALF, the planes."""
+        with cython.nogil:
+            self.decoder.publish()
+        return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()
+
+    def warped(self, mesh: NodeGrid) -> Samples:
+        """What a mesh predicts of luma."""
+        self.decoder.set_mesh(mesh)
+        predicted = np.empty_like(self._views()[0])
+        target: cython.uchar[:, ::1] = predicted.data
+        with cython.nogil:
+            warp_plane(self.decoder.mesh, self.decoder.luma, target)
+        return predicted[: self.decoder.luma.height, : self.decoder.luma.width]
 
     def squared_error(self) -> float:
         """Of what the last search decodes to, without what lies beyond the picture."""
@@ -198,16 +216,17 @@ class PictureSearch:
 
     def state(self) -> list[npt.NDArray[np.int32] | Samples]:
         """Copies of what `search` leaves in the decoder."""
-        return [np.array(view) for view in self._views()]
+        return [view.copy() for view in self._views()]
 
     def restore(self, state: Sequence[npt.NDArray[np.int32] | Samples]) -> None:
         """Go back to what an earlier search left."""
         for view, kept in zip(self._views(), state, strict=True):
-            np.asarray(view)[:] = kept
+            view[:] = kept
 
-    def _views(self) -> list[memoryview]:
-        decoder = self.decoder
-        return [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, decoder.blocks.dy, decoder.blocks.dx]
+    def _views(self) -> list[npt.NDArray[np.int32] | Samples]:
+        decoder, blocks = self.decoder, self.decoder.blocks
+        views: list = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
+        return [np.asarray(view) for view in views]
 
     def search_picture(self) -> cython.void:
         """All CTUs in the order of coding; then deblock."""
@@ -281,13 +300,17 @@ class PictureSearch:
     ) -> cython.double:
         """Try merges and vectors; returns the least Hadamard cost, negative where there is nothing left to gain."""
         rates = self.writer.rates
-        y, x, side, step = 8 * row, 8 * column, 1 << log2, self.step * (1 << (2 * log2 - 6))
-        lagrangian = self.vectors.lagrangian
+        y, x, side = 8 * row, 8 * column, 1 << log2
+        step: cython.double = self.step * (1 << (2 * log2 - 6))
+        lagrangian: cython.double = self.vectors.lagrangian
         own_cost: cython.double = 1e30
         own_obmc_cost: cython.double = 1e30
         obmc_cost: cython.double = 1e30
         warp_cost: cython.double = 1e30
         merge_cost: cython.double = 1e30
+        cost: cython.double
+        nearest: cython.double
+        bound: cython.double
         merge: cython.int = 0
         obmc_merge: cython.int = 0
         self.trial.start(row, column, log2, MERGE)
@@ -535,7 +558,7 @@ class PictureSearch:
     def keep(self, luma: PlaneLevels, best: Trial) -> cython.void:
         """The trial with such levels of luma is the best so far; decode what is only predicted yet."""
         is_inter: cython.bint = self.block.kind != INTRA
-        best.copy(self.trial, luma)
+        best.become(self.trial, luma)
         if self.block.cbf & 1 and (is_inter or not self.block.transform_split):
             self.decode(self.decoder.luma, self.decoder.scale, best.luma)
         best.keep_samples(self.decoder.luma, best.luma_samples, False)

@@ -62,7 +62,7 @@ class PlaneLevels:
         for n in range(levels.count):
             levels.position[n], levels.level[n] = self.position[first + n], self.level[first + n]
 
-    def copy(self, other: PlaneLevels) -> cython.void:
+    def become(self, other: PlaneLevels) -> cython.void:
         """Become the same as another."""
         self.log2, self.blocks, self.cbf = other.log2, other.blocks, other.cbf
         for number in range(other.blocks):
@@ -103,16 +103,16 @@ class Trial:
         if planes > 1:
             self.block.cbf |= (self.cb.cbf > 0) << 1 | (self.cr.cbf > 0) << 2
 
-    def copy(self, other: Trial, luma: PlaneLevels) -> cython.void:
+    def become(self, other: Trial, luma: PlaneLevels) -> cython.void:
         """Become the same as another trial, with such levels of luma, but for samples."""
         copy_block(other.block, self.block)
         self.mvd_y, self.mvd_x, self.cost = other.mvd_y, other.mvd_x, other.cost
         if self.block.cbf & 1:
-            self.luma.copy(luma)
+            self.luma.become(luma)
         if self.block.cbf & 2:
-            self.cb.copy(other.cb)
+            self.cb.become(other.cb)
         if self.block.cbf & 4:
-            self.cr.copy(other.cr)
+            self.cr.become(other.cr)
 
     def keep_samples(self, plane: Plane, kept: cython.uchar[:, ::1], back: cython.bint) -> cython.void:
         """Copy the block's samples of a plane to ``kept``, or back."""
@@ -213,7 +213,8 @@ class SymbolWriter:
         elif trial.block.kind == INTRA:
             self.put_modes(trial.block, blocks)
         if trial.block.cbf & 1:
-            context = CBF_CONTEXTS + 2 * (5 - trial.block.log2) + (trial.block.kind == INTRA)
+            is_intra: cython.bint = trial.block.kind == INTRA
+            context: cython.int = CBF_CONTEXTS + 2 * (5 - trial.block.log2) + is_intra
             self.put_plane(trial.luma, trial.block, blocks, 0, context if trial.block.transform_split else -1)
         if trial.block.cbf & 2:
             self.put_plane(trial.cb, trial.block, blocks, 1, CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.buffers import table, zeros
-from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
 from codec.dct.inter import InterPredictor
 from codec.dct.planes import Plane
@@ -17,7 +16,6 @@ from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
-BORDER: cython.int = tables.BORDER
 MARGIN: cython.int = 36  # samples around the picture that vectors may lead to; all further out are the same
 
 
@@ -56,25 +54,13 @@ class VectorSearch:
         self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
 
     def interpolate(self, predictor: InterPredictor) -> cython.void:
-        """Filter the whole reference, as a decoder does for each block."""
-        quarters = self.quarters
-        for top in range(0, self.luma.height + 2 * MARGIN, 32):
-            height = min(32, self.luma.height + 2 * MARGIN - top)
-            for left in range(0, self.luma.width + 2 * MARGIN, 32):
-                width = min(32, self.luma.width + 2 * MARGIN - left)
-                for phase in range(16):
-                    predictor.filter_luma(
-                        self.luma.reference,
-                        top + BORDER - MARGIN,
-                        left + BORDER - MARGIN,
-                        quarters,
-                        phase * self.rows + top,
-                        left,
-                        height,
-                        width,
-                        phase >> 2,
-                        phase & 3,
-                    )
+        """Predict squares of all that vectors lead to, by each of the sixteen fractions."""
+        for phase in range(16):
+            for top in range(0, self.rows - 32, 32):
+                for left in range(0, self.luma.width + 2 * MARGIN, 32):
+                    y = phase * self.rows + top
+                    dy, dx = 4 * (top - MARGIN - y) + (phase >> 2), -4 * MARGIN + (phase & 3)
+                    predictor.predict(self.luma, self.quarters, y, left, 32, 32, dy, dx)
 
     def predict(self, y: cython.int, x: cython.int, side: cython.int, dy: cython.int, dx: cython.int) -> cython.void:
         """Put what a vector predicts of luma: what `InterPredictor` would filter."""
