@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import cython
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ MAX_LEVEL: cython.int = tables.MAX_LEVEL
 LAST: cython.int = 128  # what the symbol of the last level has more
 NODES_BACK: cython.int = 28  # of a trellis, that a node may follow
 
+_BASIS = np.rint(tables.FORWARD * 8192).astype(np.int32)
 _SCANS = tables.SCANS.astype(np.int64)
 _POSITIONS = np.zeros((4, 1024), np.int32)  # in a block's scan, of 32 · row + column
 for _size in range(4):
@@ -71,8 +74,8 @@ class LevelSearch:
 
     def __init__(self, writer: SymbolWriter) -> None:
         self.writer, self.levels = writer, Levels()
-        self.basis, self.positions = table(tables.TRANSFORM), table(_POSITIONS)
-        self.columns = table(tables.TRANSFORM.transpose(0, 2, 1))
+        self.basis, self.positions = table(_BASIS), table(_POSITIONS)
+        self.columns = table(_BASIS.transpose(0, 2, 1))
         self.folded, self.line, self.across = zeros((32, 32), np.int32), zeros(32, np.int32), zeros(32, np.int32)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
@@ -144,12 +147,11 @@ class LevelSearch:
     ) -> cython.void:
         """The coefficients of source − samples with a magnitude of ``least`` or more, and the squared error.
 
-        Sums down fit 20 bits, and are rounded to 16; coefficients are in 1/8192 and fit 27 bits.
+        Sums down are at most 1443 · 2**13, and are rounded to sixteenths; coefficients, of at most 8160, are in 1/2**17.
         """
         folded, line, across, basis, columns = self.folded, self.line, self.across, self.basis, self.columns
         size, side, last = log2 - 2, 1 << log2, (1 << log2) - 1
         middle = side >> 1
-        shift, rounding = log2 - 1, 1 << log2 >> 2
         error: cython.int = 0
         self.count = 0
         for j in range(middle):
@@ -161,20 +163,20 @@ class LevelSearch:
         self.error = error
         if error < least * least:
             return
-        least_row: cython.int = cython.cast(cython.int, 90 * least)
-        least_value: cython.int = cython.cast(cython.int, 8192 * least)
+        least_row: cython.int = cython.cast(cython.int, 16 * least * sqrt(side >> 1))
+        least_value: cython.int = cython.cast(cython.int, 131072 * least)
         end: cython.int = 0
         for k in range(side):
             first = 16 * (k & 1)
             for i in range(side):
-                line[i] = rounding
+                line[i] = 256
             for j in range(0, middle, 2):
                 a, b = basis[size, k, j], basis[size, k, j + 1]
                 for i in range(side):
                     line[i] += a * folded[first + j, i] + b * folded[first + j + 1, i]
             strength: cython.int = 0
             for i in range(side):
-                line[i] >>= shift
+                line[i] >>= 9
                 strength += abs(line[i])
             if strength < least_row:  # no coefficient of this row is above √(2 / side) of that
                 continue
@@ -198,7 +200,7 @@ class LevelSearch:
         for position in range(end):
             coefficient = self.by_position[position]
             if coefficient != 0:
-                self.place[count], self.value[count] = position, coefficient / 8192.0
+                self.place[count], self.value[count] = position, coefficient / 131072.0
                 self.by_position[position] = 0
                 count += 1
         self.count = count
