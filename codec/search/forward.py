@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import cython
 import numpy as np
 import numpy.typing as npt
@@ -53,10 +51,11 @@ class LevelSearch:
     rounding: cython.double  # the least share of a step that counts as a level of 1
     trellis: cython.bint
     error: cython.int  # squared, of the prediction
-    basis: cython.int[:, :, ::1]  # by log2 of the side − 2, a basis function a row
+    basis: cython.float[:, :, ::1]  # by log2 of the side − 2, a basis function a row
     columns: cython.int[:, :, ::1]  # the same, a basis function a column
     positions: cython.int[:, ::1]
-    folded: cython.int[:, ::1]  # sums of rows from both ends of a block, and from row 16 on differences
+    folded: cython.float[:, ::1]
+    row: cython.float[::1]
     line: cython.int[::1]  # a row that is transformed down
     across: cython.int[::1]  # and across
     by_position: cython.int[::1]  # coefficients in the order of the scan
@@ -74,9 +73,10 @@ class LevelSearch:
 
     def __init__(self, writer: SymbolWriter) -> None:
         self.writer, self.levels = writer, Levels()
-        self.basis, self.positions = table(_BASIS), table(_POSITIONS)
+        self.basis, self.positions = table(_BASIS, np.float32), table(_POSITIONS)
         self.columns = table(_BASIS.transpose(0, 2, 1))
-        self.folded, self.line, self.across = zeros((32, 32), np.int32), zeros(32, np.int32), zeros(32, np.int32)
+        self.folded, self.row = zeros((32, 32), np.float32), zeros(32, np.float32)
+        self.line, self.across = zeros(32, np.int32), zeros(32, np.int32)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
         self.run_bits = table(np.asarray(tables.RUN_BITS)[tables.BUCKET_OF_RUN])
@@ -147,63 +147,25 @@ class LevelSearch:
     ) -> cython.void:
         """The coefficients of source − samples with a magnitude of ``least`` or more, and the squared error.
 
-        Sums down are at most 1443 · 2**13, and are rounded to sixteenths; coefficients, of at most 8160, are in 1/2**17.
+        What a row has of the squared error tells whether such a coefficient may be in it.
         """
-        folded, line, across, basis, columns = self.folded, self.line, self.across, self.basis, self.columns
-        size, side, last = log2 - 2, 1 << log2, (1 << log2) - 1
-        middle = side >> 1
-        error: cython.int = 0
+        size, side = log2 - 2, 1 << log2
         self.count = 0
-        for j in range(middle):
-            for i in range(side):
-                upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
-                lower: cython.int = source[y + last - j, x + i] - samples[y + last - j, x + i]
-                error += upper * upper + lower * lower
-                folded[j, i], folded[16 + j, i] = upper + lower, upper - lower
-        self.error = error
-        if error < least * least:
-            return
-        least_row: cython.int = cython.cast(cython.int, 16 * least * sqrt(side >> 1))
+        self.error = fold(source, samples, self.folded, y, x, side)
+        remaining: cython.double = self.error
+        most: cython.double = least * least
         least_value: cython.int = cython.cast(cython.int, 131072 * least)
         end: cython.int = 0
         for k in range(side):
-            first = 16 * (k & 1)
-            for i in range(side):
-                line[i] = 256
-            for j in range(0, middle, 2):
-                a, b = basis[size, k, j], basis[size, k, j + 1]
-                for i in range(side):
-                    line[i] += a * folded[first + j, i] + b * folded[first + j + 1, i]
-            strength: cython.int = 0
-            for i in range(side):
-                line[i] >>= 9
-                strength += abs(line[i])
-            if strength < least_row:  # no coefficient of this row is above √(2 / side) of that
-                continue
-            for i in range(side):
-                across[i] = 0
-            for j in range(0, side, 4):
-                a, b, c, d = line[j], line[j + 1], line[j + 2], line[j + 3]
-                for i in range(side):
-                    across[i] += (
-                        a * columns[size, j, i]
-                        + b * columns[size, j + 1, i]
-                        + c * columns[size, j + 2, i]
-                        + d * columns[size, j + 3, i]
-                    )
-            for i in range(side):
-                if abs(across[i]) >= least_value:
-                    position = self.positions[size, 32 * k + i]
-                    self.by_position[position] = across[i]
-                    end = max(end, position + 1)
-        count: cython.int = 0
-        for position in range(end):
-            coefficient = self.by_position[position]
-            if coefficient != 0:
-                self.place[count], self.value[count] = position, coefficient / 131072.0
-                self.by_position[position] = 0
-                count += 1
-        self.count = count
+            if remaining < most:
+                break
+            of_row = transform_down(self.folded, self.basis, self.row, self.line, size, k, side) / 16.0
+            remaining -= of_row
+            if of_row >= most:
+                transform_across(self.line, self.columns, self.across, size, side)
+                end = max(end, scatter(self.across, self.positions, self.by_position, size, k, side, least_value))
+        if end > 0:
+            self.count = gather(self.by_position, self.place, self.value, end)
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
@@ -392,3 +354,119 @@ class LevelSearch:
             magnitude = self.node_magnitude[node]
             self.levels.position[found], self.levels.level[found] = self.place[n], -magnitude if self.value[n] < 0 else magnitude
             node = before if node == last else self.node_before[node]
+
+
+def fold(
+    source: cython.uchar[:, ::1],
+    samples: cython.uchar[:, ::1],
+    folded: cython.float[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    side: cython.int,
+) -> cython.int:
+    """Sums of the differences of two rows from both ends of a block, and from row 16 on differences; the squared error."""
+    error: cython.int = 0
+    if side == 4:
+        for j in range(2):
+            for i in range(4):
+                upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
+                lower: cython.int = source[y + 3 - j, x + i] - samples[y + 3 - j, x + i]
+                error += upper * upper + lower * lower
+                folded[j, i], folded[16 + j, i] = upper + lower, upper - lower
+        return error
+    for j in range(side >> 1):
+        v = y + side - 1 - j
+        for start in range(0, side, 8):
+            for i in range(8):
+                one: cython.int = source[y + j, x + start + i] - samples[y + j, x + start + i]
+                other: cython.int = source[v, x + start + i] - samples[v, x + start + i]
+                error += one * one + other * other
+                folded[j, start + i] = one + other
+                folded[16 + j, start + i] = one - other
+    return error
+
+
+def transform_down(
+    folded: cython.float[:, ::1],
+    basis: cython.float[:, :, ::1],
+    row: cython.float[::1],
+    line: cython.int[::1],
+    size: cython.int,
+    k: cython.int,
+    side: cython.int,
+) -> cython.int:
+    """A row of a block that is transformed down, in sixteenths: at most 1443; and 16 × its squared sum.
+
+    Numbers are whole and at most 1443 · 2**13: so float is exact. Of a block of 4×4 half of the lanes mean nothing.
+    """
+    first = 16 * (k & 1)
+    energy: cython.int = 0
+    for start in range(0, side, 8):
+        for i in range(8):
+            row[start + i] = (
+                basis[size, k, 0] * folded[first, start + i] + basis[size, k, 1] * folded[first + 1, start + i]
+            )
+        for j in range(2, side >> 1, 2):
+            for i in range(8):
+                row[start + i] += (
+                    basis[size, k, j] * folded[first + j, start + i]
+                    + basis[size, k, j + 1] * folded[first + j + 1, start + i]
+                )
+        for i in range(8):
+            line[start + i] = (cython.cast(cython.int, row[start + i]) + 256) >> 9
+    for i in range(side):
+        energy += (line[i] >> 2) * (line[i] >> 2)
+    return energy
+
+
+def transform_across(
+    line: cython.int[::1],
+    columns: cython.int[:, :, ::1],
+    across: cython.int[::1],
+    size: cython.int,
+    side: cython.int,
+) -> cython.void:
+    """Transform a row: coefficients of at most 8160, in 1/2**17."""
+    for start in range(0, side, 8):
+        for i in range(8):
+            across[start + i] = 0
+        for j in range(0, side, 4):
+            for i in range(8):
+                across[start + i] += (
+                    line[j] * columns[size, j, start + i]
+                    + line[j + 1] * columns[size, j + 1, start + i]
+                    + line[j + 2] * columns[size, j + 2, start + i]
+                    + line[j + 3] * columns[size, j + 3, start + i]
+                )
+
+
+def scatter(
+    across: cython.int[::1],
+    positions: cython.int[:, ::1],
+    by_position: cython.int[::1],
+    size: cython.int,
+    row: cython.int,
+    side: cython.int,
+    least: cython.int,
+) -> cython.int:
+    """Put the large coefficients of a row where they come in the scan; the end of them."""
+    end: cython.int = 0
+    for i in range(side):
+        if abs(across[i]) >= least:
+            position = positions[size, 32 * row + i]
+            by_position[position] = across[i]
+            end = max(end, position + 1)
+    return end
+
+
+def gather(
+    by_position: cython.int[::1], place: cython.int[::1], value: cython.double[::1], end: cython.int
+) -> cython.int:
+    """List the coefficients in the order of the scan, and forget them there; how many there are."""
+    count: cython.int = 0
+    for position in range(end):
+        if by_position[position] != 0:
+            place[count], value[count] = position, by_position[position] / 131072.0
+            by_position[position] = 0
+            count += 1
+    return count
