@@ -18,17 +18,17 @@ from codec.bitstream.payloads import pack_metadata, pack_run
 from codec.bitstream.streams import encoded_name, run_bytes
 from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, SequenceHeader
 from codec.errors import ConfigError
+from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
-from codec.motion.compensate import Reference
+from codec.motion.reference import Reference
+from codec.motion.compensation import ReferencePlane
 from codec.motion.field import MotionField
-from codec.motion.half_planes import half_planes
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
-from codec.residual.lossless import add_green, subtract_green
 from codec.residual.samples import code_plane
-from codec.residual.weight_fit import EFFORTS, Effort, code_lossless
+from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.settings import Settings
 from codec.whole_file import whole_file
 
@@ -87,14 +87,14 @@ def code_picture(
 
     ``before`` is the motion field of the picture before, which the search may start from.
     """
-    lossless_effort = EFFORTS[settings.speed_preset]
+    lossless_preset = PRESETS[settings.speed_preset]
     lossless = header.residual is ResidualCoder.LOSSLESS
-    references = min(len(history.references), lossless_effort.references if lossless else 1)
-    speed = lossless_effort.search if lossless else settings.speed_preset
+    references = min(len(history.references), lossless_preset.references if lossless else 1)
+    speed = lossless_preset.search if lossless else settings.speed_preset
     field = search_motion(source, history.references[0], header, speed, settings.search, before) if references else None
     predictions = predict(field, references, history)
     if lossless:
-        all_planes, after = code_losslessly(source, predictions, header, lossless_effort, history)
+        all_planes, after = code_losslessly(source, predictions, header, lossless_preset, history)
         return CodedPicture(references, field, all_planes), after
     residual = code_samples(source, predictions, header, settings)
     return CodedPicture(references, field, residual), history.after(complete(residual, predictions, header), header)
@@ -120,7 +120,7 @@ def code_losslessly(
     source: Picture,
     predictions: tuple[Prediction, ...],
     header: SequenceHeader,
-    effort: Effort,
+    preset: Preset,
     history: History,
 ) -> tuple[LosslessResidual, History]:
     """The residual of the lossless coder, which completes the samples while it predicts them."""
@@ -129,7 +129,7 @@ def code_losslessly(
         subtract_green(source.planes) if apart else source.planes,
         [subtract_green(prediction) for prediction in predictions] if apart else predictions,
         history.weights[len(predictions)],
-        effort,
+        preset,
         header,
     )
     picture = Picture(header.format, add_green(planes) if apart else planes)
@@ -147,16 +147,16 @@ def search_motion(
     """The motion field of a P picture, estimated on luma against the decoded reference."""
     if header.motion is MotionModel.NONE:
         return None
-    from codec.motion.block_search import Searched, search_blocks
+    from codec.search.motion import Searched, search_blocks
 
     searched_plane = luma(reference.picture)
     # the luma of RGB is no plane of the picture, so its half samples serve the search alone
     is_rgb = header.format.sample_format is SampleFormat.RGB
-    halves = half_planes(searched_plane, header.half_sample_tap) if is_rgb else reference.halves(0)
-    searched = Searched(luma(source), searched_plane, halves, 4 * search_range, speed, before)
+    plane = ReferencePlane(searched_plane, header.half_sample_tap) if is_rgb else reference.plane(0)
+    searched = Searched(luma(source), searched_plane, plane, 4 * search_range, speed, before)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
-    from codec.motion.mesh_search import search_mesh
+    from codec.search.mesh import search_mesh
 
     return search_mesh(searched, header.cell_size)
 
@@ -337,7 +337,7 @@ class Writer:
         """Whether a GOP should end before ``picture``."""
         if not (self._pictures and self.settings.scene_cut):
             return False
-        from codec.motion.scene_cut import is_scene_cut
+        from codec.search.scene_cut import is_scene_cut
 
         return is_scene_cut(luma(picture), luma(self._pictures[-1]))
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
+from codec.lossless.picture import add_green, decode_lossless, subtract_green
+from codec.motion.reference import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
+from codec.residual.samples import add_residual
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from codec.dct.picture import PictureDecoder
-    from codec.motion.compensate import Reference
     from codec.residual.levels import PlaneResidual, Weights
 
 __all__ = [
@@ -72,8 +74,6 @@ class History(NamedTuple):
         self, picture: Picture, header: SequenceHeader, weights: tuple[Weights, ...] = (), references: int = 0
     ) -> History:
         """The history once ``picture`` is decoded."""
-        from codec.motion.compensate import Reference
-
         brought = tuple(weights if number == references and weights else old for number, old in enumerate(self.weights))
         return History((Reference(picture, header.half_sample_tap), *self.references[:1]), brought)
 
@@ -95,8 +95,6 @@ def predict(field: MotionField | None, references: int, history: History) -> tup
 
     The second is predicted as if motion had been the same: by vectors twice as long.
     """
-    from codec.motion.compensate import compensate
-
     fields = (field, field.doubled() if field is not None and references > 1 else None)
     return tuple(
         compensate(of_reference, reference)
@@ -111,8 +109,6 @@ def complete(
     name: str | None = None,
 ) -> Picture:
     """Prediction + residual of every plane, of the coders in the sample domain (spec 8.1)."""
-    from codec.residual.samples import add_residual
-
     prediction = predictions[0] if predictions else (None,) * len(residual)
     return Picture(header.format, tuple(map(add_residual, residual, prediction)), name)
 
@@ -125,9 +121,7 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
-    from codec.residual.lossless import add_green
-
-    planes, weights, _ = _walked(residual, predictions, header, history)
+    planes, weights, _ = _decoded(residual, predictions, header, history)
     picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
     return history.after(picture, header, weights, len(predictions))
 
@@ -138,17 +132,15 @@ def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHea
     ``before`` is the history that the picture was decoded from.
     """
     assert isinstance(coded.residual, LosslessResidual)
-    _, _, residuals = _walked(coded.residual, predict(coded.field, coded.references, before), header, before)
+    _, _, residuals = _decoded(coded.residual, predict(coded.field, coded.references, before), header, before)
     return residuals
 
 
-def _walked(
+def _decoded(
     residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
 ) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
     """Planes as they are coded, weights and residuals of a lossless picture."""
-    from codec.residual.lossless import subtract_green, walk_lossless
-
-    return walk_lossless(
+    return decode_lossless(
         residual,
         header.format.plane_shapes,
         tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,

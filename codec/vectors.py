@@ -57,16 +57,59 @@ def weighted_rows(
     np.asarray(sums)[at : at + LANES] = (totals[0] + totals[1]) + (totals[2] + totals[3])
 
 
-def differences(
+def mean_block(
+    target: cython.uchar[::1],
+    place: cython.Py_ssize_t,
+    target_stride: cython.Py_ssize_t,
     samples: cython.uchar[::1],
-    first: cython.Py_ssize_t,
-    second: cython.Py_ssize_t,
-    values: cython.short[::1],
-    at: cython.Py_ssize_t,
+    a: cython.Py_ssize_t,
+    b: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    rows: cython.int,
+    columns: cython.int,
 ) -> cython.void:
-    """values[at + i] = samples[first + i] − samples[second + i], i below 16."""
-    wide = np.asarray(samples, np.int16)
-    np.asarray(values)[at : at + LANES] = wide[first : first + LANES] - wide[second : second + LANES]
+    """A block of means of two blocks, rounded up at a half."""
+    for j in range(rows):
+        for i in range(columns):
+            down = j * stride + i
+            target[place + j * target_stride + i] = (samples[a + down] + samples[b + down] + 1) >> 1
+
+
+def bilinear_block(
+    target: cython.uchar[::1],
+    place: cython.Py_ssize_t,
+    target_stride: cython.Py_ssize_t,
+    samples: cython.uchar[::1],
+    source: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    down: cython.int,
+    right: cython.int,
+    rows: cython.int,
+    columns: cython.int,
+) -> cython.void:
+    """A block between the samples of another: ``down`` and ``right`` sixteenths beside it, rounded up at a half."""
+    for j in range(rows):
+        for i in range(columns):
+            p = source + j * stride + i
+            above = (16 - right) * samples[p] + right * samples[p + 1]
+            below = (16 - right) * samples[p + stride] + right * samples[p + stride + 1]
+            target[place + j * target_stride + i] = ((16 - down) * above + down * below + 128) >> 8
+
+
+def taps_8x8(
+    samples: cython.uchar[::1],
+    place: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    taps: cython.short[::1],
+    down: cython.int,
+    across: cython.int,
+) -> cython.int:
+    """Σ taps[8 · down + j] · taps[8 · across + i] · sample of 8×8 samples; sums down must fit 16 bits."""
+    total = 0
+    for i in range(8):
+        column = sum(taps[8 * down + k] * samples[place + k * stride + i] for k in range(8))
+        total += taps[8 * across + i] * column
+    return total
 
 
 def copy(

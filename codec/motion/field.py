@@ -77,9 +77,10 @@ class MotionField:
 
     def differences(self) -> Vectors:
         """Each vector minus the median prediction from its neighbours (spec 6.3), int16, same shape."""
-        from codec.motion.median import vector_differences
+        from codec.motion.vector_prediction import vector_differences
 
-        return vector_differences(self.vectors_quarter_pel)
+        differences: Vectors = vector_differences(self.vectors_quarter_pel)
+        return differences
 
     def own_differences(self) -> Vectors:
         """Each own vector minus its prediction from the cell's nodes (spec 6.6), int16 (own cells, 2)."""
@@ -103,10 +104,10 @@ class MotionField:
         Raises:
             ValueError: a vector component is beyond ``limit_quarter_pel``.
         """
-        from codec.motion.median import vectors_from_differences
+        from codec.motion.vector_prediction import vectors_from_differences
 
-        vectors = np.empty_like(differences)
-        if not vectors_from_differences(differences, limit_quarter_pel, vectors):
+        vectors = vectors_from_differences(differences, limit_quarter_pel)
+        if vectors is None:
             raise ValueError(f"a vector component is beyond ±{limit_quarter_pel} quarter samples")
         return [cls(model, cell_size, of_picture) for of_picture in vectors]
 

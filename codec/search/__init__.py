@@ -1,1 +1,1 @@
-"""Everything that only an encoder needs."""
+"""Everything that only an encoder needs; nothing that decodes imports it."""

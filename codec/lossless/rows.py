@@ -1,0 +1,320 @@
+"""The samples of a plane, one after the other, in both directions (spec 8.2).
+
+A sample is predicted from its taps; what is left of it goes to a context substream, which the activity around it and
+the prediction choose. What both directions need is said once, in small functions.
+"""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+
+from codec.lossless import tables
+from codec.lossless.planes import TapPlanes, flat
+from codec.residual import levels
+from codec.vectors import LANES, by_half, copy, looked_up, weighted_sum
+
+CELL: cython.int = levels.CELL
+ONE: cython.int = tables.ONE
+HALF: cython.int = tables.HALF
+MAX_MAGNITUDE: cython.int = tables.MAX_MAGNITUDE
+SECOND: cython.int = levels.CONTEXTS  # where `ContextSymbols.ahead` has what
+PLACE: cython.int = 2 * levels.CONTEXTS
+MEANING: cython.int = 3 * levels.CONTEXTS
+
+
+@cython.cclass
+class ContextSymbols:
+    """The symbols of a picture apart by context, and the place of each context's next one (spec 6.7).
+
+    To be decoded, there is room beyond each place for as many symbols as there are samples, and two more.
+
+    Attributes:
+        ahead: of each context what its next symbol says; then what the second one says; then the place of the next;
+            then what each of 256 symbols says. All in one array, as a processor has few registers for addresses.
+    """
+
+    symbols: cython.uchar[::1]
+    places: cython.longlong[::1]
+    ahead: cython.longlong[::1]
+    context_of: cython.uchar[::1]
+
+    def __init__(self, symbols, starts):
+        self.symbols, self.places = memoryview(symbols), memoryview(np.array(starts, np.int64))
+        self.ahead = memoryview(np.concatenate([np.zeros(MEANING, np.int64), tables.MEANINGS]))
+        self.context_of = memoryview(tables.CONTEXT_OF)
+
+    def open(self) -> cython.void:
+        """Read the first two symbols of each context."""
+        for context in range(SECOND):
+            place = self.places[context]
+            self.ahead[context] = self.ahead[MEANING + self.symbols[place]]
+            self.ahead[SECOND + context] = self.ahead[MEANING + self.symbols[place + 1]]
+            self.ahead[PLACE + context] = place
+
+    def taken(self):
+        """The places, int64 (contexts,)."""
+        return np.array(self.places)
+
+    def close(self) -> cython.void:
+        """Set the places to what is read."""
+        for context in range(SECOND):
+            self.places[context] = self.ahead[PLACE + context]
+
+
+def wrapped(difference: cython.int) -> cython.int:
+    """Modulo 256, in −128…127."""
+    return ((difference + 128) & 255) - 128
+
+
+def clipped(sample: cython.int) -> cython.int:
+    """0…255."""
+    return max(0, min(sample, 255))
+
+
+def turned(residual: cython.int, total: cython.int) -> cython.int:
+    """A residual as it is in a substream, or back: its sign is turned round where the prediction was rounded up."""
+    flip = ((total >> 7) & 1) - 1  # −1 there, else 0
+    return (residual ^ flip) - flip
+
+
+def upper_half(total: cython.int) -> cython.int:
+    """1 where a prediction lies in the upper half of the range that it is rounded over, else 0."""
+    return ((total + 64) >> 7) & 1
+
+
+def symbol_of(value: cython.int) -> cython.int:
+    """0, −1, 1, −2 … to 0, 1, 2, 3 …"""
+    return (2 * value) ^ (value >> 31)
+
+
+@cython.cclass
+class PlaneCoder:
+    """A plane that is decoded or encoded, sample by sample.
+
+    Attributes:
+        taps: where the taps lie, the base and then pairs.
+        starts: by predictor set, what rounds and is added, and the weight of the base, from plain samples (spec
+            8.2.1). Set 0 is the base alone.
+        weights: by predictor set, those of all other taps; 0 is the weight of a tap that completes the last pair.
+        cell_sets: the predictor set of each cell.
+        sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
+        activities: the same of contexts, for one sample more than there are.
+        magnitudes: of this row and the two above, with two more on each side.
+        residuals: what is left of each sample, + 128.
+        decoded: the samples that a decoder has.
+    """
+
+    planes: TapPlanes
+    taps: cython.Py_ssize_t[::1]
+    width: cython.Py_ssize_t
+    starts: cython.int[::1]
+    weights: cython.short[::1]
+    set_weights: cython.const[cython.short][:, ::1]
+    cell_sets: cython.const[cython.uchar][:, ::1]
+    sums: cython.int[::1]
+    activities: cython.int[::1]
+    magnitudes: cython.uchar[::1]
+    symbols: cython.uchar[::1]
+    residuals: cython.uchar[::1]
+    decoded: cython.uchar[::1]
+
+    def __init__(self, planes: TapPlanes, weights, cell_sets, residuals, decoded):
+        """``weights`` as a file has them, int16 (sets, 1 + taps − 1); ``residuals`` and ``decoded`` are filled."""
+        self.planes, columns = planes, planes.columns
+        self.taps = memoryview(tables.paired_offsets(*planes.layout()))
+        self.width = len(self.taps) - 1
+        self.starts = memoryview(np.zeros(2 * (len(weights) + 1), np.int32))
+        self.weights = memoryview(np.zeros((len(weights) + 1) * self.width, np.int16))
+        # a view has no dimension of 0, and set 0 needs no row
+        self.set_weights = memoryview(weights if len(weights) else np.zeros((1, 1), np.int16))
+        self.cell_sets = memoryview(cell_sets)
+        self.sums = memoryview(np.zeros((columns + LANES) // LANES * LANES + LANES, np.int32))
+        self.activities = memoryview(np.zeros(columns + 1, np.int32))
+        self.magnitudes = memoryview(np.zeros(3 * (columns + 4), np.uint8))
+        self.symbols = memoryview(np.zeros(columns, np.uint8))
+        self.residuals, self.decoded = flat(residuals), flat(decoded)
+
+    def set_plain_weights(self) -> cython.void:
+        """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to 128."""
+        taps = self.set_weights.shape[1] - 1
+        self.starts[0], self.starts[1] = ONE // 2, ONE
+        for number in range(1, self.starts.shape[0] // 2):
+            start: cython.int = ONE // 2 + self.set_weights[number - 1, 0]
+            base: cython.int = ONE
+            for tap in range(taps):
+                weight = self.set_weights[number - 1, 1 + tap]
+                if taps - 2 - self.planes.residuals <= tap < taps - 2:
+                    start -= 128 * weight
+                else:
+                    base -= weight
+                place = tap + (taps & 1) if tap >= taps - 2 else tap
+                self.weights[number * self.width + place] = weight
+            self.starts[2 * number], self.starts[2 * number + 1] = start, base
+
+    def look_around(self, y: cython.Py_ssize_t, pairs: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Set ``sums``, of so many pairs of taps, and ``activities`` for a row; returns where its magnitudes begin."""
+        place = self.planes.origin + y * self.planes.stride
+        for cell in range(self.cell_sets.shape[1]):
+            number: cython.Py_ssize_t = self.cell_sets[y // CELL, cell]
+            weighted_sum(
+                self.planes.samples,
+                place + cell * CELL,
+                self.taps,
+                pairs,
+                self.starts,
+                2 * number,
+                self.weights,
+                number * self.width,
+                self.sums,
+                cell * CELL,
+            )
+        columns, magnitudes, activities = self.planes.columns, self.magnitudes, self.activities
+        above = (y + 2) % 3 * (columns + 4) + 2
+        two_above = (y + 1) % 3 * (columns + 4) + 2
+        for x in range(columns):
+            beside = magnitudes[above + x - 1] + magnitudes[above + x + 1] + magnitudes[two_above + x]
+            activities[x] = 3 * magnitudes[above + x] + 2 * beside
+        here = y % 3 * (columns + 4) + 2
+        magnitudes[here - 2] = magnitudes[here - 1] = magnitudes[above]
+        return here
+
+    def end_row(self, y: cython.Py_ssize_t, here: cython.Py_ssize_t) -> cython.void:
+        """Repeat a row's outermost magnitudes, and copy its samples."""
+        columns, magnitudes = self.planes.columns, self.magnitudes
+        magnitudes[here - 2] = magnitudes[here - 1] = magnitudes[here]
+        magnitudes[here + columns] = magnitudes[here + columns + 1] = magnitudes[here + columns - 1]
+        copy(self.decoded, y * columns, self.planes.samples, self.planes.origin + y * self.planes.stride, columns)
+
+    def decode(self, source: ContextSymbols, max_error: cython.int) -> cython.void:
+        """Take each sample's symbol.
+
+        What takes the time is that each sample waits for the one before, and that what was written to memory waits
+        before it can be read. So the context and symbol of either half are there before it is known which of them it
+        is, a context's next symbol is read two symbols ahead, and of each sum only the last term is new.
+        """
+        samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
+        residuals, weights, cell_sets = self.residuals, self.weights, self.cell_sets
+        symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
+        columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
+        is_exact: cython.bint = max_error == 0
+        for y in range(self.planes.rows):
+            here = self.look_around(y, width // 2 - 1)
+            first = self.planes.origin + y * self.planes.stride
+            west: cython.int = samples[first - 1]
+            meaning: cython.longlong = 259 * magnitudes[here - 1]
+            activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
+            for cell in range(cell_sets.shape[1]):
+                last = (cell_sets[y // CELL, cell] + 1) * width - 1
+                of_west: cython.int = weights[last - 1]
+                of_two_west: cython.int = weights[last]
+                total_so_far: cython.int = sums[cell * CELL] + of_two_west * samples[first + cell * CELL - 2]
+                for x in range(cell * CELL, min(cell * CELL + CELL, columns)):
+                    lower = looked_up(context_of, activity_so_far, meaning & 255)
+                    upper = looked_up(context_of, activity_so_far + HALF, meaning & 255)
+                    activity_so_far = activities[x + 1] + 2 * ((meaning >> 8) & 255)
+                    total = total_so_far + of_west * west
+                    total_so_far = sums[x + 1] + of_two_west * west
+                    meaning = by_half(total, ahead[upper], ahead[lower])
+                    context = by_half(total, upper, lower)
+                    place = ahead[PLACE + context]
+                    ahead[context] = ahead[SECOND + context]
+                    ahead[SECOND + context] = ahead[MEANING + symbols[place + 2]]
+                    ahead[PLACE + context] = place + 1
+                    prediction = clipped(total >> 8)
+                    flip = ((total >> 7) & 1) - 1
+                    flipped = cython.cast(cython.int, meaning >> 16) ^ flip
+                    residual = (flipped - flip) & 255
+                    if is_exact:
+                        west = (prediction - flip + flipped) & 255
+                    else:
+                        west = clipped(prediction + wrapped(residual) * step)
+                    samples[first + x] = west
+                    residuals[y * columns + x] = residual ^ 128
+                    magnitudes[here + x] = (meaning >> 8) & 255
+            self.end_row(y, here)
+
+    def encode(self, target: ContextSymbols) -> cython.void:
+        """Put each sample's symbol, where samples are what the decoder will have; all but places in vectors."""
+        samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
+        residuals, row_symbols = self.residuals, self.symbols
+        symbols, places, context_of = target.symbols, target.places, target.context_of
+        columns = self.planes.columns
+        for y in range(self.planes.rows):
+            here = self.look_around(y, self.width // 2)
+            first = self.planes.origin + y * self.planes.stride
+            for x in range(columns):
+                residual = wrapped(samples[first + x] - clipped(sums[x] >> 8))
+                value = wrapped(turned(residual, sums[x]))  # −(−128) is −128
+                residuals[y * columns + x] = residual + 128
+                row_symbols[x] = symbol_of(value)
+                magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
+            for x in range(columns):
+                activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
+                sums[x] = activity + HALF * upper_half(sums[x])
+            for x in range(columns):
+                context = context_of[sums[x]]
+                place = places[context]
+                places[context] = place + 1
+                symbols[place] = row_symbols[x]
+            self.end_row(y, here)
+
+    def encode_nearly(self, target: ContextSymbols, max_error: cython.int) -> cython.void:
+        """Put each sample's symbol; samples become what the decoder will have, one after the other."""
+        samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
+        columns, step = self.planes.columns, 2 * max_error + 1
+        for y in range(self.planes.rows):
+            here = self.look_around(y, self.width // 2 - 1)
+            first = self.planes.origin + y * self.planes.stride
+            for x in range(columns):
+                last = (self.cell_sets[y // CELL, x // CELL] + 1) * self.width - 1
+                west = samples[first + x - 1]
+                total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
+                prediction = clipped(total >> 8)
+                difference = samples[first + x] - prediction
+                if difference >= 0:
+                    residual = (difference + max_error) // step
+                else:
+                    residual = -((max_error - difference) // step)
+                value = turned(residual, total)
+                activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
+                context = target.context_of[activity + HALF * upper_half(total)]
+                place = target.places[context]
+                target.places[context] = place + 1
+                target.symbols[place] = symbol_of(value)
+                samples[first + x] = clipped(prediction + residual * step)
+                self.residuals[y * columns + x] = residual + 128
+                magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
+            self.end_row(y, here)
+
+
+def decode_planes(coders, source: ContextSymbols, max_error: cython.int):
+    """Decode up to three planes in one go, each from the residuals of those before it; ``source`` moves on."""
+    first: PlaneCoder = coders[0]
+    second: PlaneCoder = coders[1] if len(coders) > 1 else None
+    third: PlaneCoder = coders[2] if len(coders) > 2 else None
+    with cython.nogil:
+        source.open()
+        decode_plane(first, source, max_error)
+        if second is not None:
+            decode_plane(second, source, max_error)
+        if third is not None:
+            decode_plane(third, source, max_error)
+        source.close()
+
+
+def decode_plane(coder: PlaneCoder, source: ContextSymbols, max_error: cython.int) -> cython.void:
+    """Fill what the plane is predicted from, and decode it."""
+    coder.planes.fill()
+    coder.set_plain_weights()
+    coder.decode(source, max_error)
+
+
+def encode_plane(coder: PlaneCoder, target: ContextSymbols, max_error: cython.int):
+    """Encode a plane whose taps are filled; the current plane of those has the source."""
+    with cython.nogil:
+        coder.set_plain_weights()
+        if max_error == 0:
+            coder.encode(target)
+        else:
+            coder.encode_nearly(target, max_error)
