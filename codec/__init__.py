@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from codec.bitstream.limits import Limits
     from codec.decoder import Video, decode
     from codec.decoder import open_video as open
-    from codec.encoder import Progress, Summary, Writer, encode
+    from codec.encoder import Summary, Writer, encode
     from codec.errors import (
         BitstreamError,
         ChecksumError,
@@ -72,17 +72,19 @@ if TYPE_CHECKING:
     from codec.inspection import Inspection, Leaves
     from codec.motion.field import CellMode, MotionField
     from codec.picture.planes import Picture, PictureFormat
+    from codec.progress import Progress
     from codec.settings import Settings
 
 _HOMES = {
     "codec.bitstream.inventory": ("Inventory",),
     "codec.bitstream.limits": ("Limits",),
     "codec.decoder": ("Video", "decode", "open"),
-    "codec.encoder": ("Progress", "Summary", "Writer", "encode"),
+    "codec.encoder": ("Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "codec.inspection": ("Inspection", "Leaves"),
     "codec.motion.field": ("CellMode", "MotionField"),
     "codec.picture.planes": ("Picture", "PictureFormat"),
+    "codec.progress": ("Progress",),
     "codec.settings": ("Settings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

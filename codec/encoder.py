@@ -26,6 +26,7 @@ from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.progress import Progress
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.samples import code_plane
 from codec.search.lossless import PRESETS, Preset, code_lossless
@@ -42,16 +43,6 @@ __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
-
-
-class Progress(NamedTuple):
-    """How far an encode or decode has come."""
-
-    pictures: int
-    picture_count: int | None
-    """All there are, or None where that is not known."""
-    file_bytes: int
-    """Written or read so far."""
 
 
 @dataclass(frozen=True)

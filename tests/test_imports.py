@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "codec.vector_kernels": ("codec.kernels",),
     "codec.vector_transforms": ("codec.kernels", "codec.vector_kernels"),
     "codec.parallel": ("codec.errors",),
+    "codec.progress": (),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.whole_file"),
@@ -78,7 +79,7 @@ MAY_IMPORT = {
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
-        *("codec.settings", "codec.whole_file"),
+        *("codec.settings", "codec.whole_file", "codec.progress"),
     ),
     "codec.measure": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),

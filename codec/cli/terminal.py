@@ -60,12 +60,14 @@ def source_of(inputs: Sequence[str]) -> str | list[str]:
 @contextlib.contextmanager
 def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda progress: None
+        return
     from tqdm import tqdm
 
-    disabled = quiet or not sys.stderr.isatty()
     with (
-        tqdm(desc=verb, unit=" pictures", disable=disabled, leave=False, dynamic_ncols=True) as bar,
-        _compiling_announced(bar, disabled),
+        tqdm(desc=verb, unit=" pictures", leave=False, dynamic_ncols=True) as bar,
+        _compiling_announced(bar, disabled=False),
     ):
 
         def show(progress: Progress) -> None:

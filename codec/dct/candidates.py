@@ -9,6 +9,8 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.syntax import CodingBlock
 
+__all__ = ["BlockMap", "MergeCandidates"]
+
 SKIP: cython.int = 0
 INTRA: cython.int = 3
 

@@ -9,6 +9,8 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
 
+__all__ = ["InterPredictor", "Mesh"]
+
 BORDER: cython.int = tables.BORDER
 
 

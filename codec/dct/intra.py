@@ -10,6 +10,8 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 
+__all__ = ["IntraPredictor"]
+
 PLANAR: cython.int = 0
 DC: cython.int = 1
 HORIZONTAL: cython.int = 10

@@ -10,6 +10,8 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 
+__all__ = ["AdaptiveLoopFilter", "Deblocking"]
+
 BORDER: cython.int = tables.BORDER
 INTRA: cython.int = 3
 

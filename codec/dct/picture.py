@@ -20,6 +20,8 @@ from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.errors import BitstreamError
 
+__all__ = ["PictureDecoder"]
+
 Samples = npt.NDArray[np.uint8]
 
 SKIP: cython.int = 0

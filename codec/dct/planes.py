@@ -8,6 +8,8 @@ import numpy as np
 from codec.buffers import zeros
 from codec.dct import tables
 
+__all__ = ["Plane"]
+
 BORDER: cython.int = tables.BORDER
 
 

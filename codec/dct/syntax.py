@@ -10,6 +10,8 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.errors import BitstreamError
 
+__all__ = ["CodingBlock", "Levels", "SymbolReader"]
+
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 

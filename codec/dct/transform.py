@@ -9,6 +9,8 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.syntax import Levels
 
+__all__ = ["InverseTransform"]
+
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
     """The nearest number of low…high."""
