@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
-import math
+from math import log2
+from typing import TYPE_CHECKING
 
+import cython
 import numpy as np
-import numpy.typing as npt
 
-from codec.kernels import Integer, Real, kernel
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-__all__ = ["merge_contexts"]
-
-Counts = npt.NDArray[np.float64]
-
-STREAM_BITS, SYMBOL_BITS = 200.0, 8.0  # what a stream costs: its frame, and a Huffman code for each symbol in it
+STREAM_BITS: cython.double = 200.0  # what a stream costs for its frame,
+SYMBOL_BITS: cython.double = 8.0  # and for a Huffman code of each symbol in it
+NO_GAIN: cython.double = -1e300
 
 
-@kernel
-def stream_bits(counts: Counts, first: Integer, second: Integer) -> Real:
+def stream_bits(counts: cython.double[:, ::1], first: cython.Py_ssize_t, second: cython.Py_ssize_t) -> cython.double:
     """What a stream costs that has the symbols of two rows of ``counts``, or of one, given twice."""
-    total, kinds, logs = 0.0, 0, 0.0
+    total: cython.double = 0.0
+    logs: cython.double = 0.0
+    kinds: cython.int = 0
     for symbol in range(counts.shape[1]):
         count = counts[first, symbol] + (counts[second, symbol] if second != first else 0.0)
         if count > 0:
             total += count
             kinds += 1
-            logs += count * math.log2(count)
+            logs += count * log2(count)
     if kinds == 0:
         return 0.0
-    coded = total * math.log2(total) - logs
+    coded = total * log2(total) - logs
     if kinds > 1:
         coded = max(coded, total)  # a Huffman code spends a whole bit at least
     return max(coded, 0.0) + STREAM_BITS + SYMBOL_BITS * kinds
 
 
-@kernel
-def merge_rows(counts: Counts, group: npt.NDArray[np.int64]) -> None:
+def merge_rows(
+    counts: cython.double[:, ::1],
+    group: cython.longlong[::1],
+    bits: cython.double[::1],
+    saved: cython.double[:, ::1],
+) -> cython.void:
     """Add rows of ``counts`` together while that saves bits; ``group`` becomes the row that each has gone to."""
-    size = group.size
-    bits, saved = np.empty(size), np.full((size, size), -np.inf)
+    size = group.shape[0]
     for row in range(size):
         group[row] = row
         bits[row] = stream_bits(counts, row, row)
-        for other in range(row):
-            saved[row, other] = bits[row] + bits[other] - stream_bits(counts, row, other)
+        for other in range(size):
+            saved[row, other] = NO_GAIN
+            if other < row:
+                saved[row, other] = bits[row] + bits[other] - stream_bits(counts, row, other)
     while True:
-        best = np.argmax(saved)
-        worst, kept = best // size, best % size
+        worst: cython.Py_ssize_t = 0
+        kept: cython.Py_ssize_t = 0
+        for row in range(size):
+            for other in range(size):
+                if saved[row, other] > saved[worst, kept]:
+                    worst, kept = row, other
         if saved[worst, kept] <= 0:
             return
         for symbol in range(counts.shape[1]):
@@ -55,24 +65,29 @@ def merge_rows(counts: Counts, group: npt.NDArray[np.int64]) -> None:
         for row in range(size):
             if group[row] == worst:
                 group[row] = kept
-            saved[worst, row] = saved[row, worst] = -np.inf
+            saved[worst, row] = saved[row, worst] = NO_GAIN
         for row in range(size):
             if group[row] == row and row != kept:
-                later: Integer = max(row, kept)
+                later = max(row, kept)
                 saved[later, row + kept - later] = bits[kept] + bits[row] - stream_bits(counts, kept, row)
 
 
-def merge_contexts(counts: Counts) -> npt.NDArray[np.int64]:
+def merge_contexts(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """A stream for each context, int64 (contexts,): greedily the two whose merging saves most, until none does.
 
-    ``counts`` are those of the contexts of one family, (contexts, symbols).
+    ``counts`` are those of the contexts of one family, float64 (contexts, symbols).
     """
     used = np.flatnonzero(counts.sum(axis=1))
     streams = np.zeros(len(counts), np.int64)
     if not used.size:
         return streams
-    group = np.empty(used.size, np.int64)
-    merge_rows(counts[np.ix_(used, np.flatnonzero(counts.sum(axis=0)))], group)
+    size, group = used.size, np.empty(used.size, np.int64)
+    rows: cython.double[:, ::1] = memoryview(counts[np.ix_(used, np.flatnonzero(counts.sum(axis=0)))])
+    merged: cython.longlong[::1] = memoryview(group)
+    bits: cython.double[::1] = memoryview(np.empty(size))
+    saved: cython.double[:, ::1] = memoryview(np.empty((size, size)))
+    with cython.nogil:
+        merge_rows(rows, merged, bits, saved)
     streams[used] = np.unique(group, return_inverse=True)[1]
     for k in range(1, len(streams)):
         if not counts[k].any():

@@ -12,6 +12,7 @@ from codec.dct.planes import Plane
 __all__ = ["InterPredictor", "Mesh"]
 
 BORDER: cython.int = tables.BORDER
+MARGIN: cython.int = 36  # samples before the picture that a block may begin
 
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
@@ -240,10 +241,18 @@ class InterPredictor:
     tall: cython.uchar[:, ::1]  # what is filtered
     luma_taps: cython.short[:, ::1]  # by quarters
     chroma_taps: cython.short[:, ::1]  # by eighths
+    quarters: cython.uchar[:, ::1]  # see `fill_quarters`
+    quarter_rows: cython.int
 
     def __init__(self):
         self.wide, self.tall = zeros((32 + 7, 32), np.int16), zeros((32, 32), np.uint8)
+        self.quarter_rows = 0
         self.luma_taps, self.chroma_taps = table(tables.LUMA_TAPS, np.int16), table(tables.CHROMA_TAPS, np.int16)
+
+    def prepare_quarters(self, luma: Plane) -> None:
+        """Get room for `fill_quarters`."""
+        self.quarter_rows = luma.height + 2 * 36 + 32
+        self.quarters = zeros((16 * self.quarter_rows, luma.width + 2 * 36 + 32), np.uint8)
 
     def predict(
         self,
@@ -263,10 +272,14 @@ class InterPredictor:
             dy, dx = dy << (1 - plane.log2_y), dx << (1 - plane.log2_x)
         fraction = 3 if is_subsampled else 2
         # further out than this all samples are those of the picture's edge
-        above = clip(top + (dy >> fraction), -36, plane.height + 4) + BORDER
-        before = clip(left + (dx >> fraction), -36, plane.width + 4) + BORDER
+        above = clip(top + (dy >> fraction), -MARGIN, plane.height + 4) + BORDER
+        before = clip(left + (dx >> fraction), -MARGIN, plane.width + 4) + BORDER
         down: cython.int = dy & ((1 << fraction) - 1)
         across: cython.int = dx & ((1 << fraction) - 1)
+        if self.quarter_rows and plane.number == 0:
+            row = (4 * down + across) * self.quarter_rows + above - BORDER + MARGIN
+            copy(self.quarters, row, before - BORDER + MARGIN, target, top, left, height, width)
+            return
         if not (down or across):
             copy(plane.reference, above, before, target, top, left, height, width)
             return
@@ -286,6 +299,21 @@ class InterPredictor:
         else:
             luma_once(plane.reference, self.tall, self.luma_taps, above, before, height, width, down + across, down > 0)
         copy(self.tall, 0, 0, target, top, left, height, width)
+
+    def fill_quarters(self, luma: Plane) -> cython.void:
+        """Filter all of luma's reference for an encoder, which looks at most of it: blocks are then copied.
+
+        There are sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3), with room for squares.
+        """
+        rows: cython.int = self.quarter_rows
+        self.quarter_rows = 0
+        for phase in range(16):
+            for top in range(0, luma.height + 2 * MARGIN, 32):
+                for left in range(0, luma.width + 2 * MARGIN, 32):
+                    y = phase * rows + top
+                    dy, dx = 4 * (top - MARGIN - y) + (phase >> 2), -4 * MARGIN + (phase & 3)
+                    self.predict(luma, self.quarters, y, left, 32, 32, dy, dx)
+        self.quarter_rows = rows
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""
@@ -364,8 +392,8 @@ class Mesh:
                 dy, dx = self.between(v >> log2_y, u >> log2_x, v & (tall - 1), u & (wide - 1), tall, wide)
                 there_y = 16 * v + ((dy + ((1 << shift_y) >> 1)) >> shift_y)
                 there_x = 16 * u + ((dx + ((1 << shift_x) >> 1)) >> shift_x)
-                above = clip(there_y >> 4, -36, plane.height + 4) + BORDER - 3
-                before = clip(there_x >> 4, -36, plane.width + 4) + BORDER - 3
+                above = clip(there_y >> 4, -MARGIN, plane.height + 4) + BORDER - 3
+                before = clip(there_x >> 4, -MARGIN, plane.width + 4) + BORDER - 3
                 down, across = there_y & 15, there_x & 15
                 total: cython.int = 2048
                 for m in range(8):

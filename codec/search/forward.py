@@ -152,16 +152,16 @@ class LevelSearch:
         size, side = log2 - 2, 1 << log2
         self.count = 0
         self.error = fold(source, samples, self.folded, y, x, side)
-        remaining: cython.double = self.error
+        remaining: cython.double = self.error + 0.5  # what rounding may add up to
         most: cython.double = least * least
         least_value: cython.int = cython.cast(cython.int, 131072 * least)
         end: cython.int = 0
         for k in range(side):
             if remaining < most:
                 break
-            of_row = transform_down(self.folded, self.basis, self.row, self.line, size, k, side) / 16.0
+            of_row = transform_down(self.folded, self.basis, self.row, self.line, size, k, side) / 256.0
             remaining -= of_row
-            if of_row >= most:
+            if 1.05 * of_row + 0.1 >= most:
                 transform_across(self.line, self.columns, self.across, size, side)
                 end = max(end, scatter(self.across, self.positions, self.by_position, size, k, side, least_value))
         if end > 0:
@@ -395,7 +395,7 @@ def transform_down(
     k: cython.int,
     side: cython.int,
 ) -> cython.int:
-    """A row of a block that is transformed down, in sixteenths: at most 1443; and 16 × its squared sum.
+    """A row of a block that is transformed down, in sixteenths: at most 1443; and the sum of squares, or less.
 
     Numbers are whole and at most 1443 · 2**13: so float is exact. Of a block of 4×4 half of the lanes mean nothing.
     """
@@ -406,16 +406,24 @@ def transform_down(
             row[start + i] = (
                 basis[size, k, 0] * folded[first, start + i] + basis[size, k, 1] * folded[first + 1, start + i]
             )
-        for j in range(2, side >> 1, 2):
+        if side > 4:
+            for i in range(8):
+                row[start + i] += (
+                    basis[size, k, 2] * folded[first + 2, start + i] + basis[size, k, 3] * folded[first + 3, start + i]
+                )
+        for j in range(4, side >> 1, 4):
             for i in range(8):
                 row[start + i] += (
                     basis[size, k, j] * folded[first + j, start + i]
                     + basis[size, k, j + 1] * folded[first + j + 1, start + i]
+                    + basis[size, k, j + 2] * folded[first + j + 2, start + i]
+                    + basis[size, k, j + 3] * folded[first + j + 3, start + i]
                 )
         for i in range(8):
             line[start + i] = (cython.cast(cython.int, row[start + i]) + 256) >> 9
     for i in range(side):
-        energy += (line[i] >> 2) * (line[i] >> 2)
+        large: cython.int = min(abs(line[i]), 8191)  # sums fit 31 bits
+        energy += large * large
     return energy
 
 

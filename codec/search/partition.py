@@ -141,7 +141,7 @@ class PictureSearch:
         self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
         self.levels = LevelSearch(self.writer)
         self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
-        self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
+        self.vectors = VectorSearch(decoder.luma, decoder.inter, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
         self.alf = AlfFit(decoder.luma, decoder.alf)
         self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
@@ -168,12 +168,12 @@ class PictureSearch:
     def interpolate(self) -> None:
         """Filter the reference for the search for vectors."""
         with cython.nogil:
-            self.vectors.interpolate(self.decoder.inter)
+            self.decoder.inter.fill_quarters(self.decoder.luma)
 
     def search(
         self, rates: npt.NDArray[np.float64], seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None
-    ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Decide all blocks: contexts, symbols and bits. What they decode to is in the planes, deblocked.
+    ) -> SymbolWriter:
+        """Decide all blocks, and give their symbols, until the next search. What they decode to is in the planes.
 
         ``rates``, float64 (contexts, 256), say what symbols cost; ``seeds`` are vectors of 16×16 samples in quarters,
         or None where nothing moves.
@@ -188,7 +188,7 @@ class PictureSearch:
             self.warped_cr = np.empty_like(cr).data
         with cython.nogil:
             self.search_picture()
-        return self.writer.written()
+        return self.writer
 
     def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
         """Make what the last search decodes to the reference, with the ALF that is found for it; the ALF, the planes."""
@@ -320,7 +320,8 @@ class PictureSearch:
             if not self.has_candidate(candidate):
                 continue
             if candidate == AVERAGED:
-                self.start_inter(row, column, log2, MERGE, False, AVERAGED, 0, 0)
+                dy, dx = self.candidates.dy[0], self.candidates.dx[0]
+                self.start_inter(row, column, log2, MERGE, False, AVERAGED, dy, dx)
                 self.decoder.predict_plane(self.decoder.luma, self.block)
                 cost = self.vectors.predicted(y, x, side, merge_cost)
             else:
@@ -420,10 +421,8 @@ class PictureSearch:
         """Predict the trial, which has a vector, in all planes."""
         if self.block.kind == WARPED:
             self.copy_warped(self.decoder.luma, self.warped_luma)
-        elif self.block.obmc or self.block.kind < INTER and self.block.merge == AVERAGED:
-            self.decoder.predict_plane(self.decoder.luma, self.block)
         else:
-            self.vectors.predict(8 * self.block.row, 8 * self.block.column, 1 << self.block.log2, self.block.dy, self.block.dx)
+            self.decoder.predict_plane(self.decoder.luma, self.block)
         if self.planes == 1:
             return
         if self.block.kind == WARPED:

@@ -14,16 +14,16 @@ from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, 
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES, MAX_QP
 from codec.models import MotionModel, Speed
-from codec.motion.block_search import Searched, search_blocks
-from codec.motion.compensate import Reference
+from codec.motion.compensation import ReferencePlane
 from codec.motion.field import CellMode, MotionField
-from codec.motion.mesh_search import search_mesh
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture
 from codec.reconstruct import present
+from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
+from codec.search.motion import Searched, search_blocks
 from codec.search.partition import EFFORTS, PictureSearch
-from codec.search.rates import Counts, Rates, count_symbols, rates_of
+from codec.search.rates import Counts, Rates, rates_of
 from codec.settings import Settings
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
@@ -129,6 +129,8 @@ class GopEncoder:
         qp = picture_qp(self._settings.qp, number)
         qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
         search.start(source.planes, number > 0, qp, qp_chroma, lagrangian_of(qp))
+        if number:
+            search.interpolate()
         seeds = self._seeds(source) if number else None
         rates = self._fixed_rates if self._fixed_rates is not None else rates_of(self._counts)
         best = self._try(seeds, None, rates)
@@ -139,7 +141,8 @@ class GopEncoder:
             best = self._with_mesh(source, seeds, best, lagrangian_of(qp), rates)
             self._mesh = best.mesh or self._mesh
         self.all_counts += best.counts
-        self._counts = FORGET * self._counts + best.counts
+        self._counts *= FORGET
+        self._counts += best.counts
         wiener, planes = search.finish()
         self._newest = Picture(self._header.coded_format, planes, source.name)
         self.checksums.append(present(self._newest, self._header).crc32())
@@ -147,8 +150,8 @@ class GopEncoder:
 
     def _try(self, seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None, rates: Rates) -> Attempt:
         """The picture coded with such rates, perhaps with a mesh, and its symbols counted."""
-        written = self._search.search(rates, seeds, mesh)
-        return Attempt(mesh, written, count_symbols(*written[:2]))
+        writer = self._search.search(rates, seeds, mesh)
+        return Attempt(mesh, writer.written(), writer.counts())
 
     def _costed(self, attempt: Attempt, rates: Rates, lagrangian: float) -> Attempt:
         """The attempt that was made last, with what it costs."""
@@ -191,16 +194,15 @@ class GopEncoder:
     def _searched(self, source: Picture) -> Searched:
         """What a search for motion works on."""
         assert self._newest is not None
-        reference = Reference(self._newest, self._header.half_sample_tap)
+        luma = self._newest.planes[0]
+        reference = ReferencePlane(luma, self._header.half_sample_tap)
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        limit = 4 * self._settings.search
-        return Searched(source.planes[0], self._newest.planes[0], reference.halves(0), limit, speed, self._before)
+        return Searched(source.planes[0], luma, reference, 4 * self._settings.search, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
         """Vectors of 16×16 blocks, from which coding blocks begin."""
         if self._header.motion is MotionModel.NONE:
             return None
-        self._search.interpolate()
         self._before = search_blocks(self._searched(source), SEED_BLOCK)
         return self._before.vectors_quarter_pel
 

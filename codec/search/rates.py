@@ -10,7 +10,7 @@ import numpy.typing as npt
 from codec.dct import tables
 from codec.dct.tables import CONTEXTS, RUN_BASES
 
-__all__ = ["Counts", "Rates", "count_symbols", "expected_counts", "rates_of"]
+__all__ = ["Counts", "Rates", "expected_counts", "rates_of"]
 
 Counts = npt.NDArray[np.float64]
 """How often each symbol came in each context: float64 (contexts, 256)."""
@@ -41,18 +41,13 @@ def expected_counts() -> Counts:
 EXPECTED: Final = expected_counts()
 
 
-def count_symbols(contexts: npt.NDArray[np.uint16], symbols: npt.NDArray[np.uint8]) -> Counts:
-    """How often each symbol comes in each context."""
-    places = contexts.astype(np.int64) * 256 + symbols
-    counts: Counts = np.bincount(places, minlength=CONTEXTS * 256).reshape(CONTEXTS, 256).astype(np.float64)
-    return counts
-
-
 def rates_of(counts: Counts) -> Rates:
     """−log₂ of shares; rare contexts lean on those like them, and all on what is expected."""
-    alike = np.add.reduceat(counts, _STARTS)[_GROUP] + 4 * EXPECTED
-    alike /= alike.sum(axis=1, keepdims=True)
-    shares = counts + 24 * alike + 0.02
-    shares /= shares.sum(axis=1, keepdims=True)
-    rates: Rates = -np.log2(shares)
-    return rates
+    rates: Rates = np.add.reduceat(counts, _STARTS)[_GROUP]
+    rates += 4 * EXPECTED
+    rates *= 24 / rates.sum(axis=1, keepdims=True)
+    rates += counts
+    rates += 0.02
+    rates /= rates.sum(axis=1, keepdims=True)
+    np.log2(rates, out=rates)
+    return np.negative(rates, out=rates)

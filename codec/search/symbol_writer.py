@@ -164,6 +164,15 @@ class SymbolWriter:
         contexts, symbols = np.array(self.contexts[: self.count]), np.array(self.symbols[: self.count])
         return contexts, symbols, np.array(self.bits[: self.bit_count])
 
+    def counts(self) -> npt.NDArray[np.float64]:
+        """How often each symbol came in each context, float64 (contexts, 256)."""
+        counts = np.zeros((tables.CONTEXTS, 256))
+        target: cython.double[:, ::1] = counts.data
+        with cython.nogil:
+            for n in range(self.count):
+                target[self.contexts[n], self.symbols[n]] += 1
+        return counts
+
     def rewind(self, count: cython.Py_ssize_t, bit_count: cython.Py_ssize_t) -> cython.void:
         """Forget what was written after so many symbols and bits."""
         self.count, self.bit_count = count, bit_count

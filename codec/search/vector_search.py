@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.buffers import table, zeros
+from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
 from codec.dct.inter import InterPredictor
 from codec.dct.planes import Plane
@@ -16,7 +17,9 @@ from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
-MARGIN: cython.int = 36  # samples around the picture that vectors may lead to; all further out are the same
+MARGIN: cython.int = 36  # samples before the picture that a block may begin
+DIRECT: cython.int = 40  # numbers below are symbols
+VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
@@ -26,12 +29,11 @@ def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
 
 @cython.cclass
 class VectorSearch:
-    """The reference at all quarter samples, and a picture to be predicted from it."""
+    """Looks for the vector that predicts a block of luma best."""
 
     luma: Plane
     source: SourcePlane
-    quarters: cython.uchar[:, ::1]  # sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3)
-    rows: cython.int  # of each
+    predictor: InterPredictor  # which has luma at all quarter samples
     writer: SymbolWriter
     lagrangian: cython.double  # of Hadamard sums: √λ
     limit: cython.int  # of both components, in quarter samples
@@ -42,42 +44,26 @@ class VectorSearch:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
+    def __init__(
+        self, luma: Plane, predictor: InterPredictor, writer: SymbolWriter, limit: int, rounds: int
+    ) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
-        self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
-        self.rows = luma.height + 2 * 36 + 32
-        self.quarters = zeros((16 * self.rows, luma.width + 2 * 36 + 32), np.uint8)
+        self.luma, self.predictor, self.writer, self.limit, self.rounds = luma, predictor, writer, limit, rounds
+        predictor.prepare_quarters(luma)
         self.parent_dy, self.parent_dx = zeros(7, np.int32), zeros(7, np.int32)
 
     def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
         """Begin a picture whose squared errors count ``lagrangian`` a bit; ``seeds`` are int16 (rows, columns, 2)."""
         self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
 
-    def interpolate(self, predictor: InterPredictor) -> cython.void:
-        """Predict squares of all that vectors lead to, by each of the sixteen fractions."""
-        for phase in range(16):
-            for top in range(0, self.rows - 32, 32):
-                for left in range(0, self.luma.width + 2 * MARGIN, 32):
-                    y = phase * self.rows + top
-                    dy, dx = 4 * (top - MARGIN - y) + (phase >> 2), -4 * MARGIN + (phase & 3)
-                    predictor.predict(self.luma, self.quarters, y, left, 32, 32, dy, dx)
-
-    def predict(self, y: cython.int, x: cython.int, side: cython.int, dy: cython.int, dx: cython.int) -> cython.void:
-        """Put what a vector predicts of luma: what `InterPredictor` would filter."""
-        samples, quarters = self.luma.samples, self.quarters
-        v, u = self.quarter_row(y, dy, dx), self.quarter_column(x, dx)
-        for j in range(side):
-            for i in range(side):
-                samples[y + j, x + i] = quarters[v + j, u + i]
-
     def quarter_row(self, y: cython.int, dy: cython.int, dx: cython.int) -> cython.int:
         """The row of the quarter planes for (y, …) moved by a vector."""
-        row = clip(y + (dy >> 2), -36, self.luma.height + 4) + MARGIN
-        return (4 * (dy & 3) + (dx & 3)) * self.rows + row
+        row = clip(y + (dy >> 2), -MARGIN, self.luma.height + 4) + MARGIN
+        return (4 * (dy & 3) + (dx & 3)) * self.predictor.quarter_rows + row
 
     def quarter_column(self, x: cython.int, dx: cython.int) -> cython.int:
         """The column of the same."""
-        return clip(x + (dx >> 2), -36, self.luma.width + 4) + MARGIN
+        return clip(x + (dx >> 2), -MARGIN, self.luma.width + 4) + MARGIN
 
     def hadamard(
         self,
@@ -89,7 +75,8 @@ class VectorSearch:
         bound: cython.double,
     ) -> cython.double:
         """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|; see `predicted`."""
-        return self.sums(y, x, self.quarters, self.quarter_row(y, dy, dx), self.quarter_column(x, dx), side, bound)
+        v, u = self.quarter_row(y, dy, dx), self.quarter_column(x, dx)
+        return self.sums(y, x, self.predictor.quarters, v, u, side, bound)
 
     def predicted(self, y: cython.int, x: cython.int, side: cython.int, bound: cython.double) -> cython.double:
         """The same for what lies in the plane; from ``bound`` on, a part of it."""
@@ -114,6 +101,11 @@ class VectorSearch:
                 break
         return total / 4.0
 
+    def number_bits(self, context: cython.int, number: cython.int) -> cython.double:
+        """What `SymbolWriter.put_signed` costs; most numbers are small."""
+        folded = 2 * number - 1 if number > 0 else -2 * number
+        return self.writer.rates[context, folded] if folded < DIRECT else self.writer.number_bits(context, folded)
+
     def try_vector(
         self,
         candidates: MergeCandidates,
@@ -127,13 +119,34 @@ class VectorSearch:
         """Keep a vector that is allowed and costs less than ``best``; returns the lower cost."""
         if abs(dy) > self.limit or abs(dx) > self.limit:
             return best
-        cost = self.lagrangian * self.writer.vector_bits(dy - candidates.dy[0], dx - candidates.dx[0])
+        down, right = dy - candidates.dy[0], dx - candidates.dx[0]
+        context = VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
+        cost = self.lagrangian * (self.number_bits(VECTOR_CONTEXTS, down) + self.number_bits(context, right))
         if cost < best:
             cost += self.hadamard(y, x, side, dy, dx, best - cost)
         if cost >= best:
             return best
         self.best_dy, self.best_dx = dy, dx
         return cost
+
+    def look_around(
+        self,
+        candidates: MergeCandidates,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        step: cython.int,
+        tried_dy: cython.int,
+        tried_dx: cython.int,
+        best: cython.double,
+    ) -> cython.double:
+        """Try the eight vectors around the best that are not around the one that was tried; returns the least cost."""
+        centre_dy, centre_dx = self.best_dy, self.best_dx
+        for k in range(9):
+            dy, dx = centre_dy + step * (k // 3 - 1), centre_dx + step * (k % 3 - 1)
+            if k != 4 and (abs(dy - tried_dy) > step or abs(dx - tried_dx) > step):
+                best = self.try_vector(candidates, y, x, side, dy, dx, best)
+        return best
 
     def search(
         self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int
@@ -159,14 +172,10 @@ class VectorSearch:
             )
         step: cython.int = 4
         while step >= 1:
-            for _ in range(self.rounds):
-                dy, dx = self.best_dy, self.best_dx
-                for k in range(9):
-                    if k != 4:
-                        down, right = step * (k // 3 - 1), step * (k % 3 - 1)
-                        best = self.try_vector(candidates, y, x, side, dy + down, dx + right, best)
-                if self.best_dy == dy and self.best_dx == dx:
-                    break
+            dy, dx = self.best_dy, self.best_dx
+            best = self.look_around(candidates, y, x, side, step, dy + 3 * step, dx, best)  # nothing was tried before
+            if self.rounds > 1 and (self.best_dy != dy or self.best_dx != dx):
+                best = self.look_around(candidates, y, x, side, step, dy, dx, best)
             step >>= 1
         self.parent_dy[log2], self.parent_dx[log2] = self.best_dy, self.best_dx
         return best
