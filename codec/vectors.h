@@ -178,6 +178,61 @@ static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
 }
 #define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
 
+/* Eight taps down rows of 16 bits, 16 numbers of a row at a time, in 1/4096. */
+static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const int16_t *taps, uint8_t *target) {
+#if defined(__AVX2__)
+    __m256i low = _mm256_set1_epi32(2048), high = low;
+    for (int k = 0; k < 8; k += 2) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(rows + k * stride));
+        __m256i b = _mm256_loadu_si256((const __m256i *)(rows + (k + 1) * stride));
+        int32_t both;
+        memcpy(&both, taps + k, 4);
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), _mm256_set1_epi32(both)));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), _mm256_set1_epi32(both)));
+    }
+    __m256i both = _mm256_packs_epi32(_mm256_srai_epi32(low, 12), _mm256_srai_epi32(high, 12));
+    both = _mm256_permute4x64_epi64(_mm256_packus_epi16(both, both), 8);
+    _mm_storeu_si128((__m128i *)target, _mm256_castsi256_si128(both));
+#else
+    for (int i = 0; i < LANES; i++) {
+        int32_t total = 2048;
+        for (int k = 0; k < 8; k++)
+            total += taps[k] * rows[k * stride + i];
+        total >>= 12;
+        target[i] = total < 0 ? 0 : total > 255 ? 255 : total;
+    }
+#endif
+}
+#define PLACE(type, view, y, x) ((type *)((view).data + (y) * (view).strides[0]) + (x))
+#define taps_down(rows, y, x, taps, phase, target, v, u)                                                                  \
+    taps_down_at(PLACE(const int16_t, rows, y, x), (rows).strides[0] >> 1, PLACE(const int16_t, taps, phase, 0),          \
+                 PLACE(uint8_t, target, v, u))
+
+/* A row of a block that is transformed down, and the sum of its squares; floats hold whole numbers. */
+static inline int transformed_row_at(const float *folded, const float *basis, int32_t *line, int side) {
+    Words squares = {0};
+    for (int start = 0; start < side; start += WORDS) {
+        Reals total = {0}, row;
+        for (int j = 0; j < side >> 1; j++) {
+            memcpy(&row, folded + 32 * j + start, sizeof row);
+            total += basis[j] * row;
+        }
+        Words words = (__builtin_convertvector(total, Words) + 256) >> 9, sign = words >> 31;
+        memcpy(line + start, &words, sizeof words);
+        words = (words ^ sign) - sign;
+        Words large = words > 8191;
+        words = (words & ~large) | (large & 8191);
+        squares += words * words;
+    }
+    int energy = 0;
+    for (int i = 0; i < WORDS && i < side; i++)
+        energy += squares[i];
+    return energy;
+}
+#define transformed_row(folded, first, basis, size, k, line, side)                                                        \
+    transformed_row_at(PLACE(const float, folded, first, 0), (const float *)(basis).data + 1024 * (size) + 32 * (k),      \
+                       AT(int32_t, line, 0), side)
+
 /* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
 
    The last of three steps down gives |a + b| + |a - b|, which is twice the larger of |a| and |b|: at most 8160 each, and
@@ -248,8 +303,7 @@ static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const 
         total += hadamard_of_Row8(a + i, a_stride, b + i, b_stride);
     return total;
 }
-#define ROW_AT(view, y, x) ((const uint8_t *)(view).data + (y) * (view).strides[0] + (x))
 #define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
-    half_hadamard_at(ROW_AT(a, y, x), (a).strides[0], ROW_AT(b, v, u), (b).strides[0], columns)
+    half_hadamard_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, v, u), (b).strides[0], columns)
 
 #endif

@@ -8,6 +8,7 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
+from codec.vectors import taps_down
 
 __all__ = ["InterPredictor", "Mesh"]
 
@@ -76,19 +77,17 @@ def luma_once(
                 tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
 
 
-def luma_twice(
+def luma_across(
     source: cython.uchar[:, ::1],
     wide: cython.short[:, ::1],
-    tall: cython.uchar[:, ::1],
     taps: cython.short[:, ::1],
     y: cython.int,
     x: cython.int,
     height: cython.int,
     width: cython.int,
-    down: cython.int,
     across: cython.int,
 ) -> cython.void:
-    """Filter by eight taps across, then down, with one rounding at the end."""
+    """Filter by eight taps across, also the rows around that those down take."""
     a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
     e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
     for strip in range(0, width, 16):
@@ -107,22 +106,22 @@ def luma_twice(
                     + g * source[v, u + i + 6]
                     + h * source[v, u + i + 7],
                 )
-    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-    e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
+
+
+def luma_down(
+    wide: cython.short[:, ::1],
+    taps: cython.short[:, ::1],
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    target: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+) -> cython.void:
+    """Filter what is filtered across by eight taps down, with one rounding at the end."""
     for strip in range(0, width, 16):
         for j in range(height):
-            for i in range(16):
-                total: cython.int = (
-                    a * wide[j, strip + i]
-                    + b * wide[j + 1, strip + i]
-                    + c * wide[j + 2, strip + i]
-                    + d * wide[j + 3, strip + i]
-                    + e * wide[j + 4, strip + i]
-                    + f * wide[j + 5, strip + i]
-                    + g * wide[j + 6, strip + i]
-                    + h * wide[j + 7, strip + i]
-                )
-                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+            taps_down(wide, j, strip, taps, down, target, top + j, left + strip)
 
 
 def chroma_once(
@@ -289,9 +288,8 @@ class InterPredictor:
                     plane.reference, self.wide, self.tall, self.chroma_taps, above, before, height, width, down, across
                 )
             else:
-                luma_twice(
-                    plane.reference, self.wide, self.tall, self.luma_taps, above, before, height, width, down, across
-                )
+                luma_across(plane.reference, self.wide, self.luma_taps, above, before, height, width, across)
+                luma_down(self.wide, self.luma_taps, height, width, down, self.tall, 0, 0)
         elif is_subsampled:
             chroma_once(
                 plane.reference, self.tall, self.chroma_taps, above, before, height, width, down + across, down > 0
@@ -305,15 +303,15 @@ class InterPredictor:
 
         There are sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3), with room for squares.
         """
-        rows: cython.int = self.quarter_rows
-        self.quarter_rows = 0
-        for phase in range(16):
-            for top in range(0, luma.height + 2 * MARGIN, 32):
-                for left in range(0, luma.width + 2 * MARGIN, 32):
-                    y = phase * rows + top
-                    dy, dx = 4 * (top - MARGIN - y) + (phase >> 2), -4 * MARGIN + (phase & 3)
-                    self.predict(luma, self.quarters, y, left, 32, 32, dy, dx)
-        self.quarter_rows = rows
+        for top in range(0, luma.height + 2 * MARGIN, 32):
+            above = min(top - MARGIN, luma.height + 4) + BORDER
+            for left in range(0, luma.width + 2 * MARGIN, 32):
+                before = min(left - MARGIN, luma.width + 4) + BORDER
+                for across in range(4):
+                    luma_across(luma.reference, self.wide, self.luma_taps, above, before, 32, 32, across)
+                    for down in range(4):
+                        row = (4 * down + across) * self.quarter_rows + top
+                        luma_down(self.wide, self.luma_taps, 32, 32, down, self.quarters, row, left)
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""

@@ -11,6 +11,7 @@ from codec.dct import tables
 from codec.dct.planes import Plane
 from codec.dct.syntax import Levels
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter
+from codec.vectors import transformed_row
 
 ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
 LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
@@ -55,8 +56,7 @@ class LevelSearch:
     columns: cython.int[:, :, ::1]  # the same, a basis function a column
     positions: cython.int[:, ::1]
     folded: cython.float[:, ::1]
-    row: cython.float[::1]
-    line: cython.int[::1]  # a row that is transformed down
+    line: cython.int[::1]  # a row that is transformed down, in sixteenths: at most 1443
     across: cython.int[::1]  # and across
     by_position: cython.int[::1]  # coefficients in the order of the scan
     count: cython.int  # coefficients that may become levels
@@ -75,8 +75,7 @@ class LevelSearch:
         self.writer, self.levels = writer, Levels()
         self.basis, self.positions = table(_BASIS, np.float32), table(_POSITIONS)
         self.columns = table(_BASIS.transpose(0, 2, 1))
-        self.folded, self.row = zeros((32, 32), np.float32), zeros(32, np.float32)
-        self.line, self.across = zeros(32, np.int32), zeros(32, np.int32)
+        self.folded, self.line, self.across = zeros((32, 32), np.float32), zeros(32, np.int32), zeros(32, np.int32)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
         self.run_bits = table(np.asarray(tables.RUN_BITS)[tables.BUCKET_OF_RUN])
@@ -159,7 +158,7 @@ class LevelSearch:
         for k in range(side):
             if remaining < most:
                 break
-            of_row = transform_down(self.folded, self.basis, self.row, self.line, size, k, side) / 256.0
+            of_row = transformed_row(self.folded, 16 * (k & 1), self.basis, size, k, self.line, side) / 256.0
             remaining -= of_row
             if 1.05 * of_row + 0.1 >= most:
                 transform_across(self.line, self.columns, self.across, size, side)
@@ -386,47 +385,6 @@ def fold(
     return error
 
 
-def transform_down(
-    folded: cython.float[:, ::1],
-    basis: cython.float[:, :, ::1],
-    row: cython.float[::1],
-    line: cython.int[::1],
-    size: cython.int,
-    k: cython.int,
-    side: cython.int,
-) -> cython.int:
-    """A row of a block that is transformed down, in sixteenths: at most 1443; and the sum of squares, or less.
-
-    Numbers are whole and at most 1443 · 2**13: so float is exact. Of a block of 4×4 half of the lanes mean nothing.
-    """
-    first = 16 * (k & 1)
-    energy: cython.int = 0
-    for start in range(0, side, 8):
-        for i in range(8):
-            row[start + i] = (
-                basis[size, k, 0] * folded[first, start + i] + basis[size, k, 1] * folded[first + 1, start + i]
-            )
-        if side > 4:
-            for i in range(8):
-                row[start + i] += (
-                    basis[size, k, 2] * folded[first + 2, start + i] + basis[size, k, 3] * folded[first + 3, start + i]
-                )
-        for j in range(4, side >> 1, 4):
-            for i in range(8):
-                row[start + i] += (
-                    basis[size, k, j] * folded[first + j, start + i]
-                    + basis[size, k, j + 1] * folded[first + j + 1, start + i]
-                    + basis[size, k, j + 2] * folded[first + j + 2, start + i]
-                    + basis[size, k, j + 3] * folded[first + j + 3, start + i]
-                )
-        for i in range(8):
-            line[start + i] = (cython.cast(cython.int, row[start + i]) + 256) >> 9
-    for i in range(side):
-        large: cython.int = min(abs(line[i]), 8191)  # sums fit 31 bits
-        energy += large * large
-    return energy
-
-
 def transform_across(
     line: cython.int[::1],
     columns: cython.int[:, :, ::1],
@@ -459,6 +417,11 @@ def scatter(
 ) -> cython.int:
     """Put the large coefficients of a row where they come in the scan; the end of them."""
     end: cython.int = 0
+    largest: cython.int = 0
+    for i in range(side):
+        largest = max(largest, abs(across[i]))
+    if largest < least:
+        return 0
     for i in range(side):
         if abs(across[i]) >= least:
             position = positions[size, 32 * row + i]
