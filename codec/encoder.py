@@ -171,7 +171,7 @@ def code_gop(
 ) -> tuple[list[CodedPicture], list[int]]:
     """A closed GOP: an I picture, then P pictures, each from the reconstruction of the one before; and CRC-32s."""
     if header.residual is ResidualCoder.DCT:
-        from codec.block_encoder import code_gop_of_blocks
+        from codec.search.picture_encoder import code_gop_of_blocks
 
         return code_gop_of_blocks(pictures, header, settings)
     coded: list[CodedPicture] = []

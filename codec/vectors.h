@@ -211,4 +211,132 @@ static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
 }
 #define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
 
+/* Eight taps down rows of 16 bits, 16 numbers of a row at a time, in 1/4096. */
+static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const int16_t *taps, uint8_t *target) {
+#if defined(__AVX2__)
+    __m256i low = _mm256_set1_epi32(2048), high = low;
+    for (int k = 0; k < 8; k += 2) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(rows + k * stride));
+        __m256i b = _mm256_loadu_si256((const __m256i *)(rows + (k + 1) * stride));
+        int32_t both;
+        memcpy(&both, taps + k, 4);
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), _mm256_set1_epi32(both)));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), _mm256_set1_epi32(both)));
+    }
+    __m256i both = _mm256_packs_epi32(_mm256_srai_epi32(low, 12), _mm256_srai_epi32(high, 12));
+    both = _mm256_permute4x64_epi64(_mm256_packus_epi16(both, both), 8);
+    _mm_storeu_si128((__m128i *)target, _mm256_castsi256_si128(both));
+#else
+    for (int i = 0; i < LANES; i++) {
+        int32_t total = 2048;
+        for (int k = 0; k < 8; k++)
+            total += taps[k] * rows[k * stride + i];
+        total >>= 12;
+        target[i] = total < 0 ? 0 : total > 255 ? 255 : total;
+    }
+#endif
+}
+#define PLACE(type, view, y, x) ((type *)((view).data + (y) * (view).strides[0]) + (x))
+#define taps_down(rows, y, x, taps, phase, target, v, u)                                                                  \
+    taps_down_at(PLACE(const int16_t, rows, y, x), (rows).strides[0] >> 1, PLACE(const int16_t, taps, phase, 0),          \
+                 PLACE(uint8_t, target, v, u))
+
+/* A row of a block that is transformed down, and the sum of its squares; floats hold whole numbers. */
+static inline int transformed_row_at(const float *folded, const float *basis, int32_t *line, int side) {
+    Words squares = {0};
+    for (int start = 0; start < side; start += WORDS) {
+        Reals total = {0}, row;
+        for (int j = 0; j < side >> 1; j++) {
+            memcpy(&row, folded + 32 * j + start, sizeof row);
+            total += basis[j] * row;
+        }
+        Words words = (__builtin_convertvector(total, Words) + 256) >> 9, sign = words >> 31;
+        memcpy(line + start, &words, sizeof words);
+        words = (words ^ sign) - sign;
+        Words large = words > 8191;
+        words = (words & ~large) | (large & 8191);
+        squares += words * words;
+    }
+    int energy = 0;
+    for (int i = 0; i < WORDS && i < side; i++)
+        energy += squares[i];
+    return energy;
+}
+#define transformed_row(folded, first, basis, size, k, line, side)                                                        \
+    transformed_row_at(PLACE(const float, folded, first, 0), (const float *)(basis).data + 1024 * (size) + 32 * (k),      \
+                       AT(int32_t, line, 0), side)
+
+/* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
+
+   The last of three steps down gives |a + b| + |a - b|, which is twice the larger of |a| and |b|: at most 8160 each, and
+   four of them fit 16 bits. A transposition is three times the zip of each row with the fourth after it. */
+#define HADAMARD(LANES_, ROW, BYTES, MAX)                                                                                 \
+    typedef int16_t ROW __attribute__((vector_size(2 * LANES_)));                                                         \
+    typedef uint8_t BYTES __attribute__((vector_size(LANES_)));                                                           \
+    static inline void steps_of_##ROW(ROW *rows, int last) {                                                              \
+        for (int step = 4; step > last; step >>= 1)                                                                       \
+            for (int i = 0; i < 8; i++)                                                                                   \
+                if (!(i & step)) {                                                                                        \
+                    ROW sum = rows[i] + rows[i + step];                                                                   \
+                    rows[i + step] = rows[i] - rows[i + step], rows[i] = sum;                                             \
+                }                                                                                                         \
+    }                                                                                                                     \
+    static inline int hadamard_of_##ROW(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride) {   \
+        ROW rows[8], zipped[8], sums = {0};                                                                               \
+        for (int j = 0; j < 8; j++) {                                                                                     \
+            BYTES one, other;                                                                                             \
+            memcpy(&one, a + j * a_stride, LANES_), memcpy(&other, b + j * b_stride, LANES_);                             \
+            rows[j] = __builtin_convertvector(one, ROW) - __builtin_convertvector(other, ROW);                            \
+        }                                                                                                                 \
+        steps_of_##ROW(rows, 0);                                                                                          \
+        for (int zip = 0; zip < 3; zip++) {                                                                               \
+            for (int i = 0; i < 8; i++)                                                                                   \
+                zipped[i] = i & 1 ? ZIPPED(ROW, rows[i >> 1], rows[(i >> 1) + 4], HIGH_##LANES_)                          \
+                                  : ZIPPED(ROW, rows[i >> 1], rows[(i >> 1) + 4], LOW_##LANES_);                          \
+            memcpy(rows, zipped, sizeof rows);                                                                            \
+        }                                                                                                                 \
+        steps_of_##ROW(rows, 1);                                                                                          \
+        for (int i = 0; i < 8; i += 2) {                                                                                  \
+            ROW p = MAX(rows[i], -rows[i]), q = MAX(rows[i + 1], -rows[i + 1]);                                           \
+            sums += MAX(p, q);                                                                                            \
+        }                                                                                                                 \
+        int total = 0;                                                                                                    \
+        for (int i = 0; i < LANES_; i++)                                                                                  \
+            total += sums[i];                                                                                             \
+        return total;                                                                                                     \
+    }
+
+#if defined(__clang__)
+#define ZIPPED(ROW, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ZIPPED(ROW, a, b, ...) __builtin_shuffle(a, b, (ROW){__VA_ARGS__})
+#endif
+#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27
+#define HIGH_16 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31
+#if defined(__SSE2__)
+#define MAX_8(a, b) ((Row8)_mm_max_epi16((__m128i)(a), (__m128i)(b)))
+#else
+#define MAX_8(a, b) (((a) & ((a) > (b))) | ((b) & ((a) <= (b))))
+#endif
+HADAMARD(8, Row8, Bytes8, MAX_8)
+#if defined(__AVX2__)
+#define MAX_16(a, b) ((Row16)_mm256_max_epi16((__m256i)(a), (__m256i)(b)))
+HADAMARD(16, Row16, Bytes16, MAX_16)
+#endif
+
+static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int columns) {
+    int total = 0, i = 0;
+#if defined(__AVX2__)
+    for (; i + 16 <= columns; i += 16)
+        total += hadamard_of_Row16(a + i, a_stride, b + i, b_stride);
+#endif
+    for (; i < columns; i += 8)
+        total += hadamard_of_Row8(a + i, a_stride, b + i, b_stride);
+    return total;
+}
+#define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
+    half_hadamard_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, v, u), (b).strides[0], columns)
+
 #endif

@@ -169,3 +169,56 @@ def looked_up(table: cython.uchar[::1], early: cython.longlong, late: cython.lon
 def rint(number: cython.double) -> cython.double:
     """The nearest whole number, of two the even one."""
     return float(round(number))
+
+
+def half_hadamard(
+    a: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    b: cython.uchar[:, ::1],
+    v: cython.int,
+    u: cython.int,
+    columns: cython.int,
+) -> cython.int:
+    """Of the differences of ``a`` at (y, x) and ``b`` at (v, u), 8 rows of 8, 16 or 32: half of Σ |Hadamard transform|.
+
+    The transform is that of each square of 8×8.
+    """
+    one = np.asarray(a)[y : y + 8, x : x + columns].astype(np.int64)
+    squares = (one - np.asarray(b)[v : v + 8, u : u + columns]).reshape(8, -1, 8).transpose(1, 0, 2)
+    signs = np.array([[(-1) ** (i & j).bit_count() for i in range(8)] for j in range(8)])
+    return int(np.abs(signs @ squares @ signs).sum()) >> 1
+
+
+def taps_down(
+    rows: cython.short[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    taps: cython.short[:, ::1],
+    phase: cython.int,
+    target: cython.uchar[:, ::1],
+    v: cython.int,
+    u: cython.int,
+) -> cython.void:
+    """target[v, u + i] = Σ_k taps[phase, k] · rows[y + k, x + i] / 4096, rounded and clipped; i below 16, k below 8."""
+    total = np.asarray(taps)[phase].astype(np.int32) @ np.asarray(rows)[y : y + 8, x : x + LANES].astype(np.int32)
+    np.asarray(target)[v, u : u + LANES] = np.clip((total + 2048) >> 12, 0, 255)
+
+
+def transformed_row(
+    folded: cython.float[:, ::1],
+    first: cython.int,
+    basis: cython.float[:, :, ::1],
+    size: cython.int,
+    k: cython.int,
+    line: cython.int[::1],
+    side: cython.int,
+) -> cython.int:
+    """line[i] = Σ_j basis[size, k, j] · folded[first + j, i] / 512, rounded; j below side / 2.
+
+    Returns Σ line[i]², which counts what is beyond ± 8191 as that. All are whole numbers, and sums below 2**24.
+    """
+    total = np.asarray(basis)[size, k, : side >> 1] @ np.asarray(folded)[first : first + (side >> 1), :side]
+    whole = (total.astype(np.int32) + 256) >> 9
+    np.asarray(line)[:side] = whole
+    return int((np.minimum(np.abs(whole), 8191) ** 2).sum())

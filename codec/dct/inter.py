@@ -8,10 +8,12 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
+from codec.vectors import taps_down
 
 __all__ = ["InterPredictor", "Mesh"]
 
 BORDER: cython.int = tables.BORDER
+MARGIN: cython.int = 36  # samples before the picture that a block may begin
 
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
@@ -75,19 +77,17 @@ def luma_once(
                 tall[j, strip + i] = clip((total + 32) >> 6, 0, 255)
 
 
-def luma_twice(
+def luma_across(
     source: cython.uchar[:, ::1],
     wide: cython.short[:, ::1],
-    tall: cython.uchar[:, ::1],
     taps: cython.short[:, ::1],
     y: cython.int,
     x: cython.int,
     height: cython.int,
     width: cython.int,
-    down: cython.int,
     across: cython.int,
 ) -> cython.void:
-    """Filter by eight taps across, then down, with one rounding at the end."""
+    """Filter by eight taps across, also the rows around that those down take."""
     a, b, c, d = taps[across, 0], taps[across, 1], taps[across, 2], taps[across, 3]
     e, f, g, h = taps[across, 4], taps[across, 5], taps[across, 6], taps[across, 7]
     for strip in range(0, width, 16):
@@ -105,22 +105,22 @@ def luma_twice(
                     + g * source[v, u + i + 6]
                     + h * source[v, u + i + 7]
                 )
-    a, b, c, d = taps[down, 0], taps[down, 1], taps[down, 2], taps[down, 3]
-    e, f, g, h = taps[down, 4], taps[down, 5], taps[down, 6], taps[down, 7]
+
+
+def luma_down(
+    wide: cython.short[:, ::1],
+    taps: cython.short[:, ::1],
+    height: cython.int,
+    width: cython.int,
+    down: cython.int,
+    target: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+) -> cython.void:
+    """Filter what is filtered across by eight taps down, with one rounding at the end."""
     for strip in range(0, width, 16):
         for j in range(height):
-            for i in range(16):
-                total: cython.int = (
-                    a * wide[j, strip + i]
-                    + b * wide[j + 1, strip + i]
-                    + c * wide[j + 2, strip + i]
-                    + d * wide[j + 3, strip + i]
-                    + e * wide[j + 4, strip + i]
-                    + f * wide[j + 5, strip + i]
-                    + g * wide[j + 6, strip + i]
-                    + h * wide[j + 7, strip + i]
-                )
-                tall[j, strip + i] = clip((total + 2048) >> 12, 0, 255)
+            taps_down(wide, j, strip, taps, down, target, top + j, left + strip)
 
 
 def chroma_once(
@@ -238,10 +238,18 @@ class InterPredictor:
     tall: cython.uchar[:, ::1]  # what is filtered
     luma_taps: cython.short[:, ::1]  # by quarters
     chroma_taps: cython.short[:, ::1]  # by eighths
+    quarters: cython.uchar[:, ::1]  # see `fill_quarters`
+    quarter_rows: cython.int
 
     def __init__(self):
         self.wide, self.tall = zeros((32 + 7, 32), np.int16), zeros((32, 32), np.uint8)
+        self.quarter_rows = 0
         self.luma_taps, self.chroma_taps = table(tables.LUMA_TAPS, np.int16), table(tables.CHROMA_TAPS, np.int16)
+
+    def prepare_quarters(self, luma: Plane) -> None:
+        """Get room for `fill_quarters`."""
+        self.quarter_rows = luma.height + 2 * 36 + 32
+        self.quarters = zeros((16 * self.quarter_rows, luma.width + 2 * 36 + 32), np.uint8)
 
     def predict(
         self,
@@ -261,10 +269,14 @@ class InterPredictor:
             dy, dx = dy << (1 - plane.log2_y), dx << (1 - plane.log2_x)
         fraction = 3 if is_subsampled else 2
         # further out than this all samples are those of the picture's edge
-        above = clip(top + (dy >> fraction), -36, plane.height + 4) + BORDER
-        before = clip(left + (dx >> fraction), -36, plane.width + 4) + BORDER
+        above = clip(top + (dy >> fraction), -MARGIN, plane.height + 4) + BORDER
+        before = clip(left + (dx >> fraction), -MARGIN, plane.width + 4) + BORDER
         down: cython.int = dy & ((1 << fraction) - 1)
         across: cython.int = dx & ((1 << fraction) - 1)
+        if self.quarter_rows and plane.number == 0:
+            row = (4 * down + across) * self.quarter_rows + above - BORDER + MARGIN
+            copy(self.quarters, row, before - BORDER + MARGIN, target, top, left, height, width)
+            return
         if not (down or across):
             copy(plane.reference, above, before, target, top, left, height, width)
             return
@@ -274,9 +286,8 @@ class InterPredictor:
                     plane.reference, self.wide, self.tall, self.chroma_taps, above, before, height, width, down, across
                 )
             else:
-                luma_twice(
-                    plane.reference, self.wide, self.tall, self.luma_taps, above, before, height, width, down, across
-                )
+                luma_across(plane.reference, self.wide, self.luma_taps, above, before, height, width, across)
+                luma_down(self.wide, self.luma_taps, height, width, down, self.tall, 0, 0)
         elif is_subsampled:
             chroma_once(
                 plane.reference, self.tall, self.chroma_taps, above, before, height, width, down + across, down > 0
@@ -284,6 +295,21 @@ class InterPredictor:
         else:
             luma_once(plane.reference, self.tall, self.luma_taps, above, before, height, width, down + across, down > 0)
         copy(self.tall, 0, 0, target, top, left, height, width)
+
+    def fill_quarters(self, luma: Plane) -> cython.void:
+        """Filter all of luma's reference for an encoder, which looks at most of it: blocks are then copied.
+
+        There are sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3), with room for squares.
+        """
+        for top in range(0, luma.height + 2 * MARGIN, 32):
+            above = min(top - MARGIN, luma.height + 4) + BORDER
+            for left in range(0, luma.width + 2 * MARGIN, 32):
+                before = min(left - MARGIN, luma.width + 4) + BORDER
+                for across in range(4):
+                    luma_across(luma.reference, self.wide, self.luma_taps, above, before, 32, 32, across)
+                    for down in range(4):
+                        row = (4 * down + across) * self.quarter_rows + top
+                        luma_down(self.wide, self.luma_taps, 32, 32, down, self.quarters, row, left)
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""
@@ -362,8 +388,8 @@ class Mesh:
                 dy, dx = self.between(v >> log2_y, u >> log2_x, v & (tall - 1), u & (wide - 1), tall, wide)
                 there_y = 16 * v + ((dy + ((1 << shift_y) >> 1)) >> shift_y)
                 there_x = 16 * u + ((dx + ((1 << shift_x) >> 1)) >> shift_x)
-                above = clip(there_y >> 4, -36, plane.height + 4) + BORDER - 3
-                before = clip(there_x >> 4, -36, plane.width + 4) + BORDER - 3
+                above = clip(there_y >> 4, -MARGIN, plane.height + 4) + BORDER - 3
+                before = clip(there_x >> 4, -MARGIN, plane.width + 4) + BORDER - 3
                 down, across = there_y & 15, there_x & 15
                 total: cython.int = 2048
                 for m in range(8):

@@ -124,18 +124,30 @@ class PictureDecoder:
         Raises:
             BitstreamError: symbols end too early or have no meaning, or a vector is too long.
         """
-        self.symbols, self.is_p, self.has_mesh, self.record_count = symbols, is_p, mesh is not None, 0
-        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
-        self.blocks, self.before = self.before, self.blocks
-        if mesh is not None:
-            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
+        self.symbols = symbols
+        self.start(is_p, qp, qp_chroma)
+        self.set_mesh(mesh)
         if alf is None:
             self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
         else:
             self.decode_picture(qp, qp_chroma, True, table(alf.taps), table(alf.flags, np.uint8))
-        if self.only_reads:
-            return ()
+        return () if self.only_reads else self.pictures()
+
+    def pictures(self) -> tuple[Samples, ...]:
+        """Copies of the planes of the reference."""
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
+
+    def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:
+        """Begin the next picture: what was the newest is the one before."""
+        self.is_p, self.record_count = is_p, 0
+        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
+        self.blocks, self.before = self.before, self.blocks
+
+    def set_mesh(self, mesh: NodeGrid | None) -> None:
+        """Let a mesh predict warped blocks."""
+        self.has_mesh = mesh is not None
+        if mesh is not None:
+            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
 
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
@@ -171,15 +183,23 @@ class PictureDecoder:
                 self.decode_node(row, column, 5)
         if self.only_reads:
             return 0
-        self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
-        self.luma.publish()
-        if self.planes > 1:
-            self.cb.publish()
-            self.cr.publish()
+        self.deblock(qp, qp_chroma)
+        self.publish()
         if has_alf:
             self.alf.filter(self.luma, taps, flags)
             self.luma.publish()
         return 0
+
+    def deblock(self, qp: cython.int, qp_chroma: cython.int) -> cython.void:
+        """Filter the edges of what is decoded."""
+        self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
+
+    def publish(self) -> cython.void:
+        """Make what is decoded the reference."""
+        self.luma.publish()
+        if self.planes > 1:
+            self.cb.publish()
+            self.cr.publish()
 
     @cython.exceptval(-1)
     def decode_node(self, row: cython.int, column: cython.int, log2: cython.int) -> cython.int:
@@ -294,31 +314,56 @@ class PictureDecoder:
             self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
             self.inter.average(plane, y, x, side)
         if block.obmc and y > 0:
-            for number in range(side >> 3):
-                self.overlap_unit(plane, block, block.row - 1, block.column + number, y, x + 8 * number, False)
+            self.overlap_side(plane, block, False)
         if block.obmc and x > 0:
-            for number in range(side >> 3):
-                self.overlap_unit(plane, block, block.row + number, block.column - 1, y + 8 * number, x, True)
+            self.overlap_side(plane, block, True)
         if self.traced:
             rows, columns = side >> plane.log2_y, side >> plane.log2_x
             plane.keep_prediction(y >> plane.log2_y, x >> plane.log2_x, rows, columns)
 
-    def overlap_unit(
+    def overlap_side(self, plane: Plane, block: CodingBlock, from_left: cython.bint) -> cython.void:
+        """Mix into half a coding block, beside each unit above it or to its left, what that unit's vector predicts.
+
+        Units beside each other that have the same vector are one.
+        """
+        reach, units = 1 << block.log2 >> 1, 1 << (block.log2 - 3)
+        first: cython.int = 0
+        while first < units:
+            row, column = block.row - 1, block.column + first
+            if from_left:
+                row, column = block.row + first, block.column - 1
+            dy, dx = self.blocks.dy[row, column], self.blocks.dx[row, column]
+            is_intra: cython.bint = self.blocks.kind[row, column] == INTRA
+            start = first
+            first += 1
+            while first < units and self.is_like(row, column, first - start, from_left, is_intra, dy, dx):
+                first += 1
+            if not is_intra and (dy != block.dy or dx != block.dx):
+                y, x = 8 * row if from_left else 8 * block.row, 8 * block.column if from_left else 8 * column
+                height, width = reach, 8 * (first - start)
+                if from_left:
+                    height, width = width, height
+                self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
+                self.inter.overlap(plane, y, x, height, width, from_left)
+
+    def is_like(
         self,
-        plane: Plane,
-        block: CodingBlock,
         row: cython.int,
         column: cython.int,
-        y: cython.int,
-        x: cython.int,
-        from_left: cython.bint,
-    ) -> cython.void:
-        """Mix into half a coding block, beside a unit above it or to its left, what that unit's vector predicts."""
-        dy, dx, reach = self.blocks.dy[row, column], self.blocks.dx[row, column], (1 << block.log2) >> 1
-        height, width = (8, reach) if from_left else (reach, 8)
-        if self.blocks.kind[row, column] != INTRA and (dy != block.dy or dx != block.dx):
-            self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
-            self.inter.overlap(plane, y, x, height, width, from_left)
+        distance: cython.int,
+        down: cython.bint,
+        is_intra: cython.bint,
+        dy: cython.int,
+        dx: cython.int,
+    ) -> cython.bint:
+        """Whether the unit so far below or to the right is intra as well, or has the same vector."""
+        if down:
+            row += distance
+        else:
+            column += distance
+        if is_intra or self.blocks.kind[row, column] == INTRA:
+            return is_intra and self.blocks.kind[row, column] == INTRA
+        return self.blocks.dy[row, column] == dy and self.blocks.dx[row, column] == dx
 
     @cython.exceptval(-1)
     def decode_transform_blocks(self, plane: Plane, block: CodingBlock, scale: cython.int) -> cython.int:

@@ -1,0 +1,126 @@
+"""Encoder only: the taps of the ALF, by least squares (spec 8.6.10)."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, WienerFilter
+from codec.dct.loop_filters import AdaptiveLoopFilter
+from codec.dct.planes import Plane
+from codec.search.forward import SourcePlane
+
+BORDER: cython.int = tables.BORDER
+CLIP: cython.int = tables.WIENER_CLIP
+TAPS: cython.int = 12
+ROWS: cython.int = 8  # at a time; of two such strips one is looked at
+RIDGE = 10.0
+TAP_BITS, FLAG_BITS = 6, 0.9
+
+
+@cython.cclass
+class AlfFit:
+    """Finds the filter that brings a decoded plane nearest to its source."""
+
+    luma: Plane
+    alf: AdaptiveLoopFilter
+    offsets: cython.int[:, ::1]
+    features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, at most 24, and the error
+    products: cython.longlong[:, ::1]
+
+    def __init__(self, luma: Plane, alf: AdaptiveLoopFilter) -> None:
+        self.luma, self.alf, self.offsets = luma, alf, table(tables.WIENER_PLACES)
+        self.features = zeros((WIENER_TAPS + 1, luma.width), np.int16)
+        self.products = zeros((WIENER_TAPS + 1, WIENER_TAPS + 1), np.int64)
+
+    def fit(self, source: SourcePlane, lagrangian: float) -> WienerFilter | None:
+        """The filter of a plane whose reference is deblocked, or None where it gains less than λ · its bits.
+
+        With a filter, the plane's samples and its reference are filtered.
+        """
+        ridge = RIDGE * np.eye(WIENER_TAPS)
+        with cython.nogil:
+            self.sum_products(source)
+        products = np.asarray(self.products)
+        taps = np.linalg.solve(products[:-1, :-1] + ridge, products[:-1, -1])
+        taps = np.clip(np.rint(128 * taps), -127, 127).astype(np.int8)
+        shape = -(-self.luma.height // WIENER_BLOCK), -(-self.luma.width // WIENER_BLOCK)
+        gains = np.zeros(shape, np.int64)
+        flags = np.ones(shape, np.uint8)
+        gains_: cython.longlong[:, ::1] = gains.data
+        flags_: cython.uchar[:, ::1] = flags.data
+        taps_: cython.int[::1] = table(taps)
+        with cython.nogil:
+            self.alf.filter(self.luma, taps_, flags_)
+            self.sum_gains(source, gains_)
+        flags[:] = gains > 0
+        if gains[gains > 0].sum() <= lagrangian * (FLAG_BITS * gains.size + TAP_BITS * WIENER_TAPS):
+            return None
+        with cython.nogil:
+            self.undo(flags_)
+            self.luma.publish()
+        return WienerFilter(taps, flags)
+
+    def sum_products(self, source: SourcePlane) -> cython.void:
+        """Sums of products of what two taps are multiplied by, and of that and the error; whole numbers."""
+        for one in range(TAPS):
+            for other in range(TAPS + 1):
+                self.products[one, other] = 0
+        for y in range(self.luma.height):
+            if y % (2 * ROWS) >= ROWS:
+                continue
+            self.find_features(source.samples, self.luma.reference, self.features, y, self.luma.width)
+            for one in range(TAPS):
+                for other in range(one, TAPS + 1):
+                    self.products[one, other] += product(self.features, one, other, self.luma.width)
+        for one in range(TAPS):
+            for other in range(one):
+                self.products[one, other] = self.products[other, one]
+
+    def find_features(
+        self,
+        source: cython.uchar[:, ::1],
+        reference: cython.uchar[:, ::1],
+        features: cython.short[:, ::1],
+        y: cython.int,
+        width: cython.int,
+    ) -> cython.void:
+        """Fill in those of a row."""
+        v: cython.int = y + BORDER
+        for k in range(TAPS):
+            down, right = self.offsets[k, 0], self.offsets[k, 1]
+            for x in range(width):
+                u: cython.int = x + BORDER
+                centre: cython.int = reference[v, u]
+                after: cython.int = reference[v + down, u + right] - centre
+                ahead: cython.int = reference[v - down, u - right] - centre
+                features[k, x] = max(-CLIP, min(after, CLIP)) + max(-CLIP, min(ahead, CLIP))
+        for x in range(width):
+            features[TAPS, x] = source[y, x] - reference[v, x + BORDER]
+
+    def sum_gains(self, source: SourcePlane, gains: cython.longlong[:, ::1]) -> cython.void:
+        """By how much filtering lessens the squared error of each square of 64×64 samples."""
+        for y in range(self.luma.height):
+            for x in range(self.luma.width):
+                before: cython.int = source.samples[y, x] - self.luma.reference[y + BORDER, x + BORDER]
+                after: cython.int = source.samples[y, x] - self.luma.samples[y, x]
+                gains[y >> 6, x >> 6] += before * before - after * after
+
+    def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
+        """Make the samples of squares without a flag what they were."""
+        for y in range(self.luma.height):
+            for x in range(self.luma.width):
+                if not flags[y >> 6, x >> 6]:
+                    self.luma.samples[y, x] = self.luma.reference[y + BORDER, x + BORDER]
+
+
+def product(
+    features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int
+) -> cython.int:
+    """Of two rows; at most 24 · 255 a sample."""
+    total: cython.int = 0
+    for x in range(width):
+        total += features[one, x] * features[other, x]
+    return total

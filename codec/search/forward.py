@@ -1,0 +1,443 @@
+"""Encoder only: from a block and its prediction to levels, weighing error against bits."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+import numpy.typing as npt
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.planes import Plane
+from codec.dct.syntax import Levels
+from codec.search.symbol_writer import PlaneLevels, SymbolWriter
+from codec.vectors import transformed_row
+
+ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
+LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
+MAX_LEVEL: cython.int = tables.MAX_LEVEL
+LAST: cython.int = 128  # what the symbol of the last level has more
+NODES_BACK: cython.int = 28  # of a trellis, that a node may follow
+
+_BASIS = np.rint(tables.FORWARD * 8192).astype(np.int32)
+_SCANS = tables.SCANS.astype(np.int64)
+_POSITIONS = np.zeros((4, 1024), np.int32)  # in a block's scan, of 32 · row + column
+for _size in range(4):
+    _POSITIONS[_size, _SCANS[_size, : 16 << 2 * _size]] = np.arange(16 << 2 * _size)
+
+
+@cython.cclass
+class SourcePlane:
+    """A plane of the picture to code, made up to whole units of 8×8 luma samples."""
+
+    samples: cython.uchar[:, ::1]
+
+    def __init__(self, plane: Plane, samples: npt.NDArray[np.uint8]) -> None:
+        """Of the size of ``plane``; the last row and column of ``samples`` go on."""
+        whole = np.empty(np.asarray(plane.samples).shape, np.uint8)
+        height, width = samples.shape
+        whole[:height, :width] = samples
+        whole[height:, :width] = samples[-1:]
+        whole[:, width:] = whole[:, width - 1 : width]
+        self.samples = whole.data
+
+
+@cython.cclass
+class LevelSearch:
+    """Transforms blocks, and chooses their levels; all numbers that bytes depend on are whole or C's double."""
+
+    writer: SymbolWriter
+    levels: Levels  # of the transform block at work
+    lagrangian: cython.double
+    rounding: cython.double  # the least share of a step that counts as a level of 1
+    trellis: cython.bint
+    error: cython.int  # squared, of the prediction
+    basis: cython.float[:, :, ::1]  # by log2 of the side − 2, a basis function a row
+    columns: cython.int[:, :, ::1]  # the same, a basis function a column
+    positions: cython.int[:, ::1]
+    folded: cython.float[:, ::1]
+    line: cython.int[::1]  # a row that is transformed down, in sixteenths: at most 1443
+    across: cython.int[::1]  # and across
+    by_position: cython.int[::1]  # coefficients in the order of the scan
+    count: cython.int  # coefficients that may become levels
+    place: cython.int[::1]  # their positions
+    value: cython.double[::1]
+    band: cython.int[::1]
+    run_bucket: cython.int[::1]
+    run_bits: cython.int[::1]
+    node_place: cython.int[::1]  # of the trellis
+    node_magnitude: cython.int[::1]
+    node_before: cython.int[::1]
+    node_count: cython.int[::1]  # levels up to here
+    node_cost: cython.double[::1]
+
+    def __init__(self, writer: SymbolWriter) -> None:
+        self.writer, self.levels = writer, Levels()
+        self.basis, self.positions = table(_BASIS, np.float32), table(_POSITIONS)
+        self.columns = table(_BASIS.transpose(0, 2, 1))
+        self.folded, self.line, self.across = zeros((32, 32), np.float32), zeros(32, np.int32), zeros(32, np.int32)
+        self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
+        self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
+        self.run_bits = table(np.asarray(tables.RUN_BITS)[tables.BUCKET_OF_RUN])
+        self.node_place, self.node_magnitude, self.node_before, self.node_count = (
+            zeros(4096 + 4, np.int32) for _ in range(4)
+        )
+        self.node_cost = zeros(4096 + 4, np.float64)
+
+    def code(
+        self,
+        source: SourcePlane,
+        plane: Plane,
+        y: cython.int,
+        x: cython.int,
+        log2: cython.int,
+        is_intra: cython.bint,
+        coded_neighbours: cython.int,
+        step: cython.double,
+        found: PlaneLevels,
+    ) -> cython.void:
+        """Choose the levels of a transform block whose prediction is there; add them, and what they cost."""
+        is_chroma: cython.bint = plane.number > 0
+        first_context = LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
+        gain: cython.double = 0
+        self.levels.count = 0
+        self.find_coefficients(source.samples, plane.samples, y, x, log2, step * self.rounding)
+        if self.count > 0:
+            if self.trellis:
+                gain = self.search_levels(first_context, 4 * is_chroma, coded_neighbours, step)
+            else:
+                gain = self.choose_levels(first_context, 4 * is_chroma, coded_neighbours, step)
+        found.error += self.error
+        found.cost += self.error + gain
+        found.add(self.levels)
+
+    def squared_error(
+        self,
+        source: SourcePlane,
+        plane: Plane,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+    ) -> cython.int:
+        """Of the samples of a plane that a square of luma covers."""
+        a, b = source.samples, plane.samples
+        total: cython.int = 0
+        left, width = x >> plane.log2_x, side >> plane.log2_x
+        for row in range(y >> plane.log2_y, (y + side) >> plane.log2_y):
+            if width >= 8:
+                for start in range(left, left + width, 8):
+                    for i in range(8):
+                        error: cython.short = a[row, start + i] - b[row, start + i]
+                        total += error * error
+            else:
+                for i in range(left, left + width):
+                    error = a[row, i] - b[row, i]
+                    total += error * error
+        return total
+
+    def find_coefficients(
+        self,
+        source: cython.uchar[:, ::1],
+        samples: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        log2: cython.int,
+        least: cython.double,
+    ) -> cython.void:
+        """The coefficients of source − samples with a magnitude of ``least`` or more, and the squared error.
+
+        What a row has of the squared error tells whether such a coefficient may be in it.
+        """
+        size, side = log2 - 2, 1 << log2
+        self.count = 0
+        self.error = fold(source, samples, self.folded, y, x, side)
+        remaining: cython.double = self.error + 0.5  # what rounding may add up to
+        most: cython.double = least * least
+        least_value: cython.int = cython.cast(cython.int, 131072 * least)
+        end: cython.int = 0
+        for k in range(side):
+            if remaining < most:
+                break
+            of_row = transformed_row(self.folded, 16 * (k & 1), self.basis, size, k, self.line, side) / 256.0
+            remaining -= of_row
+            if 1.05 * of_row + 0.1 >= most:
+                transform_across(self.line, self.columns, self.across, size, side)
+                end = max(end, scatter(self.across, self.positions, self.by_position, size, k, side, least_value))
+        if end > 0:
+            self.count = gather(self.by_position, self.place, self.value, end)
+
+    def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
+        """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
+        return self.writer.number_bits(ESCAPE_CONTEXTS + is_chroma + min(self.band[position], 3), magnitude - 4)
+
+    def choose_levels(
+        self, first_context: cython.int, is_chroma: cython.int, coded_neighbours: cython.int, step: cython.double
+    ) -> cython.double:
+        """Levels one after the other, and the end where error + λ · bits is least; returns what that gains."""
+        rates, lagrangian = self.writer.rates, self.lagrangian
+        run_bucket, run_bits, band = self.run_bucket, self.run_bits, self.band
+        position: cython.int = 0
+        past: cython.int = coded_neighbours
+        found: cython.int = 0
+        gain: cython.double = 0
+        best: cython.double = 0
+        for n in range(self.count):
+            value = abs(self.value[n])
+            magnitude: cython.int = min(cython.cast(cython.int, value / step + 1 - self.rounding), MAX_LEVEL)
+            error = value - magnitude * step
+            place = self.place[n]
+            run = place - position
+            bits: cython.double = 1 + run_bits[run]
+            if magnitude > 3:
+                bits += self.escape_bits(is_chroma, place, magnitude)
+            context = first_context + 3 * band[position] + past
+            symbol = 4 * run_bucket[run] + min(magnitude, 4) - 1
+            self.levels.position[n], self.levels.level[n] = place, magnitude if self.value[n] > 0 else -magnitude
+            gain += error * error - value * value
+            last = gain + lagrangian * (bits + rates[context, symbol + LAST])
+            if last < best:
+                best, found = last, n + 1
+            gain += lagrangian * (bits + rates[context, symbol])
+            position, past = place + 1, min(magnitude, 3) - 1
+        self.levels.count = found
+        if found > 2:
+            best += self.hide_sign(first_context, coded_neighbours, step) - lagrangian
+        return best
+
+    def hide_sign(
+        self, first_context: cython.int, coded_neighbours: cython.int, step: cython.double
+    ) -> cython.double:
+        """Sign data hiding: change a level by 1 where the sum of all does not tell the last one's sign.
+
+        Returns error + λ · bits of that. A level that becomes 0 goes.
+        """
+        rates, lagrangian, last = self.writer.rates, self.lagrangian, self.levels.count - 1
+        total: cython.int = 0
+        for n in range(last + 1):
+            total += abs(self.levels.level[n])
+        if total & 1 == (self.levels.level[last] < 0):
+            return 0
+        best: cython.double = 1e30
+        changed: cython.int = 0
+        change: cython.int = 0
+        position: cython.int = 0
+        past: cython.int = coded_neighbours
+        for n in range(last + 1):
+            place, magnitude = self.levels.position[n], abs(self.levels.level[n])
+            error = abs(self.value[n]) - magnitude * step
+            more = 1 if error > 0 and magnitude < MAX_LEVEL else -1
+            if magnitude + more > 0 or n < last:
+                context = first_context + 3 * self.band[position] + past
+                symbol = 4 * self.run_bucket[place - position] - 1 + (LAST if n == last else 0)
+                bits: cython.double = -rates[context, symbol + min(magnitude, 4)]
+                if magnitude + more > 0:
+                    bits += rates[context, symbol + min(magnitude + more, 4)]
+                else:
+                    bits -= 1
+                # 0.4 of λ, as later pictures inherit the error: 0.5 % better than all of it
+                cost = step * (step - 2 * more * error) + 0.4 * lagrangian * bits
+                if cost < best:
+                    best, changed, change = cost, n, more
+            position, past = place + 1, min(magnitude, 3) - 1
+        self.levels.level[changed] += change if self.levels.level[changed] > 0 else -change
+        if self.levels.level[changed] == 0:
+            for n in range(changed, last):
+                self.levels.position[n], self.levels.level[n] = self.levels.position[n + 1], self.levels.level[n + 1]
+            self.levels.count = last
+            if last == 2:  # the sign is told again
+                best += lagrangian
+        return best
+
+    def search_levels(
+        self, first_context: cython.int, is_chroma: cython.int, coded_neighbours: cython.int, step: cython.double
+    ) -> cython.double:
+        """The same as `choose_levels` by a trellis: all paths through the two nearest magnitudes of each coefficient.
+
+        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from; an even node
+        is reached by magnitudes with an even sum, an odd one by others.
+        """
+        rates, lagrangian = self.writer.rates, self.lagrangian
+        place_of, magnitude_of, cost_of, count_of = (
+            self.node_place, self.node_magnitude, self.node_cost, self.node_count
+        )  # fmt: skip
+        run_bucket, run_bits, band = self.run_bucket, self.run_bits, self.band
+        nodes: cython.int = 0
+        best_node: cython.int = -1
+        best_before: cython.int = -1
+        best: cython.double = 0
+        for n in range(self.count):
+            place, value = self.place[n], abs(self.value[n])
+            is_negative: cython.int = self.value[n] < 0
+            nearest: cython.int = cython.cast(cython.int, value / step + 0.5)
+            nodes_before = nodes
+            for choice in range(2 if nearest > 1 else 1):
+                magnitude: cython.int = min(nearest - choice, MAX_LEVEL)
+                error = value - magnitude * step
+                bits: cython.double = 1
+                if magnitude > 3:
+                    bits += self.escape_bits(is_chroma, place, magnitude)
+                own = error * error - value * value + lagrangian * bits
+                shown = min(magnitude, 4) - 1
+                # going and ending paths to nodes with an even sum, and with an odd one
+                even: cython.double = 1e30
+                odd: cython.double = 1e30
+                last_even: cython.double = 1e30
+                last_odd: cython.double = 1e30
+                even_from: cython.int = -1
+                odd_from: cython.int = -1
+                last_even_from: cython.int = -1
+                last_odd_from: cython.int = -1
+                context = first_context + coded_neighbours
+                symbol = 4 * run_bucket[place] + shown
+                going = lagrangian * (rates[context, symbol] + run_bits[place])
+                ending = lagrangian * (rates[context, symbol + LAST] + run_bits[place])
+                if magnitude & 1:
+                    odd, last_odd = going, ending
+                else:
+                    even, last_even = going, ending
+                for k in range(max(nodes_before - NODES_BACK, 0), nodes_before):
+                    before = place_of[k]
+                    run = place - before - 1
+                    context = first_context + 3 * band[before + 1] + min(magnitude_of[k], 3) - 1
+                    symbol = 4 * run_bucket[run] + shown
+                    going = cost_of[k] + lagrangian * (rates[context, symbol] + run_bits[run])
+                    hides_sign: cython.bint = count_of[k] >= 2
+                    ending = cost_of[k] + lagrangian * (rates[context, symbol + LAST] + run_bits[run] - hides_sign)
+                    parity = (k ^ magnitude) & 1
+                    if hides_sign and parity != is_negative:
+                        ending = 1e30
+                    if parity:
+                        if going < odd:
+                            odd, odd_from = going, k
+                        if ending < last_odd:
+                            last_odd, last_odd_from = ending, k
+                    else:
+                        if going < even:
+                            even, even_from = going, k
+                        if ending < last_even:
+                            last_even, last_even_from = ending, k
+                self.add_node(nodes, place, magnitude, even + own, even_from)
+                if last_even + own < best:
+                    best, best_node, best_before = last_even + own, nodes, last_even_from
+                self.add_node(nodes + 1, place, magnitude, odd + own, odd_from)
+                if last_odd + own < best:
+                    best, best_node, best_before = last_odd + own, nodes + 1, last_odd_from
+                nodes += 2
+        if best_node >= 0:
+            self.follow_path(best_node, best_before)
+        return best
+
+    def add_node(
+        self,
+        node: cython.int,
+        place: cython.int,
+        magnitude: cython.int,
+        cost: cython.double,
+        before: cython.int,
+    ) -> cython.void:
+        """Put a node into the trellis, and the one that the best path to it comes from, or −1."""
+        self.node_place[node], self.node_magnitude[node], self.node_before[node] = place, magnitude, before
+        self.node_cost[node] = cost
+        self.node_count[node] = self.node_count[before] + 1 if before >= 0 else 1
+
+    def follow_path(self, last: cython.int, before: cython.int) -> cython.void:
+        """Take the levels of the path to a node, by way of the one ``before`` it."""
+        found: cython.int = 1 + (self.node_count[before] if before >= 0 else 0)
+        self.levels.count = found
+        node: cython.int = last
+        n: cython.int = self.count - 1
+        while found > 0:
+            found -= 1
+            while self.place[n] != self.node_place[node]:
+                n -= 1
+            magnitude = self.node_magnitude[node]
+            self.levels.position[found], self.levels.level[found] = self.place[n], -magnitude if self.value[n] < 0 else magnitude
+            node = before if node == last else self.node_before[node]
+
+
+def fold(
+    source: cython.uchar[:, ::1],
+    samples: cython.uchar[:, ::1],
+    folded: cython.float[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    side: cython.int,
+) -> cython.int:
+    """Sums of the differences of two rows from both ends of a block, and from row 16 on differences; the squared error."""
+    error: cython.int = 0
+    if side == 4:
+        for j in range(2):
+            for i in range(4):
+                upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
+                lower: cython.int = source[y + 3 - j, x + i] - samples[y + 3 - j, x + i]
+                error += upper * upper + lower * lower
+                folded[j, i], folded[16 + j, i] = upper + lower, upper - lower
+        return error
+    for j in range(side >> 1):
+        v = y + side - 1 - j
+        for start in range(0, side, 8):
+            for i in range(8):
+                one: cython.int = source[y + j, x + start + i] - samples[y + j, x + start + i]
+                other: cython.int = source[v, x + start + i] - samples[v, x + start + i]
+                error += one * one + other * other
+                folded[j, start + i] = one + other
+                folded[16 + j, start + i] = one - other
+    return error
+
+
+def transform_across(
+    line: cython.int[::1],
+    columns: cython.int[:, :, ::1],
+    across: cython.int[::1],
+    size: cython.int,
+    side: cython.int,
+) -> cython.void:
+    """Transform a row: coefficients of at most 8160, in 1/2**17."""
+    for start in range(0, side, 8):
+        for i in range(8):
+            across[start + i] = 0
+        for j in range(0, side, 4):
+            for i in range(8):
+                across[start + i] += (
+                    line[j] * columns[size, j, start + i]
+                    + line[j + 1] * columns[size, j + 1, start + i]
+                    + line[j + 2] * columns[size, j + 2, start + i]
+                    + line[j + 3] * columns[size, j + 3, start + i]
+                )
+
+
+def scatter(
+    across: cython.int[::1],
+    positions: cython.int[:, ::1],
+    by_position: cython.int[::1],
+    size: cython.int,
+    row: cython.int,
+    side: cython.int,
+    least: cython.int,
+) -> cython.int:
+    """Put the large coefficients of a row where they come in the scan; the end of them."""
+    end: cython.int = 0
+    largest: cython.int = 0
+    for i in range(side):
+        largest = max(largest, abs(across[i]))
+    if largest < least:
+        return 0
+    for i in range(side):
+        if abs(across[i]) >= least:
+            position = positions[size, 32 * row + i]
+            by_position[position] = across[i]
+            end = max(end, position + 1)
+    return end
+
+
+def gather(
+    by_position: cython.int[::1], place: cython.int[::1], value: cython.double[::1], end: cython.int
+) -> cython.int:
+    """List the coefficients in the order of the scan, and forget them there; how many there are."""
+    count: cython.int = 0
+    for position in range(end):
+        if by_position[position] != 0:
+            place[count], value[count] = position, by_position[position] / 131072.0
+            by_position[position] = 0
+            count += 1
+    return count

@@ -1,0 +1,674 @@
+"""Encoder only: the quadtrees of a picture, coding block by coding block, weighing error against bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import NamedTuple
+
+import cython
+import numpy as np
+import numpy.typing as npt
+
+from codec.buffers import zeros
+from codec.dct import tables
+from codec.dct.blocks import NodeGrid, WienerFilter
+from codec.dct.candidates import BlockMap, MergeCandidates
+from codec.dct.inter import Mesh
+from codec.dct.picture import PictureDecoder
+from codec.dct.planes import Plane
+from codec.dct.syntax import CodingBlock
+from codec.models import Speed
+from codec.search.alf_fit import AlfFit
+from codec.search.forward import LevelSearch, SourcePlane
+from codec.search.intra_search import IntraSearch
+from codec.search.symbol_writer import PlaneLevels, SymbolWriter, Trial
+from codec.search.vector_search import VectorSearch
+
+Samples = npt.NDArray[np.uint8]
+
+SKIP: cython.int = 0
+MERGE: cython.int = 1
+INTER: cython.int = 2
+INTRA: cython.int = 3
+WARPED: cython.int = 4
+AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
+FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
+
+SPLIT: cython.int = 4  # symbols of nodes
+FIRST_MERGE: cython.int = 5  # from here on 16 · what is shown + 8 · transform split + CBF
+FIRST_INTER: cython.int = 5 + 16 * 4
+FIRST_WARPED: cython.int = 5 + 16 * 6
+FIRST_OBMC: cython.int = 5 + 16 * 7  # a vector of its own; behind it merges
+
+
+class Effort(NamedTuple):
+    """How hard to search, by speed.
+
+    Attributes:
+        all_skips: whether every merge candidate is tried as a skip, or the nearest alone.
+        splits: whether transforms are also split.
+        rounds: around the best vector, at half and at quarter samples.
+        near: ways to predict are coded where their Hadamard costs are this near the least, relative.
+        intra_modes: of I pictures, coded fully.
+        intra_rounds: of refinement of the direction.
+        four_modes: whether the smallest blocks have four intra modes: 0 no, 1 in I pictures, 2 always.
+        obmc_from: OBMC is tried where the Hadamard cost of others is above this, as for ``stop``.
+        trellis: whether levels are chosen by a search, or one after the other.
+        passes: over a GOP.
+        stop: a block is not split where its Hadamard cost is below this, by step and 8×8 samples.
+        intra_from: P pictures try intra blocks where the Hadamard cost of others is above this, as for ``stop``.
+        intra_near: and only where intra's is not this much higher.
+    """
+
+    all_skips: bool
+    splits: bool
+    rounds: int
+    near: float
+    intra_modes: int
+    intra_rounds: int
+    four_modes: int
+    obmc_from: float
+    trellis: bool
+    passes: int
+    stop: float
+    intra_from: float
+    intra_near: float
+
+
+EFFORTS: dict[Speed, Effort] = {
+    Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, True, 2, 0.5, 2.0, 1.5),
+    Speed.MEDIUM: Effort(False, True, 2, 0.1, 2, 2, 1, 2.0, False, 1, 3.0, 8.0, 1.1),
+    Speed.FAST: Effort(False, False, 1, 0.0, 1, 1, 0, 1e9, False, 1, 5.0, 10.0, 1.1),
+}
+
+
+@cython.cclass
+class PictureSearch:
+    """Decides the coding blocks of a picture, and writes their symbols.
+
+    It reconstructs them by the stages of a decoder, whose planes it works on: a trial's prediction lies where the decoded
+    block will be.
+    """
+
+    decoder: PictureDecoder
+    blocks: BlockMap  # the decoder's
+    before: BlockMap
+    candidates: MergeCandidates
+    planes: cython.int
+    chroma_blocks: cython.int  # transform blocks of a coding block's plane of chroma: 4:2:2 has two
+    luma: SourcePlane
+    cb: SourcePlane
+    cr: SourcePlane
+    writer: SymbolWriter
+    levels: LevelSearch
+    vectors: VectorSearch
+    intra: IntraSearch
+    alf: AlfFit
+    trial: Trial
+    block: CodingBlock  # of the trial
+    split: PlaneLevels  # of luma of the trial, if its transform is split; else as in the trial
+    best_32: Trial  # so far, of each size
+    best_16: Trial
+    best_8: Trial
+    is_p: cython.bint
+    qp: cython.int
+    qp_chroma: cython.int
+    lagrangian: cython.double  # λ, squared error that a bit is worth
+    step: cython.double  # of luma
+    step_chroma: cython.double
+    moves: cython.bint  # whether vectors are searched for
+    warps: cython.bint
+    warped_luma: cython.uchar[:, ::1]  # all that a mesh predicts
+    warped_cb: cython.uchar[:, ::1]
+    warped_cr: cython.uchar[:, ::1]
+    all_skips: cython.bint
+    splits: cython.bint
+    near: cython.double
+    intra_modes: cython.int
+    four_modes: cython.bint
+    four_modes_from: cython.int
+    obmc_from: cython.double
+    stop: cython.double
+    intra_from: cython.double
+    intra_near: cython.double
+
+    def __init__(self, decoder: PictureDecoder, limit: int, effort: Effort) -> None:
+        """Of the pictures that ``decoder`` could decode; vectors have a limit in quarter samples."""
+        self.decoder, self.planes = decoder, decoder.planes
+        self.chroma_blocks = 1 + decoder.cb.log2_x - decoder.cb.log2_y
+        samples = sum(view.size for view in self._views()[:3])
+        self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
+        self.levels = LevelSearch(self.writer)
+        self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
+        self.vectors = VectorSearch(decoder.luma, decoder.inter, self.writer, limit, effort.rounds)
+        self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
+        self.alf = AlfFit(decoder.luma, decoder.alf)
+        self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
+        self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
+        self.all_skips, self.splits, self.near = effort.all_skips, effort.splits, effort.near
+        self.intra_modes, self.four_modes_from = effort.intra_modes, effort.four_modes
+        self.obmc_from, self.stop = effort.obmc_from, effort.stop
+        self.intra_from, self.intra_near = effort.intra_from, effort.intra_near
+
+    def start(
+        self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float
+    ) -> None:
+        """Begin a picture; it may be searched several times."""
+        decoder, last = self.decoder, len(planes) - 1
+        self.luma = SourcePlane(decoder.luma, planes[0])
+        self.cb, self.cr = SourcePlane(decoder.cb, planes[min(1, last)]), SourcePlane(decoder.cr, planes[last])
+        self.is_p, self.qp, self.qp_chroma, self.lagrangian = is_p, qp, qp_chroma, lagrangian
+        self.step, self.step_chroma = tables.SCALES[qp] / 4, tables.SCALES[qp_chroma] / 4
+        self.four_modes = self.four_modes_from >= 1 + is_p
+        self.levels.lagrangian, self.intra.lagrangian = lagrangian, sqrt(lagrangian)
+        decoder.start(is_p, qp, qp_chroma)
+        self.blocks, self.before = decoder.blocks, decoder.before
+
+    def interpolate(self) -> None:
+        """Filter the reference for the search for vectors."""
+        with cython.nogil:
+            self.decoder.inter.fill_quarters(self.decoder.luma)
+
+    def search(
+        self, rates: npt.NDArray[np.float64], seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None
+    ) -> SymbolWriter:
+        """Decide all blocks, and give their symbols, until the next search. What they decode to is in the planes.
+
+        ``rates``, float64 (contexts, 256), say what symbols cost; ``seeds`` are vectors of 16×16 samples in quarters,
+        or None where nothing moves.
+        """
+        self.writer.start(rates)
+        self.moves, self.warps = seeds is not None, mesh is not None
+        self.vectors.start(self.luma, np.zeros((1, 1, 2), np.int16) if seeds is None else seeds, self.lagrangian)
+        self.decoder.set_mesh(mesh)
+        if mesh is not None:
+            luma, cb, cr = self._views()[:3]
+            self.warped_luma, self.warped_cb = np.empty_like(luma).data, np.empty_like(cb).data
+            self.warped_cr = np.empty_like(cr).data
+        with cython.nogil:
+            self.search_picture()
+        return self.writer
+
+    def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
+        """Make what the last search decodes to the reference, with the ALF that is found for it; the ALF, the planes."""
+        with cython.nogil:
+            self.decoder.publish()
+        return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()
+
+    def warped(self, mesh: NodeGrid) -> Samples:
+        """What a mesh predicts of luma."""
+        self.decoder.set_mesh(mesh)
+        predicted = np.empty_like(self._views()[0])
+        target: cython.uchar[:, ::1] = predicted.data
+        with cython.nogil:
+            warp_plane(self.decoder.mesh, self.decoder.luma, target)
+        return predicted[: self.decoder.luma.height, : self.decoder.luma.width]
+
+    def squared_error(self) -> float:
+        """Of what the last search decodes to, without what lies beyond the picture."""
+        total: cython.double = 0
+        with cython.nogil:
+            total = plane_error(self.luma, self.decoder.luma)
+            if self.planes > 1:
+                total += plane_error(self.cb, self.decoder.cb) + plane_error(self.cr, self.decoder.cr)
+        return total
+
+    def state(self) -> list[npt.NDArray[np.int32] | Samples]:
+        """Copies of what `search` leaves in the decoder."""
+        return [view.copy() for view in self._views()]
+
+    def restore(self, state: Sequence[npt.NDArray[np.int32] | Samples]) -> None:
+        """Go back to what an earlier search left."""
+        for view, kept in zip(self._views(), state, strict=True):
+            view[:] = kept
+
+    def _views(self) -> list[npt.NDArray[np.int32] | Samples]:
+        decoder, blocks = self.decoder, self.decoder.blocks
+        views: list = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
+        return [np.asarray(view) for view in views]
+
+    def search_picture(self) -> cython.void:
+        """All CTUs in the order of coding; then deblock."""
+        if self.warps:
+            warp_plane(self.decoder.mesh, self.decoder.luma, self.warped_luma)
+            if self.planes > 1:
+                warp_plane(self.decoder.mesh, self.decoder.cb, self.warped_cb)
+                warp_plane(self.decoder.mesh, self.decoder.cr, self.warped_cr)
+        for row in range(0, self.blocks.rows, 4):
+            for column in range(0, self.blocks.columns, 4):
+                self.vectors.parent_dy[6] = self.before.dy[row, column]
+                self.vectors.parent_dx[6] = self.before.dx[row, column]
+                self.search_node(row, column, 5, self.best_32)
+        self.decoder.deblock(self.qp, self.qp_chroma)
+
+    def search_node(self, row: cython.int, column: cython.int, log2: cython.int, best: Trial) -> cython.double:
+        """Decide a square of the quadtree: a coding block against what its quarters come to; returns what it costs."""
+        side = 1 << (log2 - 3)
+        if row >= self.blocks.rows or column >= self.blocks.columns:
+            return 0
+        count, bit_count = self.writer.count, self.writer.bit_count
+        cost: cython.double = 0
+        best.cost = 1e30
+        if row + side <= self.blocks.rows and column + side <= self.blocks.columns:
+            context = self.blocks.node_context(self.is_p, row, column, log2)
+            done = self.search_block(row, column, log2, context, best)
+            if done or log2 == 3:
+                self.put(best)
+                return best.cost
+            cost = self.lagrangian * self.writer.rates[context, SPLIT]
+            self.writer.put(context, SPLIT)
+        half = side >> 1
+        for quarter in range(4):
+            there_row, there_column = row + (quarter >> 1) * half, column + (quarter & 1) * half
+            if log2 == 5:
+                cost += self.search_node(there_row, there_column, 4, self.best_16)
+            else:
+                cost += self.search_node(there_row, there_column, 3, self.best_8)
+            if cost >= best.cost:
+                self.writer.rewind(count, bit_count)
+                self.put(best)
+                return best.cost
+        return cost
+
+    def put(self, best: Trial) -> cython.void:
+        """Code a block as was found best."""
+        best.keep_samples(self.decoder.luma, best.luma_samples, True)
+        if self.planes > 1:
+            best.keep_samples(self.decoder.cb, best.cb_samples, True)
+            best.keep_samples(self.decoder.cr, best.cr_samples, True)
+        self.writer.put_block(best, self.blocks, self.is_p, self.chroma_blocks)
+        self.blocks.put(best.block)
+
+    def search_block(
+        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, best: Trial
+    ) -> cython.bint:
+        """Find the best coding block of a size; whether it is good enough not to be split."""
+        bound: cython.double = 1e30
+        if self.is_p:
+            nearest = self.search_inter(row, column, log2, context, best)
+            if nearest < 0:
+                return True
+            if nearest < self.intra_from * self.step * (1 << (2 * log2 - 6)):
+                return False
+            bound = cython.cast(cython.int, self.intra_near * nearest)
+        self.search_intra(row, column, log2, bound, best)
+        return False
+
+    def search_inter(
+        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, best: Trial
+    ) -> cython.double:
+        """Try merges and vectors; returns the least Hadamard cost, negative where there is nothing left to gain."""
+        rates = self.writer.rates
+        y, x, side = 8 * row, 8 * column, 1 << log2
+        step: cython.double = self.step * (1 << (2 * log2 - 6))
+        lagrangian: cython.double = self.vectors.lagrangian
+        own_cost: cython.double = 1e30
+        own_obmc_cost: cython.double = 1e30
+        obmc_cost: cython.double = 1e30
+        warp_cost: cython.double = 1e30
+        merge_cost: cython.double = 1e30
+        cost: cython.double
+        nearest: cython.double
+        bound: cython.double
+        merge: cython.int = 0
+        obmc_merge: cython.int = 0
+        self.trial.start(row, column, log2, MERGE)
+        self.candidates.find(self.blocks, self.before, self.block)
+        count = self.candidates.count
+        for candidate in range(4):
+            if not self.has_candidate(candidate):
+                continue
+            if candidate == AVERAGED:
+                dy, dx = self.candidates.dy[0], self.candidates.dx[0]
+                self.start_inter(row, column, log2, MERGE, False, AVERAGED, dy, dx)
+                self.decoder.predict_plane(self.decoder.luma, self.block)
+                cost = self.vectors.predicted(y, x, side, merge_cost)
+            else:
+                cost = self.vectors.hadamard(
+                    y, x, side, self.candidates.dy[candidate], self.candidates.dx[candidate], merge_cost
+                )
+            cost += lagrangian * min(rates[context, FIRST_MERGE + 16 * candidate + 1], rates[context, candidate] + 1)
+            if cost < merge_cost:
+                merge_cost, merge = cost, candidate
+        shown = 0 if merge == AVERAGED else merge
+        merge_dy, merge_dx = self.candidates.dy[shown], self.candidates.dx[shown]
+        self.vectors.parent_dy[log2], self.vectors.parent_dx[log2] = merge_dy, merge_dx
+        dy, dx = merge_dy, merge_dx
+        if merge_cost > 2 * step:
+            if self.moves:
+                own_cost = self.vectors.search(self.candidates, y, x, log2)
+                own_cost += lagrangian * rates[context, FIRST_INTER + 1]
+                dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
+                for k in range(count):
+                    if self.candidates.dy[k] == dy and self.candidates.dx[k] == dx:
+                        own_cost = 1e30
+            if row + column > 0 and min(merge_cost, own_cost) > self.obmc_from * step:
+                bound = min(merge_cost, own_cost) * (1 + self.near)
+                nearest = bound
+                for candidate in range(count):
+                    symbol = FIRST_OBMC + 16 * (1 + candidate)
+                    cost = lagrangian * min(rates[context, symbol + 1], rates[context, symbol] + 1)
+                    self.start_inter(
+                        row, column, log2, INTER, True, 0,
+                        self.candidates.dy[candidate], self.candidates.dx[candidate],
+                    )  # fmt: skip
+                    self.decoder.predict_plane(self.decoder.luma, self.block)
+                    cost += self.vectors.predicted(y, x, side, nearest - cost)
+                    if cost < nearest:
+                        nearest, obmc_merge = cost, candidate
+                if nearest < bound:
+                    obmc_cost = nearest
+                if own_cost < 1e30:
+                    bits = self.writer.vector_bits(dy - self.candidates.dy[0], dx - self.candidates.dx[0])
+                    cost = lagrangian * (bits + rates[context, FIRST_OBMC + 1])
+                    self.start_inter(row, column, log2, INTER, True, 0, dy, dx)
+                    self.decoder.predict_plane(self.decoder.luma, self.block)
+                    cost += self.vectors.predicted(y, x, side, bound - cost)
+                    if cost < bound:
+                        own_obmc_cost = cost
+        if self.warps:
+            warp_cost = self.vectors.sums(y, x, self.warped_luma, y, x, side, 1e30)
+            warp_cost += lagrangian * min(rates[context, FIRST_WARPED + 1], rates[context, FIRST_WARPED] + 1)
+        nearest = min(merge_cost, min(own_cost, min(obmc_cost, min(own_obmc_cost, warp_cost))))
+        near = nearest * (1 + self.near)
+        if self.all_skips:
+            for candidate in range(4):
+                if candidate != merge and self.has_candidate(candidate):
+                    self.try_skip(row, column, log2, candidate, context, best)
+        has_levels: cython.bint = False
+        if merge_cost <= near:
+            self.start_inter(row, column, log2, MERGE, False, merge, merge_dy, merge_dx)
+            has_levels |= self.try_inter(best)
+        if own_cost <= near:
+            self.start_inter(row, column, log2, INTER, False, 0, dy, dx)
+            has_levels |= self.try_inter(best)
+        if own_obmc_cost <= near:
+            self.start_inter(row, column, log2, INTER, True, 0, dy, dx)
+            has_levels |= self.try_inter(best)
+        if obmc_cost <= near:
+            dy, dx = self.candidates.dy[obmc_merge], self.candidates.dx[obmc_merge]
+            self.start_inter(row, column, log2, MERGE, True, obmc_merge, dy, dx)
+            has_levels |= self.try_inter(best)
+        if warp_cost <= near:
+            dy, dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
+            self.start_inter(row, column, log2, WARPED, False, 0, dy, dx)
+            has_levels |= self.try_inter(best)
+        return -nearest if not has_levels or nearest < self.stop * step else nearest
+
+    def has_candidate(self, candidate: cython.int) -> cython.bint:
+        """Whether the block at work has a merge candidate."""
+        return self.candidates.count > (1 if candidate == AVERAGED else candidate)
+
+    def start_inter(
+        self,
+        row: cython.int,
+        column: cython.int,
+        log2: cython.int,
+        kind: cython.int,
+        obmc: cython.bint,
+        merge: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+    ) -> cython.void:
+        """Make the trial a block with a vector."""
+        self.trial.start(row, column, log2, kind)
+        self.block.obmc, self.block.merge, self.block.dy, self.block.dx = obmc, merge, dy, dx
+        if kind == INTER:
+            self.trial.mvd_y, self.trial.mvd_x = dy - self.candidates.dy[0], dx - self.candidates.dx[0]
+
+    def predict(self) -> cython.void:
+        """Predict the trial, which has a vector, in all planes."""
+        if self.block.kind == WARPED:
+            self.copy_warped(self.decoder.luma, self.warped_luma)
+        else:
+            self.decoder.predict_plane(self.decoder.luma, self.block)
+        if self.planes == 1:
+            return
+        if self.block.kind == WARPED:
+            self.copy_warped(self.decoder.cb, self.warped_cb)
+            self.copy_warped(self.decoder.cr, self.warped_cr)
+        else:
+            self.decoder.predict_plane(self.decoder.cb, self.block)
+            self.decoder.predict_plane(self.decoder.cr, self.block)
+
+    def copy_warped(self, plane: Plane, warped: cython.uchar[:, ::1]) -> cython.void:
+        """Take a plane of the trial from what the mesh predicts."""
+        samples = plane.samples
+        y, x = 8 * self.block.row >> plane.log2_y, 8 * self.block.column >> plane.log2_x
+        for j in range(y, y + (1 << self.block.log2 >> plane.log2_y)):
+            for i in range(x, x + (1 << self.block.log2 >> plane.log2_x)):
+                samples[j, i] = warped[j, i]
+
+    def try_skip(
+        self,
+        row: cython.int,
+        column: cython.int,
+        log2: cython.int,
+        merge: cython.int,
+        context: cython.int,
+        best: Trial,
+    ) -> cython.void:
+        """Try to skip a block with a merge candidate."""
+        y, x = 8 * row, 8 * column
+        shown = 0 if merge == AVERAGED else merge
+        self.start_inter(row, column, log2, SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown])
+        self.predict()
+        cost: cython.double = self.levels.squared_error(self.luma, self.decoder.luma, y, x, 1 << log2)
+        if self.planes > 1:
+            cost += self.levels.squared_error(self.cb, self.decoder.cb, y, x, 1 << log2)
+            cost += self.levels.squared_error(self.cr, self.decoder.cr, y, x, 1 << log2)
+        self.trial.cost = cost + self.lagrangian * self.writer.rates[context, merge]
+        if self.trial.cost < best.cost:
+            self.keep(self.trial.luma, best)
+
+    def try_inter(self, best: Trial) -> cython.bint:
+        """Code the trial: a merge also without levels, all with luma's transform whole and split.
+
+        Returns whether some way had levels.
+        """
+        kind = self.block.kind
+        self.predict()
+        self.code_chroma()
+        self.code_luma(self.trial.luma, False)
+        error = self.trial.luma.error
+        chroma_cost: cython.double = 0
+        if self.planes > 1:
+            error += self.trial.cb.error + self.trial.cr.error
+            chroma_cost = self.trial.cb.cost + self.trial.cr.cost
+        chosen: cython.int = 0  # 1 without levels, 2 with a whole transform, 3 with a split one
+        least = best.cost
+        if kind == MERGE:
+            self.block.kind = MERGE if self.block.obmc else SKIP
+            cost = error + self.lagrangian * self.block_bits()
+            if cost < least:
+                least, chosen = cost, 1
+            self.block.kind = MERGE
+        self.trial.set_cbf(self.trial.luma, self.planes)
+        has_levels: cython.bint = self.block.cbf > 0
+        if has_levels or kind != MERGE:
+            cost = self.trial.luma.cost + chroma_cost + self.lagrangian * self.block_bits()
+            if cost < least:
+                least, chosen = cost, 2
+            if self.block.cbf & 1 and self.splits:
+                self.code_luma(self.split, True)
+                self.block.transform_split = True
+                self.trial.set_cbf(self.split, self.planes)
+                if self.block.cbf or kind != MERGE:
+                    has_levels = has_levels or self.block.cbf > 0
+                    cost = self.split.cost + chroma_cost + self.lagrangian * self.split_bits()
+                    if cost < least:
+                        least, chosen = cost, 3
+        if chosen == 0:
+            return has_levels
+        self.trial.cost = least
+        self.block.transform_split = chosen == 3
+        if chosen == 1:
+            self.block.kind, self.block.cbf = MERGE if self.block.obmc else SKIP, 0
+            self.keep(self.trial.luma, best)
+        elif chosen == 2:
+            self.trial.set_cbf(self.trial.luma, self.planes)
+            self.keep(self.trial.luma, best)
+        else:
+            self.trial.set_cbf(self.split, self.planes)
+            self.keep(self.split, best)
+        return has_levels
+
+    def block_bits(self) -> cython.double:
+        """Bits of the trial but for levels."""
+        return self.writer.block_bits(self.trial, self.blocks, self.is_p, self.chroma_blocks)
+
+    def split_bits(self) -> cython.double:
+        """The same with luma's transform split."""
+        cbf = self.trial.luma.cbf
+        self.trial.luma.cbf = self.split.cbf
+        bits = self.block_bits()
+        self.trial.luma.cbf = cbf
+        return bits
+
+    def code_luma(self, found: PlaneLevels, split: cython.bint) -> cython.void:
+        """Choose levels for the prediction of luma."""
+        log2, neighbours = self.block.log2 - split, self.blocks.coded_neighbours(self.block, 0)
+        found.start(log2)
+        for part in range(4 if split else 1):
+            y, x = 8 * self.block.row + ((part >> 1) << log2), 8 * self.block.column + ((part & 1) << log2)
+            self.levels.code(self.luma, self.decoder.luma, y, x, log2, False, neighbours, self.step, found)
+
+    def code_chroma(self) -> cython.void:
+        """Choose levels for the prediction of chroma; of intra blocks predict and decode, too."""
+        if self.planes > 1:
+            self.code_chroma_plane(self.cb, self.decoder.cb, self.trial.cb)
+            self.code_chroma_plane(self.cr, self.decoder.cr, self.trial.cr)
+
+    def code_chroma_plane(self, source: SourcePlane, plane: Plane, found: PlaneLevels) -> cython.void:
+        """The same of a plane."""
+        is_intra: cython.bint = self.block.kind == INTRA
+        log2, neighbours = self.block.log2 - plane.log2_x, self.blocks.coded_neighbours(self.block, plane.number)
+        found.start(log2)
+        for part in range(self.chroma_blocks):
+            y, x = (8 * self.block.row >> plane.log2_y) + (part << log2), 8 * self.block.column >> plane.log2_x
+            if is_intra:
+                self.decoder.intra.gather(plane, self.blocks, y, x, log2)
+                self.decoder.intra.predict(plane.samples, y, x, self.block.modes & 63, False)
+            self.levels.code(source, plane, y, x, log2, is_intra, neighbours, self.step_chroma, found)
+            if is_intra and found.cbf >> part & 1:
+                self.decoder.transform.add(self.levels.levels, self.decoder.scale_chroma, log2, plane.samples, y, x)
+
+    def keep(self, luma: PlaneLevels, best: Trial) -> cython.void:
+        """The trial with such levels of luma is the best so far; decode what is only predicted yet."""
+        is_inter: cython.bint = self.block.kind != INTRA
+        best.become(self.trial, luma)
+        if self.block.cbf & 1 and (is_inter or not self.block.transform_split):
+            self.decode(self.decoder.luma, self.decoder.scale, best.luma)
+        best.keep_samples(self.decoder.luma, best.luma_samples, False)
+        if self.planes == 1:
+            return
+        if self.block.cbf & 2 and is_inter:
+            self.decode(self.decoder.cb, self.decoder.scale_chroma, best.cb)
+        if self.block.cbf & 4 and is_inter:
+            self.decode(self.decoder.cr, self.decoder.scale_chroma, best.cr)
+        best.keep_samples(self.decoder.cb, best.cb_samples, False)
+        best.keep_samples(self.decoder.cr, best.cr_samples, False)
+
+    def decode(self, plane: Plane, scale: cython.int, found: PlaneLevels) -> cython.void:
+        """Add levels to the prediction of a plane."""
+        log2 = found.log2
+        across: cython.int = found.blocks == 4
+        for part in range(found.blocks):
+            if found.cbf >> part & 1:
+                y = (8 * self.block.row >> plane.log2_y) + ((part >> across) << log2)
+                x = (8 * self.block.column >> plane.log2_x) + ((part & across) << log2)
+                found.take(part, self.levels.levels)
+                self.decoder.transform.add(self.levels.levels, scale, log2, plane.samples, y, x)
+
+    def search_intra(
+        self, row: cython.int, column: cython.int, log2: cython.int, bound: cython.double, best: Trial
+    ) -> cython.void:
+        """Try intra modes, unless their Hadamard cost is beyond ``bound``."""
+        self.trial.start(row, column, log2, INTRA)
+        least = self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, 0, 8 * row, 8 * column, log2)
+        if least > bound:
+            return
+        first, second, third = self.intra.mode[0], self.intra.mode[1], self.intra.mode[2]
+        near, tried = 1.15 * max(least, 1.0), 1 if self.is_p else self.intra_modes
+        try_second: cython.bint = tried > 1 and self.intra.cost[1] <= near
+        try_third: cython.bint = tried > 2 and self.intra.cost[2] <= near
+        self.try_intra(row, column, log2, first, True, best)
+        if try_second:
+            self.try_intra(row, column, log2, second, False, best)
+        if try_third:
+            self.try_intra(row, column, log2, third, False, best)
+
+    def try_intra(
+        self,
+        row: cython.int,
+        column: cython.int,
+        log2: cython.int,
+        mode: cython.int,
+        is_first: cython.bint,
+        best: Trial,
+    ) -> cython.void:
+        """Try an intra mode, with luma's transform whole and split; for the first of the smallest with four modes."""
+        self.trial.start(row, column, log2, INTRA)
+        self.block.modes = FOUR_MODES * mode
+        self.trial.luma.start(log2)
+        self.code_intra(self.trial.luma, 8 * row, 8 * column, mode)
+        self.code_chroma()
+        self.finish_intra(self.trial.luma, best)
+        if self.trial.luma.cbf == 0 or not (self.splits if log2 > 3 else is_first and self.four_modes):
+            return
+        self.split.start(log2 - 1)
+        self.block.transform_split, half = True, 1 << log2 >> 1
+        if log2 == 3:
+            self.block.modes = 0
+        for part in range(4):
+            y, x = 8 * row + (part >> 1) * half, 8 * column + (part & 1) * half
+            if log2 == 3:
+                self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, part, y, x, 2)
+                mode = self.intra.mode[0]
+                self.block.modes |= mode << (6 * part)
+            self.code_intra(self.split, y, x, mode)
+            if self.split.cbf >> part & 1:
+                self.decoder.transform.add(
+                    self.levels.levels, self.decoder.scale, log2 - 1, self.decoder.luma.samples, y, x
+                )
+        if log2 == 3:
+            self.code_chroma()
+        self.finish_intra(self.split, best)
+
+    def code_intra(self, found: PlaneLevels, y: cython.int, x: cython.int, mode: cython.int) -> cython.void:
+        """Predict a transform block of luma, and choose its levels."""
+        self.decoder.intra.gather(self.decoder.luma, self.blocks, y, x, found.log2)
+        self.decoder.intra.predict(self.decoder.luma.samples, y, x, mode, True)
+        neighbours = self.blocks.coded_neighbours(self.block, 0)
+        self.levels.code(self.luma, self.decoder.luma, y, x, found.log2, True, neighbours, self.step, found)
+
+    def finish_intra(self, luma: PlaneLevels, best: Trial) -> cython.void:
+        """Keep an intra trial if it is better."""
+        self.trial.set_cbf(luma, self.planes)
+        cost = luma.cost + self.lagrangian * (self.split_bits() if self.block.transform_split else self.block_bits())
+        if self.planes > 1:
+            cost += self.trial.cb.cost + self.trial.cr.cost
+        if cost < best.cost:
+            self.trial.cost = cost
+            self.keep(luma, best)
+
+
+def warp_plane(mesh: Mesh, plane: Plane, target: cython.uchar[:, ::1]) -> cython.void:
+    """All that a mesh predicts of a plane."""
+    for y in range(0, cython.cast(cython.int, target.shape[0]) << plane.log2_y, 8):
+        for x in range(0, cython.cast(cython.int, target.shape[1]) << plane.log2_x, 8):
+            mesh.predict(plane, target, y, x, 8)
+
+
+def plane_error(source: SourcePlane, plane: Plane) -> cython.double:
+    """Squared error of what is decoded, inside of the picture."""
+    a, b = source.samples, plane.samples
+    total: cython.double = 0
+    for row in range(plane.height):
+        of_row: cython.int = 0
+        for x in range(plane.width):
+            error: cython.int = a[row, x] - b[row, x]
+            of_row += error * error
+        total += of_row
+    return total

@@ -1,0 +1,181 @@
+"""Encoder only: the vector of a coding block, by Hadamard sums of what it predicts."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import cython
+import numpy as np
+import numpy.typing as npt
+
+from codec.buffers import table, zeros
+from codec.dct import tables
+from codec.dct.candidates import MergeCandidates
+from codec.dct.inter import InterPredictor
+from codec.dct.planes import Plane
+from codec.search.forward import SourcePlane
+from codec.search.symbol_writer import SymbolWriter
+from codec.vectors import half_hadamard
+
+MARGIN: cython.int = 36  # samples before the picture that a block may begin
+DIRECT: cython.int = 40  # numbers below are symbols
+VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
+
+
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return low if value < low else high if value > high else value
+
+
+@cython.cclass
+class VectorSearch:
+    """Looks for the vector that predicts a block of luma best."""
+
+    luma: Plane
+    source: SourcePlane
+    predictor: InterPredictor  # which has luma at all quarter samples
+    writer: SymbolWriter
+    lagrangian: cython.double  # of Hadamard sums: √λ
+    limit: cython.int  # of both components, in quarter samples
+    rounds: cython.int  # around the best vector, with each step
+    seeds: cython.short[:, :, ::1]  # a vector for each 16×16 samples to begin with
+    parent_dy: cython.int[::1]  # the last vector of each size, by log2 of its side
+    parent_dx: cython.int[::1]
+    best_dy: cython.int
+    best_dx: cython.int
+
+    def __init__(
+        self, luma: Plane, predictor: InterPredictor, writer: SymbolWriter, limit: int, rounds: int
+    ) -> None:
+        """Vectors of ``luma`` have a limit in quarter samples."""
+        self.luma, self.predictor, self.writer, self.limit, self.rounds = luma, predictor, writer, limit, rounds
+        predictor.prepare_quarters(luma)
+        self.parent_dy, self.parent_dx = zeros(7, np.int32), zeros(7, np.int32)
+
+    def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
+        """Begin a picture whose squared errors count ``lagrangian`` a bit; ``seeds`` are int16 (rows, columns, 2)."""
+        self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
+
+    def quarter_row(self, y: cython.int, dy: cython.int, dx: cython.int) -> cython.int:
+        """The row of the quarter planes for (y, …) moved by a vector."""
+        row = clip(y + (dy >> 2), -MARGIN, self.luma.height + 4) + MARGIN
+        return (4 * (dy & 3) + (dx & 3)) * self.predictor.quarter_rows + row
+
+    def quarter_column(self, x: cython.int, dx: cython.int) -> cython.int:
+        """The column of the same."""
+        return clip(x + (dx >> 2), -MARGIN, self.luma.width + 4) + MARGIN
+
+    def hadamard(
+        self,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        bound: cython.double,
+    ) -> cython.double:
+        """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|; see `predicted`."""
+        v, u = self.quarter_row(y, dy, dx), self.quarter_column(x, dx)
+        return self.sums(y, x, self.predictor.quarters, v, u, side, bound)
+
+    def predicted(self, y: cython.int, x: cython.int, side: cython.int, bound: cython.double) -> cython.double:
+        """The same for what lies in the plane; from ``bound`` on, a part of it."""
+        return self.sums(y, x, self.luma.samples, y, x, side, bound)
+
+    def sums(
+        self,
+        y: cython.int,
+        x: cython.int,
+        samples: cython.uchar[:, ::1],
+        v: cython.int,
+        u: cython.int,
+        side: cython.int,
+        bound: cython.double,
+    ) -> cython.double:
+        """Of the source at (y, x), and ``samples`` at (v, u)."""
+        most = 4 * bound
+        total: cython.int = 0
+        for down in range(0, side, 8):
+            total += half_hadamard(self.source.samples, y + down, x, samples, v + down, u, side)
+            if total >= most:
+                break
+        return total / 4.0
+
+    def number_bits(self, context: cython.int, number: cython.int) -> cython.double:
+        """What `SymbolWriter.put_signed` costs; most numbers are small."""
+        folded = 2 * number - 1 if number > 0 else -2 * number
+        return self.writer.rates[context, folded] if folded < DIRECT else self.writer.number_bits(context, folded)
+
+    def try_vector(
+        self,
+        candidates: MergeCandidates,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        best: cython.double,
+    ) -> cython.double:
+        """Keep a vector that is allowed and costs less than ``best``; returns the lower cost."""
+        if abs(dy) > self.limit or abs(dx) > self.limit:
+            return best
+        down, right = dy - candidates.dy[0], dx - candidates.dx[0]
+        context = VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
+        cost = self.lagrangian * (self.number_bits(VECTOR_CONTEXTS, down) + self.number_bits(context, right))
+        if cost < best:
+            cost += self.hadamard(y, x, side, dy, dx, best - cost)
+        if cost >= best:
+            return best
+        self.best_dy, self.best_dx = dy, dx
+        return cost
+
+    def look_around(
+        self,
+        candidates: MergeCandidates,
+        y: cython.int,
+        x: cython.int,
+        side: cython.int,
+        step: cython.int,
+        tried_dy: cython.int,
+        tried_dx: cython.int,
+        best: cython.double,
+    ) -> cython.double:
+        """Try the eight vectors around the best that are not around the one that was tried; returns the least cost."""
+        centre_dy, centre_dx = self.best_dy, self.best_dx
+        for k in range(9):
+            dy, dx = centre_dy + step * (k // 3 - 1), centre_dx + step * (k % 3 - 1)
+            if k != 4 and (abs(dy - tried_dy) > step or abs(dx - tried_dx) > step):
+                best = self.try_vector(candidates, y, x, side, dy, dx, best)
+        return best
+
+    def search(
+        self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int
+    ) -> cython.double:
+        """Find the best vector; returns its Hadamard sum + √λ · bits.
+
+        It begins from the merge candidates, what a search of 16×16 blocks found, and the vector of the block that is
+        split, and goes downhill in full samples, in halves, then in quarters.
+        """
+        side = 1 << log2
+        best: cython.double = 1e30
+        self.best_dy = self.best_dx = 0
+        for k in range(candidates.count):
+            if k == 0 or candidates.dy[k] != self.best_dy or candidates.dx[k] != self.best_dx:
+                best = self.try_vector(candidates, y, x, side, candidates.dy[k], candidates.dx[k], best)
+        row = min((y + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[0]) - 1)
+        column = min((x + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[1]) - 1)
+        if self.seeds[row, column, 0] != self.best_dy or self.seeds[row, column, 1] != self.best_dx:
+            best = self.try_vector(candidates, y, x, side, self.seeds[row, column, 0], self.seeds[row, column, 1], best)
+        if self.parent_dy[log2 + 1] != self.best_dy or self.parent_dx[log2 + 1] != self.best_dx:
+            best = self.try_vector(
+                candidates, y, x, side, self.parent_dy[log2 + 1], self.parent_dx[log2 + 1], best
+            )
+        step: cython.int = 4
+        while step >= 1:
+            dy, dx = self.best_dy, self.best_dx
+            best = self.look_around(candidates, y, x, side, step, dy + 3 * step, dx, best)  # nothing was tried before
+            if self.rounds > 1 and (self.best_dy != dy or self.best_dx != dx):
+                best = self.look_around(candidates, y, x, side, step, dy, dx, best)
+            step >>= 1
+        self.parent_dy[log2], self.parent_dx[log2] = self.best_dy, self.best_dx
+        return best
