@@ -294,31 +294,47 @@ class PictureDecoder:
             self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
             self.inter.average(plane, y, x, side)
         if block.obmc and y > 0:
-            for number in range(side >> 3):
-                self.overlap_unit(plane, block, block.row - 1, block.column + number, y, x + 8 * number, False)
+            self.overlap(self.blocks, plane, block, block.row - 1, block.column, 0, 1)
         if block.obmc and x > 0:
-            for number in range(side >> 3):
-                self.overlap_unit(plane, block, block.row + number, block.column - 1, y + 8 * number, x, True)
+            self.overlap(self.blocks, plane, block, block.row, block.column - 1, 1, 0)
         if self.traced:
             rows, columns = side >> plane.log2_y, side >> plane.log2_x
             plane.keep_prediction(y >> plane.log2_y, x >> plane.log2_x, rows, columns)
 
-    def overlap_unit(
+    def overlap(
         self,
+        blocks: BlockMap,
         plane: Plane,
         block: CodingBlock,
         row: cython.int,
         column: cython.int,
-        y: cython.int,
-        x: cython.int,
-        from_left: cython.bint,
+        down: cython.int,
+        right: cython.int,
     ) -> cython.void:
-        """Mix into half a coding block, beside a unit above it or to its left, what that unit's vector predicts."""
-        dy, dx, reach = self.blocks.dy[row, column], self.blocks.dx[row, column], (1 << block.log2) >> 1
-        height, width = (8, reach) if from_left else (reach, 8)
-        if self.blocks.kind[row, column] != INTRA and (dy != block.dy or dx != block.dx):
-            self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
-            self.inter.overlap(plane, y, x, height, width, from_left)
+        """Mix into half a coding block what the vectors of the units beside it predict, from (row, column) on.
+
+        They go on ``down`` along its left edge, or to the ``right`` along its upper one. Those with the same vector
+        are one rectangle.
+        """
+        count, reach = 1 << (block.log2 - 3), (1 << block.log2) >> 1
+        first: cython.int = 0
+        while first < count:
+            v, u = row + first * down, column + first * right
+            dy, dx = blocks.dy[v, u], blocks.dx[v, u]
+            is_intra: cython.bint = blocks.kind[v, u] == INTRA
+            end: cython.int = first + 1
+            while end < count:
+                v, u = row + end * down, column + end * right
+                if blocks.dy[v, u] != dy or blocks.dx[v, u] != dx or (blocks.kind[v, u] == INTRA) != is_intra:
+                    break
+                end += 1
+            if not is_intra and (dy != block.dy or dx != block.dx):
+                length = 8 * (end - first)
+                height, width = (length, reach) if down else (reach, length)
+                y, x = 8 * (block.row + first * down), 8 * (block.column + first * right)
+                self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
+                self.inter.overlap(plane, y, x, height, width, down)
+            first = end
 
     @cython.exceptval(-1)
     def decode_transform_blocks(self, plane: Plane, block: CodingBlock, scale: cython.int) -> cython.int:
