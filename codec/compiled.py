@@ -71,7 +71,7 @@ class _CythonStandIn(ModuleType):
         return function
 
     @staticmethod
-    def exceptval(*_: object) -> Callable[..., object]:
+    def exceptval(*_: object, **__: object) -> Callable[..., object]:
         return lambda function: function
 
     @staticmethod

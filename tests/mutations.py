@@ -252,7 +252,7 @@ def harmed_queues(queues, random):
 
 def families_of(id_: int, stream: bytes) -> list[FamilyStreams]:
     """The families of contexts of a stream of blocks (spec 6.8)."""
-    from codec.search.numba_dct.symbols import FAMILIES
+    from codec.dct.tables import FAMILIES
 
     cursor, families = Cursor(stream), []
     for first, end, number in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):

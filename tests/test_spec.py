@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, IfThenElse, Struct, Terminated
-from numba import njit
+from kernel_sources import decoder_of, reader_by_context, uncompiled
 
 import codec
 from codec.bitstream import level_streams, schema
@@ -47,7 +47,6 @@ from codec.coded import (
     MAX_CLASSES,
     WEIGHT_COUNTS,
     WIENER_BLOCK,
-    CodedBlocks,
     LosslessResidual,
     MotionField,
     NodeGrid,
@@ -55,12 +54,11 @@ from codec.coded import (
     Quantiser,
     Queues,
     SequenceHeader,
-    WienerFilter,
+    WrittenSymbols,
     mesh_differences,
 )
 from codec.dct import tables
-from codec.search.numba_dct.blocks import INTER, INTRA, LEAF_FIELDS, MERGE, SKIP, Shape, shape_of
-from codec.models import MotionModel, PictureType, ResidualCoder
+from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
 from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
 from codec.motion.half_planes import QUARTERS, half_planes
 from codec.motion.taps import SIXTEENTH_TAPS
@@ -77,12 +75,6 @@ from codec.picture.planes import (
 from codec.residual import lossless, lossless_stage, lossless_walk
 from codec.residual.coders import CODERS
 from codec.residual.samples import add_residual
-from codec.search.numba_dct import neighbours, symbols
-from codec.search.numba_dct.deblock import deblock
-from codec.search.numba_dct.decode import decode_blocks
-from codec.search.numba_dct.inter import mix_in
-from codec.search.numba_dct.intra import is_across, predict_tile
-from codec.search.numba_dct.wiener import apply_wiener
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -486,60 +478,63 @@ def listed(marker: str, first: int) -> list[int]:
 def test_families_of_contexts_are_those_of_the_spec():
     names = ("nodes", "masks", "modes", "vectors", "escapes", "levels")
     expected = []
-    for name, first, end, stream in zip(
-        names, (0, *symbols.FAMILIES), symbols.FAMILIES, STREAM_OF_FAMILY, strict=False
-    ):
+    for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, STREAM_OF_FAMILY, strict=False):
         expected.append([name, f"{first}…{end - 1}", BLOCK_STREAMS[stream].name])
     assert rows_after("families") == expected
-    assert f"a *context* 0…{symbols.CONTEXTS - 1}" in SPEC
+    assert f"a *context* 0…{tables.CONTEXTS - 1}" in SPEC
 
 
 def test_contexts_are_those_of_the_spec():
-    places = ("NODES", "MASKS", "PAIRS", "MODES_AT", "VECTORS", "ESCAPES", "LEVELS", "CONTEXTS")
-    starts = [getattr(symbols, name) for name in places]
+    starts = (0, *(getattr(tables, f"{name}_CONTEXTS") for name in ("CBF",)), tables.CHROMA_CBF_CONTEXT)
+    starts += tuple(getattr(tables, f"{name}_CONTEXTS") for name in ("MODE", "VECTOR", "ESCAPE", "LEVEL"))
+    starts += (tables.CONTEXTS,)
     written = [(int(row[0]), int(row[1])) for row in rows_after("contexts")]
     assert written == [(first, end - first) for first, end in pairwise(starts)]
     formulas = [row[3] for row in rows_after("contexts")]
     assert formulas[-2].startswith("68 + 4 · chroma + min(band(position), 3)")
     assert formulas[-1].startswith("76 + 3 · (6 · (4 · (m − 2) + 2 · chroma + intra) + band(position)) + past")
-    escape, level = run_contexts()
-    for m in range(2, 6):
-        for chroma in range(2):
-            for position in range(4**m):
-                band = sum(start <= position for start in (1, 3, 6, 10, 21))
-                assert escape(chroma, position) == 68 + 4 * chroma + min(band, 3)
-                for intra, past in ((0, 0), (0, 2), (1, 1)):
-                    expected = 76 + 3 * (6 * (4 * (m - 2) + 2 * chroma + intra) + band) + past
-                    assert level(m, chroma, intra, position, past) == expected
+    for m, chroma, intra, past in product(range(2, 6), range(2), range(2), range(3)):
+        for run in range(min(4**m - 1, 24)):
+            for magnitude in range(1, 5):
+                first, *others = contexts_of_levels(m, chroma, intra, past, run, magnitude)
+                base = 76 + 18 * (4 * (m - 2) + 2 * chroma + intra)
+                band, later = (sum(start <= position for start in (1, 3, 6, 10, 21)) for position in (run, run + 1))
+                assert first == base + past
+                assert others[:-1] == [68 + 4 * chroma + min(band, 3)] * (magnitude == 4)
+                assert others[-1] == base + 3 * later + min(magnitude, 3) - 1
 
 
-def run_contexts():
-    """Contexts of escapes and of levels, which only kernels can call."""
-    escape_context, level_context = symbols.escape_context, symbols.level_context
+def contexts_of_levels(m: int, chroma: int, intra: int, past: int, run: int, magnitude: int) -> list[int]:
+    """The contexts that are asked for by a block with one level after a run, and another right behind it."""
 
-    @njit
-    def escape(chroma, position):
-        return escape_context(chroma, position)
+    class Symbols:
+        asked, answers = [], [4 * run + magnitude - 1, *[0] * (magnitude == 4), 128]
 
-    @njit
-    def level(m, chroma, intra, position, past):
-        return level_context(m, chroma, intra, position, past)
+        def read(self, context):
+            self.asked.append(context)
+            return self.answers.pop(0)
 
-    return escape, level
+        read_number = read
+
+        def read_bits(self, count):
+            return 0
+
+    uncompiled("syntax").Levels().read(Symbols(), m, chroma, intra, past)
+    return Symbols.asked
 
 
 def test_numbers_of_the_walk_are_those_of_the_spec():
-    assert f"if s < {symbols.DIRECT}: return s" in SPEC
-    assert f"(0…{symbols.MAX_BUCKETS - 1}, else BitstreamError)" in SPEC
-    assert f"s = {symbols.SPLIT}   " in SPEC
-    assert f"t = (s − {symbols.FIRST_CODED}) >> 4" in SPEC
-    assert f"if t = {symbols.KIND_INTER}: kind = INTER" in SPEC
-    assert f"if t = {symbols.LAPPED_INTER}: kind = INTER, lapped = 1" in SPEC
-    assert f"a node's symbol is above {symbols.FIRST_CODED + 16 * symbols.LAST_LAPPED + 15};" in SPEC
-    assert f"until s ≥ {symbols.LAST}" in SPEC
+    assert f"if s < {tables.DIRECT}: return s" in SPEC
+    assert f"(0…{tables.MAX_BUCKETS - 1}, else BitstreamError)" in SPEC
+    assert f"s = {tables.SPLIT}   " in SPEC
+    assert f"t = (s − {tables.FIRST_CODED}) >> 4" in SPEC
+    assert f"if t = {tables.KIND_INTER}: kind = INTER" in SPEC
+    assert f"if t = {tables.OBMC_INTER}: kind = INTER, lapped = 1" in SPEC
+    assert f"a node's symbol is above {tables.FIRST_CODED + 16 * tables.LAST_OBMC + 15};" in SPEC
+    assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
-    assert f"the symbol of a mode is above {neighbours.MODES + 1}." in SPEC
-    assert f"but for merge = {neighbours.AVERAGED}, where it is the mean of two" in SPEC
+    assert f"the symbol of a mode is above {tables.MODES + 1}." in SPEC
+    assert f"but for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
     assert f"a bit for each square of {WIENER_BLOCK} × {WIENER_BLOCK} samples of luma" in SPEC
     assert f"− c, −{tables.WIENER_CLIP}, {tables.WIENER_CLIP})" in SPEC
 
@@ -631,43 +626,49 @@ def test_the_example_of_the_order_of_places_holds():
 GRAY_8 = PictureFormat(8, 8, SampleFormat.GRAY)
 
 
-def leaf_of(kind: int, mask: int, *, merge: int = 0, quartered: int = 0, modes: int = 0, log2: int = 3) -> list[int]:
-    """A leaf at the upper left, of luma alone."""
-    return [log2, kind, merge, quartered, mask, 0, 0, modes, 0, 0, 0, 0, 0]
+def decoded(*pairs: tuple[int, int], bits: str = "", decoder=None, is_p: bool = True, qp: int = 0):
+    """The planes of a picture of such symbols, each with its context; of 8 × 8 samples of gray after a black one."""
+    contexts, values = zip(*pairs, strict=True) if pairs else ((), ())
+    reader = reader_by_context(contexts, values, [int(bit) for bit in bits])
+    return (decoder or decoder_of(GRAY_8)).decode(reader, is_p, qp, qp, None, None)
 
 
-def blocks_of(leaf: list[int], qp: int, positions: list[int], levels: list[int]) -> CodedBlocks:
-    """A picture of one leaf with one block that has levels, or none."""
-    counts = np.array([len(levels)] if levels else [], np.uint16)
-    leaves = np.array([leaf], np.int32)
-    assert leaves.shape[1] == LEAF_FIELDS
-    return CodedBlocks(qp, qp, leaves, counts, np.array(positions, np.uint16), np.array(levels, np.int16), None)
+def read_levels(*pairs: tuple[int, int], bits: str = "") -> tuple[list[int], list[int]]:
+    """Positions and levels of a block of 8 × 8 luma samples that is no intra block and has no coded neighbour."""
+    syntax = uncompiled("syntax")
+    contexts, values = zip(*pairs, strict=True)
+    levels = syntax.Levels()
+    levels.read(reader_by_context(contexts, values, [int(bit) for bit in bits], syntax), 3, False, False, 0)
+    return list(levels.position[: levels.count]), list(levels.level[: levels.count])
 
 
-def walk_example() -> tuple[CodedBlocks, list[list[str]]]:
-    """The picture of the example, and the rows of its table."""
+def walk_example() -> tuple[list[int], list[tuple[int, int]], str]:
+    """Levels and positions of the example, the contexts and symbols of its table, and its bits."""
     (found,) = re.findall(r"<!-- (example: walk .*) -->", SPEC)
-    flat = numbers(found.replace("−", "-"))
-    return blocks_of(leaf_of(MERGE, 1), 0, flat[1::2], flat[::2]), rows_after(found)
+    rows = rows_after(found)
+    pairs = [(int(row[1]), int(row[2])) for row in rows if row[1]]
+    return numbers(found.replace("−", "-")), pairs, "".join(row[3] for row in rows)
 
 
 def test_the_example_of_a_walk_holds():
-    blocks, rows = walk_example()
-    contexts, found, bits = symbols.write_blocks(blocks, shape_of(GRAY_8), True)
-    assert [[row[1], row[2]] for row in rows if row[1]] == [
-        [str(context), str(symbol)] for context, symbol in zip(contexts, found, strict=True)
-    ]
-    assert "".join(row[3] for row in rows) == "".join(map(str, bits))
+    flat, (node, *pairs), bits = walk_example()
+    assert node == (P_NODE, 6)
+    assert (flat[1::2], flat[::2]) == read_levels(*pairs, bits=bits)
 
 
 def test_the_example_of_block_streams_holds():
-    blocks, _ = walk_example()
+    _, pairs, written = walk_example()
     nodes, levels, bits = (bytes.fromhex(part) for part in example("block streams").split("|"))
     streams = {StreamId.BLOCK_NODES: nodes, StreamId.BLOCK_LEVELS: levels, StreamId.BLOCK_BITS: bits}
-    header = header_of(GRAY_8, ResidualCoder.DCT)
-    assert pack_blocks(header, [(1, blocks)]) == streams
-    (back,) = unpack_blocks(header, [1], [(0, 0)], streams)
-    assert (back.positions.tolist(), back.levels.tolist()) == (blocks.positions.tolist(), blocks.levels.tolist())
+    contexts, symbols = (
+        np.array(part, kind) for part, kind in zip(zip(*pairs, strict=True), (np.uint16, np.uint8), strict=True)
+    )
+    picture = WrittenSymbols(0, 0, contexts, symbols, np.array([int(bit) for bit in written], np.uint8), None)
+    assert pack_blocks([picture]) == streams
+    (back,) = unpack_blocks(header_of(GRAY_8, ResidualCoder.DCT), [(0, 0)], streams)
+    planes = decoder_of(GRAY_8).decode(back.symbols, True, 0, 0, None, None)
+    assert planes[0].tolist() == decoded(*pairs, bits=written)[0].tolist()
+    back.symbols.check_end()
 
 
 def test_the_example_of_a_family_holds():
@@ -680,16 +681,12 @@ def test_the_example_of_a_family_holds():
 
 
 def test_the_example_of_numbers_holds():
-    """As differences of a vector, of which odd numbers stand for those above 0."""
     for case in example("number").split(","):
         number, coded = case.split("->")
-        value = int(number)
-        symbol, *expected = coded.split()
-        leaf = leaf_of(INTER, 0)
-        leaf[8] = (value + 1) // 2 if value & 1 else -value // 2
-        contexts, found, bits = symbols.write_blocks(blocks_of(leaf, 0, [], []), shape_of(GRAY_8), True)
-        assert (contexts[1], found[1]) == (64, int(symbol))
-        assert "".join(map(str, bits)) == "".join(expected)
+        symbol, *bits = coded.split()
+        reader = reader_by_context([64], [int(symbol)], [int(bit) for bit in "".join(bits)], uncompiled("syntax"))
+        assert int(number) == reader.read_number(64)
+        reader.check_end()
 
 
 def test_sizes_of_a_run_of_dct_are_those_of_the_spec():
@@ -701,105 +698,103 @@ def test_sizes_of_a_run_of_dct_are_those_of_the_spec():
 
 
 def test_the_examples_of_candidates_hold():
-    merge_candidates = neighbours.merge_candidates
-
-    @njit
-    def run_candidates(cells, before, row, column, log2, found):
-        return merge_candidates(cells, before, row, column, log2, found)
-
     examples = re.findall(r"<!-- example: candidates left (.*) above (.*) before (.*) -> (.*) -->", SPEC)
     assert len(examples) == 2
-    for left, above, before, candidates in examples:
+    candidates, block = uncompiled("candidates").MergeCandidates(), uncompiled("syntax").CodingBlock()
+    for left, above, before, expected in examples:
         row = 0 if above == "none" else 1
-        cells = np.zeros((2, 2, neighbours.CELL_FIELDS), np.int32)
-        cells[:, :, neighbours.CELL_KIND] = INTRA
+        blocks, earlier = (uncompiled("candidates").BlockMap(2, 2) for _ in range(2))
+        for place in np.ndindex(2, 2):
+            blocks.kind[place] = LeafKind.INTRA
+            earlier.dy[place], earlier.dx[place] = numbers(before)
         for there, vector in (((row, 0), left), ((0, 1), above)):
             if vector != "none":
-                cells[there][neighbours.CELL_KIND] = INTER
-                cells[there][[neighbours.CELL_DY, neighbours.CELL_DX]] = numbers(vector)
-        found = np.zeros((5, 2), np.int32)
-        count = run_candidates(cells, np.tile(np.array(numbers(before), np.int32), (2, 2, 1)), row, 1, 3, found)
-        assert found[:count].tolist() == [numbers(candidate) for candidate in candidates.split(",")]
+                blocks.kind[there] = LeafKind.INTER
+                blocks.dy[there], blocks.dx[there] = numbers(vector)
+        block.row, block.column, block.log2 = row, 1, 3
+        candidates.find(blocks, earlier, block)
+        found = list(zip(candidates.dy, candidates.dx, strict=True))[: candidates.count]
+        assert [list(vector) for vector in found] == [numbers(candidate) for candidate in expected.split(",")]
 
 
 def test_the_example_of_a_direction_holds():
-    @njit
-    def run_direction(edge, mode, side, line, tile):
-        predict_tile(edge, edge, mode, side, False, line, tile)
-        return is_across(mode)
-
     setting, rows = example("direction").split("->")
-    mode, *edge = numbers(setting)
-    tile = np.zeros((32, 32), np.uint8)
-    assert not run_direction(np.array(edge, np.int32), mode, 4, np.zeros(160, np.int32), tile)
+    mode, *references = numbers(setting)
+    predictor, target = uncompiled("intra").IntraPredictor(), np.zeros((4, 4), np.uint8)
+    predictor.side, predictor.log2 = 4, 2
+    for number, sample in enumerate(references):
+        predictor.references[number] = sample
+    predictor.predict(target.data, 0, 0, mode, False)
     first, last = (numbers(row) for row in rows.split(","))
-    assert (tile[0, :4].tolist(), tile[3, :4].tolist()) == (first, last)
+    assert (target[0].tolist(), target[3].tolist()) == (first, last)
 
 
-def moved_blocks(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
-    """The planes of a picture of 8 × 8 samples, moved by one vector of a leaf."""
-    leaf = leaf_of(INTER, 0)
-    leaf[8:10] = dy, dx
-    nowhere = np.zeros((1, 1, 2), np.int32)
-    decoded, vectors = decode_blocks(
-        blocks_of(leaf, 0, [], []), Reference(picture), nowhere, None, picture.format, 4096
-    )
-    assert vectors.tolist() == [[[dy, dx]]]
-    return [plane.tolist() for plane in decoded.planes]
+def moved_blocks(samples: np.ndarray, subsampling: tuple[int, int], dx: int) -> list[list[int]]:
+    """A plane of 8 × 8 luma samples, moved by one vector of a block."""
+    plane = uncompiled("planes").Plane(0, 1, 1, *samples.shape, *subsampling)
+    for place in np.ndindex(samples.shape):
+        plane.samples[place] = int(samples[place])
+    plane.publish()
+    uncompiled("inter").InterPredictor().predict(plane, plane.samples, 0, 0, 8, 8, 0, dx)
+    return np.asarray(plane.samples).tolist()
 
 
 def test_the_example_of_moved_blocks_holds():
     luma, chroma = example("blocks moved").split(", chroma")
     *row, half, quarter = (numbers(part) for part in re.split("at|->", luma))
     (samples, steps), expected = (row[0], half), quarter
-    picture = Picture.from_array(np.tile(np.array(samples, np.uint8), (8, 1)))
-    assert [moved_blocks(picture, 0, dx)[0][0][3] for dx in steps] == expected
+    assert [moved_blocks(np.tile(samples, (8, 1)), (0, 0), dx)[0][3] for dx in steps] == expected
     samples, (step,), expected = (numbers(part) for part in re.split("at|->", chroma))
-    plane = np.tile(np.array(samples, np.uint8), (4, 1))
-    yuv = Picture(PictureFormat(8, 8, SampleFormat.YUV420), (np.zeros((8, 8), np.uint8), plane, plane))
-    assert [moved_blocks(yuv, 0, step)[1][0][1]] == expected
+    assert [moved_blocks(np.tile(samples, (4, 1)), (1, 1), step)[0][1]] == expected
 
 
 def test_the_example_of_a_lapped_leaf_holds():
-    @njit
-    def run_mix(target, stride, other, rows, columns, from_left):
-        mix_in(target, stride, other, rows, columns, from_left)
-
     (mine, other), expected = (numbers(part) for part in example("lapped").split("->"))
     for from_left in (False, True):
-        samples = np.repeat(np.array([mine, other], np.uint8), 64).reshape(2, 8, 8)
-        shape = (8, 4) if from_left else (4, 8)
-        run_mix(samples.ctypes.data, 8, 64, *shape, from_left)
-        mixed = samples[0].T if from_left else samples[0]
-        assert mixed.tolist() == [[value] * 8 for value in (*expected, *(mine,) * 4)]
+        plane = uncompiled("planes").Plane(0, 1, 1, 8, 8, 0, 0)
+        for place in np.ndindex(8, 8):
+            plane.samples[place], plane.second[place] = mine, other
+        uncompiled("inter").InterPredictor().overlap(plane, 0, 0, *((8, 4) if from_left else (4, 8)), from_left)
+        mixed = np.asarray(plane.samples)
+        assert (mixed.T if from_left else mixed).tolist() == [[value] * 8 for value in (*expected, *(mine,) * 4)]
 
 
 def test_the_example_of_a_transform_holds():
+    """In the first of four intra blocks without reference samples, all of them DC."""
     setting, expected = (numbers(part) for part in example("transform").split("->"))
-    qp, *levels = setting
-    dc = 1 + (1 << 6) + (1 << 12) + (1 << 18)
-    leaf = leaf_of(INTRA, 1, quartered=1, modes=dc)
-    picture, _ = decode_blocks(blocks_of(leaf, qp, [0, 1], levels), None, None, None, GRAY_8, 0)
-    assert picture.planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
+    qp, first, second = setting
+    assert abs(first) > 4 > abs(second) > 0
+    levels = (76 + 18, 3), (68, abs(first) - 4), (76 + 18 + 3 + 2, 128 + abs(second) - 1)
+    node = (I_NODE, 5 + 16 * 5 + 8 + 1)
+    modes = [(63, 0), (63, 0), (63, 1), (63, 0)]  # as to the left, where DC is; above is planar
+    bits = f"{int(first < 0)}{int(second < 0)}"
+    planes = decoded(node, *modes, (59, 1), *levels, bits=bits, is_p=False, qp=qp)
+    assert planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
 
 
 def test_the_examples_of_deblocking_hold():
     examples = re.findall(r"<!-- example: edge (\d+): (\d+) (\d+) -> (.*) -->", SPEC)
     assert len(examples) == 2
     for qp, left, right, row in examples:
-        cells = np.zeros((1, 2, neighbours.CELL_FIELDS), np.int32)
-        cells[:, :, neighbours.CELL_LOG2], cells[:, :, neighbours.CELL_KIND] = 3, INTRA
-        sheet = np.repeat(np.array([int(left), int(right)] * 8, np.uint8), 8)
-        deblock(sheet, cells, Shape(8, 16, 1, 0, 0), int(qp), int(qp))
-        assert sheet.reshape(8, 16)[:, 4:12].tolist() == [numbers(row)] * 8
+        blocks = uncompiled("candidates").BlockMap(1, 2)
+        planes = [uncompiled("planes").Plane(number, 1, 2, 8, 16, 0, 0) for number in range(3)]
+        for column in range(2):
+            blocks.log2[0, column], blocks.kind[0, column] = 3, LeafKind.INTRA
+        for y, x in np.ndindex(8, 16):
+            planes[0].samples[y, x] = int(left if x < 8 else right)
+        uncompiled("loop_filters").Deblocking().filter(*planes, 1, blocks, int(qp), int(qp))
+        assert np.asarray(planes[0].samples)[:, 4:12].tolist() == [numbers(row)] * 8
 
 
 def test_the_example_of_the_filter_of_luma_holds():
     (tap,), samples, expected = (numbers(part) for part in re.split(":|->", example("wiener")))
-    taps = np.zeros(12, np.int8)
-    taps[0] = tap
-    filtered = apply_wiener(np.array([samples], np.uint8), WienerFilter(taps, np.ones((1, 1), np.uint8)))
-    assert [int(filtered[0, 1])] == expected
+    plane = uncompiled("planes").Plane(0, 1, 1, 1, len(samples), 0, 0)
+    for x, sample in enumerate(samples):
+        plane.samples[0, x] = sample
+    plane.publish()
+    taps = np.array([tap] + [0] * 11, np.int32)
+    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, taps.data, np.ones((1, 1), np.uint8).data)
+    assert [plane.samples[0, 1]] == expected
 
 
 def test_the_example_of_rgb_holds():
@@ -811,68 +806,56 @@ def test_the_example_of_rgb_holds():
     assert SequenceHeader(**{**vars(header), "coded": SampleFormat.YUV444}).coded_format.colour == colour
 
 
-def tape_of(*pairs: tuple[int, int], bits: str = "") -> symbols.Tape:
-    """A tape on which every context has its own track."""
-    tracks = [[symbol for context, symbol in pairs if context == number] for number in range(symbols.CONTEXTS)]
-    ends = np.cumsum([len(track) for track in tracks])
-    return symbols.Tape(
-        np.array([0, 0, len(bits), 0], np.int64),
-        np.array([symbol for track in tracks for symbol in track] + [0], np.uint8),
-        np.zeros(0, np.uint16),
-        np.array([int(bit) for bit in bits], np.uint8),
-        np.arange(symbols.CONTEXTS),
-        np.concatenate([[0], ends[:-1]]),
-        ends,
-    )
-
-
-I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one cell
+I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one unit
 
 
 LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, which fourteen bits say
 
 
 @pytest.mark.parametrize(
-    ("is_p", "tape", "message"),
+    ("is_p", "symbols", "bits", "message"),
     [
-        pytest.param(1, tape_of((P_NODE, 181)), "no meaning", id="a node above 180"),
-        pytest.param(1, tape_of((P_NODE, 4)), "no meaning", id="a cell that is split"),
-        pytest.param(0, tape_of((I_NODE, 0)), "no meaning", id="SKIP in an I picture"),
-        pytest.param(0, tape_of((I_NODE, 5)), "no meaning", id="MERGE in an I picture"),
-        pytest.param(0, tape_of((I_NODE, 69), (64, 0), (65, 0)), "no meaning", id="INTER in an I picture"),
-        pytest.param(1, tape_of((P_NODE, 7)), "no meaning", id="a plane that there is not"),
-        pytest.param(1, tape_of((P_NODE, 14), (58, 0)), "no meaning", id="an empty mask"),
-        pytest.param(1, tape_of((P_NODE, 14), (58, 16)), "no meaning", id="a mask of five blocks"),
-        pytest.param(0, tape_of((I_NODE, 85), (63, 37)), "no meaning", id="mode 35"),
-        pytest.param(1, tape_of((P_NODE, 69), (64, 52), (65, 0), bits="0" * 16), "no meaning", id="bucket 12"),
-        pytest.param(1, tape_of(*LARGE, bits=f"{32764 - 16408:014b}0"), "no meaning", id="a level of 32768"),
-        pytest.param(1, tape_of((P_NODE, 6), (148, 128 + 4 * 26), bits="11110"), "more levels", id="too long a run"),
-        pytest.param(1, tape_of((P_NODE, 6), (148, 4 * 26), bits="01111"), "more levels", id="a last one without end"),
-        pytest.param(1, tape_of((P_NODE, 6), (148, 128)), "bits ends", id="no bits"),
-        pytest.param(1, tape_of(), "symbols ends", id="no symbols"),
+        pytest.param(1, ((P_NODE, 181),), "", "no meaning", id="a node above 180"),
+        pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="a cell that is split"),
+        pytest.param(0, ((I_NODE, 0),), "", "no meaning", id="SKIP in an I picture"),
+        pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
+        pytest.param(0, ((I_NODE, 69), (64, 0), (65, 0)), "", "no meaning", id="INTER in an I picture"),
+        pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
+        pytest.param(1, ((P_NODE, 14), (58, 0)), "", "no meaning", id="an empty mask"),
+        pytest.param(1, ((P_NODE, 14), (58, 16)), "", "no meaning", id="a mask of five blocks"),
+        pytest.param(0, ((I_NODE, 85), (63, 37)), "", "no meaning", id="mode 35"),
+        pytest.param(1, ((P_NODE, 69), (64, 52), (65, 0)), "0" * 16, "no meaning", id="bucket 12"),
+        pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
+        pytest.param(1, ((P_NODE, 6), (148, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
+        pytest.param(1, ((P_NODE, 6), (148, 4 * 26)), "01111", "more levels", id="a last one without end"),
+        pytest.param(1, ((P_NODE, 6), (148, 128)), "", "bits ends", id="no bits"),
+        pytest.param(1, (), "", "symbols ends", id="no symbols"),
     ],
 )
-def test_symbols_without_a_meaning_are_refused(is_p, tape, message):
+def test_symbols_without_a_meaning_are_refused(is_p, symbols, bits, message):
     with pytest.raises(codec.BitstreamError, match=message):
-        symbols.read_blocks(tape, shape_of(GRAY_8), bool(is_p))
+        decoded(*symbols, bits=bits, is_p=bool(is_p))
 
 
 def test_the_largest_level_and_the_last_place_are_not_refused():
-    large = symbols.read_blocks(tape_of(*LARGE, bits=f"{32763 - 16408:014b}0"), shape_of(GRAY_8), True)
-    assert large.levels.tolist() == [tables.MAX_LEVEL]
-    last = symbols.read_blocks(tape_of((P_NODE, 6), (148, 128 + 4 * 26), bits="011111"), shape_of(GRAY_8), True)
-    assert (last.positions.tolist(), last.levels.tolist()) == ([63], [-1])
+    assert read_levels(*LARGE[1:], bits=f"{32763 - 16408:014b}0") == ([0], [tables.MAX_LEVEL])
+    assert read_levels((148, 128 + 4 * 26), bits="011111") == ([63], [-1])
 
 
 def test_symbols_and_bits_that_are_left_over_are_refused():
     header = header_of(GRAY_8, ResidualCoder.DCT)
     nodes, nothing = StreamId.BLOCK_NODES, b"\0"
     one, two = b"\1\1\1\0" + nothing, b"\1\2\1\0" + nothing
-    (skipped,) = unpack_blocks(header, [1], [(0, 0)], {nodes: one, StreamId.BLOCK_BITS: b""})
-    assert skipped.leaves[:, 1].tolist() == [SKIP]
+
+    def read(streams):
+        (picture,) = unpack_blocks(header, [(0, 0)], streams)
+        decoder_of(GRAY_8).decode(picture.symbols, True, 0, 0, None, None)
+        picture.symbols.check_end()
+
+    read({nodes: one, StreamId.BLOCK_BITS: b""})
     for streams in ({nodes: two}, {nodes: one, StreamId.BLOCK_BITS: nothing}, {nodes: one + nothing}):
         with pytest.raises(codec.BitstreamError):
-            unpack_blocks(header, [1], [(0, 0)], streams)
+            read(streams)
 
 
 def test_the_hexdump_is_the_smallest_file_and_decodes(tmp_path):

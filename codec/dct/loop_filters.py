@@ -220,6 +220,7 @@ def filter_row(
             centre: cython.short = source[v, u + x]
             after: cython.short = clip_short(source[v + down, u + right + x] - centre, -12, 12)
             ahead: cython.short = clip_short(source[v - down, u - right + x] - centre, -12, 12)
-            sums[x] += cython.cast(cython.short, tap * (after + ahead))
+            both: cython.short = tap * (after + ahead)
+            sums[x] += both
     for x in range(width):
         samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, 255)

@@ -29,8 +29,9 @@ MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3
 WARPED: cython.int = 4
-AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
-MODES: cython.int = 35
+SPLIT: cython.int = tables.SPLIT
+AVERAGED: cython.int = tables.AVERAGED
+MODES: cython.int = tables.MODES
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
 CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
@@ -208,7 +209,7 @@ class PictureDecoder:
             return 0
         if row + side <= rows and column + side <= columns:
             symbol = self.symbols.read(self.blocks.node_context(self.is_p, row, column, log2))
-            if symbol != 4:
+            if symbol != SPLIT:
                 self.block.row, self.block.column, self.block.log2 = row, column, log2
                 if not self.block.set_symbol(symbol):
                     return malformed(b"a symbol has no meaning")
@@ -313,56 +314,47 @@ class PictureDecoder:
             self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
             self.inter.average(plane, y, x, side)
         if block.obmc and y > 0:
-            self.overlap_side(plane, block, False)
+            self.overlap(self.blocks, plane, block, block.row - 1, block.column, 0, 1)
         if block.obmc and x > 0:
-            self.overlap_side(plane, block, True)
+            self.overlap(self.blocks, plane, block, block.row, block.column - 1, 1, 0)
         if self.traced:
             rows, columns = side >> plane.log2_y, side >> plane.log2_x
             plane.keep_prediction(y >> plane.log2_y, x >> plane.log2_x, rows, columns)
 
-    def overlap_side(self, plane: Plane, block: CodingBlock, from_left: cython.bint) -> cython.void:
-        """Mix into half a coding block, beside each unit above it or to its left, what that unit's vector predicts.
-
-        Units beside each other that have the same vector are one.
-        """
-        reach, units = 1 << block.log2 >> 1, 1 << (block.log2 - 3)
-        first: cython.int = 0
-        while first < units:
-            row, column = block.row - 1, block.column + first
-            if from_left:
-                row, column = block.row + first, block.column - 1
-            dy, dx = self.blocks.dy[row, column], self.blocks.dx[row, column]
-            is_intra: cython.bint = self.blocks.kind[row, column] == INTRA
-            start = first
-            first += 1
-            while first < units and self.is_like(row, column, first - start, from_left, is_intra, dy, dx):
-                first += 1
-            if not is_intra and (dy != block.dy or dx != block.dx):
-                y, x = 8 * row if from_left else 8 * block.row, 8 * block.column if from_left else 8 * column
-                height, width = reach, 8 * (first - start)
-                if from_left:
-                    height, width = width, height
-                self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
-                self.inter.overlap(plane, y, x, height, width, from_left)
-
-    def is_like(
+    def overlap(
         self,
+        blocks: BlockMap,
+        plane: Plane,
+        block: CodingBlock,
         row: cython.int,
         column: cython.int,
-        distance: cython.int,
-        down: cython.bint,
-        is_intra: cython.bint,
-        dy: cython.int,
-        dx: cython.int,
-    ) -> cython.bint:
-        """Whether the unit so far below or to the right is intra as well, or has the same vector."""
-        if down:
-            row += distance
-        else:
-            column += distance
-        if is_intra or self.blocks.kind[row, column] == INTRA:
-            return is_intra and self.blocks.kind[row, column] == INTRA
-        return self.blocks.dy[row, column] == dy and self.blocks.dx[row, column] == dx
+        down: cython.int,
+        right: cython.int,
+    ) -> cython.void:
+        """Mix into half a coding block what the vectors of the units beside it predict, from (row, column) on.
+
+        They go on ``down`` along its left edge, or to the ``right`` along its upper one. Those with the same vector
+        are one rectangle.
+        """
+        count, reach = 1 << (block.log2 - 3), (1 << block.log2) >> 1
+        first: cython.int = 0
+        while first < count:
+            v, u = row + first * down, column + first * right
+            dy, dx = blocks.dy[v, u], blocks.dx[v, u]
+            is_intra: cython.bint = blocks.kind[v, u] == INTRA
+            end: cython.int = first + 1
+            while end < count:
+                v, u = row + end * down, column + end * right
+                if blocks.dy[v, u] != dy or blocks.dx[v, u] != dx or (blocks.kind[v, u] == INTRA) != is_intra:
+                    break
+                end += 1
+            if not is_intra and (dy != block.dy or dx != block.dx):
+                length = 8 * (end - first)
+                height, width = (length, reach) if down else (reach, length)
+                y, x = 8 * (block.row + first * down), 8 * (block.column + first * right)
+                self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
+                self.inter.overlap(plane, y, x, height, width, down)
+            first = end
 
     @cython.exceptval(-1)
     def decode_transform_blocks(self, plane: Plane, block: CodingBlock, scale: cython.int) -> cython.int:

@@ -24,6 +24,14 @@ WARPED: cython.int = 4
 ESCAPES: cython.int = tables.ESCAPE_CONTEXTS
 LEVELS: cython.int = tables.LEVEL_CONTEXTS
 MAX_LEVEL: cython.int = tables.MAX_LEVEL
+SPLIT: cython.int = tables.SPLIT
+FIRST_CODED: cython.int = tables.FIRST_CODED
+KIND_INTER: cython.int = tables.KIND_INTER
+OBMC_INTER: cython.int = tables.OBMC_INTER
+LAST_OBMC: cython.int = tables.LAST_OBMC
+LAST: cython.int = tables.LAST
+DIRECT: cython.int = tables.DIRECT
+MAX_BUCKETS: cython.int = tables.MAX_BUCKETS
 
 
 @cython.exceptval(-1)
@@ -53,7 +61,7 @@ class SymbolReader:
     def __init__(self, symbols: Bytes, substream: Numbers, sizes: Numbers, bits: bytes) -> None:
         """``symbols`` of all substreams, which have ``sizes``; the ``substream`` of each context; ``bits`` as bytes."""
         ends = np.cumsum(sizes)
-        self.symbols, self.substream = table(symbols, np.uint8), table(substream)
+        self.symbols, self.substream = np.require(symbols, np.uint8, "CW").data, table(substream)
         self.position, self.end = table(ends - sizes), table(ends)
         self.bits = table(np.frombuffer(bits + bytes(3), np.uint8), np.uint8)
         self.bit_position, self.bit_count = 0, 8 * len(bits)
@@ -115,12 +123,12 @@ class SymbolReader:
     def read_number(self, context: cython.int) -> cython.int:
         """A number ≥ 0: a symbol below 40, or one that names a bucket of 16, 32, 64…, and bits."""
         symbol = self.read(context)
-        if symbol < 40:
+        if symbol < DIRECT:
             return symbol
-        bucket = symbol - 40
-        if bucket >= 12:
+        bucket = symbol - DIRECT
+        if bucket >= MAX_BUCKETS:
             return malformed(b"a symbol has no meaning")
-        return 24 + (16 << bucket) + self.read_bits(bucket + 4)
+        return DIRECT - 16 + (16 << bucket) + self.read_bits(bucket + 4)
 
     @cython.exceptval(-1, check=True)
     def read_signed(self, context: cython.int) -> cython.int:
@@ -148,20 +156,21 @@ class CodingBlock:
     def set_symbol(self, symbol: cython.int) -> cython.bint:
         """Take apart the symbol of a coding block; whether it has a meaning."""
         self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.dy = self.dx = 0
-        if symbol < 4:
+        if symbol < SPLIT:
             self.kind, self.merge = SKIP, symbol
             return True
-        shown = (symbol - 5) >> 4
-        self.transform_split, self.cbf = ((symbol - 5) >> 3) & 1, (symbol - 5) & 7
-        if shown < 4:
+        symbol -= FIRST_CODED
+        shown = symbol >> 4
+        self.transform_split, self.cbf = (symbol >> 3) & 1, symbol & 7
+        if shown < KIND_INTER:
             self.kind, self.merge = MERGE, shown
-        elif shown < 7:
-            self.kind = INTER + shown - 4
-        elif shown == 7:
+        elif shown < OBMC_INTER:
+            self.kind = INTER + shown - KIND_INTER
+        elif shown == OBMC_INTER:
             self.kind, self.obmc = INTER, True
         else:
-            self.kind, self.merge, self.obmc = MERGE, shown - 8, True
-        return shown <= 10
+            self.kind, self.merge, self.obmc = MERGE, shown - OBMC_INTER - 1, True
+        return shown <= LAST_OBMC
 
 
 @cython.cclass
@@ -191,18 +200,21 @@ class Levels:
     ) -> cython.int:
         """Read the levels of a block of 2 ** log2 × 2 ** log2 samples."""
         first_context = LEVELS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
+        size = 1 << (2 * log2)
         past = coded_neighbours  # 0…2 by the level before, or how many neighbours have levels
         total: cython.int = 0
         position: cython.int = 0
         count: cython.int = 0
         symbol: cython.int = 0
-        while symbol < 128:  # beyond, it is the last
+        while symbol < LAST:
+            if position == size:
+                return malformed(b"a block has more levels than samples")
             symbol = symbols.read(first_context + 3 * self.band[position] + past)
             run = (symbol >> 2) & 31
             position += self.run_base[run]
             if self.run_bits[run] > 0:
                 position += symbols.read_bits(self.run_bits[run])
-            if position >= 1 << (2 * log2):
+            if position >= size:
                 return malformed(b"a block has more levels than samples")
             magnitude = (symbol & 3) + 1
             if magnitude == 4:
@@ -210,7 +222,7 @@ class Levels:
                 if magnitude > MAX_LEVEL:
                     return malformed(b"a symbol has no meaning")
             total += magnitude
-            hides_sign: cython.bint = symbol >= 128 and count >= 2  # sign data hiding
+            hides_sign: cython.bint = symbol >= LAST and count >= 2  # sign data hiding
             is_negative = total & 1 if hides_sign else symbols.read_bits(1)
             self.position[count], self.level[count] = position, -magnitude if is_negative else magnitude
             count += 1

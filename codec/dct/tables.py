@@ -12,6 +12,7 @@ from codec.motion.taps import SIXTEENTH_TAPS
 
 __all__ = [
     "ANGLES",
+    "AVERAGED",
     "BAND_OF",
     "BETA",
     "BORDER",
@@ -20,21 +21,30 @@ __all__ = [
     "CHROMA_CBF_CONTEXT",
     "CHROMA_TAPS",
     "CONTEXTS",
+    "DIRECT",
     "ESCAPE_CONTEXTS",
     "FAMILIES",
+    "FIRST_CODED",
     "FORWARD",
     "FORWARD_TRANSPOSED",
+    "KIND_INTER",
+    "LAST",
+    "LAST_OBMC",
     "LEVEL_CONTEXTS",
     "LUMA_TAPS",
+    "MAX_BUCKETS",
     "MAX_LEVEL",
     "MAX_QP",
+    "MODES",
     "MODE_CONTEXTS",
     "MORTON",
+    "OBMC_INTER",
     "RUN_BASES",
     "RUN_BITS",
     "SCALES",
     "SCANS",
     "SIXTEENTH_TAPS",
+    "SPLIT",
     "TC",
     "TRANSFORM",
     "VECTOR_CONTEXTS",
@@ -58,6 +68,17 @@ LEVEL_CONTEXTS: Final = 76  # by size, luma or chroma, intra or not, six bands, 
 CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
 FAMILIES: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
 """Where each family of contexts ends. Substreams never mix families."""
+
+# What symbols mean (spec 8.6.2, 8.6.4)
+SPLIT: Final = 4  # of a node; those below are SKIP with a merge candidate
+FIRST_CODED: Final = 5  # of a node, from here on 16 · kind shown + 8 · transform split + CBF
+KIND_INTER: Final = 4  # a kind that is shown; those below are MERGE, INTRA and WARPED follow
+OBMC_INTER, LAST_OBMC = 7, 10  # MERGE with OBMC, but for the averaged candidate, lies behind
+AVERAGED: Final = 3  # the merge candidate that is the mean of the first two predictions
+MODES: Final = 35
+LAST: Final = 128  # added to the symbol of a block's last level
+DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
+MAX_BUCKETS: Final = 12
 
 # Samples of a reference beyond each edge of the picture, where its outermost samples go on: room for a block of 32 that
 # begins 36 before the picture or 4 behind it, and for eight taps; further out all blocks are the same

@@ -1,0 +1,68 @@
+"""Kernels of ``dct`` as the Python that they are, beside the compiled ones, and symbols for them to read."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import codec
+from codec.compiled import _CythonStandIn
+from codec.dct.tables import CONTEXTS
+
+FOLDER = Path(codec.__file__).parent / "dct"
+NAMES = [path.stem for path in sorted(FOLDER.glob("*.py")) if "\nimport cython\n" in path.read_text("utf-8")]
+
+
+@functools.cache
+def _uncompiled():
+    """All kernel modules, imported from their sources; they know each other, and nobody else knows them."""
+    package = importlib.import_module("codec.dct")
+    compiled = {name: importlib.import_module(f"codec.dct.{name}") for name in NAMES}
+    finders, cython = sys.meta_path[:], sys.modules.get("cython")
+    try:
+        sys.meta_path[:] = [finder for finder in finders if getattr(finder, "__module__", "") != "codec.compiled"]
+        sys.modules["cython"] = _CythonStandIn("cython")
+        for name in NAMES:
+            del sys.modules[f"codec.dct.{name}"]
+        modules = {name: importlib.import_module(f"codec.dct.{name}") for name in NAMES}
+    finally:
+        sys.meta_path[:] = finders
+        sys.modules.pop("cython")
+        if cython is not None:
+            sys.modules["cython"] = cython
+        for name in NAMES:
+            sys.modules[f"codec.dct.{name}"] = compiled[name]
+            setattr(package, name, compiled[name])
+    assert all(module.__file__.endswith(".py") for module in modules.values())
+    return modules
+
+
+def uncompiled(name):
+    """A kernel module whose functions and attributes tests may use."""
+    return _uncompiled()[name]
+
+
+def reader_of(symbols, substream, sizes, bits, syntax=None):
+    """A `SymbolReader`, compiled or of a module; ``bits`` are one a byte."""
+    syntax = syntax or importlib.import_module("codec.dct.syntax")
+    data = np.packbits(np.asarray(bits, np.uint8)).tobytes()
+    return syntax.SymbolReader(np.asarray(symbols, np.uint8), np.asarray(substream), np.asarray(sizes), data)
+
+
+def reader_by_context(contexts, symbols, bits, syntax=None):
+    """The same for symbols in coding order, with a context substream for each context."""
+    order = np.argsort(np.asarray(contexts, np.int64), kind="stable")
+    sizes = np.bincount(np.asarray(contexts, np.int64), minlength=CONTEXTS)
+    return reader_of(np.asarray(symbols, np.uint8)[order], np.arange(CONTEXTS), sizes, bits, syntax)
+
+
+def decoder_of(picture_format, limit=4096, picture=None, **options):
+    """A `PictureDecoder` for pictures of a format, compiled or of a module."""
+    picture = picture or importlib.import_module("codec.dct.picture")
+    subsampling = picture_format.sample_format.subsampling
+    return picture.PictureDecoder(picture_format.plane_shapes, subsampling, limit, **options)
