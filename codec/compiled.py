@@ -61,6 +61,8 @@ class _CythonStandIn(ModuleType):
     """What uncompiled kernels use of the package ``cython``, where that is not installed: nothing does anything."""
 
     nogil = gil = contextlib.nullcontext()
+    double = float
+    int = short = longlong = Py_ssize_t = int
 
     @staticmethod
     def cclass(kind: type) -> type:
@@ -75,8 +77,8 @@ class _CythonStandIn(ModuleType):
         return lambda function: function
 
     @staticmethod
-    def cast(_: object, value: object) -> object:
-        return value
+    def cast(kind: Callable[[object], object], value: object) -> object:
+        return kind(value)
 
 
 def install() -> None:

@@ -71,14 +71,14 @@ MAY_IMPORT = {
         *("codec.residual.levels", "codec.residual.lossless", "codec.residual.samples", "codec.residual.coders"),
         *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
     ),
-    "codec.block_encoder": (
+    "codec.search.picture_encoder": (
         *("codec.bitstream.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
         *("codec.dct", "codec.search", "codec.motion", "codec.settings"),
     ),
     "codec.decoder": (*DECODER, "codec.inspection"),
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
-        *(*DECODER, "codec.block_encoder", "codec.motion", "codec.residual"),
+        *(*DECODER, "codec.search", "codec.motion", "codec.residual"),
         *("codec.settings", "codec.whole_file", "codec.progress"),
     ),
     "codec.measure": (
@@ -243,6 +243,6 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
     assert {"codec.reconstruct", "codec.motion.compensate", "codec.bitstream.container"} <= reached
     assert {"codec.residual.lossless", "codec.bitstream.queue_streams"} <= reached
     forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
-    forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes", "codec.block_encoder")
+    forbidden += ("codec.residual.weight_fit", "codec.motion.quarter_planes", "codec.search.picture_encoder")
     forbidden += ("codec.search",)
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

@@ -16,7 +16,7 @@ from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
 MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
-MODES: cython.int = 35
+MODES: cython.int = tables.MODES
 
 
 @cython.cclass

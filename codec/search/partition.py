@@ -32,14 +32,14 @@ MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3
 WARPED: cython.int = 4
-AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
+AVERAGED: cython.int = tables.AVERAGED
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
-SPLIT: cython.int = 4  # symbols of nodes
-FIRST_MERGE: cython.int = 5  # from here on 16 · what is shown + 8 · transform split + CBF
-FIRST_INTER: cython.int = 5 + 16 * 4
-FIRST_WARPED: cython.int = 5 + 16 * 6
-FIRST_OBMC: cython.int = 5 + 16 * 7  # a vector of its own; behind it merges
+SPLIT: cython.int = tables.SPLIT  # symbols of nodes
+FIRST_MERGE: cython.int = tables.FIRST_CODED
+FIRST_INTER: cython.int = tables.FIRST_CODED + 16 * tables.KIND_INTER
+FIRST_WARPED: cython.int = tables.FIRST_CODED + 16 * (tables.KIND_INTER + 2)
+FIRST_OBMC: cython.int = tables.FIRST_CODED + 16 * tables.OBMC_INTER  # a vector of its own; behind it merges
 
 
 class Effort(NamedTuple):

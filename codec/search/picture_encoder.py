@@ -91,8 +91,8 @@ def as_streamed(counts: Counts) -> Counts:
     """Counts of the substreams that contexts will share, for each context."""
     streamed = np.zeros_like(counts)
     for first, end in zip((0, *FAMILIES), FAMILIES, strict=False):
-        streams = merge_contexts(counts[first:end])
-        merged = np.zeros((int(streams.max()) + 1, counts.shape[1]))
+        streams = merge_contexts(counts[first:end].astype(np.float64))
+        merged = np.zeros((int(streams.max()) + 1, counts.shape[1]), np.float32)
         np.add.at(merged, streams, counts[first:end])
         streamed[first:end] = merged[streams]
     return streamed
@@ -119,8 +119,8 @@ class GopEncoder:
         self._newest: Picture | None = None
         self._before: MotionField | None = None
         self._mesh: NodeGrid | None = None
-        self._counts: Counts = np.zeros((CONTEXTS, 256))
-        self.all_counts: Counts = np.zeros((CONTEXTS, 256))
+        self._counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
+        self.all_counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.checksums: list[int] = []
 
     def code(self, source: Picture) -> CodedPicture:
@@ -140,7 +140,8 @@ class GopEncoder:
         if number and self._header.motion is MotionModel.MESH:
             best = self._with_mesh(source, seeds, best, lagrangian_of(qp), rates)
             self._mesh = best.mesh or self._mesh
-        self.all_counts += best.counts
+        if EFFORTS[self._settings.speed_preset].passes > 1:
+            self.all_counts += best.counts
         self._counts *= FORGET
         self._counts += best.counts
         wiener, planes = search.finish()

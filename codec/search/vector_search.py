@@ -18,7 +18,7 @@ from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
 MARGIN: cython.int = 36  # samples before the picture that a block may begin
-DIRECT: cython.int = 40  # numbers below are symbols
+DIRECT: cython.int = tables.DIRECT  # numbers below are symbols
 VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
 
