@@ -209,14 +209,15 @@ static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const in
                  PLACE(uint8_t, target, v, u))
 
 /* Rows of 16 bits in pairs, each row times a number of 16 bits: x86 multiplies and adds pairs at once. */
-static inline void sums_of_pairs_at(const int32_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
+static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
     for (int start = 0; start < side; start += WORDS) {
         Words total = {0};
         for (int j = 0; j < count; j += 2) {
             const int16_t *pair = pairs + 32 * j + 2 * start;
 #if defined(__AVX2__)
-            __m256i both = _mm256_set1_epi32((numbers[j] & 0xffff) | (int32_t)((uint32_t)numbers[j + 1] << 16));
-            total += (Words)_mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)pair), both);
+            int32_t both;
+            memcpy(&both, numbers + j, 4);
+            total += (Words)_mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)pair), _mm256_set1_epi32(both));
 #else
             for (int i = 0; i < WORDS; i++)
                 total[i] += pair[2 * i] * numbers[j] + pair[2 * i + 1] * numbers[j + 1];
@@ -226,7 +227,7 @@ static inline void sums_of_pairs_at(const int32_t *numbers, const int16_t *pairs
     }
 }
 #define sums_of_pairs(numbers, row, pairs, first, sums, count, side)                                                      \
-    sums_of_pairs_at(PLACE(const int32_t, numbers, row, 0), PLACE(const int16_t, pairs, first, 0), AT(int32_t, sums, 0), count, side)
+    sums_of_pairs_at(PLACE(const int16_t, numbers, row, 0), PLACE(const int16_t, pairs, first, 0), AT(int32_t, sums, 0), count, side)
 
 /* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
 

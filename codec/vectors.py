@@ -176,7 +176,7 @@ def taps_down(
 
 
 def sums_of_pairs(
-    numbers: cython.int[:, ::1],
+    numbers: cython.short[:, ::1],
     row: cython.int,
     pairs: cython.short[:, ::1],
     first: cython.int,
@@ -186,7 +186,7 @@ def sums_of_pairs(
 ) -> cython.void:
     """sums[i] = Σ_j numbers[row, j] · pairs[first + (j >> 1), 2 i + (j & 1)], i below ``side``, j below ``count``.
 
-    Numbers fit 16 bits; ``count`` is even, and up to 7 more sums than ``side`` may be written.
+    ``count`` is even, and up to 7 more sums than ``side`` may be written.
     """
     rows = np.asarray(pairs)[first : first + (count >> 1)].reshape(count >> 1, 32, 2)[:, :side].transpose(0, 2, 1)
-    np.asarray(sums)[:side] = np.asarray(numbers)[row, :count] @ rows.reshape(count, side).astype(np.int32)
+    np.asarray(sums)[:side] = np.asarray(numbers, np.int32)[row, :count] @ rows.reshape(count, side).astype(np.int32)

@@ -72,12 +72,12 @@ def test_hadamard_sums_are_those_of_plain_matrices(columns):
 
 def test_sums_of_pairs_are_those_of_a_matrix_product():
     random = np.random.default_rng(0)
-    numbers, pairs = random.integers(-8192, 8193, (3, 32)).astype(np.int32), np.zeros((9, 64), np.int16)
+    numbers, pairs = random.integers(-8192, 8193, (3, 32)).astype(np.int16), np.zeros((9, 64), np.int16)
     matrix = random.integers(-510, 511, (8, 16))
     pairs[2:6, :32] = matrix.reshape(4, 2, 16).transpose(0, 2, 1).reshape(4, 32)
     sums = np.zeros(32, np.int32)
     sums_of_pairs(numbers.data, 1, pairs.data, 2, sums.data, 8, 16)
-    np.testing.assert_array_equal(numbers[1, :8] @ matrix, sums[:16])
+    np.testing.assert_array_equal(numbers[1, :8].astype(int) @ matrix, sums[:16])
 
 
 def test_eight_taps_down_are_rounded_and_clipped():

@@ -52,13 +52,14 @@ class LevelSearch:
     rounding: cython.double  # the least share of a step that counts as a level of 1
     trellis: cython.bint
     error: cython.int  # squared, of the prediction
-    basis: cython.int[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
+    basis: cython.short[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
     columns: cython.short[:, ::1]  # the same, a basis function a column, and columns two by two
     positions: cython.int[:, ::1]
     folded: cython.short[:, ::1]  # see `fold`
-    line: cython.int[:, ::1]  # a row that is transformed down, in sixteenths: at most 1443
+    line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths: at most 1443
     across: cython.int[::1]  # and across, in 1/2**17: at most 8160
     by_position: cython.int[::1]  # coefficients in the order of the scan
+    marked: cython.uchar[::1]  # which sixteens of them have any
     count: cython.int  # coefficients that may become levels
     place: cython.int[::1]  # their positions
     value: cython.double[::1]
@@ -73,9 +74,10 @@ class LevelSearch:
 
     def __init__(self, writer: SymbolWriter) -> None:
         self.writer, self.levels = writer, Levels()
-        self.basis, self.positions = table(_BASIS.reshape(128, 32)), table(_POSITIONS)
+        self.basis, self.positions = table(_BASIS.reshape(128, 32), np.int16), table(_POSITIONS)
         self.columns = table(_BASIS.reshape(4, 32, 16, 2).transpose(0, 2, 1, 3).reshape(64, 64), np.int16)
-        self.folded, self.line, self.across = zeros((16, 64), np.int16), zeros((1, 32), np.int32), zeros(32, np.int32)
+        self.folded, self.line, self.across = zeros((16, 64), np.int16), zeros((1, 32), np.int16), zeros(32, np.int32)
+        self.marked = zeros(64, np.uint8)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
         self.run_bits = table(np.asarray(tables.RUN_BITS)[tables.BUCKET_OF_RUN])
@@ -163,9 +165,12 @@ class LevelSearch:
             remaining -= of_row
             if 1.05 * of_row + 0.1 >= most:
                 sums_of_pairs(self.line, 0, self.columns, 16 * size, self.across, side, side)
-                end = max(end, scatter(self.across, self.positions, self.by_position, size, k, side, least_value))
+                end = max(
+                    end,
+                    scatter(self.across, self.positions, self.by_position, self.marked, size, k, side, least_value),
+                )
         if end > 0:
-            self.count = gather(self.by_position, self.place, self.value, end)
+            self.count = gather(self.by_position, self.marked, self.place, self.value, end)
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
@@ -380,7 +385,7 @@ def fold(
     return error
 
 
-def round_row(sums: cython.int[::1], line: cython.int[:, ::1], side: cython.int) -> cython.int:
+def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int) -> cython.int:
     """Round a row that is transformed down to sixteenths; the sum of squares, or less, so that it fits 31 bits."""
     energy: cython.int = 0
     for i in range(side):
@@ -395,6 +400,7 @@ def scatter(
     across: cython.int[::1],
     positions: cython.int[:, ::1],
     by_position: cython.int[::1],
+    marked: cython.uchar[::1],
     size: cython.int,
     row: cython.int,
     side: cython.int,
@@ -402,27 +408,35 @@ def scatter(
 ) -> cython.int:
     """Put the large coefficients of a row where they come in the scan; the end of them."""
     end: cython.int = 0
-    largest: cython.int = 0
-    for i in range(side):
-        largest = max(largest, abs(across[i]))
-    if largest < least:
-        return 0
-    for i in range(side):
-        if abs(across[i]) >= least:
-            position = positions[size, 32 * row + i]
-            by_position[position] = across[i]
-            end = max(end, position + 1)
+    width = min(side, 8)
+    for start in range(0, side, 8):
+        largest: cython.int = 0
+        for i in range(width):
+            largest = max(largest, abs(across[start + i]))
+        if largest >= least:
+            for i in range(start, start + width):
+                if abs(across[i]) >= least:
+                    position = positions[size, 32 * row + i]
+                    by_position[position], marked[position >> 4] = across[i], 1
+                    end = max(end, position + 1)
     return end
 
 
 def gather(
-    by_position: cython.int[::1], place: cython.int[::1], value: cython.double[::1], end: cython.int
+    by_position: cython.int[::1],
+    marked: cython.uchar[::1],
+    place: cython.int[::1],
+    value: cython.double[::1],
+    end: cython.int,
 ) -> cython.int:
     """List the coefficients in the order of the scan, and forget them there; how many there are."""
     count: cython.int = 0
-    for position in range(end):
-        if by_position[position] != 0:
-            place[count], value[count] = position, by_position[position] / 131072.0
-            by_position[position] = 0
-            count += 1
+    for group in range((end + 15) >> 4):
+        if marked[group]:
+            marked[group] = 0
+            for position in range(16 * group, 16 * group + 16):
+                if by_position[position] != 0:
+                    place[count], value[count] = position, by_position[position] / 131072.0
+                    by_position[position] = 0
+                    count += 1
     return count
