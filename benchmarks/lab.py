@@ -18,12 +18,12 @@ import numpy as np
 
 import codec
 from codec.models import Speed
-from codec.motion.block_search import Searched, search_blocks
-from codec.motion.compensate import Reference, compensate
-from codec.motion.mesh_search import search_mesh
+from codec.motion.reference import Reference, compensate
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
 from codec.picture.sources import open_source
+from codec.search.mesh import search_mesh
+from codec.search.motion import Searched, search_blocks
 
 # (no motion, block 10 range 3, mesh 20×20) by the exercise's own functions; its mesh on a square crop
 LAB_PREDICTION = {

@@ -24,14 +24,13 @@ import numpy.typing as npt
 
 from codec.bitstream.motion_streams import pack_fields
 from codec.models import MotionModel, Speed
-from codec.motion.block_search import Searched, block_windows, match_windows, search_blocks
-from codec.motion.compensate import compensate_planes
-from codec.motion.field import CellMode, MotionField
-from codec.motion.half_planes import half_planes
-from codec.motion.mesh_search import search_mesh
+from codec.motion.compensation import ReferencePlane
+from codec.motion.field import SHARP, CellMode, MotionField
 from codec.picture.colour import luma
 from codec.picture.planes import Plane, Subsampling
 from codec.picture.sources import open_source
+from codec.search.mesh import search_mesh
+from codec.search.motion import Searched, block_windows, match_windows, search_blocks
 
 Real = npt.NDArray[np.float64]
 Search = Callable[[Plane, Plane], MotionField]
@@ -129,7 +128,7 @@ def measure(name: str, search: Search, pairs: list[tuple[Plane, Plane]], beside:
     with ThreadPoolExecutor(threads) as pool:
         rate = len(pairs) / seconds(lambda: list(pool.map(lambda pair: search(*pair), pairs)))
     errors = [
-        source.astype(np.int32) - compensate_planes(field, [half_planes(reference)], [Subsampling(0, 0)])[0]
+        source.astype(np.int32) - ReferencePlane(reference, SHARP).predict(field, Subsampling(0, 0))
         for field, (source, reference) in zip(fields, pairs, strict=True)
     ]
     psnr = 10 * math.log10(255**2 / np.mean([np.mean(error**2) for error in errors]))

@@ -80,6 +80,8 @@ class _CythonStandIn(ModuleType):
 
     compiled = False
     nogil = gil = contextlib.nullcontext()
+    double = float
+    int = short = longlong = Py_ssize_t = int
 
     @staticmethod
     def cclass(kind: type) -> type:
@@ -94,8 +96,8 @@ class _CythonStandIn(ModuleType):
         return lambda function: function
 
     @staticmethod
-    def cast(_: object, value: object) -> object:
-        return value
+    def cast(kind: Callable[[object], object], value: object) -> object:
+        return kind(value)
 
 
 LEVEL = choose_level()

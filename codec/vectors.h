@@ -241,30 +241,26 @@ static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const in
     taps_down_at(PLACE(const int16_t, rows, y, x), (rows).strides[0] >> 1, PLACE(const int16_t, taps, phase, 0),          \
                  PLACE(uint8_t, target, v, u))
 
-/* A row of a block that is transformed down, and the sum of its squares; floats hold whole numbers. */
-static inline int transformed_row_at(const float *folded, const float *basis, int32_t *line, int side) {
-    Words squares = {0};
+/* Rows of 16 bits in pairs, each row times a number of 16 bits: x86 multiplies and adds pairs at once. */
+static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
     for (int start = 0; start < side; start += WORDS) {
-        Reals total = {0}, row;
-        for (int j = 0; j < side >> 1; j++) {
-            memcpy(&row, folded + 32 * j + start, sizeof row);
-            total += basis[j] * row;
+        Words total = {0};
+        for (int j = 0; j < count; j += 2) {
+            const int16_t *pair = pairs + 32 * j + 2 * start;
+#if defined(__AVX2__)
+            int32_t both;
+            memcpy(&both, numbers + j, 4);
+            total += (Words)_mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)pair), _mm256_set1_epi32(both));
+#else
+            for (int i = 0; i < WORDS; i++)
+                total[i] += pair[2 * i] * numbers[j] + pair[2 * i + 1] * numbers[j + 1];
+#endif
         }
-        Words words = (__builtin_convertvector(total, Words) + 256) >> 9, sign = words >> 31;
-        memcpy(line + start, &words, sizeof words);
-        words = (words ^ sign) - sign;
-        Words large = words > 8191;
-        words = (words & ~large) | (large & 8191);
-        squares += words * words;
+        memcpy(sums + start, &total, sizeof total);
     }
-    int energy = 0;
-    for (int i = 0; i < WORDS && i < side; i++)
-        energy += squares[i];
-    return energy;
 }
-#define transformed_row(folded, first, basis, size, k, line, side)                                                        \
-    transformed_row_at(PLACE(const float, folded, first, 0), (const float *)(basis).data + 1024 * (size) + 32 * (k),      \
-                       AT(int32_t, line, 0), side)
+#define sums_of_pairs(numbers, row, pairs, first, sums, count, side)                                                      \
+    sums_of_pairs_at(PLACE(const int16_t, numbers, row, 0), PLACE(const int16_t, pairs, first, 0), AT(int32_t, sums, 0), count, side)
 
 /* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
 

@@ -205,20 +205,18 @@ def taps_down(
     np.asarray(target)[v, u : u + LANES] = np.clip((total + 2048) >> 12, 0, 255)
 
 
-def transformed_row(
-    folded: cython.float[:, ::1],
+def sums_of_pairs(
+    numbers: cython.short[:, ::1],
+    row: cython.int,
+    pairs: cython.short[:, ::1],
     first: cython.int,
-    basis: cython.float[:, :, ::1],
-    size: cython.int,
-    k: cython.int,
-    line: cython.int[::1],
+    sums: cython.int[::1],
+    count: cython.int,
     side: cython.int,
-) -> cython.int:
-    """line[i] = Σ_j basis[size, k, j] · folded[first + j, i] / 512, rounded; j below side / 2.
+) -> cython.void:
+    """sums[i] = Σ_j numbers[row, j] · pairs[first + (j >> 1), 2 i + (j & 1)], i below ``side``, j below ``count``.
 
-    Returns Σ line[i]², which counts what is beyond ± 8191 as that. All are whole numbers, and sums below 2**24.
+    ``count`` is even, and up to 7 more sums than ``side`` may be written.
     """
-    total = np.asarray(basis)[size, k, : side >> 1] @ np.asarray(folded)[first : first + (side >> 1), :side]
-    whole = (total.astype(np.int32) + 256) >> 9
-    np.asarray(line)[:side] = whole
-    return int((np.minimum(np.abs(whole), 8191) ** 2).sum())
+    rows = np.asarray(pairs)[first : first + (count >> 1)].reshape(count >> 1, 32, 2)[:, :side].transpose(0, 2, 1)
+    np.asarray(sums)[:side] = np.asarray(numbers, np.int32)[row, :count] @ rows.reshape(count, side).astype(np.int32)

@@ -1,4 +1,4 @@
-"""``dct``: files that come back as the encoder saw them, their streams, and the encoder's kernels."""
+"""``dct``: files that come back as the encoder saw them, and their streams."""
 
 # ruff: noqa: SIM300  (the expected value comes first)
 
@@ -7,11 +7,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 import pytest
-from numba import njit
 
 import codec
 from codec.bitstream.block_streams import pack_blocks, pack_family, pack_part, unpack_blocks, unpack_family, unpack_part
@@ -21,33 +19,20 @@ from codec.bitstream.queue_streams import Cursor, varint
 from codec.bitstream.schema import SAME_QPS
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import have_fields
-from codec.block_encoder import BlockCoder
 from codec.coded import CodedPicture, Run
-from codec.dct.tables import (
-    FAMILIES,
-    FORWARD,
-    FORWARD_TRANSPOSED,
-    LUMA_TAPS,
-    WIENER_CLIP,
-    WIENER_PLACES,
-)
+from codec.dct.blocks import NodeGrid
+from codec.dct.picture import PictureDecoder
+from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError
-from codec.models import MotionModel
-from codec.motion.half_planes import bordered
+from codec.models import MotionModel, Speed
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, reconstruct
-from codec.search.numba_dct.blocks import NodeGrid
-from codec.search.numba_dct.interpolate import interpolated
-from codec.search.numba_dct.mesh_fit import fit_mesh
-from codec.search.numba_dct.wiener_fit import add_products
-from codec.vector_transforms import (
-    differences,
-    hadamard_8x8,
-    occupancy,
-    real_product,
-)
+from codec.search.mesh_fit import fit_mesh
+from codec.search.partition import EFFORTS, PictureSearch
+from codec.search.picture_encoder import GopEncoder
+from codec.search.rates import rates_of
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))
@@ -184,7 +169,7 @@ def meshed_run():
     pictures = turning(5)
     settings = codec.Settings(residual="dct", motion="mesh", qp=30)
     header = sequence_header(pictures[0].format, Fraction(25), settings)
-    coder = BlockCoder(header, settings, None)
+    coder = GopEncoder(header, settings, None)
     coded = tuple(coder.code(picture) for picture in pictures)
     assert {True, False} == {picture.residual.mesh is not None for picture in coded}
     return header, Run(0, coded, tuple(coder.checksums))
@@ -202,15 +187,18 @@ def test_meshes_come_back_from_their_changes(meshed_run):
 
 def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
     pictures = turning(2, "gray", 128, 96)
-    reference = bordered(pictures[0].planes[0])
+    search = PictureSearch(PictureDecoder([(96, 128)], [(0, 0)], 128), 128, EFFORTS[Speed.FAST])
+    search.start(pictures[0].planes, False, 0, 0, 1e-6)  # a reference near the source
+    search.search(rates_of(np.zeros((CONTEXTS, 256), np.float32)), None, None)
+    search.finish()
     start = NodeGrid(32, np.zeros((4, 5, 2), np.int16))
     true = np.moveaxis(np.indices((4, 5)), 0, -1) * 32.0 - (48, 64)
     turn, grow = np.deg2rad(1.2), 1 / 1.02
     moved = np.stack([true @ (np.cos(turn), -np.sin(turn)), true @ (np.sin(turn), np.cos(turn))], axis=-1) * grow - true
-    fitted = fit_mesh(pictures[1].planes[0], reference, start, 128, 1.0).nodes_sixteenth_pel
+    fitted = fit_mesh(pictures[1].planes[0], search.warped, start, 128, 1.0).nodes_sixteenth_pel
     assert np.abs(fitted - 16 * moved).max() < 3
     assert np.abs(fitted - 16 * moved).mean() < 1
-    held = fit_mesh(pictures[1].planes[0], reference, start, 1, 1.0).nodes_sixteenth_pel
+    held = fit_mesh(pictures[1].planes[0], search.warped, start, 1, 1.0).nodes_sixteenth_pel
     assert 4 == np.abs(held).max()
 
 
@@ -258,7 +246,7 @@ def coded(moving):
         pictures = noise or moving(mode, 70, 52, 2)
         settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444" if mode == "rgb" else None)
         header = sequence_header(pictures[0].format, 25, settings)
-        coder = BlockCoder(header, settings, None)
+        coder = GopEncoder(header, settings, None)
         sources = pictures
         if mode == "rgb":
             sources = [rgb_to_yuv(picture, header.coded_format) for picture in pictures]
@@ -369,92 +357,6 @@ def test_contexts_are_merged_greedily_while_bits_are_saved(contexts):
         streams = merge_contexts(counts)
         found = {frozenset(np.flatnonzero((streams == s) & counts.any(axis=1)).tolist()) for s in streams}
         assert {frozenset(group) for group in groups} == found - {frozenset()}
-
-
-# ------------------------------------------------------------------------- kernels
-
-
-def test_quarter_samples_are_those_of_eight_taps(noise):
-    (picture,) = noise("gray", 19, 11, 1)
-    samples, (plane_size, stride, rows, columns) = interpolated(picture.planes[0])
-    assert (11, 19) == (rows, columns)
-    planes = samples.reshape(16, -1, stride)[:, :, : 19 + 80]
-    assert plane_size == planes.shape[1] * stride
-    padded = np.pad(picture.planes[0].astype(int), ((43, 44), (43, 44)), mode="edge")
-    for down, across in product(range(4), range(4)):
-        lines = sum(LUMA_TAPS[across, k] * padded[:, k : k + 19 + 80] for k in range(8))
-        both = sum(LUMA_TAPS[down, k] * lines[k : k + 11 + 80] for k in range(8))
-        np.testing.assert_array_equal(np.clip((both + 2048) >> 12, 0, 255), planes[4 * down + across])
-
-
-@njit
-def run_forward(a, b, side, basis, transposed, reals):
-    differences(side, a, 40, b, 40, reals)
-    real_product(side, basis, reals, reals + 4096)
-    real_product(side, reals + 4096, transposed, reals + 8192)
-
-
-@pytest.mark.parametrize("log2", [2, 3, 4, 5])
-def test_forward_transform_is_orthonormal_and_says_what_is_large(log2):
-    random = np.random.default_rng(log2)
-    side = 1 << log2
-    a, b = (random.integers(0, 256, (side, 40)).astype(np.uint8) for _ in range(2))
-    reals = np.zeros((4, 32, 32), np.float32)
-    basis = FORWARD[log2 - 2 :].ctypes.data
-    run_forward(
-        a.ctypes.data, b.ctypes.data, side, basis, FORWARD_TRANSPOSED[log2 - 2 :].ctypes.data, reals.ctypes.data
-    )
-    residual = a[:, :side].astype(float) - b[:, :side]
-    matrix = FORWARD[log2 - 2, :side, :side].astype(float)
-    expected = matrix @ residual @ matrix.T
-    np.testing.assert_allclose(expected, reals[2, :side, :side], atol=0.05)
-    for threshold in (0.5, 60.0, 5000.0):
-        packed = run_occupancy(side, reals[2:].ctypes.data, np.float32(threshold), reals[3:].ctypes.data)
-        large = np.abs(reals[2, :side, :side]) >= threshold
-        last = 64 * np.flatnonzero(large.any(1))[-1] + np.flatnonzero(large.any(0))[-1] if large.any() else -1
-        assert last == packed
-        assert reals[3, 0, 0] == pytest.approx((residual**2).sum(), rel=1e-3)
-
-
-@njit
-def run_occupancy(side, x, threshold, energy):
-    return occupancy(side, x, threshold, energy)
-
-
-@njit
-def run_hadamard(a, a_stride, b, c, stride):
-    return hadamard_8x8(a, a_stride, b, c, stride)
-
-
-def test_hadamard_sum_is_that_of_plain_matrices():
-    random = np.random.default_rng(0)
-    matrix = np.array([[1]])
-    for _ in range(3):
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    for values in (256, 2):
-        a, b, c = ((255 // (values - 1)) * random.integers(0, values, (3, 8, 20)).astype(int)).astype(np.uint8)
-        mean = (b[:, :8].astype(int) + c[:, :8] + 1) >> 1
-        expected = np.abs(matrix @ (a[:, :8] - mean) @ matrix).sum()
-        assert expected == run_hadamard(a.ctypes.data, 20, b.ctypes.data, c.ctypes.data, 20)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (9, 3), (37, 51)])
-def test_wiener_filter_is_fitted_to_every_other_strip_of_eight_rows(shape):
-    random = np.random.default_rng(1)
-    source, decoded = random.integers(0, 256, (2, *shape)).astype(np.uint8)
-    padded = np.pad(decoded.astype(int), 2, mode="edge")
-    rows, columns = shape
-
-    def moved(down, right):
-        difference = padded[2 + down : 2 + down + rows, 2 + right : 2 + right + columns] - decoded
-        return np.clip(difference, -WIENER_CLIP, WIENER_CLIP)
-
-    seen = np.arange(rows) // 8 % 2 == 0
-    features = np.array([(moved(y, x) + moved(-y, -x))[seen].ravel() for y, x in WIENER_PLACES.tolist()])
-    products, sums = np.zeros((12, 12), np.int64), np.zeros(12, np.int64)
-    add_products(source, padded.astype(np.uint8), products, sums)
-    np.testing.assert_array_equal(features @ features.T, products)
-    np.testing.assert_array_equal(features @ (source.astype(int) - decoded)[seen].ravel(), sums)
 
 
 # ------------------------------------------------------------------------- commands

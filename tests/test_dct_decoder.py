@@ -36,7 +36,7 @@ from codec.dct.tables import (
 from codec.errors import BitstreamError
 from codec.models import LeafKind, MotionModel
 from codec.motion.field import grid_shape
-from codec.motion.taps import SIXTEENTH_TAPS
+from codec.motion.tables import SIXTEENTH_TAPS
 from codec.picture.planes import PictureFormat, SampleFormat
 
 ROOT = Path(__file__).parent.parent

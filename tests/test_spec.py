@@ -61,9 +61,9 @@ from codec.dct import tables
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
 from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
-from codec.motion.compensate import Reference, compensate, sample_sixteenth_pel
-from codec.motion.half_planes import QUARTERS, half_planes
-from codec.motion.taps import SIXTEENTH_TAPS
+from codec.motion.field import CellMode
+from codec.motion.reference import Reference, compensate
+from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
 from codec.picture.colour import to_array
 from codec.picture.planes import (
     ChromaSiting,
@@ -424,8 +424,11 @@ def test_the_example_of_a_bilinear_sample_holds():
 
 def test_the_example_of_a_sample_between_samples_holds():
     assert "<!-- example: sample 10 10 20 20 at 8 -> 15 -->" in SPEC
-    halves, layout = half_planes(np.tile(np.array([10, 10, 20, 20], np.uint8), (4, 1)))
-    assert sample_sixteenth_pel(halves, layout, 16, 16 + 8) == 15
+    picture = Picture.from_array(np.tile(np.array([10, 10, 20, 20], np.uint8), (4, 1)))
+    half_a_sample_right = np.full((2, 2, 2), (0, 2), np.int16)
+    modes, own = np.full((1, 1), CellMode.WARP, np.uint8), np.zeros((1, 1, 2), np.int16)
+    (plane,) = compensate(MotionField(MotionModel.MESH, 4, half_a_sample_right, modes, own), Reference(picture))
+    assert plane[1, 1] == 15
 
 
 def test_the_examples_of_residuals_hold():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
-import os
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
@@ -313,60 +311,3 @@ def test_limits_can_be_lowered_on_the_command_line(mvz, tmp_path, command, limit
     assert code == 1
     assert f"the limit is {value}" in err
     assert "--max-…" in err
-
-
-# ------------------------------------------------------------------------------------------- kept kernels
-
-KERNEL = """
-import sys
-from codec.kernels import kernel, stage
-
-@kernel
-def doubled(value):
-    return 2 * value
-
-@stage
-def halved(value):
-    return value / 2
-
-print(doubled(21), halved() > 0, doubled._cache_hits[doubled.signatures[0]] if doubled._cache_hits else 0)
-"""
-
-
-@pytest.mark.parametrize("harm", ["index", "data", "emptied", "full"])
-def test_a_damaged_or_full_kernel_cache_never_fails_a_command(tmp_path, harm):
-    script = tmp_path / "script.py"
-    script.write_text(KERNEL)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-
-    def said(limit=None):
-        done = subprocess.run(
-            [sys.executable, script], env=environment, capture_output=True, text=True, check=False, preexec_fn=limit
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
-
-    def no_room():
-        import resource
-        import signal
-
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-    if harm == "full":
-        pytest.importorskip("resource")
-        assert "42 True 0\n" == said(no_room) == said(no_room)
-        return
-    assert said() == "42 True 0\n"
-    assert said() == "42 True 1\n"
-    kept = [path for path in (tmp_path / "cache").rglob("*") if path.suffix in (".nbi", ".nbc")]
-    assert len(kept) == 4
-    for path in kept:
-        data = bytearray(path.read_bytes())
-        if harm == "emptied":
-            data.clear()
-        elif path.suffix == (".nbi" if harm == "index" else ".nbc"):
-            data[len(data) // 2] ^= 255
-        path.write_bytes(data)
-    assert said() == "42 True 0\n"
-    assert said() == "42 True 1\n"

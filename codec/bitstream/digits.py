@@ -166,7 +166,9 @@ def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
         add_to_last(target, last, left)
 
 
-def add_to_last(symbols: cython.uchar[::1], last: cython.Py_ssize_t, escapes: cython.const[cython.uchar[::1]]) -> cython.void:
+def add_to_last(
+    symbols: cython.uchar[::1], last: cython.Py_ssize_t, escapes: cython.const[cython.uchar[::1]]
+) -> cython.void:
     """The loop of `add_escapes`."""
     taken: cython.Py_ssize_t = 0
     for place in range(symbols.shape[0]):

@@ -45,7 +45,7 @@ def pack_queues(pictures: Sequence[Queues]) -> bytes:
 
 def pack_symbols(symbols: Bytes, scheme: Scheme) -> list[bytes]:
     """Symbols as parts: one for the digits of each base, and one for what is left."""
-    from codec.bitstream.digits import join  # brings numba, which reading headers does without
+    from codec.bitstream.digits import join
 
     if not scheme:
         return [pack_part(symbols.tobytes())]

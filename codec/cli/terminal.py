@@ -147,21 +147,14 @@ def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], No
 
 @contextlib.contextmanager
 def _bar(quiet: bool, **options: Any) -> Iterator[tqdm[Any] | None]:
-    """A bar, which also says why nothing happens when kernels are compiled; None where nobody would see it."""
+    """A bar; None where nobody would see it."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    from codec.kernels import when_compiling
-
     with tqdm(**options, leave=False, dynamic_ncols=True) as bar:
-
-        def tell() -> None:
-            bar.write("compiling for this machine; only this once, up to a minute", file=sys.stderr)
-
-        with when_compiling(tell):
-            yield bar
+        yield bar
 
 
 def watched(items: Iterable[_T], show: Callable[[Progress], None], count: int | None) -> Iterator[_T]:

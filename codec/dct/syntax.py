@@ -184,7 +184,7 @@ class Levels:
     run_base: cython.int[::1]
     run_bits: cython.int[::1]
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.position, self.level = zeros(1024, np.int32), zeros(1024, np.int32)
         self.band = table(tables.BAND_OF)
         self.run_base, self.run_bits = table(tables.RUN_BASES), table(tables.RUN_BITS)

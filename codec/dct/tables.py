@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from codec.motion.taps import SIXTEENTH_TAPS
+from codec.motion.tables import SIXTEENTH_TAPS
 
 __all__ = [
     "ANGLES",

@@ -237,7 +237,7 @@ class PlaneCoder:
                     flip = ((total >> 7) & 1) - 1
                     flipped = cython.cast(cython.int, meaning >> 16) ^ flip
                     residual = flipped - flip
-                    if is_exact:
+                    if is_exact:  # noqa: SIM108  the longer is the faster
                         west = (prediction - flip + flipped) & 255
                     else:
                         west = clipped(prediction + residual * step)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
+from codec.motion.field import MotionField
 from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
 from codec.vectors import bilinear_block, mean_block, taps_8x8
 
@@ -44,14 +46,14 @@ class ReferencePlane:
     sums: cython.short[:, ::1]  # a strip that is filtered across, −2550…10710
     corners: cython.uchar[::1]  # a cell as the vector of each of its nodes predicts it
 
-    def __init__(self, plane, tap):
+    def __init__(self, plane: npt.NDArray[np.uint8], tap: int) -> None:
         """``plane`` is uint8 (rows, columns); ``tap`` is ``SHARP`` or ``SOFT``, or 0 for no half samples (spec 7.2)."""
         self.height, self.width = plane.shape
         self.stride = self.width + 2 * BORDER
         self.plane_size = (self.height + 2 * BORDER) * self.stride
         self.samples = memoryview(np.empty((4 if tap else 1) * self.plane_size, np.uint8))
         self.quarters = memoryview(np.array(QUARTERS, np.int32))
-        self.taps = memoryview(np.array(SIXTEENTH_TAPS, np.int16).reshape(-1))
+        self.taps = memoryview(SIXTEENTH_TAPS.reshape(-1))
         self.corners = memoryview(np.empty(4 * 32 * 32, np.uint8))
         source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
         half_tap: cython.int = tap
@@ -161,7 +163,7 @@ class ReferencePlane:
         second = place + self.quarters[phase, 3] * self.plane_size + self.quarters[phase, 4] * self.stride
         return first + self.quarters[phase, 2], second + self.quarters[phase, 5]
 
-    def predict(self, field, subsampling):
+    def predict(self, field: MotionField, subsampling: tuple[int, int]) -> npt.NDArray[np.uint8]:
         """The plane that a `MotionField` predicts from this one, uint8 (rows, columns).
 
         In a subsampled plane the same vectors act on smaller cells, in sixteenths of its samples.

@@ -29,7 +29,7 @@ class Reference:
 
 
 def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, ...]:
-    """Predict every plane of a picture from its reference, uint8 (rows, columns) each; without a field nothing moves."""
+    """Every plane of a picture, predicted from its reference, uint8 (rows, columns); without a field nothing moves."""
     planes = reference.picture.planes
     if field is None:
         return planes

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = ["QUARTERS", "SIXTEENTH_TAPS"]
 
 # Sum 64, for samples −3…4; phases 9…15 mirror 7…1. Those of quarters are HEVC's, the others VVC's
@@ -18,7 +21,9 @@ _FIRST_HALF: Final = (
     (-1, 4, -11, 45, 34, -10, 4, -1),
     (-1, 4, -11, 40, 40, -11, 4, -1),
 )
-SIXTEENTH_TAPS: Final = _FIRST_HALF + tuple(taps[::-1] for taps in _FIRST_HALF[7:0:-1])
+SIXTEENTH_TAPS: Final[npt.NDArray[np.int16]] = np.array(
+    _FIRST_HALF + tuple(taps[::-1] for taps in _FIRST_HALF[7:0:-1]), np.int16
+)
 
 FULL, ACROSS, DOWN, BOTH = range(4)  # where a half sample lies
 

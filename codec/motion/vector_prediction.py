@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["MedianPredictor", "vector_differences", "vectors_from_differences"]
 
@@ -14,7 +15,7 @@ class MedianPredictor:
 
     vectors: cython.short[:, :, ::1]
 
-    def __init__(self, vectors):
+    def __init__(self, vectors: npt.NDArray[np.int16]) -> None:
         self.vectors = memoryview(vectors)
 
     def predict(self, row: cython.int, column: cython.int, component: cython.int) -> cython.int:
@@ -52,7 +53,7 @@ class MedianPredictor:
         return True
 
 
-def vector_differences(vectors):
+def vector_differences(vectors: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
     """Vectors minus their predictions, int16 (rows, columns, 2)."""
     predictor: MedianPredictor = MedianPredictor(np.ascontiguousarray(vectors))
     result = np.empty(vectors.shape, np.int16)
@@ -62,7 +63,9 @@ def vector_differences(vectors):
     return result
 
 
-def vectors_from_differences(differences, limit_quarter_pel):
+def vectors_from_differences(
+    differences: npt.NDArray[np.int16], limit_quarter_pel: int
+) -> npt.NDArray[np.int16] | None:
     """The vectors of pictures, int16 (pictures, rows, columns, 2), or None where one is beyond the limit."""
     vectors = np.empty(differences.shape, np.int16)
     limit: cython.int = limit_quarter_pel

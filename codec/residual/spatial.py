@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["add_values", "decode", "encode"]
 
@@ -19,7 +20,7 @@ def predicted(samples: cython.uchar[:, ::1], y: cython.int, x: cython.int) -> cy
     return low if corner >= high else high if corner <= low else left + above - corner
 
 
-def decode(samples, residual):
+def decode(samples: npt.NDArray[np.uint8], residual: npt.NDArray[np.int16]) -> None:
     """Fill ``samples``, uint8 (rows, columns), from their int16 residuals."""
     target: cython.uchar[:, ::1] = memoryview(samples)
     residuals: cython.short[:, ::1] = memoryview(np.ascontiguousarray(residual))
@@ -29,7 +30,7 @@ def decode(samples, residual):
                 target[y, x] = max(0, min(predicted(target, y, x) + residuals[y, x], 255))
 
 
-def encode(source, residual, rounded):
+def encode(source: npt.NDArray[np.uint8], residual: npt.NDArray[np.int16], rounded: npt.NDArray[np.int16]) -> None:
     """Fill ``residual`` with what is to be coded of a plane, predicted from what the decoder will have.
 
     ``rounded[r + 255]`` is what the decoder will get for a residual of r, int16 (511,).
@@ -46,7 +47,12 @@ def encode(source, residual, rounded):
                 target[y, x] = max(0, min(prediction + values[wanted + 255], 255))
 
 
-def add_values(prediction, levels, values, samples):
+def add_values(
+    prediction: npt.NDArray[np.uint8],
+    levels: npt.NDArray[np.uint8],
+    values: npt.NDArray[np.int16],
+    samples: npt.NDArray[np.uint8],
+) -> None:
     """Fill ``samples`` from a prediction and the values of levels, by byte int16 (256,); all else uint8 alike."""
     before: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(prediction))
     coded: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(levels))

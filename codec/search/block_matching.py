@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.motion.compensation import ReferencePlane
 from codec.motion.vector_prediction import MedianPredictor
@@ -85,7 +86,7 @@ class BlockMatcher:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(self, source, reference: ReferencePlane, limit_quarter_pel):
+    def __init__(self, source: npt.NDArray[np.uint8], reference: ReferencePlane, limit_quarter_pel: int) -> None:
         """``source`` is luma uint8 (rows, columns); ``reference`` the plane before, with half samples."""
         self.height, self.width = source.shape
         self.source = memoryview(np.ascontiguousarray(source).reshape(-1))
@@ -197,7 +198,9 @@ class BlockMatcher:
         least_lagrangian: cython.double,
         share: cython.double,
     ) -> cython.void:
-        """Improve the vectors of ``predictor``: the best candidate of each window, then downhill; later only what has a new candidate.
+        """Improve the vectors of ``predictor``: the best candidate of each window, then downhill.
+
+        Later sweeps look only at what has a new candidate.
 
         λ is ``share`` of the mean squared error of the windows so far.
         """
@@ -220,7 +223,18 @@ class BlockMatcher:
                     vectors[row, column, 0] = self.best_dy
                     vectors[row, column, 1] = self.best_dx
 
-    def improve(self, tops, lefts, size, before, vectors, first_step, sweeps, least_lagrangian, share):
+    def improve(
+        self,
+        tops: npt.NDArray[np.int32],
+        lefts: npt.NDArray[np.int32],
+        size: int,
+        before: npt.NDArray[np.int16],
+        vectors: npt.NDArray[np.int16],
+        first_step: int,
+        sweeps: int,
+        least_lagrangian: float,
+        share: float,
+    ) -> None:
         """`descend_windows` of arrays: int32 ``tops`` and ``lefts``, int16 vectors (tops, lefts, 2), in place."""
         rows: cython.int[::1] = memoryview(tops)
         columns: cython.int[::1] = memoryview(lefts)
@@ -234,7 +248,14 @@ class BlockMatcher:
         with cython.nogil:
             self.descend_windows(rows, columns, side, starts, found, step, times, least, part)
 
-    def match(self, tops, lefts, size, offsets, vectors):
+    def match(
+        self,
+        tops: npt.NDArray[np.int32],
+        lefts: npt.NDArray[np.int32],
+        size: int,
+        offsets: npt.NDArray[np.int32],
+        vectors: npt.NDArray[np.int16],
+    ) -> None:
         """Full search in full samples: the least squared error, the first of equals in ``offsets``, int32 (n, 2)."""
         rows: cython.int[::1] = memoryview(tops)
         columns: cython.int[::1] = memoryview(lefts)
@@ -267,7 +288,7 @@ class BlockMatcher:
                             break
 
 
-def shrink(plane):
+def shrink(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Means of 4 × 4 samples, uint8 (rows / 4, columns / 4); what is left over at right and bottom is dropped."""
     small = np.empty((plane.shape[0] // 4, plane.shape[1] // 4), np.uint8)
     target: cython.uchar[:, ::1] = memoryview(small)

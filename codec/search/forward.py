@@ -11,12 +11,12 @@ from codec.dct import tables
 from codec.dct.planes import Plane
 from codec.dct.syntax import Levels
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter
-from codec.vectors import transformed_row
+from codec.vectors import sums_of_pairs
 
 ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
 LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
 MAX_LEVEL: cython.int = tables.MAX_LEVEL
-LAST: cython.int = 128  # what the symbol of the last level has more
+LAST: cython.int = tables.LAST
 NODES_BACK: cython.int = 28  # of a trellis, that a node may follow
 
 _BASIS = np.rint(tables.FORWARD * 8192).astype(np.int32)
@@ -52,13 +52,14 @@ class LevelSearch:
     rounding: cython.double  # the least share of a step that counts as a level of 1
     trellis: cython.bint
     error: cython.int  # squared, of the prediction
-    basis: cython.float[:, :, ::1]  # by log2 of the side − 2, a basis function a row
-    columns: cython.int[:, :, ::1]  # the same, a basis function a column
+    basis: cython.short[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
+    columns: cython.short[:, ::1]  # the same, a basis function a column, and columns two by two
     positions: cython.int[:, ::1]
-    folded: cython.float[:, ::1]
-    line: cython.int[::1]  # a row that is transformed down, in sixteenths: at most 1443
-    across: cython.int[::1]  # and across
+    folded: cython.short[:, ::1]  # see `fold`
+    line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths: at most 1443
+    across: cython.int[::1]  # and across, in 1/2**17: at most 8160
     by_position: cython.int[::1]  # coefficients in the order of the scan
+    marked: cython.uchar[::1]  # which sixteens of them have any
     count: cython.int  # coefficients that may become levels
     place: cython.int[::1]  # their positions
     value: cython.double[::1]
@@ -73,9 +74,10 @@ class LevelSearch:
 
     def __init__(self, writer: SymbolWriter) -> None:
         self.writer, self.levels = writer, Levels()
-        self.basis, self.positions = table(_BASIS, np.float32), table(_POSITIONS)
-        self.columns = table(_BASIS.transpose(0, 2, 1))
-        self.folded, self.line, self.across = zeros((32, 32), np.float32), zeros(32, np.int32), zeros(32, np.int32)
+        self.basis, self.positions = table(_BASIS.reshape(128, 32), np.int16), table(_POSITIONS)
+        self.columns = table(_BASIS.reshape(4, 32, 16, 2).transpose(0, 2, 1, 3).reshape(64, 64), np.int16)
+        self.folded, self.line, self.across = zeros((16, 64), np.int16), zeros((1, 32), np.int16), zeros(32, np.int32)
+        self.marked = zeros(64, np.uint8)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
         self.run_bits = table(np.asarray(tables.RUN_BITS)[tables.BUCKET_OF_RUN])
@@ -158,13 +160,17 @@ class LevelSearch:
         for k in range(side):
             if remaining < most:
                 break
-            of_row = transformed_row(self.folded, 16 * (k & 1), self.basis, size, k, self.line, side) / 256.0
+            sums_of_pairs(self.basis, 32 * size + k, self.folded, 8 * (k & 1), self.across, side >> 1, side)
+            of_row = round_row(self.across, self.line, side) / 256.0
             remaining -= of_row
             if 1.05 * of_row + 0.1 >= most:
-                transform_across(self.line, self.columns, self.across, size, side)
-                end = max(end, scatter(self.across, self.positions, self.by_position, size, k, side, least_value))
+                sums_of_pairs(self.line, 0, self.columns, 16 * size, self.across, side, side)
+                end = max(
+                    end,
+                    scatter(self.across, self.positions, self.by_position, self.marked, size, k, side, least_value),
+                )
         if end > 0:
-            self.count = gather(self.by_position, self.place, self.value, end)
+            self.count = gather(self.by_position, self.marked, self.place, self.value, end)
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
@@ -204,9 +210,7 @@ class LevelSearch:
             best += self.hide_sign(first_context, coded_neighbours, step) - lagrangian
         return best
 
-    def hide_sign(
-        self, first_context: cython.int, coded_neighbours: cython.int, step: cython.double
-    ) -> cython.double:
+    def hide_sign(self, first_context: cython.int, coded_neighbours: cython.int, step: cython.double) -> cython.double:
         """Sign data hiding: change a level by 1 where the sum of all does not tell the last one's sign.
 
         Returns error + λ · bits of that. A level that becomes 0 goes.
@@ -253,8 +257,8 @@ class LevelSearch:
     ) -> cython.double:
         """The same as `choose_levels` by a trellis: all paths through the two nearest magnitudes of each coefficient.
 
-        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from; an even node
-        is reached by magnitudes with an even sum, an odd one by others.
+        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from; an even
+        node is reached by magnitudes with an even sum, an odd one by others.
         """
         rates, lagrangian = self.writer.rates, self.lagrangian
         place_of, magnitude_of, cost_of, count_of = (
@@ -351,65 +355,53 @@ class LevelSearch:
             while self.place[n] != self.node_place[node]:
                 n -= 1
             magnitude = self.node_magnitude[node]
-            self.levels.position[found], self.levels.level[found] = self.place[n], -magnitude if self.value[n] < 0 else magnitude
+            self.levels.position[found], self.levels.level[found] = (
+                self.place[n],
+                -magnitude if self.value[n] < 0 else magnitude,
+            )
             node = before if node == last else self.node_before[node]
 
 
 def fold(
     source: cython.uchar[:, ::1],
     samples: cython.uchar[:, ::1],
-    folded: cython.float[:, ::1],
+    folded: cython.short[:, ::1],
     y: cython.int,
     x: cython.int,
     side: cython.int,
 ) -> cython.int:
-    """Sums of the differences of two rows from both ends of a block, and from row 16 on differences; the squared error."""
+    """Sums of the differences of two rows from both ends of a block, two by two, and from row 8 on their differences.
+
+    Returns the squared error.
+    """
     error: cython.int = 0
-    if side == 4:
-        for j in range(2):
-            for i in range(4):
-                upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
-                lower: cython.int = source[y + 3 - j, x + i] - samples[y + 3 - j, x + i]
-                error += upper * upper + lower * lower
-                folded[j, i], folded[16 + j, i] = upper + lower, upper - lower
-        return error
     for j in range(side >> 1):
         v = y + side - 1 - j
-        for start in range(0, side, 8):
-            for i in range(8):
-                one: cython.int = source[y + j, x + start + i] - samples[y + j, x + start + i]
-                other: cython.int = source[v, x + start + i] - samples[v, x + start + i]
-                error += one * one + other * other
-                folded[j, start + i] = one + other
-                folded[16 + j, start + i] = one - other
+        for i in range(side):
+            upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
+            lower: cython.int = source[v, x + i] - samples[v, x + i]
+            error += upper * upper + lower * lower
+            folded[j >> 1, 2 * i + (j & 1)] = upper + lower
+            folded[8 + (j >> 1), 2 * i + (j & 1)] = upper - lower
     return error
 
 
-def transform_across(
-    line: cython.int[::1],
-    columns: cython.int[:, :, ::1],
-    across: cython.int[::1],
-    size: cython.int,
-    side: cython.int,
-) -> cython.void:
-    """Transform a row: coefficients of at most 8160, in 1/2**17."""
-    for start in range(0, side, 8):
-        for i in range(8):
-            across[start + i] = 0
-        for j in range(0, side, 4):
-            for i in range(8):
-                across[start + i] += (
-                    line[j] * columns[size, j, start + i]
-                    + line[j + 1] * columns[size, j + 1, start + i]
-                    + line[j + 2] * columns[size, j + 2, start + i]
-                    + line[j + 3] * columns[size, j + 3, start + i]
-                )
+def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int) -> cython.int:
+    """Round a row that is transformed down to sixteenths; the sum of squares, or less, so that it fits 31 bits."""
+    energy: cython.int = 0
+    for i in range(side):
+        value: cython.int = (sums[i] + 256) >> 9
+        line[0, i] = value
+        large: cython.int = min(abs(value), 8191)
+        energy += large * large
+    return energy
 
 
 def scatter(
     across: cython.int[::1],
     positions: cython.int[:, ::1],
     by_position: cython.int[::1],
+    marked: cython.uchar[::1],
     size: cython.int,
     row: cython.int,
     side: cython.int,
@@ -417,27 +409,35 @@ def scatter(
 ) -> cython.int:
     """Put the large coefficients of a row where they come in the scan; the end of them."""
     end: cython.int = 0
-    largest: cython.int = 0
-    for i in range(side):
-        largest = max(largest, abs(across[i]))
-    if largest < least:
-        return 0
-    for i in range(side):
-        if abs(across[i]) >= least:
-            position = positions[size, 32 * row + i]
-            by_position[position] = across[i]
-            end = max(end, position + 1)
+    width = min(side, 8)
+    for start in range(0, side, 8):
+        largest: cython.int = 0
+        for i in range(width):
+            largest = max(largest, abs(across[start + i]))
+        if largest >= least:
+            for i in range(start, start + width):
+                if abs(across[i]) >= least:
+                    position = positions[size, 32 * row + i]
+                    by_position[position], marked[position >> 4] = across[i], 1
+                    end = max(end, position + 1)
     return end
 
 
 def gather(
-    by_position: cython.int[::1], place: cython.int[::1], value: cython.double[::1], end: cython.int
+    by_position: cython.int[::1],
+    marked: cython.uchar[::1],
+    place: cython.int[::1],
+    value: cython.double[::1],
+    end: cython.int,
 ) -> cython.int:
     """List the coefficients in the order of the scan, and forget them there; how many there are."""
     count: cython.int = 0
-    for position in range(end):
-        if by_position[position] != 0:
-            place[count], value[count] = position, by_position[position] / 131072.0
-            by_position[position] = 0
-            count += 1
+    for group in range((end + 15) >> 4):
+        if marked[group]:
+            marked[group] = 0
+            for position in range(16 * group, 16 * group + 16):
+                if by_position[position] != 0:
+                    place[count], value[count] = position, by_position[position] / 131072.0
+                    by_position[position] = 0
+                    count += 1
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import QUARTERS
@@ -57,7 +58,15 @@ class MeshFitter:
     limit: cython.int
     lagrangian: cython.double
 
-    def __init__(self, source, matcher: BlockMatcher, nodes, modes, own, cell_size):
+    def __init__(
+        self,
+        source: npt.NDArray[np.uint8],
+        matcher: BlockMatcher,
+        nodes: npt.NDArray[np.int16],
+        modes: npt.NDArray[np.uint8],
+        own: npt.NDArray[np.int16],
+        cell_size: int,
+    ) -> None:
         """``nodes`` are int16 (rows + 1, columns + 1, 2), ``modes`` uint8 (rows, columns), ``own`` int16; both move."""
         self.matcher, self.reference = matcher, matcher.reference
         self.height, self.width, self.source, self.limit = matcher.height, matcher.width, matcher.source, matcher.limit
@@ -74,7 +83,7 @@ class MeshFitter:
             quarters[number] = (samples[one : one + size] + samples[other : other + size] + 1) >> 1
         self.quarters = memoryview(quarters.reshape(-1))
 
-    def mean_squared_error(self, vectors):
+    def mean_squared_error(self, vectors: npt.NDArray[np.int16]) -> float:
         """A sample's, of blocks moved by ``vectors``, int16 (cell rows, cell columns, 2)."""
         moved: cython.short[:, :, ::1] = memoryview(vectors)
         total: cython.double = 0
@@ -82,9 +91,9 @@ class MeshFitter:
             for row in range(moved.shape[0]):
                 for column in range(moved.shape[1]):
                     total += self.moved_error(row, column, moved[row, column, 0], moved[row, column, 1])
-        return total / (self.height * self.width)
+        return float(total / (self.height * self.width))
 
-    def fit(self, lagrangian, sweeps, turns, may_blend, may_own, may_warp):
+    def fit(self, lagrangian: float, sweeps: int, turns: int, may_blend: bool, may_own: bool, may_warp: bool) -> float:
         """Nodes downhill and a mode for each cell, in turns; returns the squared error of the picture."""
         self.lagrangian = lagrangian
         error: cython.double = 0
@@ -97,7 +106,7 @@ class MeshFitter:
             for turn in range(times + 1):
                 self.descend(many if turn < times else 1)
                 error = self.choose_modes(blends, owns, warps)
-        return error
+        return float(error)
 
     def moved_error(self, row: cython.int, column: cython.int, dy: cython.int, dx: cython.int) -> cython.int:
         """Squared error of a cell moved by one vector."""
@@ -139,8 +148,8 @@ class MeshFitter:
         size = 1 << self.log2_cell
         y, x = top + (self.nodes[row, column, 0] >> 2), left + (self.nodes[row, column, 1] >> 2)
         rows, columns = min(size, self.height - top), min(size, self.width - left)
-        inside_y: cython.bint = -BORDER <= y and y + rows < self.height + BORDER
-        inside_x: cython.bint = -BORDER <= x and x + columns < self.width + BORDER
+        inside_y: cython.bint = y >= -BORDER and y + rows < self.height + BORDER
+        inside_x: cython.bint = x >= -BORDER and x + columns < self.width + BORDER
         return inside_y and inside_x
 
     def warp_error(self, row: cython.int, column: cython.int, bound: cython.int) -> cython.int:
@@ -213,9 +222,10 @@ class MeshFitter:
         best = self.try_node(row, column, old_dy, old_dx, NEVER)
         for k in range(4):
             j, i = row + down_of(k), column + right_of(k)
-            if 0 <= j < nodes.shape[0] and 0 <= i < nodes.shape[1]:
-                if nodes[j, i, 0] != nodes[row, column, 0] or nodes[j, i, 1] != nodes[row, column, 1]:
-                    best = self.try_node(row, column, nodes[j, i, 0], nodes[j, i, 1], best)
+            if not (0 <= j < nodes.shape[0] and 0 <= i < nodes.shape[1]):
+                continue
+            if nodes[j, i, 0] != nodes[row, column, 0] or nodes[j, i, 1] != nodes[row, column, 1]:
+                best = self.try_node(row, column, nodes[j, i, 0], nodes[j, i, 1], best)
         step: cython.int = 4
         while step >= 1:
             centre_y, centre_x, before = nodes[row, column, 0], nodes[row, column, 1], best

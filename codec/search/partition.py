@@ -10,7 +10,6 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.buffers import zeros
 from codec.dct import tables
 from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
@@ -32,14 +31,14 @@ MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3
 WARPED: cython.int = 4
-AVERAGED: cython.int = 3  # the merge candidate that is the mean of the first two predictions
+AVERAGED: cython.int = tables.AVERAGED
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
-SPLIT: cython.int = 4  # symbols of nodes
-FIRST_MERGE: cython.int = 5  # from here on 16 · what is shown + 8 · transform split + CBF
-FIRST_INTER: cython.int = 5 + 16 * 4
-FIRST_WARPED: cython.int = 5 + 16 * 6
-FIRST_OBMC: cython.int = 5 + 16 * 7  # a vector of its own; behind it merges
+SPLIT: cython.int = tables.SPLIT  # symbols of nodes
+FIRST_MERGE: cython.int = tables.FIRST_CODED
+FIRST_INTER: cython.int = tables.FIRST_CODED + 16 * tables.KIND_INTER
+FIRST_WARPED: cython.int = tables.FIRST_CODED + 16 * (tables.KIND_INTER + 2)
+FIRST_OBMC: cython.int = tables.FIRST_CODED + 16 * tables.OBMC_INTER  # a vector of its own; behind it merges
 
 
 class Effort(NamedTuple):
@@ -87,8 +86,8 @@ EFFORTS: dict[Speed, Effort] = {
 class PictureSearch:
     """Decides the coding blocks of a picture, and writes their symbols.
 
-    It reconstructs them by the stages of a decoder, whose planes it works on: a trial's prediction lies where the decoded
-    block will be.
+    It reconstructs them by the stages of a decoder, whose planes it works on: a trial's prediction lies where the
+    decoded block will be.
     """
 
     decoder: PictureDecoder
@@ -151,9 +150,7 @@ class PictureSearch:
         self.obmc_from, self.stop = effort.obmc_from, effort.stop
         self.intra_from, self.intra_near = effort.intra_from, effort.intra_near
 
-    def start(
-        self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float
-    ) -> None:
+    def start(self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float) -> None:
         """Begin a picture; it may be searched several times."""
         decoder, last = self.decoder, len(planes) - 1
         self.luma = SourcePlane(decoder.luma, planes[0])
@@ -191,7 +188,7 @@ class PictureSearch:
         return self.writer
 
     def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
-        """Make what the last search decodes to the reference, with the ALF that is found for it; the ALF, the planes."""
+        """Make what the last search decodes to the reference, with an ALF found for it; the ALF, the planes."""
         with cython.nogil:
             self.decoder.publish()
         return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()
@@ -199,7 +196,7 @@ class PictureSearch:
     def warped(self, mesh: NodeGrid) -> Samples:
         """What a mesh predicts of luma."""
         self.decoder.set_mesh(mesh)
-        predicted = np.empty_like(self._views()[0])
+        predicted: Samples = np.empty(np.asarray(self.decoder.luma.samples).shape, np.uint8)
         target: cython.uchar[:, ::1] = predicted.data
         with cython.nogil:
             warp_plane(self.decoder.mesh, self.decoder.luma, target)
@@ -212,7 +209,7 @@ class PictureSearch:
             total = plane_error(self.luma, self.decoder.luma)
             if self.planes > 1:
                 total += plane_error(self.cb, self.decoder.cb) + plane_error(self.cr, self.decoder.cr)
-        return total
+        return float(total)
 
     def state(self) -> list[npt.NDArray[np.int32] | Samples]:
         """Copies of what `search` leaves in the decoder."""
@@ -225,7 +222,7 @@ class PictureSearch:
 
     def _views(self) -> list[npt.NDArray[np.int32] | Samples]:
         decoder, blocks = self.decoder, self.decoder.blocks
-        views: list = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
+        views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
         return [np.asarray(view) for view in views]
 
     def search_picture(self) -> cython.void:

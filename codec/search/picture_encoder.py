@@ -45,8 +45,8 @@ LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbol
 class Attempt(NamedTuple):
     """A picture coded in one way.
 
-    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there is
-    another way, and so is what restores what it decodes to.
+    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where
+    there is another way, and so is what restores what it decodes to.
     """
 
     mesh: NodeGrid | None
@@ -91,8 +91,8 @@ def as_streamed(counts: Counts) -> Counts:
     """Counts of the substreams that contexts will share, for each context."""
     streamed = np.zeros_like(counts)
     for first, end in zip((0, *FAMILIES), FAMILIES, strict=False):
-        streams = merge_contexts(counts[first:end])
-        merged = np.zeros((int(streams.max()) + 1, counts.shape[1]))
+        streams = merge_contexts(counts[first:end].astype(np.float64))
+        merged = np.zeros((int(streams.max()) + 1, counts.shape[1]), np.float32)
         np.add.at(merged, streams, counts[first:end])
         streamed[first:end] = merged[streams]
     return streamed
@@ -119,14 +119,14 @@ class GopEncoder:
         self._newest: Picture | None = None
         self._before: MotionField | None = None
         self._mesh: NodeGrid | None = None
-        self._counts: Counts = np.zeros((CONTEXTS, 256))
-        self.all_counts: Counts = np.zeros((CONTEXTS, 256))
+        self._counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
+        self.all_counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.checksums: list[int] = []
 
     def code(self, source: Picture) -> CodedPicture:
         """The next picture of the GOP."""
         number, search = len(self.checksums), self._search
-        qp = picture_qp(self._settings.qp, number)
+        qp = picture_qp(self._settings.base_qp, number)
         qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
         search.start(source.planes, number > 0, qp, qp_chroma, lagrangian_of(qp))
         if number:
@@ -140,7 +140,8 @@ class GopEncoder:
         if number and self._header.motion is MotionModel.MESH:
             best = self._with_mesh(source, seeds, best, lagrangian_of(qp), rates)
             self._mesh = best.mesh or self._mesh
-        self.all_counts += best.counts
+        if EFFORTS[self._settings.speed_preset].passes > 1:
+            self.all_counts += best.counts
         self._counts *= FORGET
         self._counts += best.counts
         wiener, planes = search.finish()
@@ -158,9 +159,7 @@ class GopEncoder:
         contexts, symbols, bits = attempt.written
         all_bits = float(rates[contexts, symbols].sum()) + len(bits) + mesh_bits(attempt.mesh, self._mesh)
         rate = lagrangian * all_bits
-        return attempt._replace(
-            cost=rate + self._search.squared_error(), rate=rate, state=self._search.state()
-        )
+        return attempt._replace(cost=rate + self._search.squared_error(), rate=rate, state=self._search.state())
 
     def _with_mesh(
         self, source: Picture, seeds: npt.NDArray[np.int16] | None, best: Attempt, lagrangian: float, rates: Rates
@@ -197,7 +196,7 @@ class GopEncoder:
         luma = self._newest.planes[0]
         reference = ReferencePlane(luma, self._header.half_sample_tap)
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        return Searched(source.planes[0], luma, reference, 4 * self._settings.search, speed, self._before)
+        return Searched(source.planes[0], luma, reference, 4 * self._settings.search_range, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
         """Vectors of 16×16 blocks, from which coding blocks begin."""

@@ -12,8 +12,8 @@ from codec.dct.tables import CONTEXTS, RUN_BASES
 
 __all__ = ["Counts", "Rates", "expected_counts", "rates_of"]
 
-Counts = npt.NDArray[np.float64]
-"""How often each symbol came in each context: float64 (contexts, 256)."""
+Counts = npt.NDArray[np.float32]
+"""How often each symbol came in each context: float32 (contexts, 256)."""
 Rates = npt.NDArray[np.float64]
 """Bits of each symbol in each context: float64 (contexts, 256)."""
 
@@ -34,20 +34,20 @@ def expected_counts() -> Counts:
     escapes[:, :60] = 0.2 * 0.8 ** np.arange(60)
     last = np.where(symbols >= 128, 0.25, 0.75)
     levels[:] = last * 0.8 ** RUN_BASES[(symbols >> 2) & 31].astype(float) * 0.3 ** (symbols & 3)
-    shares: Counts = counts / counts.sum(axis=1, keepdims=True)
-    return shares
+    rates: npt.NDArray[np.float32] = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+    return rates
 
 
-EXPECTED: Final = expected_counts()
+EXPECTED: Final = 4 * expected_counts()
 
 
 def rates_of(counts: Counts) -> Rates:
     """−log₂ of shares; rare contexts lean on those like them, and all on what is expected."""
-    rates: Rates = np.add.reduceat(counts, _STARTS)[_GROUP]
-    rates += 4 * EXPECTED
+    rates = np.add.reduceat(counts, _STARTS)[_GROUP]
+    rates += EXPECTED
     rates *= 24 / rates.sum(axis=1, keepdims=True)
     rates += counts
     rates += 0.02
     rates /= rates.sum(axis=1, keepdims=True)
     np.log2(rates, out=rates)
-    return np.negative(rates, out=rates)
+    return -rates.astype(np.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.search.block_matching import shrink
 from codec.search.motion import Windows, match_windows
@@ -16,7 +17,7 @@ SHARE = 0.65  # of the error against means: pictures of one scene reach 0.05…0
 LEAST_ERROR = 4.0  # mean absolute error, samples; below it even flat pictures are predicted well enough
 
 
-def is_scene_cut(source, before):
+def is_scene_cut(source: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -> bool:
     """Whether blocks of luma ``source`` are hardly nearer to their best matches in ``before`` than to their means.
 
     Looked at a quarter of the size, so that fine texture, which no search matches, does not count; and at every
@@ -36,7 +37,9 @@ def is_scene_cut(source, before):
     return bool(block_errors(small, small_before, vectors)[1] > most)
 
 
-def block_errors(small, before, vectors):
+def block_errors(
+    small: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], vectors: npt.NDArray[np.int16]
+) -> tuple[float, float]:
     """Mean absolute errors of every other block, across and down: against its mean, and against where vectors lead.
 
     ``vectors`` are in quarter samples, and lead to full ones.

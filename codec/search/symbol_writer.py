@@ -17,13 +17,17 @@ MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3
 
-SPLIT: cython.int = 4  # the symbol of a square that is split
 CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
 CHROMA_CBF_CONTEXT: cython.int = tables.CHROMA_CBF_CONTEXT
 MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
 VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
 LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
+FIRST_CODED: cython.int = tables.FIRST_CODED
+KIND_INTER: cython.int = tables.KIND_INTER
+OBMC_INTER: cython.int = tables.OBMC_INTER
+LAST: cython.int = tables.LAST
+DIRECT: cython.int = tables.DIRECT
 
 
 @cython.cclass
@@ -94,7 +98,9 @@ class Trial:
     def start(self, row: cython.int, column: cython.int, log2: cython.int, kind: cython.int) -> cython.void:
         """Be a coding block without levels or a vector."""
         self.block.row, self.block.column, self.block.log2, self.block.kind = row, column, log2, kind
-        self.block.merge = self.block.obmc = self.block.transform_split = self.block.cbf = self.block.modes = self.block.dy = self.block.dx = 0
+        self.block.merge = self.block.obmc = self.block.transform_split = self.block.cbf = self.block.modes = (
+            self.block.dy
+        ) = self.block.dx = 0
         self.mvd_y = self.mvd_x = 0
 
     def set_cbf(self, luma: PlaneLevels, planes: cython.int) -> cython.void:
@@ -164,10 +170,10 @@ class SymbolWriter:
         contexts, symbols = np.array(self.contexts[: self.count]), np.array(self.symbols[: self.count])
         return contexts, symbols, np.array(self.bits[: self.bit_count])
 
-    def counts(self) -> npt.NDArray[np.float64]:
-        """How often each symbol came in each context, float64 (contexts, 256)."""
-        counts = np.zeros((tables.CONTEXTS, 256))
-        target: cython.double[:, ::1] = counts.data
+    def counts(self) -> npt.NDArray[np.float32]:
+        """How often each symbol came in each context, float32 (contexts, 256)."""
+        counts = np.zeros((tables.CONTEXTS, 256), np.float32)
+        target: cython.float[:, ::1] = counts.data
         with cython.nogil:
             for n in range(self.count):
                 target[self.contexts[n], self.symbols[n]] += 1
@@ -196,14 +202,14 @@ class SymbolWriter:
 
     def put_number(self, context: cython.int, number: cython.int) -> cython.void:
         """Write a number ≥ 0: a symbol below 40, or one that names a bucket of 16, 32, 64…, and bits."""
-        if number < 40:
+        if number < DIRECT:
             self.put(context, number)
             return
         bucket: cython.int = 0
-        while (32 << bucket) - 16 <= number - 40:
+        while (32 << bucket) - 16 <= number - DIRECT:
             bucket += 1
-        self.put(context, 40 + bucket)
-        self.put_bits(number - 24 - (16 << bucket), bucket + 4)
+        self.put(context, DIRECT + bucket)
+        self.put_bits(number - DIRECT + 16 - (16 << bucket), bucket + 4)
 
     def put_signed(self, context: cython.int, number: cython.int) -> cython.void:
         """Write a number that may be negative: 0, 1, −1, 2, −2 as 0, 1, 2, 3, 4."""
@@ -216,7 +222,9 @@ class SymbolWriter:
 
     def put_block(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.void:
         """Write a coding block; of 4:2:2, whose chroma has two transform blocks, ``chroma_blocks`` is 2."""
-        self.put(blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block))
+        self.put(
+            blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block)
+        )
         if trial.block.kind == INTER:
             self.put_vector(trial.mvd_y, trial.mvd_x)
         elif trial.block.kind == INTRA:
@@ -241,7 +249,7 @@ class SymbolWriter:
     def put_plane(
         self, plane: PlaneLevels, block: CodingBlock, blocks: BlockMap, number: cython.int, cbf_context: cython.int
     ) -> cython.void:
-        """Write which transform blocks have levels, unless the context of that is −1, and if not counting the levels."""
+        """Write which transform blocks have levels, unless the context is −1; if not counting, the levels too."""
         if cbf_context >= 0:
             self.put(cbf_context, plane.cbf)
         if self.only_counts:
@@ -263,7 +271,7 @@ class SymbolWriter:
             run, magnitude = self.levels.position[n] - position, abs(self.levels.level[n])
             is_last: cython.bint = n == self.levels.count - 1
             bucket = self.run_bucket[run]
-            symbol = 4 * bucket + min(magnitude, 4) - 1 + 128 * is_last
+            symbol = 4 * bucket + min(magnitude, 4) - 1 + LAST * is_last
             self.put(first_context + 3 * self.band[position] + past, symbol)
             self.put_bits(run - self.run_base[bucket], self.run_bits[bucket])
             if magnitude >= 4:
@@ -287,9 +295,7 @@ class SymbolWriter:
         self.only_counts = False
         return self.counted
 
-    def block_bits(
-        self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int
-    ) -> cython.double:
+    def block_bits(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.double:
         """What `put_block` costs but for the levels."""
         self.only_counts, self.counted = True, 0
         self.put_block(trial, blocks, is_p, chroma_blocks)
@@ -309,7 +315,7 @@ def node_symbol(block: CodingBlock) -> cython.int:
     if block.kind == SKIP:
         return block.merge
     if block.obmc:
-        shown = 7 if block.kind == INTER else 8 + block.merge
+        shown = OBMC_INTER if block.kind == INTER else OBMC_INTER + 1 + block.merge
     else:
-        shown = block.merge if block.kind == MERGE else 4 + block.kind - INTER
-    return 5 + 16 * shown + 8 * block.transform_split + block.cbf
+        shown = block.merge if block.kind == MERGE else KIND_INTER + block.kind - INTER
+    return FIRST_CODED + 16 * shown + 8 * block.transform_split + block.cbf

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportMeta", "make_report", "refuse_pages", "write_report"]
 
-MEASURING_PACKAGES = ("numpy", "zstandard", "numba", "scikit-image")
+MEASURING_PACKAGES = ("numpy", "zstandard", "scikit-image")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""The encoder of ``dct``: compiled against the same code uncompiled, and what its vectors say in Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codec.vectors import half_hadamard, sums_of_pairs, taps_down
+
+ROOT = Path(__file__).parent.parent
+
+ENCODE = """
+import sys, zlib
+from fractions import Fraction
+import numpy as np
+from codec.encoder import encode_gop, sequence_header
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.search import partition
+from codec.settings import Settings
+
+assert partition.__file__.endswith(sys.argv[1])
+random = np.random.default_rng(7)
+texture = np.cumsum(random.integers(-9, 10, (60, 60)), axis=1) + 128
+for mode, speed, motion, qp in (
+    ("YUV420", "slow", "block", 24), ("YUV422", "medium", "mesh", 30), ("GRAY", "fast", "block", 3),
+    ("YUV444", "medium", "none", 20),
+):
+    picture_format = PictureFormat(32, 24, SampleFormat[mode])
+    pictures = []
+    for number in range(3):
+        noise = random.integers(0, 1 + 255 * (qp == 3), (60, 60))
+        planes = [
+            (texture + noise)[k + number : k + number + rows, 2 * number : 2 * number + columns].astype(np.uint8)
+            for k, (rows, columns) in enumerate(picture_format.plane_shapes)
+        ]
+        pictures.append(Picture(picture_format, tuple(planes)))
+    settings = Settings(residual="dct", speed=speed, motion=motion, qp=qp)
+    header = sequence_header(picture_format, Fraction(25), settings)
+    for coded in encode_gop(pictures, 0, header, settings):
+        print(len(coded[0]), zlib.crc32(coded[0]))
+"""
+
+
+def encoded(suffix, **environment):
+    command = [sys.executable, "-c", ENCODE, suffix]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_tiny_clips_become_the_same_bytes_compiled_and_uncompiled():
+    assert encoded(".so") == encoded(".py", MVZ_UNCOMPILED="1")
+
+
+@pytest.mark.parametrize("columns", [8, 16, 32])
+def test_hadamard_sums_are_those_of_plain_matrices(columns):
+    random = np.random.default_rng(columns)
+    matrix = np.array([[1]])
+    for _ in range(3):
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    a, b = (255 * random.integers(0, 2, (2, 12, 40))).astype(np.uint8)
+    differences = a[2:10, 3 : 3 + columns].astype(int) - b[1:9, 5 : 5 + columns]
+    sums = [np.abs(matrix @ differences[:, x : x + 8] @ matrix).sum() for x in range(0, columns, 8)]
+    assert sum(sums) == 2 * half_hadamard(a.data, 2, 3, b.data, 1, 5, columns)
+
+
+def test_sums_of_pairs_are_those_of_a_matrix_product():
+    random = np.random.default_rng(0)
+    numbers, pairs = random.integers(-8192, 8193, (3, 32)).astype(np.int16), np.zeros((9, 64), np.int16)
+    matrix = random.integers(-510, 511, (8, 16))
+    pairs[2:6, :32] = matrix.reshape(4, 2, 16).transpose(0, 2, 1).reshape(4, 32)
+    sums = np.zeros(32, np.int32)
+    sums_of_pairs(numbers.data, 1, pairs.data, 2, sums.data, 8, 16)
+    np.testing.assert_array_equal(numbers[1, :8].astype(int) @ matrix, sums[:16])
+
+
+def test_eight_taps_down_are_rounded_and_clipped():
+    random = np.random.default_rng(1)
+    rows, taps = (
+        random.integers(-6120, 22441, (9, 32)).astype(np.int16),
+        random.integers(-11, 65, (4, 8)).astype(np.int16),
+    )
+    target = np.zeros((3, 40), np.uint8)
+    taps_down(rows.data, 1, 3, taps.data, 2, target.data, 1, 4)
+    sums = [sum(int(taps[2, k]) * int(rows[1 + k, 3 + i]) for k in range(8)) for i in range(16)]
+    expected = np.zeros((3, 40), int)
+    expected[1, 4:20] = [min(max((total + 2048) >> 12, 0), 255) for total in sums]
+    np.testing.assert_array_equal(expected, target)

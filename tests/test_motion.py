@@ -1,0 +1,131 @@
+"""Motion compensation, its searches and spatial prediction: compiled as uncompiled, and as the spec says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from codec.models import MotionModel, Speed
+from codec.motion.compensation import ReferencePlane
+from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
+from codec.motion.vector_prediction import vector_differences, vectors_from_differences
+from codec.residual import spatial
+from codec.search.mesh import search_mesh
+from codec.search.motion import Searched, Windows, match_windows, search_blocks
+from codec.search.scene_cut import is_scene_cut
+
+SIZES = [(1, 1), (5, 3), (23, 37)]
+
+
+def plane_of(rows, columns, seed=0):
+    """Blurred noise, so that a search has something to go by."""
+    noise = np.random.default_rng(seed).integers(0, 256, (rows + 8, columns + 8)).cumsum(0).cumsum(1)
+    sums = noise[8:, 8:] - noise[:-8, 8:] - noise[8:, :-8] + noise[:-8, :-8]
+    return np.clip((sums - sums.mean()) / 8 + 128, 0, 255).astype(np.uint8)
+
+
+def field_of(model, cell_size, rows, columns, reach, seed=1):
+    random = np.random.default_rng(seed)
+    grid = grid_shape(model, cell_size, columns, rows)
+    vectors = random.integers(-reach, reach + 1, (*grid, 2)).astype(np.int16)
+    if model is MotionModel.BLOCK:
+        return MotionField(model, cell_size, vectors)
+    cells = grid[0] - 1, grid[1] - 1
+    modes = random.integers(0, len(CellMode), cells).astype(np.uint8)
+    return MotionField(
+        model, cell_size, vectors, modes, random.integers(-reach, reach + 1, (*cells, 2)).astype(np.int16)
+    )
+
+
+def predictions(tap, subsampling):
+    """What fields of both models predict, vectors far beyond the picture among them."""
+    found = []
+    for rows, columns in SIZES:
+        shape = -(-rows >> subsampling[0]) or 1, -(-columns >> subsampling[1]) or 1
+        reference = ReferencePlane(plane_of(*shape), 0 if any(subsampling) else tap)
+        for model in (MotionModel.BLOCK, MotionModel.MESH):
+            for cell_size, reach in ((4, 9), (8, 4096), (32, 70)):
+                height, width = shape[0] << subsampling[0], shape[1] << subsampling[1]
+                field = field_of(model, cell_size, height, width, reach)
+                found.append(reference.predict(field, subsampling).tolist())
+    return found
+
+
+@pytest.mark.parametrize("tap", [SHARP, SOFT])
+@pytest.mark.parametrize("subsampling", [(0, 0), (1, 1), (0, 1)])
+def test_compiled_predictions_are_those_of_the_same_code_as_python(tap, subsampling, uncompiled):
+    assert uncompiled(predictions, tap, subsampling) == predictions(tap, subsampling)
+
+
+def half_samples(plane, tap, axis):
+    """Spec 7.2 in plain numbers: the sample half-way behind each one, before rounding."""
+    taps = (1, -tap, 15 + tap, 15 + tap, -tap, 1)
+    pad = [(2, 3) if number == axis else (0, 0) for number in range(2)]
+    wide = np.pad(plane.astype(int), pad, mode="edge")
+    size = plane.shape[axis]
+    return sum(weight * np.take(wide, range(k, k + size), axis) for k, weight in enumerate(taps))
+
+
+@pytest.mark.parametrize("tap", [SHARP, SOFT])
+def test_half_samples_are_filtered_as_the_spec_says(tap):
+    plane = plane_of(19, 26)
+    across, down = half_samples(plane, tap, 1), half_samples(plane, tap, 0)
+    both = half_samples(across, tap, 0)
+    expected = {
+        (0, 2): np.clip((across + 16) >> 5, 0, 255),
+        (2, 0): np.clip((down + 16) >> 5, 0, 255),
+        (2, 2): np.clip((both + 512) >> 10, 0, 255),
+    }
+    reference = ReferencePlane(plane, tap)
+    for vector, samples in expected.items():
+        grid = grid_shape(MotionModel.BLOCK, 32, 26, 19)
+        field = MotionField(MotionModel.BLOCK, 32, np.full((*grid, 2), vector, np.int16))
+        assert samples.tolist() == reference.predict(field, (0, 0)).tolist()
+
+
+def searches():
+    """The vectors and modes that searches find in a small picture."""
+    before, source = plane_of(37, 45), np.roll(plane_of(37, 45), (2, -3), (0, 1))
+    found = []
+    for speed in Speed:
+        searched = Searched.of(source, before, 6, speed)
+        found.append(search_blocks(searched, 8).vectors_quarter_pel.tolist())
+        mesh = search_mesh(searched, 16)
+        found += [mesh.vectors_quarter_pel.tolist(), mesh.modes.tolist(), mesh.own_quarter_pel.tolist()]
+    return [*found, is_scene_cut(source, before)]
+
+
+def test_compiled_searches_find_what_the_same_code_finds_as_python(uncompiled):
+    assert uncompiled(searches) == searches()
+
+
+def test_a_full_search_finds_the_least_squared_error_and_of_equals_the_shortest_vector():
+    before, source = plane_of(24, 24, 3), np.roll(plane_of(24, 24, 3), (3, -2), (0, 1))
+    tops = lefts = np.array([8], np.int32)
+    assert match_windows(source, before, Windows(tops, lefts, 8), 4).tolist() == [[[-12, 8]]]
+    flat = np.full((24, 24), 77, np.uint8)
+    assert match_windows(flat, flat, Windows(tops, lefts, 8), 4).tolist() == [[[0, 0]]]
+
+
+def test_vectors_come_back_from_their_differences_and_one_beyond_the_limit_is_refused():
+    vectors = np.random.default_rng(5).integers(-64, 65, (3, 4, 5, 2)).astype(np.int16)
+    differences = np.stack([vector_differences(of_picture) for of_picture in vectors])
+    assert vectors.tolist() == vectors_from_differences(differences, 64).tolist()
+    assert vectors_from_differences(differences, int(np.abs(vectors).max()) - 1) is None
+
+
+def spatially_coded():
+    source = plane_of(9, 13, 4)
+    residual = np.zeros(source.shape, np.int16)
+    steps = np.arange(-255, 256)
+    rounded = (np.sign(steps) * ((np.abs(steps) + 1) // 3 * 3)).astype(np.int16)
+    spatial.encode(source, residual, rounded)
+    decoded = np.zeros_like(source)
+    spatial.decode(decoded, rounded[residual + 255])
+    return source.astype(int).tolist(), residual.tolist(), decoded.astype(int).tolist()
+
+
+def test_spatial_prediction_is_the_same_on_both_sides_compiled_or_not(uncompiled):
+    source, residual, decoded = spatially_coded()
+    assert np.abs(np.array(source) - decoded).max() <= 1
+    assert (source, residual, decoded) == uncompiled(spatially_coded)
