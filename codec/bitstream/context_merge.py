@@ -14,22 +14,30 @@ if TYPE_CHECKING:
 STREAM_BITS: cython.double = 200.0  # what a stream costs for its frame,
 SYMBOL_BITS: cython.double = 8.0  # and for a Huffman code of each symbol in it
 NO_GAIN: cython.double = -1e300
+SMALL: cython.int = 1024
+_LOGS = np.array([0.0, *(n * log2(n) for n in range(1, 1024))])
 
 
-def stream_bits(counts: cython.double[:, ::1], first: cython.Py_ssize_t, second: cython.Py_ssize_t) -> cython.double:
-    """What a stream costs that has the symbols of two rows of ``counts``, or of one, given twice."""
+def stream_bits(
+    counts: cython.double[:, ::1], logs: cython.double[::1], first: cython.Py_ssize_t, second: cython.Py_ssize_t
+) -> cython.double:
+    """What a stream costs that has the symbols of two rows of ``counts``, or of one, given twice.
+
+    ``logs`` has n · log₂ n of small numbers.
+    """
     total: cython.double = 0.0
-    logs: cython.double = 0.0
+    all_logs: cython.double = 0.0
     kinds: cython.int = 0
     for symbol in range(counts.shape[1]):
         count = counts[first, symbol] + (counts[second, symbol] if second != first else 0.0)
         if count > 0:
             total += count
             kinds += 1
-            logs += count * log2(count)
+            whole = cython.cast(cython.int, count)
+            all_logs += logs[whole] if whole < SMALL and whole == count else count * log2(count)
     if kinds == 0:
         return 0.0
-    coded = total * log2(total) - logs
+    coded = total * log2(total) - all_logs
     if kinds > 1:
         coded = max(coded, total)  # a Huffman code spends a whole bit at least
     return max(coded, 0.0) + STREAM_BITS + SYMBOL_BITS * kinds
@@ -37,6 +45,7 @@ def stream_bits(counts: cython.double[:, ::1], first: cython.Py_ssize_t, second:
 
 def merge_rows(
     counts: cython.double[:, ::1],
+    logs: cython.double[::1],
     group: cython.longlong[::1],
     bits: cython.double[::1],
     saved: cython.double[:, ::1],
@@ -45,11 +54,11 @@ def merge_rows(
     size = group.shape[0]
     for row in range(size):
         group[row] = row
-        bits[row] = stream_bits(counts, row, row)
+        bits[row] = stream_bits(counts, logs, row, row)
         for other in range(size):
             saved[row, other] = NO_GAIN
             if other < row:
-                saved[row, other] = bits[row] + bits[other] - stream_bits(counts, row, other)
+                saved[row, other] = bits[row] + bits[other] - stream_bits(counts, logs, row, other)
     while True:
         worst: cython.Py_ssize_t = 0
         kept: cython.Py_ssize_t = 0
@@ -61,7 +70,7 @@ def merge_rows(
             return
         for symbol in range(counts.shape[1]):
             counts[kept, symbol] += counts[worst, symbol]
-        bits[kept] = stream_bits(counts, kept, kept)
+        bits[kept] = stream_bits(counts, logs, kept, kept)
         for row in range(size):
             if group[row] == worst:
                 group[row] = kept
@@ -69,7 +78,7 @@ def merge_rows(
         for row in range(size):
             if group[row] == row and row != kept:
                 later = max(row, kept)
-                saved[later, row + kept - later] = bits[kept] + bits[row] - stream_bits(counts, kept, row)
+                saved[later, row + kept - later] = bits[kept] + bits[row] - stream_bits(counts, logs, kept, row)
 
 
 def merge_contexts(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -86,8 +95,9 @@ def merge_contexts(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     merged: cython.longlong[::1] = memoryview(group)
     bits: cython.double[::1] = memoryview(np.empty(size))
     saved: cython.double[:, ::1] = memoryview(np.empty((size, size)))
+    logs: cython.double[::1] = memoryview(_LOGS)
     with cython.nogil:
-        merge_rows(rows, merged, bits, saved)
+        merge_rows(rows, logs, merged, bits, saved)
     streams[used] = np.unique(group, return_inverse=True)[1]
     for k in range(1, len(streams)):
         if not counts[k].any():

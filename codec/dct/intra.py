@@ -34,12 +34,14 @@ class IntraPredictor:
     log2: cython.int
     references: cython.int[::1]  # from the lower left up, the corner, to the right
     smoothed: cython.int[::1]
-    line: cython.int[::1]
+    is_smooth: cython.bint  # whether they are smoothed yet
+    line: cython.short[::1]
+    turned: cython.uchar[:, ::1]  # a prediction with rows and columns exchanged
     angles: cython.int[::1]
 
     def __init__(self):
         self.references, self.smoothed = zeros(4 * 32 + 1, np.int32), zeros(4 * 32 + 1, np.int32)
-        self.line = zeros(160, np.int32)
+        self.line, self.turned = zeros(160, np.int16), zeros((32, 32), np.uint8)
         self.angles = table(tables.ANGLES)
 
     def gather(self, plane: Plane, blocks: BlockMap, y: cython.int, x: cython.int, log2: cython.int) -> cython.void:
@@ -86,7 +88,7 @@ class IntraPredictor:
             references[0] = references[first]
         for i in range(1, first):
             references[i] = references[0]
-        self.side, self.log2 = side, log2
+        self.side, self.log2, self.is_smooth = side, log2, False
 
     def predict(
         self, target: cython.uchar[:, ::1], y: cython.int, x: cython.int, mode: cython.int, is_luma: cython.bint
@@ -94,7 +96,8 @@ class IntraPredictor:
         """Put what a mode predicts of the block whose reference samples were gathered, at (y, x) of ``target``."""
         references = self.references
         if is_luma and is_smoothed(mode, self.side):
-            self.smooth()
+            if not self.is_smooth:
+                self.smooth()
             references = self.smoothed
         if mode == PLANAR:
             self.predict_planar(references, target, y, x)
@@ -106,6 +109,7 @@ class IntraPredictor:
     def smooth(self) -> cython.void:
         """Filter the reference samples [1 2 1] but at their ends."""
         references, smoothed, last = self.references, self.smoothed, 4 * self.side
+        self.is_smooth = True
         smoothed[0], smoothed[last] = references[0], references[last]
         for i in range(1, last):
             smoothed[i] = (references[i - 1] + 2 * references[i] + references[i + 1] + 2) >> 2
@@ -153,11 +157,35 @@ class IntraPredictor:
             inverse = (8192 + (-angle >> 1)) // -angle
             for i in range(1, -((side * angle) >> 5)):
                 line[start - i] = references[corner - step * ((i * inverse + 128) >> 8)]
-        for j in range(side):
-            place, far = start + 1 + (((j + 1) * angle) >> 5), ((j + 1) * angle) & 31
-            if looks_up:
-                for i in range(side):
-                    target[y + j, x + i] = ((32 - far) * line[place + i] + far * line[place + i + 1] + 16) >> 5
+        if looks_up:
+            look_along(line, target, y, x, side, angle)
+        else:
+            look_along(line, self.turned, 0, 0, side, angle)
+            turn(self.turned, target, y, x, side)
+
+
+def look_along(
+    line: cython.short[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int, angle: cython.int
+) -> cython.void:
+    """Rows of samples from a line of reference samples, which begins at 64: each as far along as the direction goes."""
+    width = min(side, 8)
+    for j in range(side):
+        place, far = 65 + (((j + 1) * angle) >> 5), ((j + 1) * angle) & 31
+        near = 32 - far
+        for strip in range(0, side, 8):
+            if width == 8:
+                for i in range(8):
+                    value: cython.short = near * line[place + strip + i] + far * line[place + strip + i + 1] + 16
+                    target[y + j, x + strip + i] = value >> 5
             else:
-                for i in range(side):
-                    target[y + i, x + j] = ((32 - far) * line[place + i] + far * line[place + i + 1] + 16) >> 5
+                for i in range(4):
+                    target[y + j, x + i] = (near * line[place + i] + far * line[place + i + 1] + 16) >> 5
+
+
+def turn(
+    source: cython.uchar[:, ::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int
+) -> cython.void:
+    """Copy a block with rows and columns exchanged."""
+    for j in range(side):
+        for i in range(side):
+            target[y + j, x + i] = source[i, j]
