@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from codec.motion.field import MotionField
 from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
+from codec.picture.planes import Subsampling
 from codec.vectors import bilinear_block, mean_block, taps_8x8
 
 __all__ = ["ReferencePlane"]
@@ -163,7 +164,7 @@ class ReferencePlane:
         second = place + self.quarters[phase, 3] * self.plane_size + self.quarters[phase, 4] * self.stride
         return first + self.quarters[phase, 2], second + self.quarters[phase, 5]
 
-    def predict(self, field: MotionField, subsampling: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    def predict(self, field: MotionField, subsampling: Subsampling) -> npt.NDArray[np.uint8]:
         """The plane that a `MotionField` predicts from this one, uint8 (rows, columns).
 
         In a subsampled plane the same vectors act on smaller cells, in sixteenths of its samples.
