@@ -9,6 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+__all__ = [
+    "LANES",
+    "by_half",
+    "copy",
+    "differences",
+    "four_products",
+    "looked_up",
+    "rint",
+    "weighted_rows",
+    "weighted_sum",
+]
+
 if TYPE_CHECKING:
     import cython
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
+__all__ = ["merge_contexts"]
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 

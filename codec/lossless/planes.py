@@ -11,6 +11,8 @@ import numpy as np
 from codec.lossless import tables
 from codec.vectors import LANES, copy
 
+__all__ = ["TapPlanes", "flat"]
+
 if TYPE_CHECKING:
     from codec.picture.planes import Plane
 

@@ -17,6 +17,8 @@ from codec.lossless.planes import TapPlanes, flat
 from codec.residual import levels
 from codec.vectors import LANES, by_half, copy, looked_up, weighted_sum
 
+__all__ = ["ContextSymbols", "PlaneCoder", "decode_planes", "encode_plane"]
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
@@ -166,21 +168,12 @@ class PlaneCoder:
 
     def look_around(self, y: cython.Py_ssize_t, pairs: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Set ``sums``, of so many pairs of taps, and ``activities`` for a row; returns where its magnitudes begin."""
+        samples, taps, starts = self.planes.samples, self.taps, self.starts
         place = self.planes.origin + y * self.planes.stride
         for cell in range(self.cell_sets.shape[1]):
             number: cython.Py_ssize_t = self.cell_sets[y // CELL, cell]
-            weighted_sum(
-                self.planes.samples,
-                place + cell * CELL,
-                self.taps,
-                pairs,
-                self.starts,
-                2 * number,
-                self.weights,
-                number * self.width,
-                self.sums,
-                cell * CELL,
-            )
+            at, first = cell * CELL, number * self.width
+            weighted_sum(samples, place + at, taps, pairs, starts, 2 * number, self.weights, first, self.sums, at)
         columns, magnitudes, activities = self.planes.columns, self.magnitudes, self.activities
         above = (y + 2) % 3 * (columns + 4) + 2
         two_above = (y + 1) % 3 * (columns + 4) + 2
@@ -237,7 +230,7 @@ class PlaneCoder:
                     flip = ((total >> 7) & 1) - 1
                     flipped = cython.cast(cython.int, meaning >> 16) ^ flip
                     residual = flipped - flip
-                    if is_exact:  # noqa: SIM108  the longer is the faster
+                    if is_exact:  # noqa: SIM108
                         west = (prediction - flip + flipped) & 255
                     else:
                         west = clipped(prediction + residual * step)

@@ -79,7 +79,9 @@ def code_lossless(
         weights.append(of_sets)
         cell_sets.append(map_)
     sizes = target.taken() - starts
-    parts = [data[start : start + size] for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)]
+    parts = [
+        memoryview(data)[start : start + size] for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+    ]
     symbols = Queues(np.frombuffer(b"".join(parts), np.uint8), np.cumsum(sizes) - sizes, sizes)
     residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), symbols)
     return residual, tuple(weights), decoded

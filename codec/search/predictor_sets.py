@@ -17,6 +17,8 @@ from codec.lossless.planes import TapPlanes
 from codec.residual import levels
 from codec.vectors import LANES, differences, four_products, rint, weighted_rows
 
+__all__ = ["fit_sets"]
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -38,7 +40,7 @@ def pairs_of(count: int) -> npt.NDArray[np.int32]:
     """Which pairs of ``count`` inputs are multiplied, (pairs, 3).
 
     The third number of a pair says how often it comes in a quadratic form: 2, 1 on the diagonal, or 0 for a pair
-    that is only there because four are computed at once.
+    that is only there because four are summed at once.
     """
     pairs = [(i, j) for i in range(count) for j in range(i // 4 * 4, -(-count // 4) * 4)]
     times = [0 if j < i or j >= count else 1 + (i < j) for i, j in pairs]
@@ -117,8 +119,8 @@ class PredictorSetFit:
         self.pairs, self.length = memoryview(pairs.reshape(-1)), len(pairs)
         self.samples = AREA / row_step
         rows, columns = levels.cell_shape(planes.shape())
-        self.products = memoryview(np.empty(rows * columns * self.length, np.float32))
-        self.values = memoryview(np.zeros((self.taps + 4) // 4 * 4 * AREA, np.int16))
+        self.products = memoryview(np.zeros(rows * columns * self.length + 3, np.float32))
+        self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.int16))
         self.cell_sets = memoryview(np.ones(rows * columns, np.uint8))
         self.errors = memoryview(np.zeros(rows * columns))
         with cython.nogil:
@@ -151,14 +153,15 @@ class PredictorSetFit:
     def fill_products(self) -> cython.void:
         """Sum the products of all cells."""
         inputs: cython.Py_ssize_t = self.taps + 1
-        place: cython.Py_ssize_t = 0
         across = (self.planes.columns + CELL - 1) // CELL
         for cell in range(self.cell_sets.shape[0]):
             used = self.take_inputs(cell // across * CELL, cell % across * CELL)
-            for i in range(inputs):
-                for tile in range(i // 4, (inputs + 3) // 4):
-                    four_products(self.values, i * AREA, 4 * tile * AREA, AREA, used, self.products, place)
-                    place += 4
+            place = cell * self.length
+            for i in range(inputs):  # from the diagonal on; the last four reach into what the next row fills later
+                for four in range((inputs - i + 3) // 4):
+                    j = (i + 4 * four) * AREA
+                    four_products(self.values, i * AREA, j, AREA, used, self.products, place + i % 4 + 4 * four)
+                place += 4 * ((inputs + 3) // 4 - i // 4)
 
     def take_inputs(self, top: cython.Py_ssize_t, left: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Set ``values`` to the inputs of a cell, `AREA` for each; returns how many of those are used, in 32s."""
