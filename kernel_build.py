@@ -30,8 +30,14 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).parent
 CTYPES = {
-    **{"uchar": "unsigned char", "schar": "signed char", "ushort": "unsigned short", "uint": "unsigned int"},
-    **{"ulong": "unsigned long", "longlong": "long long", "ulonglong": "unsigned long long", "p_char": "char*"},
+    "uchar": "unsigned char",
+    "schar": "signed char",
+    "ushort": "unsigned short",
+    "uint": "unsigned int",
+    "ulong": "unsigned long",
+    "longlong": "long long",
+    "ulonglong": "unsigned long long",
+    "p_char": "char*",
 }
 DIRECTIVES = {
     "language_level": 3,
@@ -195,8 +201,8 @@ def write_if_other(path: Path, text: str) -> bool:
 
 def build(levels: Iterable[str]) -> None:
     """Compile what has changed, in place: ``codec/_compiled/LEVEL/``."""
-    from Cython.Compiler import Errors
-    from Cython.Compiler.Main import CompilationOptions, compile as cython_compile
+    from Cython.Compiler.Main import CompilationOptions
+    from Cython.Compiler.Main import compile as cython_compile
 
     work = ROOT / "build" / "kernels"
     modules = list(kernel_modules(ROOT / "codec"))

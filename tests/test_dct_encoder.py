@@ -1,7 +1,5 @@
 """The encoder of ``dct``: compiled against the same code uncompiled, and what its vectors say in Python."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
 from __future__ import annotations
 
 import os
@@ -82,7 +80,10 @@ def test_sums_of_pairs_are_those_of_a_matrix_product():
 
 def test_eight_taps_down_are_rounded_and_clipped():
     random = np.random.default_rng(1)
-    rows, taps = random.integers(-6120, 22441, (9, 32)).astype(np.int16), random.integers(-11, 65, (4, 8)).astype(np.int16)
+    rows, taps = (
+        random.integers(-6120, 22441, (9, 32)).astype(np.int16),
+        random.integers(-11, 65, (4, 8)).astype(np.int16),
+    )
     target = np.zeros((3, 40), np.uint8)
     taps_down(rows.data, 1, 3, taps.data, 2, target.data, 1, 4)
     sums = [sum(int(taps[2, k]) * int(rows[1 + k, 3 + i]) for k in range(8)) for i in range(16)]

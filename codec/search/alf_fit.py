@@ -116,9 +116,7 @@ class AlfFit:
                     self.luma.samples[y, x] = self.luma.reference[y + BORDER, x + BORDER]
 
 
-def product(
-    features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int
-) -> cython.int:
+def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> cython.int:
     """Of two rows; at most 24 · 255 a sample."""
     total: cython.int = 0
     for x in range(width):

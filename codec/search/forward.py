@@ -210,9 +210,7 @@ class LevelSearch:
             best += self.hide_sign(first_context, coded_neighbours, step) - lagrangian
         return best
 
-    def hide_sign(
-        self, first_context: cython.int, coded_neighbours: cython.int, step: cython.double
-    ) -> cython.double:
+    def hide_sign(self, first_context: cython.int, coded_neighbours: cython.int, step: cython.double) -> cython.double:
         """Sign data hiding: change a level by 1 where the sum of all does not tell the last one's sign.
 
         Returns error + λ · bits of that. A level that becomes 0 goes.
@@ -259,8 +257,8 @@ class LevelSearch:
     ) -> cython.double:
         """The same as `choose_levels` by a trellis: all paths through the two nearest magnitudes of each coefficient.
 
-        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from; an even node
-        is reached by magnitudes with an even sum, an odd one by others.
+        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from. An even
+        node is reached by magnitudes with an even sum, an odd one by others.
         """
         rates, lagrangian = self.writer.rates, self.lagrangian
         place_of, magnitude_of, cost_of, count_of = (
@@ -357,7 +355,10 @@ class LevelSearch:
             while self.place[n] != self.node_place[node]:
                 n -= 1
             magnitude = self.node_magnitude[node]
-            self.levels.position[found], self.levels.level[found] = self.place[n], -magnitude if self.value[n] < 0 else magnitude
+            self.levels.position[found], self.levels.level[found] = (
+                self.place[n],
+                -magnitude if self.value[n] < 0 else magnitude,
+            )
             node = before if node == last else self.node_before[node]
 
 

@@ -83,9 +83,7 @@ class IntraSearch:
             k -= 1
         self.cost[k], self.mode[k] = cost, mode
 
-    def hadamard(
-        self, source: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int
-    ) -> cython.double:
+    def hadamard(self, source: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int) -> cython.double:
         """Hadamard sums of the difference from what is predicted."""
         total: cython.int = 0
         if side == 4:
@@ -103,7 +101,12 @@ class IntraSearch:
             b: cython.int = source[y + j, x + 1] - predicted[j, 1]
             c: cython.int = source[y + j, x + 2] - predicted[j, 2]
             d: cython.int = source[y + j, x + 3] - predicted[j, 3]
-            small[j, 0], small[j, 1], small[j, 2], small[j, 3] = a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d
+            small[j, 0], small[j, 1], small[j, 2], small[j, 3] = (
+                a + b + c + d,
+                a - b + c - d,
+                a + b - c - d,
+                a - b - c + d,
+            )
         for i in range(4):
             a, b, c, d = small[0, i], small[1, i], small[2, i], small[3, i]
             total += abs(a + b + c + d) + abs(a - b + c - d) + abs(a + b - c - d) + abs(a - b - c + d)

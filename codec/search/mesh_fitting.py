@@ -139,8 +139,8 @@ class MeshFitter:
         size = 1 << self.log2_cell
         y, x = top + (self.nodes[row, column, 0] >> 2), left + (self.nodes[row, column, 1] >> 2)
         rows, columns = min(size, self.height - top), min(size, self.width - left)
-        inside_y: cython.bint = -BORDER <= y and y + rows < self.height + BORDER
-        inside_x: cython.bint = -BORDER <= x and x + columns < self.width + BORDER
+        inside_y: cython.bint = y >= -BORDER and y + rows < self.height + BORDER
+        inside_x: cython.bint = x >= -BORDER and x + columns < self.width + BORDER
         return inside_y and inside_x
 
     def warp_error(self, row: cython.int, column: cython.int, bound: cython.int) -> cython.int:

@@ -10,7 +10,6 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.buffers import zeros
 from codec.dct import tables
 from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
@@ -87,8 +86,8 @@ EFFORTS: dict[Speed, Effort] = {
 class PictureSearch:
     """Decides the coding blocks of a picture, and writes their symbols.
 
-    It reconstructs them by the stages of a decoder, whose planes it works on: a trial's prediction lies where the decoded
-    block will be.
+    It reconstructs them by the stages of a decoder, whose planes it works on: a trial's prediction lies where the
+    decoded block will be.
     """
 
     decoder: PictureDecoder
@@ -151,9 +150,7 @@ class PictureSearch:
         self.obmc_from, self.stop = effort.obmc_from, effort.stop
         self.intra_from, self.intra_near = effort.intra_from, effort.intra_near
 
-    def start(
-        self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float
-    ) -> None:
+    def start(self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float) -> None:
         """Begin a picture; it may be searched several times."""
         decoder, last = self.decoder, len(planes) - 1
         self.luma = SourcePlane(decoder.luma, planes[0])
@@ -191,7 +188,7 @@ class PictureSearch:
         return self.writer
 
     def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
-        """Make what the last search decodes to the reference, with the ALF that is found for it; the ALF, the planes."""
+        """Make what the last search decodes to the reference, with the ALF that is found; the ALF, and the planes."""
         with cython.nogil:
             self.decoder.publish()
         return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()

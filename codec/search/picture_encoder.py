@@ -45,8 +45,8 @@ LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbol
 class Attempt(NamedTuple):
     """A picture coded in one way.
 
-    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there is
-    another way, and so is what restores what it decodes to.
+    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there
+    is another way, and so is what restores what it decodes to.
     """
 
     mesh: NodeGrid | None
@@ -159,9 +159,7 @@ class GopEncoder:
         contexts, symbols, bits = attempt.written
         all_bits = float(rates[contexts, symbols].sum()) + len(bits) + mesh_bits(attempt.mesh, self._mesh)
         rate = lagrangian * all_bits
-        return attempt._replace(
-            cost=rate + self._search.squared_error(), rate=rate, state=self._search.state()
-        )
+        return attempt._replace(cost=rate + self._search.squared_error(), rate=rate, state=self._search.state())
 
     def _with_mesh(
         self, source: Picture, seeds: npt.NDArray[np.int16] | None, best: Attempt, lagrangian: float, rates: Rates

@@ -98,7 +98,9 @@ class Trial:
     def start(self, row: cython.int, column: cython.int, log2: cython.int, kind: cython.int) -> cython.void:
         """Be a coding block without levels or a vector."""
         self.block.row, self.block.column, self.block.log2, self.block.kind = row, column, log2, kind
-        self.block.merge = self.block.obmc = self.block.transform_split = self.block.cbf = self.block.modes = self.block.dy = self.block.dx = 0
+        self.block.merge = self.block.obmc = self.block.transform_split = self.block.cbf = self.block.modes = (
+            self.block.dy
+        ) = self.block.dx = 0
         self.mvd_y = self.mvd_x = 0
 
     def set_cbf(self, luma: PlaneLevels, planes: cython.int) -> cython.void:
@@ -220,7 +222,9 @@ class SymbolWriter:
 
     def put_block(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.void:
         """Write a coding block; of 4:2:2, whose chroma has two transform blocks, ``chroma_blocks`` is 2."""
-        self.put(blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block))
+        self.put(
+            blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block)
+        )
         if trial.block.kind == INTER:
             self.put_vector(trial.mvd_y, trial.mvd_x)
         elif trial.block.kind == INTRA:
@@ -245,7 +249,7 @@ class SymbolWriter:
     def put_plane(
         self, plane: PlaneLevels, block: CodingBlock, blocks: BlockMap, number: cython.int, cbf_context: cython.int
     ) -> cython.void:
-        """Write which transform blocks have levels, unless the context of that is −1, and if not counting the levels."""
+        """Write which transform blocks have levels, unless the context is −1; and the levels, unless this only counts."""
         if cbf_context >= 0:
             self.put(cbf_context, plane.cbf)
         if self.only_counts:
@@ -291,9 +295,7 @@ class SymbolWriter:
         self.only_counts = False
         return self.counted
 
-    def block_bits(
-        self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int
-    ) -> cython.double:
+    def block_bits(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.double:
         """What `put_block` costs but for the levels."""
         self.only_counts, self.counted = True, 0
         self.put_block(trial, blocks, is_p, chroma_blocks)

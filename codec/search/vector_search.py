@@ -44,9 +44,7 @@ class VectorSearch:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(
-        self, luma: Plane, predictor: InterPredictor, writer: SymbolWriter, limit: int, rounds: int
-    ) -> None:
+    def __init__(self, luma: Plane, predictor: InterPredictor, writer: SymbolWriter, limit: int, rounds: int) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
         self.luma, self.predictor, self.writer, self.limit, self.rounds = luma, predictor, writer, limit, rounds
         predictor.prepare_quarters(luma)
@@ -148,9 +146,7 @@ class VectorSearch:
                 best = self.try_vector(candidates, y, x, side, dy, dx, best)
         return best
 
-    def search(
-        self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int
-    ) -> cython.double:
+    def search(self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int) -> cython.double:
         """Find the best vector; returns its Hadamard sum + √λ · bits.
 
         It begins from the merge candidates, what a search of 16×16 blocks found, and the vector of the block that is
@@ -167,9 +163,7 @@ class VectorSearch:
         if self.seeds[row, column, 0] != self.best_dy or self.seeds[row, column, 1] != self.best_dx:
             best = self.try_vector(candidates, y, x, side, self.seeds[row, column, 0], self.seeds[row, column, 1], best)
         if self.parent_dy[log2 + 1] != self.best_dy or self.parent_dx[log2 + 1] != self.best_dx:
-            best = self.try_vector(
-                candidates, y, x, side, self.parent_dy[log2 + 1], self.parent_dx[log2 + 1], best
-            )
+            best = self.try_vector(candidates, y, x, side, self.parent_dy[log2 + 1], self.parent_dx[log2 + 1], best)
         step: cython.int = 4
         while step >= 1:
             dy, dx = self.best_dy, self.best_dx
