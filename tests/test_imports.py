@@ -49,11 +49,13 @@ MAY_IMPORT = {
         *("codec.kernels", "codec.vector_kernels"),
     ),
     "codec.buffers": (),
-    "codec.dct": ("codec.buffers", "codec.errors", "codec.models", "codec.motion.taps", "codec.picture.planes"),
+    "codec.dct": (
+        *("codec.buffers", "codec.errors", "codec.models", "codec.motion.taps", "codec.picture.planes"),
+        "codec.vectors",
+    ),
     "codec.search": (
-        *("codec.picture.planes", "codec.picture.edges", "codec.errors", "codec.models", "codec.dct"),
-        *("codec.motion.compensate", "codec.motion.half_planes", "codec.motion.taps"),
-        *("codec.kernels", "codec.vector_kernels", "codec.vector_transforms"),
+        *("codec.buffers", "codec.vectors", "codec.picture.planes", "codec.errors", "codec.models"),
+        *("codec.dct", "codec.lossless", "codec.motion", "codec.residual.levels"),
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),
