@@ -77,6 +77,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "aarch64": ("-target", "aarch64-linux-gnu"),  # with CC="python -m ziglang cc": does it compile there?
 }
 MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
+SHARED = Path("codec", "_shared.py")  # what Cython would else write into every module; 6 of 7 parts of a small one
 FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors"}  # whose functions kernels call without Python
 
 
@@ -113,7 +114,7 @@ def work_folder(level: str) -> Path:
 
 def extensions(levels: Iterable[str]) -> list[Extension]:
     """Every kernel for every level, as setuptools knows extensions."""
-    modules = [path.relative_to(ROOT) for path in kernel_checkout.kernel_modules()]
+    modules = [*(path.relative_to(ROOT) for path in kernel_checkout.kernel_modules()), SHARED]
     headers = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "codec").rglob("*.h"))]
     return [
         Extension(
@@ -183,12 +184,16 @@ def translate(work: Path) -> None:
     def write_c(path: Path) -> str:
         """What Cython says of a module, now or when it last wrote its C file."""
         c_file, said = work / path.with_suffix(".c"), work / path.with_suffix(".said")
-        stamp = hashlib.sha256("\0".join((shared, sources[path], *directives)).encode()).hexdigest()
+        stamp = hashlib.sha256("\0".join((shared, sources.get(path, ""), *directives)).encode()).hexdigest()
         if c_file.exists() and said.exists() and said.read_text("utf-8").startswith(stamp):
             return said.read_text("utf-8").partition("\n")[2]
         new = c_file.with_suffix(".new.c")
         command = [sys.executable, "-m", "cython", "-3", "-I", ".", "-X", ",".join(directives)]
-        command += ["--module-name", module_name(path), "-o", str(path.with_suffix(".new.c")), str(path)]
+        command += ["--module-name", module_name(path)]
+        if path == SHARED:
+            command += ["--generate-shared", str(path.with_suffix(".new.c"))]
+        else:
+            command += ["--shared", module_name(SHARED), "-o", str(path.with_suffix(".new.c")), str(path)]
         done = subprocess.run(command, cwd=work, capture_output=True, text=True)  # so tracebacks say codec/…
         messages = done.stdout + done.stderr
         if done.returncode:
@@ -200,7 +205,7 @@ def translate(work: Path) -> None:
         return messages
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sys.stderr.write("".join(pool.map(write_c, sources)))
+        sys.stderr.write("".join(pool.map(write_c, [*sources, SHARED])))
 
 
 def module_name(path: Path) -> str:

@@ -44,7 +44,10 @@ MAY_IMPORT = {
     "codec.vectors": (),
     "codec.lossless": ("codec.residual.levels", "codec.picture.planes", "codec.errors", "codec.vectors"),
     "codec.buffers": (),
-    "codec.dct": ("codec.buffers", "codec.errors", "codec.models", "codec.motion.tables", "codec.picture.planes"),
+    "codec.dct": (
+        *("codec.buffers", "codec.errors", "codec.models", "codec.motion.tables", "codec.picture.planes"),
+        "codec.vectors",
+    ),
     "codec.search": (
         *("codec.lossless", "codec.dct", "codec.motion", "codec.residual.levels", "codec.vectors", "codec.buffers"),
         *("codec.picture.planes", "codec.models", "codec.errors"),

@@ -165,7 +165,12 @@ class IntraPredictor:
 
 
 def look_along(
-    line: cython.short[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int, angle: cython.int
+    line: cython.short[::1],
+    target: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    side: cython.int,
+    angle: cython.int,
 ) -> cython.void:
     """Rows of samples from a line of reference samples, which begins at 64: each as far along as the direction goes."""
     width = min(side, 8)

@@ -257,7 +257,7 @@ class LevelSearch:
     ) -> cython.double:
         """The same as `choose_levels` by a trellis: all paths through the two nearest magnitudes of each coefficient.
 
-        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from; an even
+        A level's bits depend on the one before it, so each node keeps the best of the last 28 to come from. An even
         node is reached by magnitudes with an even sum, an odd one by others.
         """
         rates, lagrangian = self.writer.rates, self.lagrangian

@@ -188,7 +188,7 @@ class PictureSearch:
         return self.writer
 
     def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
-        """Make what the last search decodes to the reference, with an ALF found for it; the ALF, the planes."""
+        """Make what the last search decodes to the reference, with the ALF that is found; the ALF, and the planes."""
         with cython.nogil:
             self.decoder.publish()
         return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()

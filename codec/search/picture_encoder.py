@@ -45,8 +45,8 @@ LEARNT_TWICE = 2  # pictures of a GOP that are coded again once their own symbol
 class Attempt(NamedTuple):
     """A picture coded in one way.
 
-    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where
-    there is another way, and so is what restores what it decodes to.
+    ``written`` are contexts, symbols and bits. Its error + λ · bits, and the latter alone, are there only where there
+    is another way, and so is what restores what it decodes to.
     """
 
     mesh: NodeGrid | None
