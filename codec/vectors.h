@@ -245,6 +245,7 @@ static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const in
 static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
     for (int start = 0; start < side; start += WORDS) {
         Words total = {0};
+#pragma GCC unroll 4
         for (int j = 0; j < count; j += 2) {
             const int16_t *pair = pairs + 32 * j + 2 * start;
 #if defined(__AVX2__)

@@ -26,7 +26,6 @@ __all__ = [
     "FAMILIES",
     "FIRST_CODED",
     "FORWARD",
-    "FORWARD_TRANSPOSED",
     "KIND_INTER",
     "LAST",
     "LAST_OBMC",
@@ -104,7 +103,6 @@ def _blocks(of_side: Any, dtype: type) -> npt.NDArray[Any]:
 # rint(64 √n · DCT): rows have a norm of 64 √n
 TRANSFORM: Final[Words] = _blocks(lambda side: np.rint(_cosines(side) * 64 * math.sqrt(side)), np.int32)
 FORWARD: Final[npt.NDArray[np.float32]] = _blocks(_cosines, np.float32)
-FORWARD_TRANSPOSED: Final[npt.NDArray[np.float32]] = _blocks(lambda side: _cosines(side).T, np.float32)
 
 
 def _zigzag(side: int) -> list[int]:

@@ -72,12 +72,20 @@ class VectorSearch:
         dx: cython.int,
         bound: cython.double,
     ) -> cython.double:
-        """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|; see `predicted`."""
-        v, u = self.quarter_row(y, dy, dx), self.quarter_column(x, dx)
-        return self.sums(y, x, self.predictor.quarters, v, u, side, bound)
+        """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|.
+
+        From ``bound`` on, a part of it.
+        """
+        v, u, most = self.quarter_row(y, dy, dx), self.quarter_column(x, dx), 4 * bound
+        total: cython.int = 0
+        for down in range(0, side, 8):
+            total += half_hadamard(self.source.samples, y + down, x, self.predictor.quarters, v + down, u, side)
+            if total >= most:
+                break
+        return total / 4.0
 
     def predicted(self, y: cython.int, x: cython.int, side: cython.int, bound: cython.double) -> cython.double:
-        """The same for what lies in the plane; from ``bound`` on, a part of it."""
+        """The same for what lies in the plane."""
         return self.sums(y, x, self.luma.samples, y, x, side, bound)
 
     def sums(
