@@ -249,7 +249,7 @@ class SymbolWriter:
     def put_plane(
         self, plane: PlaneLevels, block: CodingBlock, blocks: BlockMap, number: cython.int, cbf_context: cython.int
     ) -> cython.void:
-        """Write which transform blocks have levels, unless the context is −1; and the levels, unless this only counts."""
+        """Write which transform blocks have levels, unless the context is −1; and, unless this only counts, levels."""
         if cbf_context >= 0:
             self.put(cbf_context, plane.cbf)
         if self.only_counts:
