@@ -172,7 +172,8 @@ def translate(work: Path) -> None:
     known = {module_name(path): compiled_classes(source) for path, source in sources.items()}
     files = {work / path: source_for_cython(source) for path, source in sources.items()}
     files |= {work / path.with_suffix(".pxd"): declarations(source, known) for path, source in sources.items()}
-    files[work / "codec" / "vectors.pxd"] = vector_declarations((ROOT / "codec" / "vectors.py").read_text("utf-8"))
+    if (vectors := ROOT / "codec" / "vectors.py").exists():
+        files[work / "codec" / "vectors.pxd"] = vector_declarations(vectors.read_text("utf-8"))
     files |= {work / folder / "__init__.py": "" for path in sources for folder in path.parents if folder.name}
     for file in [file for file in work.rglob("*.p*") if file not in files]:
         file.unlink()  # of a module that is no more
@@ -302,14 +303,14 @@ def vector_declarations(source: str) -> str:
 
 
 def numbers_of(source: str) -> dict[str, int]:
-    """The whole numbers that a module names at its top, as far as they can be told without running it."""
+    """The whole numbers that a module names at its top, also by way of modules called tables, as far as they are plain."""
     modules: dict[str, SimpleNamespace] = {}
     numbers: dict[str, int] = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
             for alias in node.names:
                 file = ROOT.joinpath(*f"{node.module}.{alias.name}".split(".")).with_suffix(".py")
-                if file.exists():
+                if alias.name == "tables" and file.exists():
                     modules[alias.asname or alias.name] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target

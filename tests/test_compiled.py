@@ -80,6 +80,7 @@ def test_c_declarations_come_from_annotations():
 import cython
 from codec.dct.planes import Plane, PLANES
 BORDER: cython.int = 48
+ends: cython.double = 0.5
 def clip(value: cython.int, high: cython.int) -> cython.int: ...
 def picture(plane: Plane): ...
 @cython.cclass
@@ -94,7 +95,9 @@ class Filter:
     expected = """
 cimport cython
 from codec.dct.planes cimport Plane
-cdef int BORDER
+cdef enum:
+    BORDER = 48
+cdef double ends
 cdef int clip(int value, int high) noexcept nogil
 @cython.final
 cdef class Filter:

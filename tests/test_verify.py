@@ -32,7 +32,7 @@ def verdict(mvz):
         found = json.loads(out)
         assert set(found) == KEYS
         assert code == (0 if found["ok"] else 1)
-        assert err == ("" if found["ok"] else f"mvz: {found['reason']}\n")
+        assert err == "" if found["ok"] else err.startswith(f"mvz: {found['reason']}") and err.count("\n") == 1
         return code, found
 
     return call

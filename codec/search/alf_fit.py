@@ -12,6 +12,8 @@ from codec.dct.loop_filters import AdaptiveLoopFilter
 from codec.dct.planes import Plane
 from codec.search.forward import SourcePlane
 
+__all__ = ["AlfFit"]
+
 BORDER: cython.int = tables.BORDER
 CLIP: cython.int = tables.WIENER_CLIP
 TAPS: cython.int = 12

@@ -13,6 +13,8 @@ from codec.dct.syntax import Levels
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter
 from codec.vectors import sums_of_pairs
 
+__all__ = ["LevelSearch", "SourcePlane"]
+
 ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
 LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
 MAX_LEVEL: cython.int = tables.MAX_LEVEL

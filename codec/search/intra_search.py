@@ -15,6 +15,8 @@ from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
+__all__ = ["IntraSearch"]
+
 MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
 MODES: cython.int = tables.MODES
 

@@ -24,6 +24,8 @@ from codec.search.intra_search import IntraSearch
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter, Trial
 from codec.search.vector_search import VectorSearch
 
+__all__ = ["PictureSearch"]
+
 Samples = npt.NDArray[np.uint8]
 
 SKIP: cython.int = 0

@@ -12,6 +12,8 @@ from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels
 
+__all__ = ["PlaneLevels", "SymbolWriter", "Trial"]
+
 SKIP: cython.int = 0
 MERGE: cython.int = 1
 INTER: cython.int = 2
@@ -249,7 +251,7 @@ class SymbolWriter:
     def put_plane(
         self, plane: PlaneLevels, block: CodingBlock, blocks: BlockMap, number: cython.int, cbf_context: cython.int
     ) -> cython.void:
-        """Write which transform blocks have levels, unless the context is −1; the levels too, unless it only counts."""
+        """Write which transform blocks have levels, unless the context is −1; and, unless this only counts, levels."""
         if cbf_context >= 0:
             self.put(cbf_context, plane.cbf)
         if self.only_counts:

@@ -17,6 +17,8 @@ from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
+__all__ = ["VectorSearch"]
+
 MARGIN: cython.int = 36  # samples before the picture that a block may begin
 DIRECT: cython.int = tables.DIRECT  # numbers below are symbols
 VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
