@@ -303,7 +303,7 @@ def vector_declarations(source: str) -> str:
 
 
 def numbers_of(source: str) -> dict[str, int]:
-    """The whole numbers that a module names at its top, also by way of modules called tables, as far as they are plain."""
+    """The whole numbers that a module names at its top, also those of a module ``tables``, as far as they are plain."""
     modules: dict[str, SimpleNamespace] = {}
     numbers: dict[str, int] = {}
     for node in ast.parse(source).body:

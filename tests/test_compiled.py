@@ -155,4 +155,4 @@ def test_no_compiled_code_is_left_of_a_kernel_that_is_gone(checkout):
     (checkout.package / "kernel.py").rename(checkout.package / "renamed.py")
     checkout(KERNEL, name="renamed")
     left = {path.name.partition(".")[0] for path in (checkout.package / "_compiled").rglob(f"*{compiled.SUFFIX}")}
-    assert {"renamed"} == left
+    assert {"_shared", "renamed"} == left

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NOT_OURS = {"pyparsing", "scipy"}
+BUILD_TOOLS = {"Cython", "setuptools"}
 
 
 def test_the_least_versions_declared_are_those_that_the_tests_are_run_with():
@@ -15,6 +16,7 @@ def test_the_least_versions_declared_are_those_that_the_tests_are_run_with():
     extras = project["optional-dependencies"]
     declared = [*project["dependencies"], *extras["report"], *extras["ssim"], *extras["test"]]
     least = dict(requirement.split(">=") for requirement in declared if not requirement.startswith("mvz["))
+    least = {name: version for name, version in least.items() if name not in BUILD_TOOLS}
     lines = (ROOT / "tests" / "minimum-versions.txt").read_text("utf-8").splitlines()
     tried = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert {name for name in tried if name not in least} == NOT_OURS
