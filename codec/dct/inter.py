@@ -271,7 +271,7 @@ class InterPredictor:
         top, left, height, width = y >> plane.log2_y, x >> plane.log2_x, height >> plane.log2_y, width >> plane.log2_x
         is_subsampled: cython.bint = plane.log2_y + plane.log2_x > 0
         if is_subsampled:
-            dy, dx = dy << (1 - plane.log2_y), dx << (1 - plane.log2_x)
+            dy, dx = dy * (2 >> plane.log2_y), dx * (2 >> plane.log2_x)
         fraction = 3 if is_subsampled else 2
         # further out than this all samples are those of the picture's edge
         above = clip(top + (dy >> fraction), -MARGIN, plane.height + 4) + BORDER

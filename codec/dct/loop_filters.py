@@ -175,7 +175,7 @@ def filter_chroma_edge(
     for _ in range(8 >> (plane.log2_x if horizontal else plane.log2_y)):
         p0: cython.int = s[q - across]
         q0: cython.int = s[q]
-        change = clip((((q0 - p0) << 2) + s[q - 2 * across] - s[q + across] + 4) >> 3, -tc, tc)
+        change = clip((4 * (q0 - p0) + s[q - 2 * across] - s[q + across] + 4) >> 3, -tc, tc)
         s[q - across] = clip(p0 + change, 0, 255)
         s[q] = clip(q0 - change, 0, 255)
         q += along

@@ -246,7 +246,7 @@ class ReferencePlane:
             first, second = self.quarter_places(top, left, dy, dx)
             mean_block(target, place, target_stride, samples, first, second, stride, rows, columns)
             return
-        dy, dx = dy << (2 - ly), dx << (2 - lx)
+        dy, dx = dy * (4 >> ly), dx * (4 >> lx)
         source = self.place(top + (dy >> 4), left + (dx >> 4))
         bilinear_block(target, place, target_stride, samples, source, stride, dy & 15, dx & 15, rows, columns)
 
