@@ -106,17 +106,17 @@ class ReferencePlane:
                 here = (top + j) * stride
                 for x in range(stride):
                     samples[size + here + x] = clip((sums[j + 2, x] + 16) >> 5)
-                self.filter_down(j, here, tap)
+                self.filter_down(here, tap)
                 self.filter_both(j, here, tap)
 
-    def filter_down(self, row: cython.int, here: cython.Py_ssize_t, tap: cython.int) -> cython.void:
+    def filter_down(self, here: cython.Py_ssize_t, tap: cython.int) -> cython.void:
         """A row of DOWN, whose samples in FULL begin at ``here``."""
         samples, stride = self.samples, self.stride
         there = here + 2 * self.plane_size
         end: cython.Py_ssize_t = self.plane_size - stride
-        first: cython.Py_ssize_t = 0  # rows beyond the border are as its outermost
-        a = max(here - 2 * stride, first)
-        b = max(here - stride, first)
+        start: cython.Py_ssize_t = 0
+        a = max(here - 2 * stride, start)  # rows beyond the border are as its outermost
+        b = max(here - stride, start)
         d = min(here + stride, end)
         e = min(here + 2 * stride, end)
         f = min(here + 3 * stride, end)
@@ -196,11 +196,7 @@ class ReferencePlane:
         """Every cell is the reference moved by its vector (spec 7.3)."""
         for row in range(vectors.shape[0]):
             for column in range(vectors.shape[1]):
-                top, left = row << log2_cell >> ly, column << log2_cell >> lx
-                rows = min(1 << log2_cell >> ly, self.height - top)
-                columns = min(1 << log2_cell >> lx, self.width - left)
-                dy, dx = vectors[row, column, 0], vectors[row, column, 1]
-                self.move(target, top * self.width + left, self.width, top, left, rows, columns, dy, dx, ly, lx)
+                self.move_cell(vectors, row, column, log2_cell, ly, lx, target)
 
     def predict_mesh(
         self,
@@ -218,13 +214,26 @@ class ReferencePlane:
                 if modes[row, column] == BLEND:
                     self.blend(nodes, row, column, log2_cell, ly, lx, target)
                 elif modes[row, column] == OWN:
-                    top, left = row << log2_cell >> ly, column << log2_cell >> lx
-                    rows = min(1 << log2_cell >> ly, self.height - top)
-                    columns = min(1 << log2_cell >> lx, self.width - left)
-                    dy, dx = own[row, column, 0], own[row, column, 1]
-                    self.move(target, top * self.width + left, self.width, top, left, rows, columns, dy, dx, ly, lx)
+                    self.move_cell(own, row, column, log2_cell, ly, lx, target)
                 else:
                     self.warp(nodes, row, column, log2_cell, ly, lx, 2, target)
+
+    def move_cell(
+        self,
+        vectors: cython.short[:, :, ::1],
+        row: cython.int,
+        column: cython.int,
+        log2_cell: cython.int,
+        ly: cython.int,
+        lx: cython.int,
+        target: cython.uchar[::1],
+    ) -> cython.void:
+        """A cell, cut to the plane, that is the reference moved by its vector."""
+        top, left = row << log2_cell >> ly, column << log2_cell >> lx
+        rows = min(1 << log2_cell >> ly, self.height - top)
+        columns = min(1 << log2_cell >> lx, self.width - left)
+        dy, dx = vectors[row, column, 0], vectors[row, column, 1]
+        self.move(target, top * self.width + left, self.width, top, left, rows, columns, dy, dx, ly, lx)
 
     def move(
         self,

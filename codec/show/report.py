@@ -34,7 +34,7 @@ from codec.show.plots import (
     svg,
 )
 from codec.show.samples import make_samples
-from codec.whole_file import refuse_overwrite, whole_file
+from codec.whole_file import InputFile, refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -108,9 +108,7 @@ def make_report(
     """
     refuse_pages((output_path, json_path, csv_path), force)
     clip = source_spec if isinstance(source_spec, Clip) else load_clip(source_spec, pictures)
-    for path in (output_path, json_path, csv_path):
-        if path is not None:
-            refuse_overwrite(path, force, clip.files)
+    refuse_pages((output_path, json_path, csv_path), force, clip.files)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
     _refuse_anchor(anchor, chosen, peers)
@@ -134,8 +132,8 @@ def make_report(
     return points
 
 
-def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) -> None:
-    """Refuse targets before any work is done.
+def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool, inputs: Iterable[InputFile] = ()) -> None:
+    """Refuse targets before any work is done, also those that are one of ``inputs``.
 
     Raises:
         ExistsError: one exists, and ``force`` does not allow to replace it.
@@ -143,7 +141,7 @@ def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool) ->
     """
     for path in paths:
         if path is not None:
-            refuse_overwrite(path, force)
+            refuse_overwrite(path, force, inputs)
             if not Path(path).parent.is_dir():
                 raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
