@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_sources import decoder_of, reader_by_context, reader_of, uncompiled
+from mesh_twin import displacements
 
 import codec
 from codec.dct.blocks import NodeGrid, WienerFilter
@@ -289,7 +290,7 @@ def test_a_mesh_warps_samples_as_plain_sums_do(noise, subsampling, cell_size):
 def test_the_vector_of_a_mesh_is_the_rounded_mean_of_its_nodes(cell_size):
     nodes = np.random.default_rng(8).integers(-16384, 16384, (9, 9, 2))
     mesh = uncompiled("inter").Mesh(nodes, cell_size)
-    expected = NodeGrid(cell_size, nodes.astype(np.int16)).displacements(cell_size, cell_size)
+    expected = displacements(NodeGrid(cell_size, nodes.astype(np.int16)), cell_size, cell_size)
     for row, column in np.ndindex(cell_size, cell_size):
         assert expected[row, column].tolist() == list(mesh.vector(8 * row, 8 * column))
 

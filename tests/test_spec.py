@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, IfThenElse, Struct, Terminated
 from kernel_sources import decoder_of, reader_by_context, uncompiled
+from mesh_twin import displacements
 
 import codec
 from codec.bitstream import level_streams, schema
@@ -899,7 +900,7 @@ def test_the_example_of_meshes_holds_and_leaves_move_as_their_middles_do():
     assert not differences[1].any()
     random = np.random.default_rng(8)
     nodes = random.integers(-99, 100, (3, 4, 2)).astype(np.int16)
-    moved = NodeGrid(32, nodes).displacements(8, 11)
+    moved = displacements(NodeGrid(32, nodes), 8, 11)
     for row, column in np.ndindex(8, 11):
         (i, v), (j, u) = divmod(8 * row, 32), divmod(8 * column, 32)
         a, b, c, d = (nodes[i + k, j + m].astype(int) for k in (0, 1) for m in (0, 1))

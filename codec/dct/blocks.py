@@ -56,17 +56,6 @@ class NodeGrid:
     cell_size: int
     nodes_sixteenth_pel: npt.NDArray[np.int16]
 
-    def displacements(self, rows: int, columns: int) -> npt.NDArray[np.int32]:
-        """What every eighth sample moves by, int32 (rows, columns, 2) in quarter samples (spec 8.6.6)."""
-        side = self.cell_size
-        (i, v), (j, u) = divmod(8 * np.arange(rows), side), divmod(8 * np.arange(columns), side)
-        nodes = self.nodes_sixteenth_pel.astype(np.int32)
-        v, u = v[:, None, None], u[None, :, None]
-        upper = (side - u) * nodes[i][:, j] + u * nodes[i][:, j + 1]
-        lower = (side - u) * nodes[i + 1][:, j] + u * nodes[i + 1][:, j + 1]
-        total = (side - v) * upper + v * lower
-        return ((total + 2 * side * side) // (4 * side * side)).astype(np.int32)
-
 
 @dataclass(frozen=True, eq=False)
 class CodedSymbols:
