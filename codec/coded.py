@@ -1,4 +1,4 @@
-"""The waist: all that a decoder learns about a sequence and about one picture, as checked values.
+"""All that a decoder learns about a sequence and about one picture, as checked values.
 
 The encoder makes these from pictures, the bitstream turns them into bytes and back, and `codec.reconstruct`
 turns them into pictures, on both sides.
@@ -6,44 +6,25 @@ turns them into pictures, on both sides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from codec.dct.blocks import (
-    WIENER_BLOCK,
-    WIENER_TAPS,
-    CodedSymbols,
-    NodeGrid,
-    WienerFilter,
-    WrittenSymbols,
-    mesh_differences,
-    shape_of,
-)
+import numpy as np
+import numpy.typing as npt
+
 from codec.models import MotionModel, PictureType, ResidualCoder
-from codec.motion.field import SHARP, SOFT, CellMode, Modes, MotionField, Vectors, grid_shape
+from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
 from codec.picture.planes import PictureFormat, SampleFormat
-from codec.residual.levels import (
-    CELL,
-    CONTEXTS,
-    LEVEL_DTYPES,
-    LOSSLESS_QUANTISER,
-    MAX_CLASSES,
-    WEIGHT_COUNTS,
-    Levels,
-    LosslessResidual,
-    PlaneResidual,
-    Quantiser,
-    Queues,
-    cell_shape,
-)
+
+if TYPE_CHECKING:
+    from codec.dct.syntax import SymbolReader
 
 __all__ = [
-    "CELL",
-    "CONTEXTS",
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
-    "MAX_CLASSES",
-    "WEIGHT_COUNTS",
+    "MIN_BLOCK",
     "WIENER_BLOCK",
     "WIENER_TAPS",
     "CellMode",
@@ -51,21 +32,211 @@ __all__ = [
     "CodedSymbols",
     "Levels",
     "LosslessResidual",
-    "Modes",
     "MotionField",
     "NodeGrid",
     "PlaneResidual",
     "Quantiser",
     "Queues",
+    "Residual",
     "Run",
     "SequenceHeader",
-    "Vectors",
+    "Shape",
+    "Weights",
     "WienerFilter",
     "WrittenSymbols",
-    "cell_shape",
     "mesh_differences",
     "shape_of",
 ]
+
+Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
+Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
+
+Weights = npt.NDArray[np.int16]  # (classes, what is added + one for each tap but the base), in 1/256
+
+MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
+
+WIENER_TAPS: Final = 12
+WIENER_BLOCK: Final = 64
+
+LEVEL_DTYPES: dict[ResidualCoder, np.dtype[Any]] = {
+    ResidualCoder.INT8: np.dtype(np.int8),
+    ResidualCoder.UINT8: np.dtype(np.uint8),
+    ResidualCoder.FLOAT16: np.dtype("<f2"),
+}
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """How levels of one plane become residual samples (spec 8.3).
+
+    Attributes:
+        step_256: step in 1/256 of a sample value, 1…65280 (65280 is a step of 255).
+        zero_point: the level that means 0, 0…255; always 0 but for ``uint8``.
+    """
+
+    step_256: int
+    zero_point: int = 0
+
+
+LOSSLESS_QUANTISER = Quantiser(256)  # what the coders without a step carry
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneResidual:
+    """Levels of one plane, (rows, columns) as the plane, and what they mean."""
+
+    coder: ResidualCoder
+    quantiser: Quantiser
+    levels: Levels
+
+
+@dataclass(frozen=True, eq=False)
+class Queues:
+    """Symbols of a picture, apart by context (spec 6.7).
+
+    Attributes:
+        symbols: uint8, flat: one queue behind the other; to be decoded, with room behind the start of each for as
+            many symbols as the picture has samples, and two more.
+        starts: int64 (contexts,): where each queue starts.
+        sizes: int64 (contexts,): symbols of each.
+    """
+
+    symbols: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    def of(self, context: int) -> npt.NDArray[np.uint8]:
+        """The symbols of one queue."""
+        start = self.starts[context]
+        return self.symbols[start : start + self.sizes[context]]
+
+
+@dataclass(frozen=True, eq=False)
+class LosslessResidual:
+    """All planes of one picture, for the coder that predicts by weights.
+
+    Attributes:
+        weight_differences: of each plane, from the weights of the picture before that has as many references.
+        classes: of each plane, uint8 (cell rows, cell columns): which weights a cell takes; 0 is the base alone.
+        queues: what is left, for all planes together.
+    """
+
+    weight_differences: tuple[Weights, ...]
+    classes: tuple[npt.NDArray[np.uint8], ...]
+    queues: Queues
+
+
+@dataclass(frozen=True, eq=False)
+class WienerFilter:
+    """The filter of a picture's luma (spec 8.6.10).
+
+    Attributes:
+        taps: int8 (12,), in 1/128.
+        flags: uint8 (rows, columns): 1 for each square of 64 samples that is filtered.
+    """
+
+    taps: npt.NDArray[np.int8]
+    flags: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeGrid:
+    """The mesh of a picture (spec 6.9): backward motion of the corners of cells, which lies bilinear between them.
+
+    Attributes:
+        cell_size: side of a cell in luma samples, a power of two.
+        nodes_sixteenth_pel: int16 (rows, columns, 2), (dy, dx), shaped as `codec.motion.field.grid_shape` says.
+    """
+
+    cell_size: int
+    nodes_sixteenth_pel: npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedSymbols:
+    """All planes of one picture, as a decoder gets them: symbols, which it takes while it makes samples.
+
+    Attributes:
+        qp: quantiser of luma, 0…51.
+        qp_chroma: quantiser of chroma, 0…51.
+        symbols: of all pictures of the packet, which take them one after the other, each once.
+        is_last: whether nothing is left of them after this picture.
+        wiener: None where luma is not filtered.
+        mesh: of a P picture, if it has one.
+    """
+
+    qp: int
+    qp_chroma: int
+    symbols: SymbolReader
+    is_last: bool
+    wiener: WienerFilter | None
+    mesh: NodeGrid | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenSymbols:
+    """All planes of one picture, as an encoder writes them.
+
+    Attributes:
+        qp: quantiser of luma, 0…51.
+        qp_chroma: quantiser of chroma, 0…51.
+        contexts: uint16, of each symbol, in coding order.
+        symbols: uint8.
+        bits: uint8, one bit each.
+        wiener: None where luma is not filtered.
+        mesh: of a P picture, if it has one.
+    """
+
+    qp: int
+    qp_chroma: int
+    contexts: npt.NDArray[np.uint16]
+    symbols: npt.NDArray[np.uint8]
+    bits: npt.NDArray[np.uint8]
+    wiener: WienerFilter | None
+    mesh: NodeGrid | None = None
+
+
+def mesh_differences(meshes: Sequence[NodeGrid]) -> npt.NDArray[np.int32]:
+    """What is left of vectors where they go on as in the mesh before, above and to the left (spec 6.9).
+
+    Returns int32 (meshes, rows, columns, 2), in sixteenths of a sample.
+    """
+    differences = np.stack([mesh.nodes_sixteenth_pel for mesh in meshes]).astype(np.int32)
+    for axis in range(3):
+        differences = np.diff(differences, axis=axis, prepend=0)
+    return differences
+
+
+class Shape(NamedTuple):
+    """The planes that blocks cover, as kernels take it.
+
+    ``rows`` and ``columns`` of luma are whole cells; ``down`` and ``right`` are log2 of chroma's subsampling;
+    ``planes`` is 1 or 3.
+    """
+
+    rows: int
+    columns: int
+    planes: int
+    down: int
+    right: int
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(rows, columns) of the smallest leaves."""
+        return self.rows // MIN_BLOCK, self.columns // MIN_BLOCK
+
+    @property
+    def samples(self) -> int:
+        """Of all planes."""
+        chroma = (self.rows >> self.down) * (self.columns >> self.right)
+        return self.rows * self.columns + (self.planes - 1) * chroma
+
+
+def shape_of(picture_format: PictureFormat) -> Shape:
+    """What the blocks of such pictures cover: their planes, made up to whole cells."""
+    subsampling = picture_format.sample_format.subsampling
+    rows, columns = (-(-side // MIN_BLOCK) * MIN_BLOCK for side in (picture_format.height, picture_format.width))
+    return Shape(rows, columns, len(subsampling), *subsampling[-1])
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from codec.coded import PlaneResidual, Weights
     from codec.dct.picture import PictureDecoder
-    from codec.residual.levels import PlaneResidual, Weights
 
 __all__ = [
     "BlockTrace",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import NodeGrid
+from codec.coded import NodeGrid
 
 
 def displacements(grid: NodeGrid, rows: int, columns: int) -> npt.NDArray[np.int32]:

@@ -33,7 +33,8 @@ from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, Famil
 from codec.bitstream.container import ContainerReader
 from codec.bitstream.queue_streams import Cursor, pack_queues, unpack_queues, varint
 from codec.bitstream.stream_ids import StreamId
-from codec.coded import CONTEXTS, Queues
+from codec.coded import Queues
+from codec.lossless.tables import CONTEXTS
 from codec.picture.planes import Picture
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"

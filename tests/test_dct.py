@@ -19,8 +19,7 @@ from codec.bitstream.queue_streams import Cursor, varint
 from codec.bitstream.schema import SAME_QPS
 from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import have_fields
-from codec.coded import CodedPicture, Run
-from codec.dct.blocks import NodeGrid
+from codec.coded import CodedPicture, NodeGrid, Run
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header

@@ -16,7 +16,7 @@ from kernel_sources import decoder_of, reader_by_context, reader_of, uncompiled
 from mesh_twin import displacements
 
 import codec
-from codec.dct.blocks import NodeGrid, WienerFilter
+from codec.coded import NodeGrid, WienerFilter
 from codec.dct.tables import (
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,

@@ -20,8 +20,8 @@ import zstandard
 from queue_twin import CONTEXTS, Twin, framed, plain_stream, varint
 
 import codec
-from codec.coded import WEIGHT_COUNTS
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
+from codec.lossless.tables import WEIGHT_COUNTS
 from codec.picture.planes import Picture
 
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"

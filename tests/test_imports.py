@@ -40,32 +40,34 @@ MAY_IMPORT = {
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
     "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
     "codec.motion": (*("codec.picture.planes", "codec.errors", "codec.models", "codec.vectors"),),
-    "codec.residual": ("codec.picture.planes", "codec.errors", "codec.models"),
+    "codec.residual": ("codec.coded", "codec.picture.planes", "codec.errors", "codec.models"),
     "codec.vectors": (),
-    "codec.lossless": ("codec.residual.levels", "codec.picture.planes", "codec.errors", "codec.vectors"),
+    "codec.lossless": ("codec.coded", "codec.picture.planes", "codec.errors", "codec.vectors"),
     "codec.buffers": (),
     "codec.dct": (
-        *("codec.buffers", "codec.errors", "codec.models", "codec.motion.tables", "codec.picture.planes"),
-        "codec.vectors",
+        *("codec.buffers", "codec.coded", "codec.errors", "codec.models", "codec.motion.tables"),
+        *("codec.picture.planes", "codec.vectors"),
     ),
     "codec.search": (
-        *("codec.lossless", "codec.dct", "codec.motion", "codec.residual.levels", "codec.vectors", "codec.buffers"),
+        *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.vectors", "codec.buffers"),
         *("codec.picture.planes", "codec.models", "codec.errors"),
     ),
     "codec.coded": (
-        *("codec.motion.field", "codec.dct.blocks", "codec.residual.levels", "codec.picture.planes"),
-        *("codec.models", "codec.errors"),
+        *("codec.motion.field", "codec.dct.syntax", "codec.picture.planes", "codec.models", "codec.errors"),
     ),
-    "codec.bitstream": ("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.picture.planes"),
+    "codec.bitstream": (
+        *("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
+        *("codec.lossless.tables", "codec.picture.planes"),
+    ),
     "codec.bitstream.context_merge": (),
-    "codec.bitstream.digits": ("codec.bitstream.symbols", "codec.vectors"),
+    "codec.bitstream.digits": ("codec.errors", "codec.vectors"),
     "codec.bitstream.block_streams": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
         *("codec.dct.picture", "codec.dct.syntax", "codec.dct.tables"),
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.reference", "codec.motion.field", "codec.motion.vector_prediction"),
-        *("codec.residual.levels", "codec.lossless.picture", "codec.residual.samples", "codec.residual.coders"),
+        *("codec.lossless.picture", "codec.residual.samples"),
         *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.search.picture_encoder": (

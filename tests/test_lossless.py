@@ -9,13 +9,22 @@ from itertools import product
 import numpy as np
 import pytest
 
-from codec.coded import LosslessResidual
+from codec.coded import LosslessResidual, Queues
 from codec.lossless.picture import add_green, planes_of, subtract_green, weight_differences, weights_after
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes, encode_plane
-from codec.lossless.tables import MARGIN_COLUMNS, MARGIN_ROWS, tap_offsets, tap_origins
+from codec.lossless.tables import (
+    CONTEXTS,
+    MARGIN_COLUMNS,
+    MARGIN_ROWS,
+    MAX_SETS,
+    SET_SIDE,
+    WEIGHT_COUNTS,
+    set_map_shape,
+    tap_offsets,
+    tap_origins,
+)
 from codec.models import Speed
-from codec.residual.levels import CELL, CONTEXTS, MAX_CLASSES, WEIGHT_COUNTS, Queues, cell_shape
 from codec.search.lossless import PRESETS, code_lossless
 from codec.search.predictor_sets import fit_sets
 from codec.vectors import LANES
@@ -169,7 +178,7 @@ def walk(taps, source, weights, classes, queues, places, max_error):
 def classed(random, kind, shape, references, residuals, count=3):
     """Weights of ``count`` classes, and a map of them that has class 0 too."""
     weights = WEIGHTS[kind](random, (count, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
-    return weights, random.integers(0, count + 1, cell_shape(shape)).astype(np.uint8)
+    return weights, random.integers(0, count + 1, set_map_shape(shape)).astype(np.uint8)
 
 
 # ------------------------------------------------------------------------- the walk
@@ -268,7 +277,7 @@ def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_planes():
         _, _, size, stride = layout
         reached = np.concatenate([tap_offsets(*layout), tap_origins(*layout)])
         origin = MARGIN_ROWS * stride + MARGIN_COLUMNS
-        last = origin + (rows - 1) * stride + (columns - 1) // CELL * CELL + LANES - 1
+        last = origin + (rows - 1) * stride + (columns - 1) // SET_SIDE * SET_SIDE + LANES - 1
         assert 0 <= origin + reached.min()
         assert last + reached.max() < size * (1 + references + residuals + (residuals > 0))
 
@@ -348,7 +357,7 @@ def symbols_after_a_fit(predictions, residuals, source, count, before=None, pres
     weights, classes = fit_sets(taps, count, before, preset.first_rounds, preset.rounds, preset.row_step)
     assert (count, WEIGHT_COUNTS[len(predictions)] + len(residuals)) == weights.shape
     assert np.int16 == weights.dtype
-    assert cell_shape(source.shape) == classes.shape
+    assert set_map_shape(source.shape) == classes.shape
     assert int(classes.max()) <= count
     queues = empty_queues(source.size)
     places = queues.starts.copy()
@@ -420,7 +429,7 @@ def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_size_and_content_can_be_fitted(shape):
     random = np.random.default_rng(13)
-    for (references, residuals), count in product(COUNTS, (1, 4, MAX_CLASSES)):
+    for (references, residuals), count in product(COUNTS, (1, 4, MAX_SETS)):
         for source, predictions, left in scenes(random, shape, references, residuals):
             symbols, weights, _ = symbols_after_a_fit(predictions, left, source, count)
             assert source.size == symbols.size

@@ -21,8 +21,9 @@ from codec.bitstream.queue_streams import (
 )
 from codec.bitstream.queue_streams import Cursor as Reader
 from codec.bitstream.queue_streams import varint as written_varint
+from codec.coded import Queues
 from codec.errors import BitstreamError
-from codec.residual.levels import CONTEXTS, Queues
+from codec.lossless.tables import CONTEXTS
 
 
 def queues_of(lists):
@@ -77,7 +78,7 @@ def test_every_byte_is_split_or_refused(base, digits_a_byte):
     for byte in range(256):
         joined, symbols = np.array([0, byte], np.uint8), np.zeros(2 * digits_a_byte, np.uint8)
         if byte >= base**digits_a_byte:
-            with pytest.raises(ValueError, match=f"a byte of {byte} is not {digits_a_byte} digits below {base}"):
+            with pytest.raises(BitstreamError, match=f"a byte of {byte} is not {digits_a_byte} digits below {base}"):
                 split(joined, base, digits_a_byte, symbols)
             continue
         expected = [byte // base ** (digits_a_byte - 1 - place) % base for place in range(digits_a_byte)]
@@ -86,7 +87,7 @@ def test_every_byte_is_split_or_refused(base, digits_a_byte):
         for kept in range(1, digits_a_byte):
             shorter = np.zeros(digits_a_byte + kept, np.uint8)
             if any(expected[kept:]):
-                with pytest.raises(ValueError, match="fills up the last byte"):
+                with pytest.raises(BitstreamError, match="fills up the last byte"):
                     split(joined, base, digits_a_byte, shorter)
             else:
                 split(joined, base, digits_a_byte, shorter)

@@ -14,7 +14,7 @@ from kernel_sources import decoder_of, reader_by_context, uncompiled
 from mesh_twin import displacements
 
 import codec
-from codec.bitstream import level_streams, schema
+from codec.bitstream import residual_streams, schema
 from codec.bitstream.block_streams import (
     BLOCK_STREAMS,
     STREAM_OF_FAMILY,
@@ -24,9 +24,8 @@ from codec.bitstream.block_streams import (
     unpack_blocks,
     unpack_family,
 )
-from codec.bitstream.frames import compress, decompress
+from codec.bitstream.frames import compress, decompress, unzigzag
 from codec.bitstream.limits import Limits
-from codec.bitstream.lossless_streams import unpack_classes
 from codec.bitstream.motion_streams import pack_vectors
 from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
 from codec.bitstream.queue_streams import (
@@ -40,13 +39,9 @@ from codec.bitstream.queue_streams import (
     unpack_symbols,
     varint,
 )
+from codec.bitstream.residual_streams import unpack_classes
 from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
-from codec.bitstream.symbols import unzigzag
 from codec.coded import (
-    CELL,
-    CONTEXTS,
-    MAX_CLASSES,
-    WEIGHT_COUNTS,
     WIENER_BLOCK,
     LosslessResidual,
     MotionField,
@@ -61,6 +56,7 @@ from codec.coded import (
 from codec.dct import tables
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
+from codec.lossless.tables import CONTEXTS, MAX_SETS, SET_SIDE, WEIGHT_COUNTS
 from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
 from codec.motion.field import CellMode
 from codec.motion.reference import Reference, compensate
@@ -75,8 +71,7 @@ from codec.picture.planes import (
     PictureFormat,
     SampleFormat,
 )
-from codec.residual.coders import CODERS
-from codec.residual.samples import add_residual
+from codec.residual.samples import CODERS, add_residual
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -203,10 +198,10 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"context = 2 · level + half if level < {halved}, else level + {halved} " in SPEC
     assert f"(0…{CONTEXTS - 1})" in SPEC
     assert f"M[y][x] = min((s + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
-    assert f"A plane of r × c samples has ceil(r / {CELL}) × ceil(c / {CELL}) squares" in SPEC
+    assert f"A plane of r × c samples has ceil(r / {SET_SIDE}) × ceil(c / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
-    assert ranges["class_counts"] == f"0…{MAX_CLASSES}"
+    assert ranges["class_counts"] == f"0…{MAX_SETS}"
 
 
 def test_schemes_of_queues_are_those_of_the_spec():
@@ -261,7 +256,7 @@ def test_the_example_of_levels_holds():
     levels, coded = map(numbers, example("levels").split("->"))
     planes = [np.full((1, 1, 1), level, np.uint8) for level in levels]
     header = header_of(PictureFormat(1, 1, SampleFormat.RGB), ResidualCoder.UINT8)
-    level_streams.subtract_green(header, planes)
+    residual_streams.subtract_green(header, planes)
     assert [int(plane[0, 0, 0]) for plane in planes] == coded
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
 
-from codec.bitstream.symbols import digits_of_bytes
+from codec.errors import BitstreamError
 from codec.vectors import copy
 
 __all__ = ["add_escapes", "join", "split"]
@@ -78,17 +79,17 @@ def split(joined: Bytes, base: cython.int, digits_a_byte: cython.int, symbols: B
     ``joined`` has the bytes that it takes for so many symbols.
 
     Raises:
-        ValueError: a byte is no number of so many digits, or what fills up the last byte is not 0.
+        BitstreamError: a byte is no number of so many digits, or what fills up the last byte is not 0.
     """
     if len(joined) and int(joined.max()) >= base**digits_a_byte:
-        raise ValueError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
+        raise BitstreamError(f"a byte of {int(joined.max())} is not {digits_a_byte} digits below {base}")
     digits = digits_of_bytes(base, digits_a_byte)
     whole: cython.Py_ssize_t = len(symbols) // digits_a_byte
     if whole < len(joined):
         begun, filling = np.split(digits[joined[whole]], [len(symbols) - whole * digits_a_byte])
         symbols[whole * digits_a_byte :] = begun
         if filling.any():
-            raise ValueError("what fills up the last byte of digits is not 0")
+            raise BitstreamError("what fills up the last byte of digits is not 0")
     source: cython.const[cython.uchar[::1]] = memoryview(joined)
     target: cython.uchar[::1] = memoryview(symbols)
     table: cython.const[cython.uchar[::1]] = memoryview(digits.reshape(-1))
@@ -129,3 +130,10 @@ def add_escapes(symbols: Bytes, last: cython.Py_ssize_t, escapes: Bytes) -> None
             escaped = is_last(target[place], last)
             target[place] = (target[place] + (left[taken] & escaped)) & 255
             taken -= escaped
+
+
+@functools.cache
+def digits_of_bytes(base: int, digits_a_byte: int) -> npt.NDArray[np.uint8]:
+    """The digits of every byte, uint8 (256, digits a byte), the most significant first."""
+    place_values = base ** np.arange(digits_a_byte - 1, -1, -1, dtype=np.int64)
+    return (np.arange(256)[:, None] // place_values % base).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any, Final
 
@@ -20,8 +21,10 @@ __all__ = [
     "decompress",
     "decompress_digits",
     "from_byte_planes",
+    "unzigzag",
     "with_head",
     "without_head",
+    "zigzag",
 ]
 
 _HEAD = b"\x00\x38"  # of a frame that says nothing of its size, with a window of 2**17 bytes
@@ -196,3 +199,22 @@ def from_byte_planes(data: bytes, dtype: np.dtype[np.generic]) -> npt.NDArray[An
     """The inverse of `byte_planes`; the result is writable and contiguous."""
     planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
     return planes.T.copy().view(dtype).ravel()
+
+
+def zigzag(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int32]:
+    """0, −1, 1, −2 and so on to 0, 1, 2, 3."""
+    wide = values.astype(np.int32)
+    return np.where(wide < 0, -2 * wide - 1, 2 * wide)
+
+
+def unzigzag(symbols: npt.NDArray[np.integer]) -> npt.NDArray[np.int16]:
+    """The inverse of `zigzag` for symbols up to 65535: −32768…32767; that of 65536 is −32768 as well."""
+    numbers: npt.NDArray[np.int16] = numbers_of_symbols()[symbols]
+    return numbers
+
+
+@functools.cache
+def numbers_of_symbols() -> npt.NDArray[np.int16]:
+    """The number of every symbol. A table takes one step, between which and another a thread may have to wait."""
+    symbols = np.arange(65537)
+    return ((symbols >> 1) ^ -(symbols & 1)).astype(np.int16)

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes
+from codec.bitstream.digits import join, split
+from codec.bitstream.frames import byte_planes, compress, decompress, from_byte_planes, unzigzag, zigzag
 from codec.bitstream.stream_ids import StreamId
-from codec.bitstream.symbols import join_digits, split_digits, unzigzag, zigzag
-from codec.coded import CellMode, Modes, MotionField, NodeGrid, SequenceHeader, mesh_differences
+from codec.coded import CellMode, MotionField, NodeGrid, SequenceHeader, mesh_differences
 from codec.errors import BitstreamError
 from codec.models import MotionModel
+from codec.motion.field import Modes
 
 __all__ = ["pack_fields", "pack_meshes", "unpack_fields", "unpack_meshes", "unpack_motion"]
 
@@ -32,7 +33,7 @@ def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:
     streams = pack_vectors(np.concatenate(nodes + [field.own_differences() for field in fields]))
     if fields[0].model is MotionModel.MESH:
         modes = np.concatenate([field.modes.ravel() for field in fields])
-        streams[StreamId.MODES] = compress(join_digits(modes, len(CellMode), MODES_A_BYTE))
+        streams[StreamId.MODES] = pack_digits(modes, len(CellMode), MODES_A_BYTE)
     return streams
 
 
@@ -40,7 +41,8 @@ def pack_vectors(differences: Differences) -> dict[StreamId, bytes]:
     """VECTOR_FLAGS, which components differ from their prediction, and VECTOR_VALUES, by how much (spec 6.3)."""
     symbols = zigzag(differences)
     differs = symbols > 0
-    streams = {StreamId.VECTOR_FLAGS: compress(join_digits(2 * differs[:, 0] + differs[:, 1], 4, FLAGS_A_BYTE))}
+    flags = (2 * differs[:, 0] + differs[:, 1]).astype(np.uint8)
+    streams = {StreamId.VECTOR_FLAGS: pack_digits(flags, 4, FLAGS_A_BYTE)}
     values = symbols[differs] - 1
     if values.size:
         narrow = values.max() < 256
@@ -62,10 +64,20 @@ def unpack_vectors(count: int, streams: dict[StreamId, bytes]) -> Differences:
     return unzigzag(symbols)
 
 
+def pack_digits(digits: npt.NDArray[np.uint8], base: int, digits_a_byte: int) -> bytes:
+    """A frame of digits below ``base``, several in each byte.
+
+    zstd's Huffman codes spend a whole bit at least on each byte, which so becomes a fraction of one on each digit.
+    """
+    joined, _ = join(digits, base, digits_a_byte)
+    return compress(joined.tobytes())
+
+
 def unpack_digits(frame: bytes, base: int, digits_a_byte: int, count: int) -> npt.NDArray[np.uint8]:
-    """``count`` digits from a frame of `join_digits`."""
-    size = -(-count // digits_a_byte)
-    return split_digits(decompress(frame, size), base, digits_a_byte, count)
+    """The inverse of `pack_digits` for ``count`` digits."""
+    joined, digits = decompress(frame, -(-count // digits_a_byte)), np.empty(count, np.uint8)
+    split(np.frombuffer(joined, np.uint8), base, digits_a_byte, digits)
+    return digits
 
 
 class CodedMotion(NamedTuple):

@@ -19,7 +19,6 @@ from codec.bitstream.stream_ids import StreamId
 from codec.bitstream.streams import PictureHeader, have_fields, pack_streams, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
-    MAX_CLASSES,
     CodedPicture,
     CodedSymbols,
     LosslessResidual,
@@ -29,6 +28,7 @@ from codec.coded import (
     WrittenSymbols,
 )
 from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
+from codec.lossless.tables import MAX_SETS
 from codec.picture import planes
 
 __all__ = [
@@ -200,7 +200,7 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
         for count in picture.class_counts:
-            _in_range("class_counts", count, 0, MAX_CLASSES)
+            _in_range("class_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
             _in_range("step_256", quantiser.step_256, 1, 65280)
             if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:

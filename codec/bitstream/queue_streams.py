@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.frames import compress_digits, decompress_digits
-from codec.coded import CONTEXTS, Queues
+from codec.coded import Queues
 from codec.errors import BitstreamError
+from codec.lossless.tables import CONTEXTS
 
 __all__ = ["SCHEMES", "Cursor", "pack_queues", "queue_shares", "unpack_queues"]
 
@@ -180,10 +181,7 @@ def unpack_symbols(cursor: Cursor, scheme: Scheme, symbols: Bytes) -> None:
     base = abs(scheme[0])
     joined = np.empty(-(-symbols.size // DIGITS_A_BYTE[base]), np.uint8)
     unpack_symbols(cursor, (2,) if scheme[0] == NESTED else (), joined)
-    try:
-        escaped = split(joined, base, DIGITS_A_BYTE[base], symbols)
-    except ValueError as error:
-        raise BitstreamError(str(error)) from error
+    escaped = split(joined, base, DIGITS_A_BYTE[base], symbols)
     escapes = np.empty(escaped + 1, np.uint8)
     unpack_symbols(cursor, scheme[1:], escapes[:-1])
     add_escapes(symbols, base - 1, escapes)

@@ -11,17 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, block_bytes, pack_blocks, picture_bits, unpack_blocks
-from codec.bitstream.frames import compress, declared_size, decompress
-from codec.bitstream.level_streams import RESIDUALS, pack_levels, unpack_levels
+from codec.bitstream.frames import compress, declared_size, decompress, zigzag
 from codec.bitstream.limits import Limits
-from codec.bitstream.lossless_streams import pack_lossless, unpack_lossless
 from codec.bitstream.motion_streams import pack_fields, pack_meshes, unpack_fields, unpack_meshes, unpack_motion
 from codec.bitstream.queue_streams import queue_shares
+from codec.bitstream.residual_streams import RESIDUALS, pack_levels, pack_lossless, unpack_levels, unpack_lossless
 from codec.bitstream.stream_ids import COMPONENTS, StreamId
-from codec.bitstream.symbols import zigzag
 from codec.coded import (
     LEVEL_DTYPES,
-    WEIGHT_COUNTS,
     CodedPicture,
     CodedSymbols,
     LosslessResidual,
@@ -31,6 +28,7 @@ from codec.coded import (
     WrittenSymbols,
 )
 from codec.errors import BitstreamError, LimitError
+from codec.lossless.tables import WEIGHT_COUNTS
 from codec.models import MotionModel, ResidualCoder
 
 __all__ = [

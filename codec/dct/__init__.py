@@ -1,5 +1,5 @@
 """``dct``: blocks of a quadtree, each predicted, then corrected by an integer transform (spec 8.6).
 
-What a file says about a picture is `codec.dct.blocks.CodedSymbols`; `picture` turns it into samples, by one class for
+What a file says about a picture is `codec.coded.CodedSymbols`; `picture` turns it into samples, by one class for
 each stage: `syntax`, `candidates`, `intra`, `inter`, `transform`, `loop_filters`.
 """

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.buffers import table, zeros
+from codec.coded import NodeGrid, WienerFilter
 from codec.dct import tables
-from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import InterPredictor, Mesh
 from codec.dct.intra import IntraPredictor

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from codec.coded import LosslessResidual, Weights
 from codec.errors import BitstreamError
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes
 from codec.picture.planes import Plane
-from codec.residual.levels import LosslessResidual, Weights
 
 __all__ = ["add_green", "decode_lossless", "planes_of", "subtract_green", "weight_differences"]
 

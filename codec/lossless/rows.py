@@ -14,7 +14,6 @@ import numpy as np
 
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes, flat
-from codec.residual import levels
 from codec.vectors import LANES, by_half, copy, looked_up, weighted_sum
 
 __all__ = ["ContextSymbols", "PlaneCoder", "decode_planes", "encode_plane"]
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
+    from codec.coded import Weights
     from codec.picture.planes import Plane
-    from codec.residual.levels import Weights
 
-CELL: cython.int = levels.CELL
+CELL: cython.int = tables.SET_SIDE
 ONE: cython.int = tables.ONE
 HALF: cython.int = tables.HALF
 MAX_MAGNITUDE: cython.int = tables.MAX_MAGNITUDE
-SECOND: cython.int = levels.CONTEXTS  # where `ContextSymbols.ahead` has what
-PLACE: cython.int = 2 * levels.CONTEXTS
-MEANING: cython.int = 3 * levels.CONTEXTS
+SECOND: cython.int = tables.CONTEXTS  # where `ContextSymbols.ahead` has what
+PLACE: cython.int = 2 * tables.CONTEXTS
+MEANING: cython.int = 3 * tables.CONTEXTS
 
 
 @cython.cclass

@@ -10,9 +10,36 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("BASE", "CONTEXT_OF", "CURRENT", "HALF", "HALVED_LEVELS", "MARGIN_COLUMNS", "MARGIN_ROWS", "MAX_MAGNITUDE"),
-    *("MEANINGS", "NEWER", "OLDER", "ONE", "TAPS", "THRESHOLDS", "paired_offsets", "tap_offsets", "tap_origins"),
+    *(
+        "BASE",
+        "CONTEXTS",
+        "CONTEXT_OF",
+        "CURRENT",
+        "HALF",
+        "HALVED_LEVELS",
+        "MARGIN_COLUMNS",
+        "MARGIN_ROWS",
+        "MAX_MAGNITUDE",
+    ),
+    *(
+        "MEANINGS",
+        "NEWER",
+        "OLDER",
+        "ONE",
+        "TAPS",
+        "THRESHOLDS",
+        "paired_offsets",
+        "set_map_shape",
+        "tap_offsets",
+        "tap_origins",
+    ),
+    *("MAX_SETS", "SET_SIDE", "WEIGHT_COUNTS"),
 ]
+
+CONTEXTS: Final = 14  # context substreams of a picture
+MAX_SETS: Final = 32  # predictor sets of a plane
+SET_SIDE: Final = 16  # side of a square of samples, of any plane, that shares a predictor set
+WEIGHT_COUNTS: Final = (10, 11, 16)  # of a predictor set, by how many pictures its picture is predicted from
 
 CURRENT, NEWER, OLDER = range(3)
 _NEAR = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
@@ -86,3 +113,8 @@ def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.
     origins = np.full_like(taps, taps[BASE])
     origins[len(taps) - 2 - residuals : -2] = (NEWER + references + residuals) * size
     return origins
+
+
+def set_map_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of the map that gives each square of a plane its predictor set."""
+    return -(-shape[0] // SET_SIDE), -(-shape[1] // SET_SIDE)

@@ -6,8 +6,8 @@ import cython
 import numpy as np
 
 from codec.buffers import table, zeros
+from codec.coded import WIENER_BLOCK, WIENER_TAPS, WienerFilter
 from codec.dct import tables
-from codec.dct.blocks import WIENER_BLOCK, WIENER_TAPS, WienerFilter
 from codec.dct.loop_filters import AdaptiveLoopFilter
 from codec.dct.planes import Plane
 from codec.search.forward import SourcePlane

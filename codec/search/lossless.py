@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codec.coded import LosslessResidual, Queues, Weights
 from codec.lossless.picture import CoderHeader, planes_of, weight_differences
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, encode_plane
+from codec.lossless.tables import CONTEXTS, set_map_shape
 from codec.models import Speed
 from codec.picture.planes import Plane
-from codec.residual.levels import CONTEXTS, LosslessResidual, Queues, Weights, cell_shape
 from codec.search.predictor_sets import fit_sets
 
 __all__ = ["PRESETS", "Preset", "code_lossless"]
@@ -72,7 +73,7 @@ def code_lossless(
         left = residuals[:number] if header.greens_apart else ()
         taps = TapPlanes(plane.shape, [of_picture[number] for of_picture in predictions], left)
         taps.set_source(plane)
-        count = min(preset.sets[min(number, 1)], math.prod(cell_shape(plane.shape)))
+        count = min(preset.sets[min(number, 1)], math.prod(set_map_shape(plane.shape)))
         start = before[number] if before else None
         of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
         encode_plane(PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number]), target, header.max_error)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from codec.dct.blocks import NodeGrid
+from codec.coded import NodeGrid
 from codec.picture.planes import Plane
 
 __all__ = ["fit_mesh"]

@@ -10,8 +10,8 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
+from codec.coded import NodeGrid, WienerFilter
 from codec.dct import tables
-from codec.dct.blocks import NodeGrid, WienerFilter
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import Mesh
 from codec.dct.picture import PictureDecoder

@@ -14,7 +14,6 @@ import numpy as np
 
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes
-from codec.residual import levels
 from codec.vectors import LANES, differences, four_products, rint, weighted_rows
 
 __all__ = ["fit_sets"]
@@ -22,11 +21,11 @@ __all__ = ["fit_sets"]
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from codec.residual.levels import Weights
+    from codec.coded import Weights
 
-CELL: cython.int = levels.CELL
+CELL: cython.int = tables.SET_SIDE
 ONE: cython.int = tables.ONE
-AREA: cython.int = levels.CELL * levels.CELL
+AREA: cython.int = tables.SET_SIDE * tables.SET_SIDE
 LIMIT: cython.int = 2047  # of a weight, in 1/256
 RIDGE: cython.double = 1e-4  # × the mean of the diagonal, for taps that say the same
 LEAST_ROOT: cython.double = 1e-6  # the ridge keeps all that roots are taken of above itself, but for rounding
@@ -69,7 +68,7 @@ def fit_sets(
         sets[np.argsort(fit.errors, kind="stable")] = 1 + np.arange(cells) * count // cells
         fit.start(np.repeat(fit.weights, count, axis=0), np.bincount(sets, minlength=count + 1))
         fit.improve(first_rounds)
-    shape = levels.cell_shape(planes.shape())
+    shape = tables.set_map_shape(planes.shape())
     return (np.asarray(fit.weights) * ONE).astype(np.int16), np.asarray(fit.cell_sets).reshape(shape)
 
 
@@ -118,7 +117,7 @@ class PredictorSetFit:
         pairs = pairs_of(1 + self.taps)
         self.pairs, self.length = memoryview(pairs.reshape(-1)), len(pairs)
         self.samples = AREA / row_step
-        rows, columns = levels.cell_shape(planes.shape())
+        rows, columns = tables.set_map_shape(planes.shape())
         self.products = memoryview(np.zeros(rows * columns * self.length + 3, np.float32))
         self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.int16))
         self.cell_sets = memoryview(np.ones(rows * columns, np.uint8))

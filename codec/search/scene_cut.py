@@ -11,7 +11,7 @@ from codec.search.motion import Windows, match_windows
 
 __all__ = ["is_scene_cut"]
 
-CELL: cython.int = 8  # samples of the small pictures, 32 of the real ones
+BLOCK: cython.int = 8  # samples of the small pictures, 32 of the real ones
 SEARCH = 6  # 24 of the real ones
 SHARE = 0.65  # of the error against means: pictures of one scene reach 0.05…0.42, cuts begin at 0.77
 LEAST_ERROR = 4.0  # mean absolute error, samples; below it even flat pictures are predicted well enough
@@ -23,17 +23,17 @@ def is_scene_cut(source: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -
     Looked at a quarter of the size, so that fine texture, which no search matches, does not count; and at every
     other block across and down, which says the same.
     """
-    if min(source.shape) < 4 * CELL:
+    if min(source.shape) < 4 * BLOCK:
         return False
     small, small_before = shrink(source), shrink(before)
-    tops = np.arange(0, small.shape[0] - CELL + 1, 2 * CELL, dtype=np.int32)
-    lefts = np.arange(0, small.shape[1] - CELL + 1, 2 * CELL, dtype=np.int32)
+    tops = np.arange(0, small.shape[0] - BLOCK + 1, 2 * BLOCK, dtype=np.int32)
+    lefts = np.arange(0, small.shape[1] - BLOCK + 1, 2 * BLOCK, dtype=np.int32)
     still = np.zeros((len(tops), len(lefts), 2), np.int16)
     intra, inter = block_errors(small, small_before, still)
     most = max(SHARE * intra, LEAST_ERROR)
     if inter <= most:
         return False  # near enough without any motion, which spares the search
-    vectors = match_windows(small, small_before, Windows(tops, lefts, CELL), SEARCH)
+    vectors = match_windows(small, small_before, Windows(tops, lefts, BLOCK), SEARCH)
     return bool(block_errors(small, small_before, vectors)[1] > most)
 
 
@@ -52,23 +52,23 @@ def block_errors(
     with cython.nogil:
         for row in range(moved.shape[0]):
             for column in range(moved.shape[1]):
-                intra += intra_error(source, 2 * CELL * row, 2 * CELL * column)
+                intra += intra_error(source, 2 * BLOCK * row, 2 * BLOCK * column)
                 dy, dx = moved[row, column, 0] >> 2, moved[row, column, 1] >> 2
-                inter += inter_error(source, reference, 2 * CELL * row, 2 * CELL * column, dy, dx)
-    samples = vectors.shape[0] * vectors.shape[1] * CELL * CELL
-    return intra / (CELL * CELL * samples), inter / samples
+                inter += inter_error(source, reference, 2 * BLOCK * row, 2 * BLOCK * column, dy, dx)
+    samples = vectors.shape[0] * vectors.shape[1] * BLOCK * BLOCK
+    return intra / (BLOCK * BLOCK * samples), inter / samples
 
 
 def intra_error(source: cython.uchar[:, ::1], top: cython.int, left: cython.int) -> cython.int:
     """Sum of |64 · sample − sum of the block|."""
     total: cython.int = 0
     error: cython.int = 0
-    for y in range(top, top + CELL):
-        for x in range(left, left + CELL):
+    for y in range(top, top + BLOCK):
+        for x in range(left, left + BLOCK):
             total += source[y, x]
-    for y in range(top, top + CELL):
-        for x in range(left, left + CELL):
-            error += abs(CELL * CELL * source[y, x] - total)
+    for y in range(top, top + BLOCK):
+        for x in range(left, left + BLOCK):
+            error += abs(BLOCK * BLOCK * source[y, x] - total)
     return error
 
 
@@ -82,8 +82,8 @@ def inter_error(
 ) -> cython.int:
     """Sum of absolute differences from the block that lies (dy, dx) away, in full samples."""
     error: cython.int = 0
-    for y in range(top, top + CELL):
-        for x in range(left, left + CELL):
+    for y in range(top, top + BLOCK):
+        for x in range(left, left + BLOCK):
             j = max(0, min(y + dy, reference.shape[0] - 1))
             i = max(0, min(x + dx, reference.shape[1] - 1))
             error += abs(source[y, x] - reference[j, i])
