@@ -18,7 +18,7 @@ import numpy as np
 
 import codec
 from codec.models import Speed
-from codec.motion.reference import Reference, compensate
+from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
 from codec.picture.sources import open_source

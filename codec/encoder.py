@@ -21,9 +21,8 @@ from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, Sequ
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
-from codec.motion.compensation import ReferencePlane
+from codec.motion.compensation import Reference, ReferencePlane
 from codec.motion.field import MotionField
-from codec.motion.reference import Reference
 from codec.parallel import OrderedWork, calls_ahead
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
 from codec.lossless.picture import add_green, decode_lossless, subtract_green
-from codec.motion.reference import Reference, compensate
+from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
 from codec.residual.samples import add_residual

@@ -13,7 +13,7 @@ from PIL import Image
 import codec
 from codec.measure.synthetic import Random, moving_sequence, smooth_noise
 from codec.models import LeafKind, MotionModel
-from codec.motion.reference import Reference, compensate
+from codec.motion.compensation import Reference, compensate
 from codec.picture.planes import Picture
 from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
 from codec.show.lesson import block_sums, both_directions, whole_motion

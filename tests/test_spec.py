@@ -58,8 +58,8 @@ from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
 from codec.lossless.tables import CONTEXTS, MAX_SETS, SET_SIDE, WEIGHT_COUNTS
 from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
+from codec.motion.compensation import Reference, compensate
 from codec.motion.field import CellMode
-from codec.motion.reference import Reference, compensate
 from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
 from codec.picture.colour import to_array
 from codec.picture.planes import (

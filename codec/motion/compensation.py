@@ -9,12 +9,12 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.motion.field import MotionField
+from codec.motion.field import SHARP, MotionField
 from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
-from codec.picture.planes import Subsampling
+from codec.picture.planes import Picture, Plane, Subsampling
 from codec.vectors import bilinear_block, mean_block, taps_8x8
 
-__all__ = ["ReferencePlane"]
+__all__ = ["Reference", "ReferencePlane", "compensate"]
 
 BORDER: cython.int = 40  # samples beyond each edge: a cell of 32 and all taps fit there; further out nothing changes
 BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.place`
@@ -328,3 +328,31 @@ class ReferencePlane:
                 upper = to_right * corners[32 * v + u] + u * corners[1024 + 32 * v + u]
                 lower = to_right * corners[2048 + 32 * v + u] + u * corners[3072 + 32 * v + u]
                 target[there + u] = (above * upper + v * lower + (1 << (shift - 1))) >> shift
+
+
+class Reference:
+    """A decoded picture to predict from, with borders and half samples of its planes, made when they are first needed.
+
+    ``tap`` is ``SHARP`` or ``SOFT``.
+    """
+
+    def __init__(self, picture: Picture, tap: int = SHARP) -> None:
+        self.picture = picture
+        self._tap = tap
+        self._planes: dict[int, ReferencePlane] = {}
+
+    def plane(self, number: int) -> ReferencePlane:
+        """A plane; one that is subsampled needs no half samples, and has none."""
+        if number not in self._planes:
+            is_subsampled = self.picture.format.sample_format.subsampling[number] != (0, 0)
+            self._planes[number] = ReferencePlane(self.picture.planes[number], 0 if is_subsampled else self._tap)
+        return self._planes[number]
+
+
+def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, ...]:
+    """Every plane of a picture, predicted from its reference, uint8 (rows, columns); without a field nothing moves."""
+    planes = reference.picture.planes
+    if field is None:
+        return planes
+    subsamplings = reference.picture.format.sample_format.subsampling
+    return tuple(reference.plane(number).predict(field, subsamplings[number]) for number in range(len(planes)))
