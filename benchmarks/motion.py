@@ -22,7 +22,6 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.motion_streams import pack_fields
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, CellMode, MotionField
@@ -31,6 +30,7 @@ from codec.picture.planes import Plane, Subsampling
 from codec.picture.sources import open_source
 from codec.search.mesh import search_mesh
 from codec.search.motion import Searched, block_windows, match_windows, search_blocks
+from codec.writing.streams import pack_fields
 
 Real = npt.NDArray[np.float64]
 Search = Callable[[Plane, Plane], MotionField]

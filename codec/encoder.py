@@ -13,10 +13,8 @@ from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from codec.arguments import expect_type, file_name, picture_rate
-from codec.bitstream.container import ContainerWriter
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
-from codec.bitstream.payloads import pack_metadata, pack_run
-from codec.bitstream.streams import encoded_name, run_bytes
+from codec.bitstream.streams import run_bytes
 from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, SequenceHeader
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import add_green, subtract_green
@@ -33,6 +31,8 @@ from codec.residual.samples import code_plane
 from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
+from codec.writing.file import ContainerWriter, pack_metadata, pack_run
+from codec.writing.streams import encoded_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams
-from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.schema import StreamId
 from codec.coded import CellMode, CodedPicture, CodedSymbols, LosslessResidual, MotionField, NodeGrid, SequenceHeader
 from codec.models import MotionModel, PictureType
 from codec.motion.field import Vectors

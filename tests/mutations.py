@@ -29,13 +29,14 @@ import numpy as np
 import zstandard
 
 import codec
-from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, FamilyStreams, pack_part, unpack_family
+from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, FamilyStreams, unpack_family
 from codec.bitstream.container import ContainerReader
-from codec.bitstream.queue_streams import Cursor, pack_queues, unpack_queues, varint
-from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.queue_streams import Cursor, unpack_queues
+from codec.bitstream.schema import StreamId
 from codec.coded import Queues
 from codec.lossless.tables import CONTEXTS
 from codec.picture.planes import Picture
+from codec.writing.streams import pack_part, pack_queues, varint
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 SIGNATURE_BYTES = 8

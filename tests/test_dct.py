@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.block_streams import pack_blocks, pack_family, pack_part, unpack_blocks, unpack_family, unpack_part
-from codec.bitstream.context_merge import merge_contexts
-from codec.bitstream.payloads import pack_run, parse_run, unpack_run
-from codec.bitstream.queue_streams import Cursor, varint
-from codec.bitstream.schema import SAME_QPS
-from codec.bitstream.stream_ids import StreamId
+from codec.bitstream.block_streams import unpack_blocks, unpack_family, unpack_part
+from codec.bitstream.payloads import parse_run, unpack_run
+from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.schema import SAME_QPS, StreamId
 from codec.bitstream.streams import have_fields
 from codec.coded import CodedPicture, NodeGrid, Run
 from codec.dct.picture import PictureDecoder
@@ -32,6 +30,9 @@ from codec.search.mesh_fit import fit_mesh
 from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.picture_encoder import GopEncoder
 from codec.search.rates import rates_of
+from codec.writing.context_merge import merge_contexts
+from codec.writing.file import pack_run
+from codec.writing.streams import pack_blocks, pack_family, pack_part, varint
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))

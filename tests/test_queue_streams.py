@@ -10,20 +10,16 @@ import zstandard
 from queue_twin import BASES, DIGITS_A_BYTE, Twin, framed, plain_stream, varint
 
 from codec.bitstream.digits import add_escapes, join, split
-from codec.bitstream.frames import compress_digits, decompress_digits
-from codec.bitstream.queue_streams import (
-    SCHEMES,
-    pack_queues,
-    pack_symbols,
-    queue_shares,
-    unpack_queues,
-    unpack_symbols,
-)
+from codec.bitstream.frames import decompress_digits
+from codec.bitstream.queue_streams import SCHEMES, unpack_queues, unpack_symbols
 from codec.bitstream.queue_streams import Cursor as Reader
-from codec.bitstream.queue_streams import varint as written_varint
+from codec.bitstream.shares import queue_shares
 from codec.coded import Queues
 from codec.errors import BitstreamError
 from codec.lossless.tables import CONTEXTS
+from codec.writing.frames import compress_digits
+from codec.writing.streams import pack_queues, pack_symbols
+from codec.writing.streams import varint as written_varint
 
 
 def queues_of(lists):

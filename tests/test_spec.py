@@ -14,33 +14,21 @@ from kernel_sources import decoder_of, reader_by_context, uncompiled
 from mesh_twin import displacements
 
 import codec
-from codec.bitstream import residual_streams, schema
+from codec.bitstream import schema
 from codec.bitstream.block_streams import (
     BLOCK_STREAMS,
     STREAM_OF_FAMILY,
     block_bytes,
-    pack_blocks,
     symbol_limit,
     unpack_blocks,
     unpack_family,
 )
-from codec.bitstream.frames import compress, decompress, unzigzag
+from codec.bitstream.frames import decompress, unzigzag
 from codec.bitstream.limits import Limits
-from codec.bitstream.motion_streams import pack_vectors
 from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
-from codec.bitstream.queue_streams import (
-    DIGITS_A_BYTE,
-    NESTED,
-    SCHEMES,
-    Cursor,
-    pack_queues,
-    pack_symbols,
-    unpack_queues,
-    unpack_symbols,
-    varint,
-)
-from codec.bitstream.residual_streams import unpack_classes
-from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.queue_streams import DIGITS_A_BYTE, NESTED, SCHEMES, Cursor, unpack_queues, unpack_symbols
+from codec.bitstream.schema import COMPONENT_OF, StreamId
+from codec.bitstream.streams import subtract_green, unpack_classes
 from codec.coded import (
     WIENER_BLOCK,
     LosslessResidual,
@@ -72,6 +60,8 @@ from codec.picture.planes import (
     SampleFormat,
 )
 from codec.residual.samples import CODERS, add_residual
+from codec.writing.frames import compress
+from codec.writing.streams import pack_blocks, pack_queues, pack_symbols, pack_vectors, varint
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -256,7 +246,7 @@ def test_the_example_of_levels_holds():
     levels, coded = map(numbers, example("levels").split("->"))
     planes = [np.full((1, 1, 1), level, np.uint8) for level in levels]
     header = header_of(PictureFormat(1, 1, SampleFormat.RGB), ResidualCoder.UINT8)
-    residual_streams.subtract_green(header, planes)
+    subtract_green(header, planes)
     assert [int(plane[0, 0, 0]) for plane in planes] == coded
 
 

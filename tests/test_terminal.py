@@ -14,9 +14,9 @@ import pytest
 
 import codec
 from codec.bitstream import schema
-from codec.bitstream.container import packet_bytes
 from codec.cli.main import run
 from codec.cli.terminal import SPELLED, say_notes
+from codec.writing.file import packet_bytes
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "fixtures" / "sources" / "rgb_40x32"
@@ -263,7 +263,7 @@ def test_a_cut_file_says_after_which_picture(mvz, tmp_path, command):
 @pytest.fixture(scope="module")
 def long_file(tmp_path_factory):
     """8 MB of packets with P pictures of 8192 × 8192 which say that they are like the one before."""
-    from codec.bitstream.payloads import pack_index
+    from codec.writing.file import pack_index
 
     golden = (GOLDEN / "smallest.mvz").read_bytes()
     header = bytearray(golden[16:48])

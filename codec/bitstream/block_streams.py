@@ -8,33 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.frames import (
-    compress,
-    compress_symbols,
-    declared_size,
-    decompress,
-    decompress_digits,
-    with_head,
-    without_head,
-)
-from codec.bitstream.queue_streams import Cursor, varint
-from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.frames import declared_size, decompress, decompress_digits, with_head
+from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.schema import StreamId
 from codec.coded import (
     WIENER_BLOCK,
     WIENER_TAPS,
     CodedSymbols,
     SequenceHeader,
     WienerFilter,
-    WrittenSymbols,
     shape_of,
 )
-from codec.dct.tables import CONTEXTS, FAMILIES
+from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError
 
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
 
-__all__ = ["BLOCK_STREAMS", "block_bits", "block_bytes", "pack_blocks", "picture_bits", "unpack_blocks"]
+__all__ = ["BLOCK_STREAMS", "STREAM_OF_FAMILY", "block_bytes", "unpack_blocks"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -62,59 +53,6 @@ def block_bytes(header: SequenceHeader) -> int:
     shape = shape_of(header.coded_format)
     rows, columns = shape.cells
     return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples
-
-
-def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
-    """The streams of pictures."""
-    contexts = np.concatenate([picture.contexts for picture in pictures])
-    symbols = np.concatenate([picture.symbols for picture in pictures])
-    bits = np.concatenate([picture.bits for picture in pictures])
-    streams = {}
-    parts: list[list[bytes]] = [[] for _ in BLOCK_STREAMS]
-    for first, end, stream in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):
-        inside = (contexts >= first) & (contexts < end)
-        parts[stream] += pack_family(contexts[inside] - first, symbols[inside], end - first)
-    for stream, packed in zip(BLOCK_STREAMS, parts, strict=True):
-        if any(part != b"\0" for part in packed):
-            streams[stream] = b"".join(packed)
-    if bits.size:
-        streams[StreamId.BLOCK_BITS] = np.packbits(bits).tobytes()
-    filters = b"".join(pack_filter(picture.wiener) for picture in pictures)
-    if any(filters):
-        streams[StreamId.FILTERS] = compress(filters)
-    return streams
-
-
-def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) -> list[bytes]:
-    """A family of contexts: how many streams there are, which contexts go where, then each stream."""
-    from codec.bitstream.context_merge import merge_contexts
-
-    if not symbols.size:
-        return [b"\0"]
-    counts = np.bincount(contexts.astype(np.int64) * 256 + symbols, minlength=count * 256).reshape(count, 256)
-    streams = merge_contexts(counts.astype(np.float64)).astype(np.uint8)
-    of_symbols = streams[contexts]
-    sizes = np.bincount(of_symbols)
-    parts = [bytes([sizes.size])]
-    if sizes.size > 1:
-        parts.append(pack_part(streams))
-    for inside in np.split(symbols[np.argsort(of_symbols, kind="stable")], np.cumsum(sizes)[:-1]):
-        parts += [varint(inside.size), pack_part(inside)]
-    return parts
-
-
-def pack_part(symbols: Bytes) -> bytes:
-    """1 and the one symbol that there is; 0 and the bytes themselves; or the length of a frame, doubled, and the frame.
-
-    An odd length is that of what a frame has but for its head.
-    """
-    if symbols.size and (symbols == symbols[0]).all():
-        return b"\1" + symbols[:1].tobytes()
-    frame = compress_symbols(symbols.tobytes())
-    if len(frame) >= symbols.size:
-        return b"\0" + symbols.tobytes()
-    body = without_head(frame)
-    return varint(2 * len(frame)) + frame if body is None else varint(2 * len(body) + 1) + body
 
 
 def unpack_part(cursor: Cursor, size: int) -> Bytes:
@@ -202,13 +140,6 @@ def unpack_family(cursor: Cursor, count: int, limit: int) -> FamilyStreams:
     return FamilyStreams(stream_of, symbols)
 
 
-def pack_filter(wiener: WienerFilter | None) -> bytes:
-    """1, the taps, and a bit for each square; or 0."""
-    if wiener is None:
-        return b"\0"
-    return b"\1" + wiener.taps.tobytes() + np.packbits(wiener.flags).tobytes()
-
-
 def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> list[WienerFilter | None]:
     """The filters of ``count`` pictures."""
     if frame is None:
@@ -234,44 +165,3 @@ def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> l
         filters.append(WienerFilter(taps, flags[: rows * columns].reshape(rows, columns)))
     cursor.end()
     return filters
-
-
-def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]:
-    """Bits of each coding block of a run by stream, float64 (blocks,), in an ideal code for the whole run.
-
-    ``symbols`` are traced and read. Those that split a node belong to the first coding block below it.
-    """
-    values, contexts, blocks, bits = symbols.trace()
-    counts = np.bincount(contexts.astype(np.int64) * 256 + values, minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
-    totals = counts.sum(axis=1, keepdims=True)
-    cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
-    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))[contexts]
-    of_symbols = cost[contexts, values]
-    of_streams = {
-        stream: np.bincount(blocks, of_symbols * (stream_of == number), len(bits)).astype(np.float64)
-        for number, stream in enumerate(BLOCK_STREAMS)
-    }
-    return of_streams | {StreamId.BLOCK_BITS: bits.astype(np.float64)}
-
-
-def picture_bits(
-    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedSymbols]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Bits of each picture of a run by component, float64 (pictures,), in an ideal code for the whole run.
-
-    Reads all symbols.
-    """
-    from codec.dct.picture import PictureDecoder
-
-    symbols, coded = pictures[0].symbols, header.coded_format
-    symbols.start_trace()
-    reader = PictureDecoder(coded.plane_shapes, coded.sample_format.subsampling, 0, only_reads=True)
-    ends = []
-    for number, picture in zip(references, pictures, strict=True):
-        reader.decode(symbols, number > 0, picture.qp, picture.qp_chroma, None, None)
-        ends.append(symbols.block_count())
-    symbols.check_end()
-    components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
-    for stream, bits in block_bits(symbols).items():
-        components[COMPONENT_OF[stream]] += [part.sum() for part in np.split(bits, ends[:-1])]
-    return components

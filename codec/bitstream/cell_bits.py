@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import block_bits
 from codec.bitstream.frames import zigzag
-from codec.bitstream.residual_streams import RESIDUALS, subtract_green
-from codec.bitstream.stream_ids import COMPONENT_OF, StreamId
+from codec.bitstream.schema import COMPONENT_OF, StreamId
+from codec.bitstream.shares import block_bits
+from codec.bitstream.streams import RESIDUALS, subtract_green
 from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences
 from codec.models import MotionModel
 from codec.picture.planes import Plane

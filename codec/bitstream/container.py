@@ -6,28 +6,18 @@ import functools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.payloads import (
-    pack_header,
-    pack_index,
-    pack_metadata,
-    parse,
-    parse_run,
-    unpack_header,
-    unpack_index,
-    unpack_metadata,
-    unpack_run,
-)
+from codec.bitstream.payloads import parse, parse_run, unpack_header, unpack_index, unpack_metadata, unpack_run
 from codec.coded import Run, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError, TruncatedError, UnsupportedError
 from codec.models import PictureType
 
-__all__ = ["ContainerReader", "ContainerWriter", "Packet", "RunEntry", "has_checksum", "read_run"]
+__all__ = ["ContainerReader", "Packet", "RunEntry", "has_checksum", "read_run"]
 
 _T = TypeVar("_T")
 
@@ -64,13 +54,6 @@ class RunEntry:
     def end(self) -> int:
         """Number of the picture after the last."""
         return self.first_picture + self.picture_count
-
-
-def packet_bytes(kind: bytes, payload: bytes) -> bytes:
-    """A whole packet (spec 5.1); its CRC-32 covers kind, length and payload."""
-    head: bytes = schema.PACKET_HEADER.build({"kind": kind, "length": len(payload)})
-    checksum = zlib.crc32(payload, zlib.crc32(head))
-    return head + payload + bytes(schema.CRC.build(checksum))
 
 
 def has_checksum(data: bytes) -> bool:
@@ -110,49 +93,6 @@ def read_run(data: bytes, entry: RunEntry, header: SequenceHeader, path: str, li
         if RunEntry(entry.offset, run.first_picture, len(run.pictures), starts_gop) == entry:
             return run
     raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
-
-
-class ContainerWriter:
-    """Writes a file front to back: signature and header at once, runs in order, index and end last."""
-
-    def __init__(self, file: BinaryIO, header: SequenceHeader, metadata: dict[str, str]) -> None:
-        self._file = file
-        self._position = 0
-        self._entries: list[RunEntry] = []
-        self._write(schema.SIGNATURE)
-        self._write(packet_bytes(schema.KIND_SEQUENCE, pack_header(header)))
-        if metadata:
-            self._write(packet_bytes(schema.KIND_METADATA, pack_metadata(metadata)))
-
-    def _write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._position += len(data)
-
-    @property
-    def bytes_written(self) -> int:
-        """Bytes so far."""
-        return self._position
-
-    @property
-    def picture_count(self) -> int:
-        """Pictures so far."""
-        return self._entries[-1].end if self._entries else 0
-
-    def write_run(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
-        """Append the payload of `pack_run`, which must start with picture ``self.picture_count``."""
-        self._entries.append(RunEntry(self._position, self.picture_count, picture_count, starts_gop))
-        self._write(packet_bytes(schema.KIND_PICTURES, payload))
-
-    def finish(self) -> None:
-        """Write index and end."""
-        index_offset = self._position
-        ends = [*(entry.offset for entry in self._entries[1:]), index_offset]
-        lengths = [end - entry.offset for entry, end in zip(self._entries, ends, strict=True)]
-        counts = [entry.picture_count for entry in self._entries]
-        starts = [entry.starts_gop for entry in self._entries]
-        self._write(packet_bytes(schema.KIND_INDEX, pack_index(lengths, counts, starts)))
-        end = schema.END.build({"picture_count": self.picture_count, "index_offset": index_offset})
-        self._write(packet_bytes(schema.KIND_END, end))
 
 
 class ContainerReader:

@@ -1,4 +1,4 @@
-"""Symbols to zstd frames and back (spec 6.2). The only module that knows zstandard."""
+"""zstd frames to symbols (spec 6.2)."""
 
 from __future__ import annotations
 
@@ -13,76 +13,32 @@ import zstandard
 from codec.errors import BitstreamError
 
 __all__ = [
-    "byte_planes",
-    "compress",
-    "compress_digits",
-    "compress_symbols",
+    "HEAD",
+    "MAX_BLOCK_BYTES",
     "declared_size",
     "decompress",
     "decompress_digits",
     "from_byte_planes",
     "unzigzag",
     "with_head",
-    "without_head",
     "zigzag",
 ]
 
-_HEAD = b"\x00\x38"  # of a frame that says nothing of its size, with a window of 2**17 bytes
+HEAD = b"\x00\x38"  # of a frame that says nothing of its size, with a window of 2**17 bytes
 _MAX_HEAD_BYTES = 14  # without the magic number
 _MAGIC = b"\x28\xb5\x2f\xfd"  # put before what is read: zstandard up to 0.23 reads no frame without it
 MAX_BLOCK_BYTES = 1 << 17
 _LAST_COMPRESSED = 5  # of a block's head, below its length
-_LEVEL = 15  # zstd's; against 9 it saves 4…16 % of residuals of 352×288 clips, against 19 it loses at most 1 %
-
-
-_SHAPE = {
-    "format": zstandard.FORMAT_ZSTD1_MAGICLESS,
-    "write_checksum": False,
-    "write_dict_id": False,
-}
-_DIGITS = zstandard.ZstdCompressionParameters(
-    compression_level=1,
-    strategy=zstandard.STRATEGY_FAST,
-    min_match=7,
-    hash_log=6,
-    window_log=17,
-    write_content_size=False,
-    **_SHAPE,
-)
-_SYMBOLS = zstandard.ZstdCompressionParameters(
-    strategy=zstandard.STRATEGY_BTULTRA2,
-    min_match=7,
-    window_log=17,
-    hash_log=12,
-    chain_log=12,
-    search_log=3,
-    target_length=999,
-    write_content_size=False,
-    **_SHAPE,
-)
 
 
 class _Contexts(threading.local):
-    """What zstd works with, for each thread its own.
-
-    A frame of 300 bytes takes 5 µs to compress and 2 to expand, making either of these another 28.
-    """
+    """What zstd works with, for each thread its own: a frame of 300 bytes takes 2 µs, making this another 28."""
 
     def __init__(self) -> None:
-        self.digits = zstandard.ZstdCompressor(compression_params=_DIGITS)
-        self.symbols = zstandard.ZstdCompressor(compression_params=_SYMBOLS)
-        self.expanding = zstandard.ZstdDecompressor()
+        self.decompressor = zstandard.ZstdDecompressor()
 
 
 _CONTEXTS: Final = _Contexts()
-
-
-def compress(symbols: bytes) -> bytes:
-    """One zstd frame without magic number, checksum or dictionary, with its content size (spec 6.2)."""
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        _LEVEL, source_size=len(symbols), write_content_size=True, **_SHAPE
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(symbols)
 
 
 def content_size(frame: bytes) -> int | None:
@@ -119,7 +75,7 @@ def expand(frame: bytes, size: int) -> bytes:
         BitstreamError: the frame is damaged, has trailing bytes, or holds another number.
     """
     try:
-        symbols = _CONTEXTS.expanding.decompress(_MAGIC + frame, max_output_size=size, allow_extra_data=False)
+        symbols = _CONTEXTS.decompressor.decompress(_MAGIC + frame, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise BitstreamError(f"a stream is not one whole zstd frame, or does not hold {size} bytes: {error}") from error
     if len(symbols) != size:
@@ -141,31 +97,6 @@ def decompress(frame: bytes, *sizes: int) -> bytes:
     return expand(frame, declared)
 
 
-def compress_digits(symbols: bytes) -> bytes:
-    """One zstd frame as above but without its content size, for symbols in which nothing repeats (spec 6.7).
-
-    Huffman codes are all that helps there; the smallest tables and the longest least match keep zstd from looking
-    for more, which takes a tenth of the time.
-    """
-    return _CONTEXTS.digits.compress(symbols)
-
-
-def compress_symbols(symbols: bytes) -> bytes:
-    """One zstd frame as `compress_digits` makes, with all the care that a stream of symbols is worth (spec 6.8)."""
-    return _CONTEXTS.symbols.compress(symbols)
-
-
-def without_head(frame: bytes) -> bytes | None:
-    """A frame of `compress_symbols` without the two bytes of its head, and the three of its only block's (spec 6.8).
-
-    None where it has another head, or more blocks. Its window, which is no larger, is not kept.
-    """
-    body = frame[5:]
-    if len(body) > MAX_BLOCK_BYTES:
-        return None
-    return body if frame[:1] + frame[2:] == _HEAD[:1] + with_head(body)[2:] else None
-
-
 def with_head(body: bytes) -> bytes:
     """The inverse of `without_head`: the frame with one block, which is compressed, that ends with ``body``.
 
@@ -174,7 +105,7 @@ def with_head(body: bytes) -> bytes:
     """
     if len(body) > MAX_BLOCK_BYTES:
         raise BitstreamError(f"a block of {len(body)} bytes; zstd has up to {MAX_BLOCK_BYTES}")
-    return _HEAD + (_LAST_COMPRESSED | len(body) << 3).to_bytes(3, "little") + body
+    return HEAD + (_LAST_COMPRESSED | len(body) << 3).to_bytes(3, "little") + body
 
 
 def decompress_digits(frame: bytes, size: int) -> bytes:
@@ -187,12 +118,6 @@ def decompress_digits(frame: bytes, size: int) -> bytes:
     if declared not in (size, None):
         raise BitstreamError(f"a frame of a queue declares {declared} bytes where {size} are needed")
     return expand(frame, size)
-
-
-def byte_planes(symbols: npt.NDArray[np.generic]) -> bytes:
-    """All first bytes of little-endian symbols, then all second bytes: like beside like, for zstd."""
-    bytes_ = symbols.view(np.uint8).reshape(-1, symbols.itemsize)
-    return bytes_.T.tobytes()
 
 
 def from_byte_planes(data: bytes, dtype: np.dtype[np.generic]) -> npt.NDArray[Any]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
 from codec.bitstream.payloads import compressed_streams, picture_headers
-from codec.bitstream.stream_ids import COMPONENT_OF, COMPONENTS, StreamId
-from codec.bitstream.streams import check_streams, picture_shares, unpack_names
+from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
+from codec.bitstream.shares import picture_shares
+from codec.bitstream.streams import check_streams, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType, ResidualCoder
 

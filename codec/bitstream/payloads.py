@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,34 +11,26 @@ import numpy.typing as npt
 from construct import Construct, ConstructError, StreamError
 
 from codec import models
-from codec.arguments import expect_type
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.stream_ids import StreamId
-from codec.bitstream.streams import PictureHeader, have_fields, pack_streams, unpack_streams
+from codec.bitstream.schema import StreamId
+from codec.bitstream.streams import PictureHeader, have_fields, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
-    CodedPicture,
-    CodedSymbols,
-    LosslessResidual,
     Quantiser,
     Run,
     SequenceHeader,
-    WrittenSymbols,
 )
-from codec.errors import BitstreamError, ConfigError, LimitError, TruncatedError, UnsupportedError
+from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
 from codec.lossless.tables import MAX_SETS
 from codec.picture import planes
 
 __all__ = [
     "compressed_streams",
-    "pack_header",
-    "pack_index",
-    "pack_metadata",
-    "pack_run",
     "parse",
     "parse_run",
     "picture_headers",
+    "repeated_fields",
     "unpack_header",
     "unpack_index",
     "unpack_metadata",
@@ -69,34 +60,6 @@ def parse(declaration: Construct[Any, Any], payload: bytes, what: str, **paramet
     except ConstructError as error:
         detail = str(error).splitlines()[-1]
         raise BitstreamError(f"the {what} is malformed: {detail}") from error
-
-
-def pack_header(header: SequenceHeader) -> bytes:
-    """Payload of the sequence header (spec 5.2)."""
-    colour = header.format.colour
-    payload: bytes = schema.SEQUENCE_HEADER.build(
-        {
-            "major": schema.VERSION[0],
-            "minor": schema.VERSION[1],
-            "width": header.format.width,
-            "height": header.format.height,
-            "sample_format": header.format.sample_format,
-            "bit_depth": 8,
-            "colour_matrix": colour.matrix,
-            "colour_range": colour.range,
-            "chroma_siting": colour.siting,
-            "rate_numerator": header.rate.numerator,
-            "rate_denominator": header.rate.denominator,
-            "residual_coder": header.residual,
-            "motion_model": header.motion,
-            "log2_cell_size": header.cell_size.bit_length() - 1,
-            "vector_limit": header.vector_limit_quarter_pel,
-            "gop_limit": header.gop_limit,
-            "max_error": header.max_error,
-            "coded_format": header.coded_format.sample_format,
-        }
-    )
-    return payload
 
 
 def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
@@ -151,43 +114,11 @@ def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tupl
     return (sample_format,)
 
 
-def pack_run(header: SequenceHeader, run: Run) -> bytes:
-    """Payload of a picture packet (spec 5.4)."""
-    streams = pack_streams(header, run.pictures, run.names)
-    pictures: list[dict[str, Any]] = []
-    for picture, checksum in zip(run.pictures, run.checksums, strict=True):
-        parameters = plane_parameters(header, picture)
-        same = bool(pictures and parameters["qps"] and parameters["qps"] == pictures[-1]["qps"])
-        references = picture.references + (schema.SAME_QPS if same else 0)
-        pictures.append({"references": references, "checksum": checksum, **parameters})
-    payload: bytes = schema.PICTURES.build(
-        {
-            "first_picture": run.first_picture,
-            "pictures": pictures,
-            "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
-            "data": b"".join(streams.values()),
-        },
-        **_planes_with(header),
-    )
-    return payload
-
-
-def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
-    """What a picture's header says about its planes, as the schema wants it."""
-    nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "class_counts": []}
-    if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
-        return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
-    if isinstance(picture.residual, LosslessResidual):
-        return nothing | {"class_counts": [len(plane) for plane in picture.residual.weight_differences]}
-    quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
-    return nothing | {"quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers]}
-
-
 def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
     if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
-    raw = parse(PICTURES, payload, "picture packet", **_planes_with(header))
+    raw = parse(PICTURES, payload, "picture packet", **repeated_fields(header))
     for number, picture in enumerate(raw.pictures):
         if picture.qps is None and header.residual is models.ResidualCoder.DCT:
             if number == 0:
@@ -254,37 +185,6 @@ def compressed_streams(raw: Any) -> dict[StreamId, bytes]:
     return streams
 
 
-def pack_metadata(metadata: dict[str, str]) -> bytes:
-    """Payload of a metadata packet (spec 5.3).
-
-    Raises:
-        ConfigError: a key without or with more than 255 bytes, a value of more than 65535, no text, too many of them.
-    """
-    expect_type(metadata, dict, "metadata is a dict of text to text")
-    if len(metadata) > 65535:
-        raise ConfigError(f"{len(metadata)} metadata entries; at most 65535 can be kept")
-    entries = []
-    for key, value in metadata.items():
-        for text in (key, value):
-            expect_type(text, str, f"metadata {key!r:.40}: keys and values are text")
-        try:
-            key_bytes, value_bytes = key.encode(), value.encode()
-        except UnicodeEncodeError as error:
-            raise ConfigError(f"metadata {key[:40]!r}: half a surrogate pair cannot be kept") from error
-        if not 1 <= len(key_bytes) <= 255 or len(value_bytes) > 65535:
-            raise ConfigError(f"metadata {key[:40]!r}: keys have 1…255 bytes and values at most 65535")
-        entries.append(
-            {
-                "key_length": len(key_bytes),
-                "key": key_bytes,
-                "value_length": len(value_bytes),
-                "value": value_bytes,
-            }
-        )
-    payload: bytes = schema.METADATA.build({"entries": entries})
-    return payload
-
-
 def unpack_metadata(payload: bytes) -> dict[str, str]:
     """Keys and values of a metadata packet (spec 5.3)."""
     entries = parse(schema.METADATA, payload, "metadata").entries
@@ -296,13 +196,6 @@ def unpack_metadata(payload: bytes) -> dict[str, str]:
         raise BitstreamError("metadata is not UTF-8") from error
 
 
-def pack_index(lengths: Sequence[int], picture_counts: Sequence[int], starts_gop: Sequence[bool]) -> bytes:
-    """Payload of the index (spec 5.6): a picture packet's whole length, its pictures, whether it starts a GOP."""
-    records = np.zeros(len(lengths), schema.record_dtype(schema.INDEX_ENTRY))
-    records["length"], records["picture_count"], records["starts_gop"] = lengths, picture_counts, starts_gop
-    return records.tobytes()
-
-
 def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
     """The entries of an index as an array of records, with the fields of spec 5.6; nothing is checked but the size."""
     dtype = np.dtype(schema.record_dtype(schema.INDEX_ENTRY))
@@ -311,7 +204,7 @@ def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
     return np.frombuffer(payload, dtype)
 
 
-def _planes_with(header: SequenceHeader) -> dict[str, int]:
+def repeated_fields(header: SequenceHeader) -> dict[str, int]:
     """How many planes have a quantiser, and how many have classes, in the header of a picture."""
     planes = len(header.format.plane_shapes)
     weighted = header.residual is models.ResidualCoder.LOSSLESS

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.frames import compress_digits, decompress_digits
+from codec.bitstream.digits import add_escapes, split
+from codec.bitstream.frames import decompress_digits
 from codec.coded import Queues
 from codec.errors import BitstreamError
 from codec.lossless.tables import CONTEXTS
 
-__all__ = ["SCHEMES", "Cursor", "pack_queues", "queue_shares", "unpack_queues"]
+__all__ = ["DIGITS_A_BYTE", "NESTED", "SCHEMES", "Cursor", "Scheme", "unpack_queues", "unpack_sizes"]
 
 Bytes = npt.NDArray[np.uint8]
 Scheme = tuple[int, ...]
@@ -23,52 +21,7 @@ NESTED = -2  # digits below 2 whose bytes, most of them 0, are digits below 2 on
 SCHEMES: tuple[Scheme, ...] = ((), (16,), (6, 16), (4, 16), (NESTED, 6))
 """Bases of digits: what the last digit of one leaves over goes to the next, in the end to plain bytes."""
 
-ZEROS = (0.08, 0.3, 0.45, 0.79)  # shares of zeros from which on the next scheme is shortest, within 1 % on six clips
 MAX_VARINT_BYTES = 5
-
-
-def pack_queues(pictures: Sequence[Queues]) -> bytes:
-    """The queues of a run: each picture's sizes; then of each context, all pictures' symbols one after the other.
-
-    They have a length in bytes, the number of a scheme, and the parts that the scheme makes.
-    """
-    parts = [varint(size) for queues in pictures for size in queues.sizes.tolist()]
-    for context in range(CONTEXTS):
-        # numpy.concatenate would give the interpreter's lock away for each, and wait for it as often
-        symbols = np.frombuffer(bytearray().join(queues.of(context).data for queues in pictures), np.uint8)
-        if symbols.size:
-            zeros = symbols.size - np.count_nonzero(symbols)
-            scheme = bisect_right(ZEROS, zeros / symbols.size)
-            queue = b"".join([bytes([scheme]), *pack_symbols(symbols, SCHEMES[scheme])])
-            parts += [varint(len(queue)), queue]
-    return b"".join(parts)
-
-
-def pack_symbols(symbols: Bytes, scheme: Scheme) -> list[bytes]:
-    """Symbols as parts: one for the digits of each base, and one for what is left."""
-    from codec.bitstream.digits import join
-
-    if not scheme:
-        return [pack_part(symbols.tobytes())]
-    joined, escapes = join(symbols, abs(scheme[0]), DIGITS_A_BYTE[abs(scheme[0])])
-    return pack_symbols(joined, (2,) if scheme[0] == NESTED else ()) + pack_symbols(escapes, scheme[1:])
-
-
-def pack_part(data: bytes) -> bytes:
-    """The length of a frame and the frame, or 0 and the bytes themselves; nothing at all of no bytes."""
-    if not data:
-        return b""
-    frame = compress_digits(data)
-    return varint(len(frame)) + frame if len(frame) < len(data) else b"\0" + data
-
-
-def varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the high bit says that there are more."""
-    groups = bytearray()
-    while value > 127:
-        groups.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*groups, value])
 
 
 class Cursor:
@@ -154,27 +107,8 @@ def unpack_queues(data: bytes, pictures: int, samples: int) -> list[Queues]:
     return [Queues(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
 
 
-def queue_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
-    """Bytes of the queues of each picture of a run, float64 (pictures,), without looking into the queues.
-
-    An estimate: in a queue every symbol counts the same.
-    """
-    cursor = Cursor(data)
-    sizes = unpack_sizes(cursor, pictures, samples)
-    shares = np.zeros(pictures)
-    for of_pictures in sizes.T:
-        if of_pictures.any():
-            length = cursor.varint()
-            cursor.take(length)
-            shares += length * of_pictures / of_pictures.sum()
-    cursor.end()
-    return shares
-
-
 def unpack_symbols(cursor: Cursor, scheme: Scheme, symbols: Bytes) -> None:
     """Fill ``symbols``; the inverse of `pack_symbols`."""
-    from codec.bitstream.digits import add_escapes, split
-
     if not scheme:
         symbols.data[:] = cursor.part(symbols.size).data  # numpy would give the interpreter's lock away
         return

@@ -6,6 +6,8 @@ All integers are unsigned and little-endian.
 
 from __future__ import annotations
 
+import enum
+
 from construct import (
     Array,
     Bytes,
@@ -22,6 +24,8 @@ from construct import (
 )
 
 __all__ = [
+    "COMPONENTS",
+    "COMPONENT_OF",
     "CRC",
     "END",
     "INDEX_ENTRY",
@@ -37,6 +41,7 @@ __all__ = [
     "SEQUENCE_HEADER",
     "SIGNATURE",
     "VERSION",
+    "StreamId",
     "record_dtype",
 ]
 
@@ -109,6 +114,53 @@ METADATA = Struct("entries" / PrefixedArray(Int16ul, METADATA_ENTRY), Terminated
 INDEX_ENTRY = Struct("length" / Int32ul, "picture_count" / Int16ul, "starts_gop" / Int8ul)
 
 END = Struct("picture_count" / Int32ul, "index_offset" / Int64ul, Terminated)
+
+
+class StreamId(enum.IntEnum):
+    """What a stream holds (spec 6.1); the value is its id in the file."""
+
+    NAMES = 0
+    VECTOR_FLAGS = 1
+    VECTOR_VALUES = 2
+    MODES = 3
+    WEIGHTS = 4
+    CLASSES = 5
+    QUEUES = 6
+    MESHED = 7
+    BLOCK_NODES = 8
+    BLOCK_MODES = 9
+    BLOCK_VECTORS = 10
+    BLOCK_LEVELS = 11
+    BLOCK_BITS = 12
+    FILTERS = 13
+    RESIDUAL_0 = 16
+    RESIDUAL_1 = 17
+    RESIDUAL_2 = 18
+
+
+COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
+"""What bytes are counted under."""
+
+COMPONENT_OF = {
+    StreamId.NAMES: "headers",
+    StreamId.VECTOR_FLAGS: "motion",
+    StreamId.VECTOR_VALUES: "motion",
+    StreamId.MODES: "modes",
+    StreamId.WEIGHTS: "weights",
+    StreamId.CLASSES: "weights",
+    StreamId.QUEUES: "residual",
+    StreamId.MESHED: "motion",
+    StreamId.BLOCK_NODES: "modes",
+    StreamId.BLOCK_MODES: "modes",
+    StreamId.BLOCK_VECTORS: "motion",
+    StreamId.BLOCK_LEVELS: "residual",
+    StreamId.BLOCK_BITS: "residual",
+    StreamId.FILTERS: "weights",
+    StreamId.RESIDUAL_0: "residual",
+    StreamId.RESIDUAL_1: "residual",
+    StreamId.RESIDUAL_2: "residual",
+}
+"""The component that an inventory counts each stream under."""
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

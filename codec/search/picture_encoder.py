@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.context_merge import merge_contexts
 from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, mesh_differences
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES, MAX_QP
@@ -25,6 +24,7 @@ from codec.search.motion import Searched, search_blocks
 from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.rates import Counts, Rates, rates_of
 from codec.settings import Settings
+from codec.writing.context_merge import merge_contexts
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 

@@ -1,0 +1,135 @@
+"""What each picture takes of the packet that it shares with others: an estimate by ideal codes, for people to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, unpack_blocks
+from codec.bitstream.frames import zigzag
+from codec.bitstream.queue_streams import Cursor, unpack_sizes
+from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
+from codec.bitstream.streams import PictureHeader, field_count, unpack_levels, unpack_motion
+from codec.coded import CodedSymbols, SequenceHeader
+from codec.dct.tables import CONTEXTS, FAMILIES
+from codec.lossless.tables import WEIGHT_COUNTS
+from codec.models import ResidualCoder
+
+if TYPE_CHECKING:
+    from codec.dct.syntax import SymbolReader
+
+__all__ = ["block_bits", "picture_shares"]
+
+
+def picture_shares(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """How much of each component of a run belongs to each picture: float64 (pictures,), sum 1.
+
+    An estimate: −log₂ of each symbol's frequency in the run, summed over the picture's symbols.
+    """
+    if header.residual is ResidualCoder.DCT:
+        return shares_of(block_shares(header, pictures, streams))
+    predicted = np.array([picture.references > 0 for picture in pictures])
+    motion = unpack_motion(header, int(predicted.sum()), streams)
+    vectors = [np.concatenate([nodes.reshape(-1, 2), own]) for nodes, own in zip(motion.nodes, motion.own, strict=True)]
+    bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
+    if vectors:
+        bits["motion"][predicted] = entropies([zigzag(differences) for differences in vectors])
+        bits["modes"][predicted] = entropies(list(motion.modes))
+    if header.residual is ResidualCoder.LOSSLESS:
+        bits["weights"] += [sum(picture.class_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures]
+        bits["residual"] += queue_shares(streams[StreamId.QUEUES], len(pictures), header.format.sample_count)
+    else:
+        residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
+        for plane in zip(*residuals, strict=True):
+            bits["residual"] += entropies([residual.levels.view(np.uint8) for residual in plane])
+    return shares_of(bits)
+
+
+def block_shares(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits of each picture of ``dct`` by component."""
+    references = [picture.references for picture in pictures]
+    blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
+    bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
+    bits["weights"] += [picture.wiener is not None for picture in blocks]
+    bits |= picture_bits(header, references, blocks)
+    if field_count(pictures):  # each field as much as another: they are a few bytes
+        bits["motion"] += [float(picture.has_field) for picture in pictures]
+    return bits
+
+
+def shares_of(bits: dict[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits as shares of their sum."""
+    return {component: (cost + 1e-9) / (cost + 1e-9).sum() for component, cost in bits.items()}
+
+
+def entropies(parts: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.float64]:
+    """Bits of each part in an ideal code for all of them together, which knows how often each symbol comes."""
+    flat = [part.astype(np.int64).ravel() for part in parts]
+    counts = np.bincount(np.concatenate(flat))
+    cost = -np.log2(np.maximum(counts, 1) / max(counts.sum(), 1))
+    return np.array([cost[part].sum() for part in flat])
+
+
+def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]:
+    """Bits of each coding block of a run by stream, float64 (blocks,), in an ideal code for the whole run.
+
+    ``symbols`` are traced and read. Those that split a node belong to the first coding block below it.
+    """
+    values, contexts, blocks, bits = symbols.trace()
+    counts = np.bincount(contexts.astype(np.int64) * 256 + values, minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
+    totals = counts.sum(axis=1, keepdims=True)
+    cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
+    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))[contexts]
+    of_symbols = cost[contexts, values]
+    of_streams = {
+        stream: np.bincount(blocks, of_symbols * (stream_of == number), len(bits)).astype(np.float64)
+        for number, stream in enumerate(BLOCK_STREAMS)
+    }
+    return of_streams | {StreamId.BLOCK_BITS: bits.astype(np.float64)}
+
+
+def picture_bits(
+    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedSymbols]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Bits of each picture of a run by component, float64 (pictures,), in an ideal code for the whole run.
+
+    Reads all symbols.
+    """
+    from codec.dct.picture import PictureDecoder
+
+    symbols, coded = pictures[0].symbols, header.coded_format
+    symbols.start_trace()
+    reader = PictureDecoder(coded.plane_shapes, coded.sample_format.subsampling, 0, only_reads=True)
+    ends = []
+    for number, picture in zip(references, pictures, strict=True):
+        reader.decode(symbols, number > 0, picture.qp, picture.qp_chroma, None, None)
+        ends.append(symbols.block_count())
+    symbols.check_end()
+    components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}
+    for stream, bits in block_bits(symbols).items():
+        components[COMPONENT_OF[stream]] += [part.sum() for part in np.split(bits, ends[:-1])]
+    return components
+
+
+def queue_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
+    """Bytes of the queues of each picture of a run, float64 (pictures,), without looking into the queues.
+
+    An estimate: in a queue every symbol counts the same.
+    """
+    cursor = Cursor(data)
+    sizes = unpack_sizes(cursor, pictures, samples)
+    shares = np.zeros(pictures)
+    for of_pictures in sizes.T:
+        if of_pictures.any():
+            length = cursor.varint()
+            cursor.take(length)
+            shares += length * of_pictures / of_pictures.sum()
+    cursor.end()
+    return shares

@@ -1,0 +1,1 @@
+"""Coded pictures to bytes: what only an encoder needs of the bitstream, the inverse of `codec.bitstream`."""

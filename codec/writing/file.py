@@ -1,0 +1,167 @@
+"""Sequence header, packets and index to bytes (spec 5)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from codec.arguments import expect_type
+from codec.bitstream import schema
+from codec.bitstream.container import RunEntry
+from codec.bitstream.payloads import repeated_fields
+from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, Run, SequenceHeader, WrittenSymbols
+from codec.errors import ConfigError
+from codec.writing.streams import pack_streams
+
+__all__ = ["ContainerWriter", "pack_header", "pack_index", "pack_metadata", "pack_run", "packet_bytes"]
+
+
+def packet_bytes(kind: bytes, payload: bytes) -> bytes:
+    """A whole packet (spec 5.1); its CRC-32 covers kind, length and payload."""
+    head: bytes = schema.PACKET_HEADER.build({"kind": kind, "length": len(payload)})
+    checksum = zlib.crc32(payload, zlib.crc32(head))
+    return head + payload + bytes(schema.CRC.build(checksum))
+
+
+class ContainerWriter:
+    """Writes a file front to back: signature and header at once, runs in order, index and end last."""
+
+    def __init__(self, file: BinaryIO, header: SequenceHeader, metadata: dict[str, str]) -> None:
+        self._file = file
+        self._position = 0
+        self._entries: list[RunEntry] = []
+        self._write(schema.SIGNATURE)
+        self._write(packet_bytes(schema.KIND_SEQUENCE, pack_header(header)))
+        if metadata:
+            self._write(packet_bytes(schema.KIND_METADATA, pack_metadata(metadata)))
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._position += len(data)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes so far."""
+        return self._position
+
+    @property
+    def picture_count(self) -> int:
+        """Pictures so far."""
+        return self._entries[-1].end if self._entries else 0
+
+    def write_run(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
+        """Append the payload of `pack_run`, which must start with picture ``self.picture_count``."""
+        self._entries.append(RunEntry(self._position, self.picture_count, picture_count, starts_gop))
+        self._write(packet_bytes(schema.KIND_PICTURES, payload))
+
+    def finish(self) -> None:
+        """Write index and end."""
+        index_offset = self._position
+        ends = [*(entry.offset for entry in self._entries[1:]), index_offset]
+        lengths = [end - entry.offset for entry, end in zip(self._entries, ends, strict=True)]
+        counts = [entry.picture_count for entry in self._entries]
+        starts = [entry.starts_gop for entry in self._entries]
+        self._write(packet_bytes(schema.KIND_INDEX, pack_index(lengths, counts, starts)))
+        end = schema.END.build({"picture_count": self.picture_count, "index_offset": index_offset})
+        self._write(packet_bytes(schema.KIND_END, end))
+
+
+def pack_header(header: SequenceHeader) -> bytes:
+    """Payload of the sequence header (spec 5.2)."""
+    colour = header.format.colour
+    payload: bytes = schema.SEQUENCE_HEADER.build(
+        {
+            "major": schema.VERSION[0],
+            "minor": schema.VERSION[1],
+            "width": header.format.width,
+            "height": header.format.height,
+            "sample_format": header.format.sample_format,
+            "bit_depth": 8,
+            "colour_matrix": colour.matrix,
+            "colour_range": colour.range,
+            "chroma_siting": colour.siting,
+            "rate_numerator": header.rate.numerator,
+            "rate_denominator": header.rate.denominator,
+            "residual_coder": header.residual,
+            "motion_model": header.motion,
+            "log2_cell_size": header.cell_size.bit_length() - 1,
+            "vector_limit": header.vector_limit_quarter_pel,
+            "gop_limit": header.gop_limit,
+            "max_error": header.max_error,
+            "coded_format": header.coded_format.sample_format,
+        }
+    )
+    return payload
+
+
+def pack_run(header: SequenceHeader, run: Run) -> bytes:
+    """Payload of a picture packet (spec 5.4)."""
+    streams = pack_streams(header, run.pictures, run.names)
+    pictures: list[dict[str, Any]] = []
+    for picture, checksum in zip(run.pictures, run.checksums, strict=True):
+        parameters = plane_parameters(header, picture)
+        same = bool(pictures and parameters["qps"] and parameters["qps"] == pictures[-1]["qps"])
+        references = picture.references + (schema.SAME_QPS if same else 0)
+        pictures.append({"references": references, "checksum": checksum, **parameters})
+    payload: bytes = schema.PICTURES.build(
+        {
+            "first_picture": run.first_picture,
+            "pictures": pictures,
+            "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
+            "data": b"".join(streams.values()),
+        },
+        **repeated_fields(header),
+    )
+    return payload
+
+
+def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
+    """What a picture's header says about its planes, as the schema wants it."""
+    nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "class_counts": []}
+    if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
+        return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
+    if isinstance(picture.residual, LosslessResidual):
+        return nothing | {"class_counts": [len(plane) for plane in picture.residual.weight_differences]}
+    quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
+    return nothing | {"quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers]}
+
+
+def pack_metadata(metadata: dict[str, str]) -> bytes:
+    """Payload of a metadata packet (spec 5.3).
+
+    Raises:
+        ConfigError: a key without or with more than 255 bytes, a value of more than 65535, no text, too many of them.
+    """
+    expect_type(metadata, dict, "metadata is a dict of text to text")
+    if len(metadata) > 65535:
+        raise ConfigError(f"{len(metadata)} metadata entries; at most 65535 can be kept")
+    entries = []
+    for key, value in metadata.items():
+        for text in (key, value):
+            expect_type(text, str, f"metadata {key!r:.40}: keys and values are text")
+        try:
+            key_bytes, value_bytes = key.encode(), value.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"metadata {key[:40]!r}: half a surrogate pair cannot be kept") from error
+        if not 1 <= len(key_bytes) <= 255 or len(value_bytes) > 65535:
+            raise ConfigError(f"metadata {key[:40]!r}: keys have 1…255 bytes and values at most 65535")
+        entries.append(
+            {
+                "key_length": len(key_bytes),
+                "key": key_bytes,
+                "value_length": len(value_bytes),
+                "value": value_bytes,
+            }
+        )
+    payload: bytes = schema.METADATA.build({"entries": entries})
+    return payload
+
+
+def pack_index(lengths: Sequence[int], picture_counts: Sequence[int], starts_gop: Sequence[bool]) -> bytes:
+    """Payload of the index (spec 5.6): a picture packet's whole length, its pictures, whether it starts a GOP."""
+    records = np.zeros(len(lengths), schema.record_dtype(schema.INDEX_ENTRY))
+    records["length"], records["picture_count"], records["starts_gop"] = lengths, picture_counts, starts_gop
+    return records.tobytes()
