@@ -27,8 +27,8 @@ from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.progress import Progress
 from codec.reconstruct import History, Prediction, complete, predict
-from codec.residual.samples import code_plane
 from codec.search.lossless import PRESETS, Preset, code_lossless
+from codec.search.quantisation import code_plane
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, pack_metadata, pack_run

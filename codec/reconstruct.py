@@ -13,7 +13,7 @@ from codec.lossless.picture import add_green, decode_lossless, subtract_green
 from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
-from codec.residual.samples import add_residual
+from codec.residual import add_residual
 
 if TYPE_CHECKING:
     import numpy as np

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
     "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
     "codec.motion": (*("codec.picture.planes", "codec.errors", "codec.models", "codec.vectors"),),
-    "codec.residual": ("codec.coded", "codec.picture.planes", "codec.errors", "codec.models"),
+    "codec.residual": ("codec.coded", "codec.models"),
     "codec.vectors": (),
     "codec.lossless": ("codec.coded", "codec.picture.planes", "codec.errors", "codec.vectors"),
     "codec.buffers": (),
@@ -49,7 +49,8 @@ MAY_IMPORT = {
         *("codec.picture.planes", "codec.vectors"),
     ),
     "codec.search": (
-        *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.vectors", "codec.buffers"),
+        *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.residual", "codec.vectors"),
+        "codec.buffers",
         *("codec.picture.planes", "codec.models", "codec.errors"),
     ),
     "codec.coded": (
@@ -75,7 +76,7 @@ MAY_IMPORT = {
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensation", "codec.motion.field", "codec.motion.vector_prediction"),
-        *("codec.lossless.picture", "codec.residual.samples"),
+        *("codec.lossless.picture", "codec.residual"),
         *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.search.picture_encoder": (
@@ -85,7 +86,7 @@ MAY_IMPORT = {
     "codec.decoder": (*DECODER, "codec.inspection"),
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
-        *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.residual", "codec.lossless.picture"),
+        *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),
         *("codec.settings", "codec.whole_file", "codec.progress"),
     ),
     "codec.measure": (
@@ -179,9 +180,9 @@ def test_a_module_imports_only_what_its_place_allows(module):
         ("codec.reconstruct", "from codec.search.mesh import search_mesh"),
         ("codec.picture.sources", "from codec.settings import Settings"),
         ("codec.motion.field", "from codec.picture.colour import luma"),
-        ("codec.residual.samples", "from codec.motion.field import MotionField"),
+        ("codec.residual", "from codec.motion.field import MotionField"),
         ("codec.reconstruct", "from codec.search.predictor_sets import fit_sets"),
-        ("codec.bitstream.streams", "from codec.residual.coders import CODERS"),
+        ("codec.bitstream.streams", "from codec.residual import inverse"),
         ("codec.bitstream.queue_streams", "from codec.search.rates import rates_of"),
         ("codec.bitstream.digits", "from codec.coded import Queues"),
         ("codec.lossless.rows", "from codec.search.predictor_sets import fit_sets"),

@@ -9,9 +9,10 @@ from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
 from codec.motion.vector_prediction import vector_differences, vectors_from_differences
-from codec.residual import spatial
+from codec.residual import add_to_neighbours
 from codec.search.mesh import search_mesh
 from codec.search.motion import Searched, Windows, match_windows, search_blocks
+from codec.search.quantisation import residuals_of_neighbours
 from codec.search.scene_cut import is_scene_cut
 
 SIZES = [(1, 1), (5, 3), (23, 37)]
@@ -116,12 +117,11 @@ def test_vectors_come_back_from_their_differences_and_one_beyond_the_limit_is_re
 
 def spatially_coded():
     source = plane_of(9, 13, 4)
-    residual = np.zeros(source.shape, np.int16)
     steps = np.arange(-255, 256)
     rounded = (np.sign(steps) * ((np.abs(steps) + 1) // 3 * 3)).astype(np.int16)
-    spatial.encode(source, residual, rounded)
+    residual = residuals_of_neighbours(source, rounded)
     decoded = np.zeros_like(source)
-    spatial.decode(decoded, rounded[residual + 255])
+    add_to_neighbours(rounded[residual + 255], decoded)
     return source.astype(int).tolist(), residual.tolist(), decoded.astype(int).tolist()
 
 
