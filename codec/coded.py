@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
 
 __all__ = [
+    "ALF_BLOCK",
+    "ALF_TAPS",
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
     "MIN_BLOCK",
-    "WIENER_BLOCK",
-    "WIENER_TAPS",
+    "AlfParameters",
     "CellMode",
     "CodedPicture",
     "CodedSymbols",
+    "ContextSubstreams",
     "Levels",
     "LosslessResidual",
     "MotionField",
     "NodeGrid",
+    "PacketGroup",
     "PlaneResidual",
     "Quantiser",
-    "Queues",
     "Residual",
-    "Run",
     "SequenceHeader",
     "Shape",
     "Weights",
-    "WienerFilter",
     "WrittenSymbols",
     "mesh_differences",
     "shape_of",
@@ -55,8 +55,8 @@ Weights = npt.NDArray[np.int16]  # (classes, what is added + one for each tap bu
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
-WIENER_TAPS: Final = 12
-WIENER_BLOCK: Final = 64
+ALF_TAPS: Final = 12
+ALF_BLOCK: Final = 64
 
 LEVEL_DTYPES: dict[ResidualCoder, np.dtype[Any]] = {
     ResidualCoder.INT8: np.dtype(np.int8),
@@ -91,7 +91,7 @@ class PlaneResidual:
 
 
 @dataclass(frozen=True, eq=False)
-class Queues:
+class ContextSubstreams:
     """Symbols of a picture, apart by context (spec 6.7).
 
     Attributes:
@@ -123,11 +123,11 @@ class LosslessResidual:
 
     weight_differences: tuple[Weights, ...]
     classes: tuple[npt.NDArray[np.uint8], ...]
-    queues: Queues
+    queues: ContextSubstreams
 
 
 @dataclass(frozen=True, eq=False)
-class WienerFilter:
+class AlfParameters:
     """The filter of a picture's luma (spec 8.6.10).
 
     Attributes:
@@ -161,7 +161,7 @@ class CodedSymbols:
         qp_chroma: quantiser of chroma, 0…51.
         symbols: of all pictures of the packet, which take them one after the other, each once.
         is_last: whether nothing is left of them after this picture.
-        wiener: None where luma is not filtered.
+        alf: None where luma is not filtered.
         mesh: of a P picture, if it has one.
     """
 
@@ -169,7 +169,7 @@ class CodedSymbols:
     qp_chroma: int
     symbols: SymbolReader
     is_last: bool
-    wiener: WienerFilter | None
+    alf: AlfParameters | None
     mesh: NodeGrid | None = None
 
 
@@ -183,7 +183,7 @@ class WrittenSymbols:
         contexts: uint16, of each symbol, in coding order.
         symbols: uint8.
         bits: uint8, one bit each.
-        wiener: None where luma is not filtered.
+        alf: None where luma is not filtered.
         mesh: of a P picture, if it has one.
     """
 
@@ -192,7 +192,7 @@ class WrittenSymbols:
     contexts: npt.NDArray[np.uint16]
     symbols: npt.NDArray[np.uint8]
     bits: npt.NDArray[np.uint8]
-    wiener: WienerFilter | None
+    alf: AlfParameters | None
     mesh: NodeGrid | None = None
 
 
@@ -320,7 +320,7 @@ class CodedPicture:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class PacketGroup:
     """Consecutive pictures of one GOP that share a packet (spec 5.4).
 
     Attributes:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.arguments import expect_type, file_name
-from codec.bitstream.container import ContainerReader, Packet, RunEntry, read_run
+from codec.bitstream.container import ContainerReader, GroupEntry, Packet, read_group
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import CodedPicture, SequenceHeader
@@ -53,9 +53,9 @@ class Step(NamedTuple):
 
 
 class GopTask(NamedTuple):
-    """What a worker needs to decode one GOP; with a list of runs it can be pickled."""
+    """What a worker needs to decode one GOP; with a list of groups it can be pickled."""
 
-    runs: Iterable[tuple[RunEntry, bytes]]
+    groups: Iterable[tuple[GroupEntry, bytes]]
     """Each with the bytes of its packet."""
     header: SequenceHeader
     path: str
@@ -74,11 +74,11 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
     from codec.reconstruct import History, present, reconstruct
 
     history = History()
-    for entry, data in task.runs:
-        run = read_run(data, entry, task.header, task.path, task.limits)
-        names = run.names or ("",) * len(run.pictures)
+    for entry, data in task.groups:
+        group = read_group(data, entry, task.header, task.path, task.limits)
+        names = group.names or ("",) * len(group.pictures)
         for number, (coded, checksum, name) in enumerate(
-            zip(run.pictures, run.checksums, names, strict=True), run.first_picture
+            zip(group.pictures, group.checksums, names, strict=True), group.first_picture
         ):
             try:
                 after = reconstruct(coded, history, task.header, name or None, task.traced)
@@ -245,7 +245,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     ) -> Iterator[Picture]:
         """Decoded pictures from ``start`` to before ``stop``, in order; with an executor, GOPs in parallel.
 
-        ``workers`` is how many calls the executor runs at once, where it is not a pool that tells.
+        ``workers`` is how many calls the executor groups at once, where it is not a pool that tells.
 
         Raises:
             LimitError: they have more samples than `Limits` allows one call to decode.
@@ -300,7 +300,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             decoded: Iterable[Iterable[Picture | BitstreamError]] = (attempt_gop(self._task(gop)) for gop in gops)
         else:
             tasks = (self._task(gop) for gop in gops)
-            whole_tasks = (task._replace(runs=list(task.runs)) for task in tasks)
+            whole_tasks = (task._replace(groups=list(task.groups)) for task in tasks)
             decoded = ordered_map(executor, decode_task, whole_tasks, ahead)
         for gop, outcomes in zip(gops, decoded, strict=True):
             for number, outcome in enumerate(outcomes, _first(gop)):
@@ -361,14 +361,14 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         numbers = self._numbers(slice(start, stop))
         return numbers.start, numbers.stop
 
-    def _gops_between(self, start: int, stop: int) -> list[Sequence[RunEntry]]:
+    def _gops_between(self, start: int, stop: int) -> list[Sequence[GroupEntry]]:
         samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
         if samples > limit:
             rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
             raise LimitError(rule, path=self.path)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
 
-    def _most_ahead(self, gops: Sequence[Sequence[RunEntry]]) -> int:
+    def _most_ahead(self, gops: Sequence[Sequence[GroupEntry]]) -> int:
         """How many GOPs may be under way beside the one that is read."""
         longest = max((gop[-1].end - _first(gop) for gop in gops), default=1)
         return KEPT_BYTES // (longest * self.format.sample_count) - 1
@@ -376,10 +376,10 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     def _missing(self, number: int) -> BitstreamError:
         return BitstreamError(f"picture {number} is in no whole packet", path=self.path, offset=0)
 
-    def _task(self, gop: Sequence[RunEntry]) -> GopTask:
+    def _task(self, gop: Sequence[GroupEntry]) -> GopTask:
         """What is needed to decode a GOP; each packet is read when its turn comes."""
-        runs = ((entry, self._container.read_bytes(entry.offset)) for entry in gop)
-        return GopTask(runs, self._container.header, self.path, self._container.limits)
+        groups = ((entry, self._container.read_bytes(entry.offset)) for entry in gop)
+        return GopTask(groups, self._container.header, self.path, self._container.limits)
 
     def close(self) -> None:
         """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""
@@ -403,7 +403,7 @@ def _opened(path: str) -> BinaryIO:
         raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _first(gop: Sequence[RunEntry]) -> int:
+def _first(gop: Sequence[GroupEntry]) -> int:
     return gop[0].first_picture
 
 

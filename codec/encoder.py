@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
-from codec.bitstream.streams import run_bytes
-from codec.coded import CodedPicture, LosslessResidual, PlaneResidual, Run, SequenceHeader
+from codec.bitstream.streams import group_bytes
+from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -31,7 +31,7 @@ from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.quantisation import code_plane
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
-from codec.writing.file import ContainerWriter, pack_metadata, pack_run
+from codec.writing.file import ContainerWriter, pack_group, pack_metadata
 from codec.writing.streams import encoded_name
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Summary:
         return self.source_bytes / self.file_bytes
 
 
-class CodedRun(NamedTuple):
+class PackedGroup(NamedTuple):
     """A packet's payload, ready to be written."""
 
     payload: bytes
@@ -186,22 +186,22 @@ def code_gop(
 
 def encode_gop(
     pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
-) -> list[CodedRun]:
+) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
     coded, checksums = code_gop(pictures, header, settings)
-    runs = []
-    length = min(settings.run_length, max(DEFAULT_LIMITS.max_run_bytes // run_bytes(header, 1, 1), 1))
+    groups = []
+    length = min(settings.run_length, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
     for start in range(0, len(pictures), length):
         stop = min(start + length, len(pictures))
         names = tuple(picture.name or "" for picture in pictures[start:stop])
-        run = Run(
+        group = PacketGroup(
             first_picture + start,
             tuple(coded[start:stop]),
             tuple(checksums[start:stop]),
             names if any(names) else (),
         )
-        runs.append(CodedRun(pack_run(header, run), stop - start, start == 0))
-    return runs
+        groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0))
+    return groups
 
 
 class GopTask(NamedTuple):
@@ -213,7 +213,7 @@ class GopTask(NamedTuple):
     settings: Settings
 
 
-def encode_task(task: GopTask) -> list[CodedRun]:
+def encode_task(task: GopTask) -> list[PackedGroup]:
     """`encode_gop` with its arguments as one."""
     return encode_gop(*task)
 
@@ -307,7 +307,7 @@ class Writer:
         self._state = "open"
         self._pictures: list[Picture] = []
         self._started = time.perf_counter()
-        self._work: OrderedWork[GopTask, list[CodedRun]] = OrderedWork(
+        self._work: OrderedWork[GopTask, list[PackedGroup]] = OrderedWork(
             executor, encode_task, calls_ahead(executor, workers)
         )
         refuse_other_suffix(path)
@@ -383,10 +383,10 @@ class Writer:
         self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings)))
         self._pictures = []
 
-    def _write(self, gops: Iterable[list[CodedRun]]) -> None:
+    def _write(self, gops: Iterable[list[PackedGroup]]) -> None:
         for gop in gops:
-            for run in gop:
-                self._container.write_run(*run)
+            for group in gop:
+                self._container.write_group(*group)
 
     def _finish(self) -> None:
         """Code what is left, and complete the file."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.schema import StreamId
 from codec.coded import CellMode, CodedPicture, CodedSymbols, LosslessResidual, MotionField, NodeGrid, SequenceHeader
@@ -62,7 +62,7 @@ class Leaves(NamedTuple):
     places: npt.NDArray[np.int64]
     """(leaves, 3): top, left and side in luma samples; right and below they may reach beyond the picture."""
     kinds: npt.NDArray[np.uint8]
-    """(leaves,): a `LeafKind`."""
+    """(leaves,): a `BlockKind`."""
     quartered: npt.NDArray[np.uint8]
     """(leaves,): 1 where luma is transformed by quarters."""
     lapped: npt.NDArray[np.uint8]
@@ -183,10 +183,10 @@ class Inspection:
         return self._packet.header_bits
 
 
-def inspect_packet(container: ContainerReader, entry: RunEntry, steps: Sequence[Step]) -> list[Inspection]:
+def inspect_packet(container: ContainerReader, entry: GroupEntry, steps: Sequence[Step]) -> list[Inspection]:
     """The pictures of one packet, which the decoder has been through."""
     packet = container.read_packet(entry.offset)
-    streams = compressed_streams(container.parse_run(packet))
+    streams = compressed_streams(container.parse_group(packet))
     stream_bytes = {stream: len(frame) for stream, frame in streams.items()}
     shared = Packet(container.header, steps, stream_bytes, PACKET_OVERHEAD + len(packet.payload))
     return [_inspected(step, container.header, shared) for step in steps]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["LeafKind", "MotionModel", "PictureType", "ResidualCoder", "Speed"]
+__all__ = ["BlockKind", "MotionModel", "PictureType", "ResidualCoder", "Speed"]
 
 
 class ResidualCoder(enum.IntEnum):
@@ -47,7 +47,7 @@ class PictureType(enum.IntEnum):
     P = 1
 
 
-class LeafKind(enum.IntEnum):
+class BlockKind(enum.IntEnum):
     """How a leaf of a ``dct`` picture's quadtree is predicted (spec 8.6.1)."""
 
     SKIP = 0

@@ -163,7 +163,7 @@ def decode_blocks(
         decoder = PictureDecoder(shapes, subsampling, header.vector_limit_quarter_pel, traced=traced)
     if traced:
         coded.symbols.start_trace()
-    planes = decoder.decode(coded.symbols, is_p, coded.qp, coded.qp_chroma, coded.wiener, coded.mesh)
+    planes = decoder.decode(coded.symbols, is_p, coded.qp, coded.qp_chroma, coded.alf, coded.mesh)
     if coded.is_last:
         coded.symbols.check_end()
     trace = None

@@ -31,12 +31,12 @@ import zstandard
 import codec
 from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, FamilyStreams, unpack_family
 from codec.bitstream.container import ContainerReader
-from codec.bitstream.queue_streams import Cursor, unpack_queues
+from codec.bitstream.context_substreams import Cursor, unpack_substreams
 from codec.bitstream.schema import StreamId
-from codec.coded import Queues
+from codec.coded import ContextSubstreams
 from codec.lossless.tables import CONTEXTS
 from codec.picture.planes import Picture
-from codec.writing.streams import pack_part, pack_queues, varint
+from codec.writing.streams import pack_part, pack_substreams, varint
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 SIGNATURE_BYTES = 8
@@ -78,7 +78,7 @@ class Parts:
         for packet in container.packets():
             payload: bytes | PicturePacket = packet.payload
             if packet.kind == b"PICS":
-                raw = container.parse_run(packet)
+                raw = container.parse_group(packet)
                 table = len(packet.payload) - len(raw.data) - 5 * len(raw.streams) - 1
                 start, streams = len(packet.payload) - len(raw.data), []
                 for stream in raw.streams:
@@ -233,7 +233,9 @@ def harmed_composite(id_: int, stream: bytes, parts: Parts, run: PicturePacket, 
         pictures = int.from_bytes(run.head[4:6], "little")  # which another harm may have cut
         with contextlib.suppress(codec.BitstreamError, ValueError, MemoryError):
             if pictures * parts.samples < 1 << 20:
-                return pack_queues([harmed_queues(q, random) for q in unpack_queues(stream, pictures, parts.samples)])
+                return pack_substreams(
+                    [harmed_queues(q, random) for q in unpack_substreams(stream, pictures, parts.samples)]
+                )
     return harmed_bytes(stream, random)
 
 
@@ -249,7 +251,7 @@ def harmed_queues(queues, random):
         of_context[there] += of_context[here][:count]
         of_context[here] = of_context[here][count:]
     sizes = np.array([len(symbols) for symbols in of_context], np.int64)
-    return Queues(np.frombuffer(b"".join(of_context), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    return ContextSubstreams(np.frombuffer(b"".join(of_context), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 def families_of(id_: int, stream: bytes) -> list[FamilyStreams]:

@@ -136,7 +136,7 @@ def test_a_packet_that_comes_twice_is_taken_once(whole, salvage):
     _, start, end = next(place for place in places(data) if place[0] == b"PICS")
     with salvage(data[:end] + data[start:end] + data[end:]) as video:
         assert list(range(COUNT)) == salvaged(video, originals)
-        assert ["a run starts with picture 0; picture 2 is next"] == [error.rule for error in video.damage]
+        assert ["a packet group starts with picture 0; picture 2 is next"] == [error.rule for error in video.damage]
 
 
 def test_what_lies_between_and_behind_packets_is_passed_over_and_said(whole, salvage):
@@ -203,7 +203,7 @@ def test_looking_for_packets_in_a_hostile_file_reads_it_a_few_times_at_most(whol
 
     hostile = data[:header_end] + packets
     reader = SalvageReader(Counting(hostile), "hostile.mvz")
-    assert [] == reader.runs
+    assert [] == reader.groups
     assert 12 * len(hostile) > read
 
 

@@ -13,11 +13,11 @@ import pytest
 
 import codec
 from codec.bitstream.block_streams import unpack_blocks, unpack_family, unpack_part
-from codec.bitstream.payloads import parse_run, unpack_run
-from codec.bitstream.queue_streams import Cursor
+from codec.bitstream.context_substreams import Cursor
+from codec.bitstream.payloads import parse_group, unpack_group
 from codec.bitstream.schema import SAME_QPS, StreamId
 from codec.bitstream.streams import have_fields
-from codec.coded import CodedPicture, NodeGrid, Run
+from codec.coded import CodedPicture, NodeGrid, PacketGroup
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header
@@ -31,7 +31,7 @@ from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.picture_encoder import GopEncoder
 from codec.search.rates import rates_of
 from codec.writing.context_merge import merge_contexts
-from codec.writing.file import pack_run
+from codec.writing.file import pack_group
 from codec.writing.streams import pack_blocks, pack_family, pack_part, varint
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
@@ -172,12 +172,12 @@ def meshed_run():
     coder = GopEncoder(header, settings, None)
     coded = tuple(coder.code(picture) for picture in pictures)
     assert {True, False} == {picture.residual.mesh is not None for picture in coded}
-    return header, Run(0, coded, tuple(coder.checksums))
+    return header, PacketGroup(0, coded, tuple(coder.checksums))
 
 
 def test_meshes_come_back_from_their_changes(meshed_run):
     header, run = meshed_run
-    found = unpack_run(header, pack_run(header, run))
+    found = unpack_group(header, pack_group(header, run))
     for expected, picture in zip(run.pictures, found.pictures, strict=True):
         mesh, expected_mesh = picture.residual.mesh, expected.residual.mesh
         assert (expected_mesh is None) == (mesh is None)
@@ -289,14 +289,14 @@ def test_a_frame_without_head_that_no_frame_can_be_is_refused():
 
 def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run):
     header, run = meshed_run
-    payload = bytearray(pack_run(header, run))
-    raw = parse_run(header, bytes(payload))
+    payload = bytearray(pack_group(header, run))
+    raw = parse_group(header, bytes(payload))
     assert {raw.pictures[1].qps[0]} == {picture.qps[0] for picture in raw.pictures[1:]}
     assert payload[6 + 7 + 5 + 2] & SAME_QPS  # the third picture's references
     payload[6] |= SAME_QPS
     del payload[6 + 5 : 6 + 7]
     with pytest.raises(BitstreamError, match="where there are none"):
-        unpack_run(header, bytes(payload))
+        unpack_group(header, bytes(payload))
 
 
 @pytest.mark.parametrize("count", [3, 54, 288])

@@ -16,7 +16,7 @@ from kernel_sources import decoder_of, reader_by_context, reader_of, uncompiled
 from mesh_twin import displacements
 
 import codec
-from codec.coded import NodeGrid, WienerFilter
+from codec.coded import AlfParameters, NodeGrid
 from codec.dct.tables import (
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
@@ -35,7 +35,7 @@ from codec.dct.tables import (
     WIENER_PLACES,
 )
 from codec.errors import BitstreamError
-from codec.models import LeafKind, MotionModel
+from codec.models import BlockKind, MotionModel
 from codec.motion.field import grid_shape
 from codec.motion.tables import SIXTEENTH_TAPS
 from codec.picture.planes import PictureFormat, SampleFormat
@@ -123,7 +123,9 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode):
             nodes = random.integers(-2000, 2000, (*grid_shape(MotionModel.MESH, cell_size, width, height), 2))
             mesh = NodeGrid(cell_size, nodes.astype(np.int16)) if has_mesh else None
             squares = -(-height // 64), -(-width // 64)
-            alf = WienerFilter(random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8))
+            alf = AlfParameters(
+                random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8)
+            )
             arguments = is_p, *random.integers(0, 52, 2).tolist(), alf if trial & 2 else None, mesh
             symbols = meaningful_symbols(random, is_p, planes, has_mesh)
             readers = [reader_of(*symbols), reader_of(*symbols, uncompiled("syntax"))]
@@ -333,7 +335,7 @@ def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(m
         blocks, prediction = decoder.trace()
         units = [[None] * 9 for _ in range(6)]
         for row, column, log2, kind, *_, dy, dx in blocks.tolist():
-            for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != LeafKind.INTRA else ():
+            for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != BlockKind.INTRA else ():
                 units[row + down][column + right] = dy, dx
         for number, plane in enumerate(prediction):
             subsampling = picture_format.sample_format.subsampling[number]

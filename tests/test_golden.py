@@ -11,7 +11,7 @@ import pytest
 
 import codec
 from codec.bitstream.container import ContainerReader
-from codec.models import LeafKind, MotionModel, ResidualCoder
+from codec.models import BlockKind, MotionModel, ResidualCoder
 from codec.picture.sources import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -42,7 +42,9 @@ def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_referen
     path = FIXTURES / "golden" / "rgb_40x32_lossless_block_run3.mvz"
     with path.open("rb") as file:
         container = ContainerReader(file, str(path))
-        references = [[picture.references for picture in container.read_run(run).pictures] for run in container.runs]
+        references = [
+            [picture.references for picture in container.read_group(run).pictures] for run in container.groups
+        ]
         assert container.header.greens_apart
     assert references == [[0, 1, 2], [2]]
 
@@ -55,8 +57,8 @@ def test_every_kind_of_leaf_is_in_a_golden_file():
                 for seen in video.inspections():
                     kinds |= set(seen.leaves.kinds.tolist())
                     lapped |= set(seen.leaves.kinds[seen.leaves.lapped == 1].tolist())
-    assert set(LeafKind) == kinds
-    assert {LeafKind.MERGE, LeafKind.INTER} == lapped
+    assert set(BlockKind) == kinds
+    assert {BlockKind.MERGE, BlockKind.INTER} == lapped
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

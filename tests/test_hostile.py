@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 import pytest
 import zstandard
-from queue_twin import CONTEXTS, Twin, framed, plain_stream, varint
+from substream_twin import CONTEXTS, Twin, framed, plain_stream, varint
 
 import codec
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
@@ -110,14 +110,14 @@ def header_value(data, name):
 
 
 @dataclass
-class Run:
+class PacketGroup:
     """The payload of a picture packet, in parts."""
 
     first: int
     references: list[int]
     checksums: list[int]
     quantisers: list[tuple[tuple[int, int], ...]]
-    class_counts: list[tuple[int, ...]]
+    predictor_set_counts: list[tuple[int, ...]]
     streams: list[tuple[int, bytes]] = field(default_factory=list)
 
     @classmethod
@@ -133,7 +133,7 @@ class Run:
             run.references.append(references)
             run.checksums.append(checksum)
             run.quantisers.append(quantisers)
-            run.class_counts.append(tuple(payload[at : at + weighted_planes]))
+            run.predictor_set_counts.append(tuple(payload[at : at + weighted_planes]))
             at += weighted_planes
         headers = [struct.unpack_from("<BI", payload, at + 1 + 5 * number) for number in range(payload[at])]
         at += 1 + 5 * len(headers)
@@ -145,10 +145,10 @@ class Run:
 
     def build(self):
         parts = [struct.pack("<IH", self.first, len(self.references))]
-        headers = self.references, self.checksums, self.quantisers, self.class_counts
-        for references, checksum, quantisers, class_counts in zip(*headers, strict=True):
+        headers = self.references, self.checksums, self.quantisers, self.predictor_set_counts
+        for references, checksum, quantisers, predictor_set_counts in zip(*headers, strict=True):
             parts += [struct.pack("<BI", references, checksum), *(struct.pack("<HB", *values) for values in quantisers)]
-            parts.append(bytes(class_counts))
+            parts.append(bytes(predictor_set_counts))
         parts.append(bytes([len(self.streams)]))
         parts += [struct.pack("<BI", stream, len(frame)) for stream, frame in self.streams]
         return b"".join(parts + [frame for _, frame in self.streams])
@@ -199,7 +199,7 @@ class Sample:
 
     def runs(self):
         payloads = [payload for kind, payload in packets_of(self.data) if kind == b"PICS"]
-        return [Run.parse(payload, self.quantiser_count, self.weighted_planes) for payload in payloads]
+        return [PacketGroup.parse(payload, self.quantiser_count, self.weighted_planes) for payload in payloads]
 
     def with_runs(self, runs, framing):
         """The file with these runs instead of its own."""
@@ -669,8 +669,8 @@ def test_limits_of_the_caller_are_kept(samples, tmp_path):
         (codec.Limits(max_pixels=16), False),
         (codec.Limits(max_pictures=2), True),
         (codec.Limits(max_pictures=3), False),
-        (codec.Limits(max_run_bytes=67), True),  # 2 pictures of 16 samples, two bytes each, and a vector of 4 bytes
-        (codec.Limits(max_run_bytes=68), False),
+        (codec.Limits(max_group_bytes=67), True),  # 2 pictures of 16 samples, two bytes each, and a vector of 4 bytes
+        (codec.Limits(max_group_bytes=68), False),
         (codec.Limits(max_names_bytes=10), True),  # 0.png and 1.png, and a zero between them
         (codec.Limits(max_names_bytes=11), False),
         (codec.Limits(max_metadata_bytes=metadata - 1), True),
@@ -770,7 +770,7 @@ def test_a_gap_in_the_picture_numbers_is_refused(number, framing, samples, attem
 def test_a_run_without_pictures_is_refused(framing, samples, attempt):
     sample = samples["block"]
     first, second = sample.runs()
-    empty = replace(second, references=[], checksums=[], quantisers=[], class_counts=[], streams=[])
+    empty = replace(second, references=[], checksums=[], quantisers=[], predictor_set_counts=[], streams=[])
     assert_refused(attempt, sample.with_runs([first, empty], framing))
 
 
@@ -993,13 +993,13 @@ def test_a_run_beyond_the_limit_is_refused_before_it_is_expanded(samples, tmp_pa
     runs = [run.with_stream(RESIDUAL_0, bomb(size)) for run in sample.runs()]
     data = sample.with_runs(runs, indexed)
     path.write_bytes(with_header(data, width=1 << 13, height=1 << 13))
-    limits = codec.Limits(max_run_bytes=size - 1)
+    limits = codec.Limits(max_group_bytes=size - 1)
     tracemalloc.start()
     try:
         with codec.open(path, limits=limits) as video:
-            with pytest.raises(LimitError, match="a run of"):
+            with pytest.raises(LimitError, match="a packet group of"):
                 video.picture(0)
-            with pytest.raises(LimitError, match="a run of"):
+            with pytest.raises(LimitError, match="a packet group of"):
                 _ = video.info
         assert tracemalloc.get_traced_memory()[1] < 3e6
     finally:
@@ -1154,7 +1154,7 @@ def assert_caught(attempt, sample, data):
 def test_the_samples_have_what_the_tests_below_harm(name, samples, attempt):
     sample = samples[name]
     for place, (run, pictures) in enumerate(zip(sample.runs(), twins(sample), strict=True)):
-        assert all(count > 0 for counts in run.class_counts for count in counts)
+        assert all(count > 0 for counts in run.predictor_set_counts for count in counts)
         assert {WEIGHTS, CLASSES, QUEUES} <= {id_ for id_, _ in run.streams}
         found, error = attempt(with_queues(sample, place, pictures))  # the same in plain bytes
         assert error is None
@@ -1200,7 +1200,7 @@ def test_any_weights_code_pictures_that_come_back(classes, mode, noise, monkeypa
     pictures = noise(mode, 35, 18, count=5)
     data = make(tmp_path / "a.mvz", pictures, run=3, gop=5, scene_cut=False, motion="none")
     runs = Sample(data, pictures, 0, 3).runs()
-    assert [[(count,) * 3] * 3, [(count,) * 3] * 2] == [run.class_counts for run in runs]
+    assert [[(count,) * 3] * 3, [(count,) * 3] * 2] == [run.predictor_set_counts for run in runs]
     assert {WEIGHTS} - {id_ for id_, _ in runs[0].streams} == (set() if count else {WEIGHTS})
     with codec.open(tmp_path / "a.mvz") as video:
         assert all(map(Picture.same_samples, pictures, video.pictures()))
@@ -1213,7 +1213,7 @@ def test_a_class_above_the_classes_of_its_plane_is_refused(name, samples, attemp
         classes = symbols_of(one_of(run, CLASSES))
         per_picture = len(classes) // len(run.references)
         for at in range(len(classes)):
-            counts = run.class_counts[at // per_picture]
+            counts = run.predictor_set_counts[at // per_picture]
             # planes of these files have as many squares one as the other, but for chroma that is half as wide
             squares = [2, 1, 1] if name == "near" else [1] * len(counts)
             count = np.repeat(counts, squares)[at % per_picture]
@@ -1239,18 +1239,18 @@ def test_class_counts_other_than_the_weights_there_are_refused(name, samples, at
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
         for picture, plane in product(range(len(run.references)), range(sample.weighted_planes)):
-            count = run.class_counts[picture][plane]
+            count = run.predictor_set_counts[picture][plane]
             for other, match in (
-                (33, "class_counts is 33"),
-                (255, "class_counts is 255"),
+                (33, "predictor_set_counts is 33"),
+                (255, "predictor_set_counts is 255"),
                 (count + 1, "headers imply"),
                 (count - 1, ""),  # or a class is above it
                 (32, "headers imply"),
                 (0, ""),
             ):
-                counts = [list(of_picture) for of_picture in run.class_counts]
+                counts = [list(of_picture) for of_picture in run.predictor_set_counts]
                 counts[picture][plane] = other
-                assert_refused(attempt, with_changed(sample, place, class_counts=counts), match=match)
+                assert_refused(attempt, with_changed(sample, place, predictor_set_counts=counts), match=match)
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
@@ -1260,7 +1260,7 @@ def test_weights_are_there_where_classes_want_them_and_only_there(name, samples,
         without = [(id_, data) for id_, data in run.streams if id_ != WEIGHTS]
         assert_refused(attempt, with_changed(sample, place, streams=without), match="WEIGHTS")
         none = [(0,) * sample.weighted_planes] * len(run.references)
-        assert_refused(attempt, with_changed(sample, place, class_counts=none), match="WEIGHTS")
+        assert_refused(attempt, with_changed(sample, place, predictor_set_counts=none), match="WEIGHTS")
         size = len(symbols_of(one_of(run, WEIGHTS)))
         for other in (0, 2, size - 2, size - 1, size + 1, size + 2, 2 * size):
             harmed = run.with_stream(WEIGHTS, frame_of(bytes(other)))
@@ -1290,7 +1290,7 @@ def test_more_references_than_there_are_pictures_are_refused(framing, samples, a
         apart = name == "two references"
         weights = sum(
             count * (sizes[number] + plane * apart)
-            for number, counts in zip(references, run.class_counts, strict=True)
+            for number, counts in zip(references, run.predictor_set_counts, strict=True)
             for plane, count in enumerate(counts)
         )
         runs[place] = replace(run.with_stream(WEIGHTS, frame_of(bytes(2 * weights))), references=references)
@@ -1299,7 +1299,7 @@ def test_more_references_than_there_are_pictures_are_refused(framing, samples, a
         if not pictures:  # weights of the first picture were harmed as well, so make them right
             symbols = np.frombuffer(symbols_of(one_of(run, WEIGHTS)), np.uint8).reshape(2, -1)
             wider = np.zeros((2, weights), np.uint8)
-            of_first = sum(count * (10 + plane * apart) for plane, count in enumerate(run.class_counts[0]))
+            of_first = sum(count * (10 + plane * apart) for plane, count in enumerate(run.predictor_set_counts[0]))
             wider[:, :of_first] = symbols[:, :of_first]
             runs[place] = replace(run.with_stream(WEIGHTS, frame_of(wider.tobytes())), references=references)
         assert_refused(attempt, sample.with_runs(runs, framing), match="refers to 2 pictures of a GOP that has 1")
@@ -1311,7 +1311,7 @@ def test_a_run_after_another_that_wants_more_pictures_than_there_are_is_refused(
     sample = samples["near"]
     runs = sample.runs()
     assert [[0], [1], [2]] == [run.references for run in runs]
-    weights = frame_of(bytes(2 * 16 * sum(runs[1].class_counts[0])))
+    weights = frame_of(bytes(2 * 16 * sum(runs[1].predictor_set_counts[0])))
     runs[1] = replace(runs[1].with_stream(WEIGHTS, weights), references=[2])
     assert_refused(attempt, sample.with_runs(runs, framing), match="refers to 2 pictures of a GOP that has 1")
 
@@ -1345,7 +1345,7 @@ def test_a_file_of_another_coder_is_refused(name, coder, samples, attempt):
 
 
 def moved_symbols(pictures, random):
-    """Queues with as many symbols in all, but not of the contexts that samples have."""
+    """ContextSubstreams with as many symbols in all, but not of the contexts that samples have."""
     total = sum(map(len, pictures[0]))
     for context in (0, 5, CONTEXTS - 1):
         yield [[random.bytes(total) if other == context else b"" for other in range(CONTEXTS)] for _ in pictures]
@@ -1414,13 +1414,13 @@ def test_a_harmed_stream_of_queues_gives_an_error_or_the_right_pictures(name, sa
 
 
 def test_queues_that_break_a_rule_are_refused_in_a_file_too(samples, attempt):
-    """As `test_queue_streams` has it, with the place in the file; and `info` reads as far as it has to."""
+    """As `test_context_substreams` has it, with the place in the file; and `info` reads as far as it has to."""
     sample = samples["named"]
     run = sample.runs()[-1]
     total = 16
     sizes = [varint(total) + bytes(CONTEXTS - 1), varint(total + 1) + bytes(CONTEXTS - 1)]
     for stream, match in (
-        (sizes[1] + framed(b"\0\0" + bytes(total + 1)), "queues of 17 symbols for picture 0"),
+        (sizes[1] + framed(b"\0\0" + bytes(total + 1)), "context substreams of 17 symbols"),
         (sizes[0] + framed(b"\5\0" + bytes(total)), "scheme is 5"),
         (sizes[0] + b"\x80\x80\x80\x80\x80\0", "more than 5 bytes"),
         (sizes[0] + framed(b"\0\0" + bytes(total - 1)), "ends inside"),
@@ -1440,7 +1440,7 @@ def test_queues_of_a_large_picture_are_refused_before_it_is_decoded(samples, tmp
     sample = samples["named"]
     side = 1 << 12
     run = sample.runs()[0]
-    changed = replace(run, references=[0], checksums=[0], class_counts=[(0,)], quantisers=[()])
+    changed = replace(run, references=[0], checksums=[0], predictor_set_counts=[(0,)], quantisers=[()])
     sizes = varint(side * side) + bytes(CONTEXTS - 1)
     classes = bytes((side // 16) ** 2)
     changed.streams[:] = [(CLASSES, frame_of(classes)), (QUEUES, sizes + framed(b"\4"))]

@@ -183,8 +183,8 @@ def test_a_module_imports_only_what_its_place_allows(module):
         ("codec.residual", "from codec.motion.field import MotionField"),
         ("codec.reconstruct", "from codec.search.predictor_sets import fit_sets"),
         ("codec.bitstream.streams", "from codec.residual import inverse"),
-        ("codec.bitstream.queue_streams", "from codec.search.rates import rates_of"),
-        ("codec.bitstream.digits", "from codec.coded import Queues"),
+        ("codec.bitstream.context_substreams", "from codec.search.rates import rates_of"),
+        ("codec.bitstream.digits", "from codec.coded import ContextSubstreams"),
         ("codec.lossless.rows", "from codec.search.predictor_sets import fit_sets"),
         ("codec.picture.colour", "from codec.vectors import copy"),
         ("codec.vectors", "from codec.picture.planes import Plane"),
@@ -206,7 +206,7 @@ def test_an_import_that_is_not_allowed_is_seen(module, line):
         ("codec.search.mesh", "from codec.search.motion import match_windows"),
         ("codec.motion.compensation", "from codec.vectors import mean_block"),
         ("codec.lossless.rows", "from codec.vectors import weighted_sum"),
-        ("codec.bitstream.queue_streams", "from codec.bitstream.digits import join"),
+        ("codec.bitstream.context_substreams", "from codec.bitstream.digits import join"),
         ("codec.bitstream.payloads", "from codec.picture import planes"),
         ("codec.show.plots", "import codec"),
         ("codec.cli.main", "from codec import open, Limits"),
@@ -246,7 +246,7 @@ def test_the_decoder_reaches_no_encoder_by_any_way():
         reached.add(module)
         waiting += [imported for _, imported in imports_of(tree_of(module))]
     assert {"codec.reconstruct", "codec.motion.compensation", "codec.bitstream.container"} <= reached
-    assert {"codec.lossless.rows", "codec.bitstream.queue_streams"} <= reached
+    assert {"codec.lossless.rows", "codec.bitstream.context_substreams"} <= reached
     forbidden = ("codec.encoder", "codec.settings", "codec.measure", "codec.show", "codec.cli")
     forbidden += ("codec.search", "codec.writing")
     assert [] == [module for module in reached if module.endswith("_search") or module.startswith(forbidden)]

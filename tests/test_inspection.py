@@ -9,7 +9,7 @@ import pytest
 
 import codec
 from codec.bitstream.cell_bits import share_nodes, sum_over_cells
-from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
+from codec.models import BlockKind, MotionModel, PictureType, ResidualCoder
 
 MODES = ("gray", "rgb", "yuv420", "yuv422")
 
@@ -138,7 +138,7 @@ def test_only_dct_has_leaves_and_predicts_inside_i_pictures(made):
     with codec.open(made(residual="dct", motion="block")) as video:
         first, second = video.inspections(0, 2)
         assert (None, 1, 1) == (second.field, len(first.predictions), len(second.predictions))
-        assert {LeafKind.INTRA} == set(first.leaves.kinds.tolist())
+        assert {BlockKind.INTRA} == set(first.leaves.kinds.tolist())
         assert not first.leaves.vectors_quarter_pel.any()
         assert second.references[0].same_samples(first.picture)
 
@@ -174,7 +174,7 @@ def test_vectors_of_leaves_say_where_the_prediction_comes_from(shifted):
     for (top, left, side), kind, (dy, dx) in zip(leaves.places, leaves.kinds, leaves.vectors_quarter_pel, strict=True):
         y, x = top + dy // 4, left + dx // 4
         whole = dy % 4 == dx % 4 == 0 and min(y, x) >= 0 and max(y, x) + side <= 64
-        if kind == LeafKind.INTER and whole:
+        if kind == BlockKind.INTER and whole:
             expected = reference[y : y + side, x : x + side]
             assert np.array_equal(expected, prediction[top : top + side, left : left + side])
             checked += (dy, dx) == (8, -12)
@@ -188,7 +188,7 @@ def test_first_block_of_an_i_picture_is_predicted_from_no_sample_at_all(shifted)
 
 def test_prediction_is_the_picture_where_nothing_is_added_and_no_filter_reaches(shifted):
     second = shifted[1]
-    assert second.coded.residual.wiener is None
+    assert second.coded.residual.alf is None
     leaves = second.leaves
     for expected, chosen in ((False, leaves.coded == 0), (True, leaves.coded == 1)):
         changes = second.picture.planes[0] != second.predictions[0].planes[0]

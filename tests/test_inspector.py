@@ -17,7 +17,7 @@ from PIL import Image
 
 import codec
 from codec.measure.synthetic import moving_sequence
-from codec.models import LeafKind
+from codec.models import BlockKind
 from codec.picture.colour import full_size
 from codec.show.inspector import write_inspector
 
@@ -208,7 +208,7 @@ def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
         if seen.leaves is not None:
             top, left, side = seen.leaves.places.T
             (leaf,) = np.flatnonzero((top <= y) & (y < top + side) & (left <= x) & (x < left + side))
-            kind = LeafKind(seen.leaves.kinds[leaf]).label
+            kind = BlockKind(seen.leaves.kinds[leaf]).label
             assert f"{side[leaf]} × {side[leaf]}, {kind}" == rows["leaf"]
             dy, dx = seen.leaves.vectors_quarter_pel[leaf] / 4
             expected = f"{dx:g}, {dy:g}".replace("-", "−") if kind != "intra" else None
@@ -261,7 +261,7 @@ def test_leaves_that_take_the_mesh_have_a_colour_and_their_legend_its_place(brow
         page = browser.new_page(viewport={"width": width, "height": 800})
         page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1&show=leaves")
         page.wait_for_selector("body[data-shown='1']")
-        for top, left, side in leaves.places[leaves.kinds == LeafKind.WARPED]:
+        for top, left, side in leaves.places[leaves.kinds == BlockKind.WARPED]:
             place = f"canvas.width * {(left + side / 2) / 128}, canvas.width * {(top + side / 2) / 128}, 1, 1"
             drawn = f"canvas => Array.from(canvas.getContext('2d').getImageData({place}).data)"
             assert [0, 153, 136] == pytest.approx(page.locator("#overlay").evaluate(drawn)[:3], abs=3)

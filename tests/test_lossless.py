@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from codec.coded import LosslessResidual, Queues
+from codec.coded import ContextSubstreams, LosslessResidual
 from codec.lossless.picture import add_green, planes_of, subtract_green, weight_differences, weights_after
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes, encode_plane
@@ -131,7 +131,7 @@ def empty_queues(samples):
     """Room for the symbols of so many samples in any context."""
     room = samples + 2
     symbols = np.full(CONTEXTS * room, 77, np.uint8)
-    return Queues(symbols, np.arange(CONTEXTS, dtype=np.int64) * room, np.zeros(CONTEXTS, np.int64))
+    return ContextSubstreams(symbols, np.arange(CONTEXTS, dtype=np.int64) * room, np.zeros(CONTEXTS, np.int64))
 
 
 WEIGHTS = {

@@ -12,7 +12,7 @@ from PIL import Image
 
 import codec
 from codec.measure.synthetic import Random, moving_sequence, smooth_noise
-from codec.models import LeafKind, MotionModel
+from codec.models import BlockKind, MotionModel
 from codec.motion.compensation import Reference, compensate
 from codec.picture.planes import Picture
 from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
@@ -146,15 +146,15 @@ def test_field_of_dct_has_vectors_of_leaves_the_mesh_where_it_is_taken_and_nothi
     with codec.open(turning) as video:
         seen = video.inspect(1)
     dense, leaves = dense_field(seen), seen.leaves
-    assert {int(LeafKind.WARPED)} < set(leaves.kinds.tolist())
+    assert {int(BlockKind.WARPED)} < set(leaves.kinds.tolist())
     middles = []
     for (top, left, side), kind, vector in zip(
         leaves.places, leaves.kinds, leaves.vectors_quarter_pel / 4, strict=True
     ):
         inside = dense[top : top + side, left : left + side]
-        if kind == LeafKind.INTRA:
+        if kind == BlockKind.INTRA:
             assert np.isnan(inside).all()
-        elif kind == LeafKind.WARPED:  # its vector is that of its middle cell, rounded to quarter samples
+        elif kind == BlockKind.WARPED:  # its vector is that of its middle cell, rounded to quarter samples
             middles.append(np.abs(inside[8 * (side // 16), 8 * (side // 16)] - vector).max())
         else:
             assert (inside == vector).all()

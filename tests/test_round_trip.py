@@ -66,7 +66,7 @@ def vectors_of(path):
     """Vectors of every P picture, quarter samples."""
     with path.open("rb") as file:
         container = ContainerReader(file, str(path))
-        runs = [container.read_run(entry) for entry in container.runs]
+        runs = [container.read_group(entry) for entry in container.groups]
     return [picture.field.vectors_quarter_pel for run in runs for picture in run.pictures if picture.field is not None]
 
 
@@ -247,7 +247,7 @@ def seven(moving):
 def packet_pictures(path):
     """How many pictures each packet of the file holds."""
     with path.open("rb") as file:
-        return [run.picture_count for run in ContainerReader(file, str(path)).runs]
+        return [run.picture_count for run in ContainerReader(file, str(path)).groups]
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
@@ -347,11 +347,11 @@ def test_pictures_in_any_order_are_those_of_the_sequence(coder, moving, tmp_path
 def test_an_encoder_makes_no_packet_that_a_reader_would_refuse(seven, monkeypatch, tmp_path):
     picture_bytes = 2 * seven[0].format.sample_count + 4 * 2 * 2  # two a sample, and four for each of 2 × 2 vectors
     for most, packets in ((3 * picture_bytes, [3, 3, 1]), (3 * picture_bytes - 1, [2, 2, 2, 1]), (1, [1] * 7)):
-        monkeypatch.setattr("codec.encoder.DEFAULT_LIMITS", codec.Limits(max_run_bytes=most))
+        monkeypatch.setattr("codec.encoder.DEFAULT_LIMITS", codec.Limits(max_group_bytes=most))
         path = write(tmp_path / "a.mvz", seven, settings_of(run=5))
         assert packets == packet_pictures(path)
         if most > 1:
-            assert 7 == len(codec.decode(path, limits=codec.Limits(max_run_bytes=most)))
+            assert 7 == len(codec.decode(path, limits=codec.Limits(max_group_bytes=most)))
 
 
 def test_encoding_twice_gives_the_same_bytes(seven, tmp_path):

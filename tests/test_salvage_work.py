@@ -130,7 +130,7 @@ def test_what_is_found_does_not_depend_on_how_much_is_read_at_once(window, monke
 
         def found(data=bytes(harmed)):
             reader = SalvageReader(io.BytesIO(data), "harmed.mvz")
-            return reader.runs, [str(error) for error in reader.damage], reader.has_end, reader.metadata
+            return reader.groups, [str(error) for error in reader.damage], reader.has_end, reader.metadata
 
         expected = found()
         with monkeypatch.context() as patch:

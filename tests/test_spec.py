@@ -23,20 +23,20 @@ from codec.bitstream.block_streams import (
     unpack_blocks,
     unpack_family,
 )
+from codec.bitstream.context_substreams import DIGITS_A_BYTE, NESTED, SCHEMES, Cursor, unpack_substreams, unpack_symbols
 from codec.bitstream.frames import decompress, unzigzag
 from codec.bitstream.limits import Limits
 from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
-from codec.bitstream.queue_streams import DIGITS_A_BYTE, NESTED, SCHEMES, Cursor, unpack_queues, unpack_symbols
 from codec.bitstream.schema import COMPONENT_OF, StreamId
-from codec.bitstream.streams import subtract_green, unpack_classes
+from codec.bitstream.streams import subtract_green, unpack_predictor_sets
 from codec.coded import (
-    WIENER_BLOCK,
+    ALF_BLOCK,
+    ContextSubstreams,
     LosslessResidual,
     MotionField,
     NodeGrid,
     PlaneResidual,
     Quantiser,
-    Queues,
     SequenceHeader,
     WrittenSymbols,
     mesh_differences,
@@ -45,7 +45,7 @@ from codec.dct import tables
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
 from codec.lossless.tables import CONTEXTS, MAX_SETS, SET_SIDE, WEIGHT_COUNTS
-from codec.models import LeafKind, MotionModel, PictureType, ResidualCoder
+from codec.models import BlockKind, MotionModel, PictureType, ResidualCoder
 from codec.motion.compensation import Reference, compensate
 from codec.motion.field import CellMode
 from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
@@ -61,7 +61,7 @@ from codec.picture.planes import (
 )
 from codec.residual import add_residual, inverse
 from codec.writing.frames import compress
-from codec.writing.streams import pack_blocks, pack_queues, pack_symbols, pack_vectors, varint
+from codec.writing.streams import pack_blocks, pack_substreams, pack_symbols, pack_vectors, varint
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -191,7 +191,7 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"A plane of r × c samples has ceil(r / {SET_SIDE}) × ceil(c / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
-    assert ranges["class_counts"] == f"0…{MAX_SETS}"
+    assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
 
 
 def test_schemes_of_queues_are_those_of_the_spec():
@@ -277,19 +277,19 @@ def test_the_examples_of_queues_hold():
         assert found.tolist() == symbols.tolist()
 
 
-def queues_of(symbols: dict[int, list[int]]) -> Queues:
+def queues_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
     """The queues of a picture from the symbols of each context."""
     sizes = np.array([len(symbols.get(context, [])) for context in range(CONTEXTS)], np.int64)
     flat = [symbol for context in range(CONTEXTS) for symbol in symbols.get(context, [])]
-    return Queues(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    return ContextSubstreams(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 def test_the_example_of_a_whole_stream_of_queues_holds():
     assert "fourteen sizes, 0 but for the sixth, which is 7, and the length, which is 8" in SPEC
     written, data = re.findall(r"<!-- example: queue (.*) -> (03 .*) -->", SPEC)[0]
     stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8]) + bytes.fromhex(data)
-    assert pack_queues([queues_of({5: numbers(written)})]) == stream
-    (queues,) = unpack_queues(stream, 1, 7)
+    assert pack_substreams([queues_of({5: numbers(written)})]) == stream
+    (queues,) = unpack_substreams(stream, 1, 7)
     assert queues.of(5).tolist() == numbers(written)
 
 
@@ -382,10 +382,10 @@ def test_queues_that_a_picture_does_not_use_up_are_refused():
 
 def test_a_class_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
-    maps = unpack_classes(header, [[1]], {StreamId.CLASSES: compress(b"\0\1")})
+    maps = unpack_predictor_sets(header, [[1]], {StreamId.CLASSES: compress(b"\0\1")})
     assert maps[0][0].tolist() == [[0, 1]]
     with pytest.raises(codec.BitstreamError, match="class"):
-        unpack_classes(header, [[1]], {StreamId.CLASSES: compress(b"\1\2")})
+        unpack_predictor_sets(header, [[1]], {StreamId.CLASSES: compress(b"\1\2")})
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
@@ -522,7 +522,7 @@ def test_numbers_of_the_walk_are_those_of_the_spec():
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of a mode is above {tables.MODES + 1}." in SPEC
     assert f"but for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
-    assert f"a bit for each square of {WIENER_BLOCK} × {WIENER_BLOCK} samples of luma" in SPEC
+    assert f"a bit for each square of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
     assert f"− c, −{tables.WIENER_CLIP}, {tables.WIENER_CLIP})" in SPEC
 
 
@@ -584,7 +584,7 @@ def test_tables_of_dct_are_those_of_the_spec():
     assert tables.TC.tolist() == listed("tc", 0)
     assert rows_after("beta") == [["0…15", "0"], ["16…28", "qp − 10"], ["29…51", "2 · qp − 38"]]
     assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
-    places = listed_pairs("wiener places")
+    places = listed_pairs("alf places")
     assert tables.WIENER_PLACES.tolist() == places
     assert "QUARTER_TAPS[q] = TAPS[4 · q]" in SPEC
     assert tables.LUMA_TAPS.tolist() == SIXTEENTH_TAPS[::4].tolist()
@@ -692,11 +692,11 @@ def test_the_examples_of_candidates_hold():
         row = 0 if above == "none" else 1
         blocks, earlier = (uncompiled("candidates").BlockMap(2, 2) for _ in range(2))
         for place in np.ndindex(2, 2):
-            blocks.kind[place] = LeafKind.INTRA
+            blocks.kind[place] = BlockKind.INTRA
             earlier.dy[place], earlier.dx[place] = numbers(before)
         for there, vector in (((row, 0), left), ((0, 1), above)):
             if vector != "none":
-                blocks.kind[there] = LeafKind.INTER
+                blocks.kind[there] = BlockKind.INTER
                 blocks.dy[there], blocks.dx[there] = numbers(vector)
         block.row, block.column, block.log2 = row, 1, 3
         candidates.find(blocks, earlier, block)
@@ -766,7 +766,7 @@ def test_the_examples_of_deblocking_hold():
         blocks = uncompiled("candidates").BlockMap(1, 2)
         planes = [uncompiled("planes").Plane(number, 1, 2, 8, 16, 0, 0) for number in range(3)]
         for column in range(2):
-            blocks.log2[0, column], blocks.kind[0, column] = 3, LeafKind.INTRA
+            blocks.log2[0, column], blocks.kind[0, column] = 3, BlockKind.INTRA
         for y, x in np.ndindex(8, 16):
             planes[0].samples[y, x] = int(left if x < 8 else right)
         uncompiled("loop_filters").Deblocking().filter(*planes, 1, blocks, int(qp), int(qp))
@@ -774,7 +774,7 @@ def test_the_examples_of_deblocking_hold():
 
 
 def test_the_example_of_the_filter_of_luma_holds():
-    (tap,), samples, expected = (numbers(part) for part in re.split(":|->", example("wiener")))
+    (tap,), samples, expected = (numbers(part) for part in re.split(":|->", example("alf")))
     plane = uncompiled("planes").Plane(0, 1, 1, 1, len(samples), 0, 0)
     for x, sample in enumerate(samples):
         plane.samples[0, x] = sample

@@ -242,7 +242,7 @@ def test_a_cut_file_says_after_which_picture(mvz, tmp_path, command):
     whole = CLIP.read_bytes()
     with codec.open(CLIP) as video:
         packets = [packet for packet in video.packets() if packet.kind == schema.KIND_PICTURES]
-        last = video._container.runs[len(packets) - 2].end - 1
+        last = video._container.groups[len(packets) - 2].end - 1
     path = tmp_path / "cut.mvz"
     target = ["-o", tmp_path / "out"] if command in ("decode", "plot", "inspect") else []
     for size, words in (

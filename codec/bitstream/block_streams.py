@@ -1,4 +1,4 @@
-"""Blocks of a run as streams of symbols, and back (spec 6.8)."""
+"""Blocks of a packet group as streams of symbols, and back (spec 6.8)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.context_substreams import Cursor
 from codec.bitstream.frames import declared_size, decompress, decompress_digits, with_head
-from codec.bitstream.queue_streams import Cursor
 from codec.bitstream.schema import StreamId
 from codec.coded import (
-    WIENER_BLOCK,
-    WIENER_TAPS,
+    ALF_BLOCK,
+    ALF_TAPS,
+    AlfParameters,
     CodedSymbols,
     SequenceHeader,
-    WienerFilter,
     shape_of,
 )
 from codec.dct.tables import FAMILIES
@@ -69,7 +69,7 @@ def unpack_part(cursor: Cursor, size: int) -> Bytes:
 def unpack_blocks(
     header: SequenceHeader, quantisers: Sequence[tuple[int, int]], streams: dict[StreamId, bytes]
 ) -> list[CodedSymbols]:
-    """The pictures of a run, each with its quantisers; the inverse of `pack_blocks`.
+    """The pictures of a packet group, each with its quantisers; the inverse of `pack_blocks`.
 
     Raises:
         BitstreamError: streams are damaged, or more than pictures can have.
@@ -81,13 +81,13 @@ def unpack_blocks(
     symbols = unpack_symbols(streams, symbol_limit(header) * count)
     filters = unpack_filters(header, streams.get(StreamId.FILTERS), count)
     return [
-        CodedSymbols(*qps, symbols, number == count, wiener)
-        for number, (qps, wiener) in enumerate(zip(quantisers, filters, strict=True), 1)
+        CodedSymbols(*qps, symbols, number == count, alf)
+        for number, (qps, alf) in enumerate(zip(quantisers, filters, strict=True), 1)
     ]
 
 
 def unpack_symbols(streams: dict[StreamId, bytes], limit: int) -> SymbolReader:
-    """All symbols of a run, not more than ``limit``."""
+    """All symbols of a packet group, not more than ``limit``."""
     from codec.dct.syntax import SymbolReader
 
     substreams: list[npt.NDArray[np.int64]] = []
@@ -140,17 +140,17 @@ def unpack_family(cursor: Cursor, count: int, limit: int) -> FamilyStreams:
     return FamilyStreams(stream_of, symbols)
 
 
-def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> list[WienerFilter | None]:
+def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> list[AlfParameters | None]:
     """The filters of ``count`` pictures."""
     if frame is None:
         return [None] * count
-    rows, columns = (-(-side // WIENER_BLOCK) for side in (header.format.height, header.format.width))
+    rows, columns = (-(-side // ALF_BLOCK) for side in (header.format.height, header.format.width))
     flag_bytes = -(-rows * columns // 8)
     size = declared_size(frame)
-    if size > count * (1 + WIENER_TAPS + flag_bytes):
+    if size > count * (1 + ALF_TAPS + flag_bytes):
         raise BitstreamError(f"filters of {size} bytes for {count} pictures")
     cursor = Cursor(decompress(frame, size))
-    filters: list[WienerFilter | None] = []
+    filters: list[AlfParameters | None] = []
     for _ in range(count):
         is_there = cursor.take(1)[0]
         if is_there > 1:
@@ -158,10 +158,10 @@ def unpack_filters(header: SequenceHeader, frame: bytes | None, count: int) -> l
         if not is_there:
             filters.append(None)
             continue
-        taps = np.frombuffer(cursor.take(WIENER_TAPS), np.int8)
+        taps = np.frombuffer(cursor.take(ALF_TAPS), np.int8)
         flags = np.unpackbits(np.frombuffer(cursor.take(flag_bytes), np.uint8))
         if flags[rows * columns :].any():
             raise BitstreamError("what fills up the last byte of a filter's squares is not 0")
-        filters.append(WienerFilter(taps, flags[: rows * columns].reshape(rows, columns)))
+        filters.append(AlfParameters(taps, flags[: rows * columns].reshape(rows, columns)))
     cursor.end()
     return filters

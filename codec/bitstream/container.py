@@ -1,4 +1,4 @@
-"""Packets, checksums and the index: what makes a file out of runs of coded pictures (spec 5)."""
+"""Packets, checksums and the index: what makes a file out of packet groups (spec 5)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.payloads import parse, parse_run, unpack_header, unpack_index, unpack_metadata, unpack_run
-from codec.coded import Run, SequenceHeader
+from codec.bitstream.payloads import parse, parse_group, unpack_group, unpack_header, unpack_index, unpack_metadata
+from codec.coded import PacketGroup, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError, TruncatedError, UnsupportedError
 from codec.models import PictureType
 
-__all__ = ["ContainerReader", "Packet", "RunEntry", "has_checksum", "read_run"]
+__all__ = ["ContainerReader", "GroupEntry", "Packet", "has_checksum", "read_group"]
 
 _T = TypeVar("_T")
 
@@ -42,8 +42,8 @@ class Packet:
 
 
 @dataclass(frozen=True)
-class RunEntry:
-    """Where a run of pictures lies: a line of the index."""
+class GroupEntry:
+    """Where a packet group lies: a line of the index."""
 
     offset: int
     first_picture: int
@@ -80,7 +80,7 @@ def checked(path: str, packet: Packet, unpack: Callable[[], _T]) -> _T:
         raise error.located(path, packet.payload_offset) from error.__cause__
 
 
-def read_run(data: bytes, entry: RunEntry, header: SequenceHeader, path: str, limits: Limits) -> Run:
+def read_group(data: bytes, entry: GroupEntry, header: SequenceHeader, path: str, limits: Limits) -> PacketGroup:
     """The coded pictures of a whole packet, whose bytes were read where ``entry`` says; needs no file.
 
     Raises:
@@ -88,10 +88,10 @@ def read_run(data: bytes, entry: RunEntry, header: SequenceHeader, path: str, li
     """
     packet = packet_of(data, path, entry.offset)
     if packet.kind == schema.KIND_PICTURES:
-        run = checked(path, packet, lambda: unpack_run(header, packet.payload, limits))
-        starts_gop = run.pictures[0].type is PictureType.I
-        if RunEntry(entry.offset, run.first_picture, len(run.pictures), starts_gop) == entry:
-            return run
+        group = checked(path, packet, lambda: unpack_group(header, packet.payload, limits))
+        starts_gop = group.pictures[0].type is PictureType.I
+        if GroupEntry(entry.offset, group.first_picture, len(group.pictures), starts_gop) == entry:
+            return group
     raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
 
 
@@ -110,7 +110,7 @@ class ContainerReader:
         self.path = path
         self.limits = limits
         self.metadata: dict[str, str] = {}
-        self.runs: list[RunEntry] = []
+        self.groups: list[GroupEntry] = []
         self._closed = False
         try:
             file.seek(0, 2)
@@ -126,20 +126,20 @@ class ContainerReader:
         if first.kind != schema.KIND_SEQUENCE:
             raise BitstreamError("the first packet is not the sequence header", path=path, offset=first.offset)
         self.header = self.checked(first, lambda: unpack_header(first.payload, limits))
-        self._find_runs(first.offset + len(first.payload) + PACKET_OVERHEAD)
+        self._find_groups(first.offset + len(first.payload) + PACKET_OVERHEAD)
 
-    def _find_runs(self, offset: int) -> None:
-        """Fill in metadata and runs from the packets behind the sequence header, which ends at ``offset``."""
-        self.metadata, self._first_run = self._read_metadata(offset)
-        self.runs = self._from_index() or []
-        if not self.runs:
+    def _find_groups(self, offset: int) -> None:
+        """Fill in metadata and groups from the packets behind the sequence header, which ends at ``offset``."""
+        self.metadata, self._first_group = self._read_metadata(offset)
+        self.groups = self._from_index() or []
+        if not self.groups:
             self._scan()
-        self._check_runs()
+        self._check_groups()
 
     @property
     def picture_count(self) -> int:
         """Pictures in the file."""
-        return self.runs[-1].end if self.runs else 0
+        return self.groups[-1].end if self.groups else 0
 
     def read_packet(self, offset: int) -> Packet:
         """The packet at ``offset``, its CRC-32 checked.
@@ -222,20 +222,20 @@ class ContainerReader:
             raise self._cut_error(f"a packet of {raw.length} bytes where the file has {left}", offset)
         return raw.kind, raw.length
 
-    def read_run(self, entry: RunEntry) -> Run:
+    def read_group(self, entry: GroupEntry) -> PacketGroup:
         """The coded pictures of one packet."""
-        return read_run(self.read_bytes(entry.offset), entry, self.header, self.path, self.limits)
+        return read_group(self.read_bytes(entry.offset), entry, self.header, self.path, self.limits)
 
-    def parse_run(self, packet: Packet) -> Any:
+    def parse_group(self, packet: Packet) -> Any:
         """The parsed fields of a picture packet, without decompressing its streams."""
-        return self.checked(packet, lambda: parse_run(self.header, packet.payload))
+        return self.checked(packet, lambda: parse_group(self.header, packet.payload))
 
     def checked(self, packet: Packet, unpack: Callable[[], _T]) -> _T:
         """Run ``unpack``, and give its errors the place of ``packet``."""
         return checked(self.path, packet, unpack)
 
-    def _from_index(self) -> list[RunEntry] | None:
-        """The runs as the index lists them, or None where end or index is missing, damaged or does not fit.
+    def _from_index(self) -> list[GroupEntry] | None:
+        """The groups as the index lists them, or None where end or index is missing, damaged or does not fit.
 
         Runs must fill the file from metadata to index, so an index can hide no packet.
         """
@@ -252,17 +252,17 @@ class ContainerReader:
             np.all(entries["starts_gop"] <= 1)
             and np.all(counts >= 1)
             and np.all(lengths >= PACKET_OVERHEAD + LEAST_PICTURE_BYTES * counts)
-            and self._first_run + int(lengths.sum()) == index.offset
+            and self._first_group + int(lengths.sum()) == index.offset
             and index.offset + PACKET_OVERHEAD + len(index.payload) == end_offset
             and int(counts.sum()) == end.picture_count
         )
         if not usable:
             return None
-        offsets = self._first_run + np.cumsum(lengths) - lengths
+        offsets = self._first_group + np.cumsum(lengths) - lengths
         first_pictures = np.cumsum(counts) - counts
         starts = entries["starts_gop"].astype(bool)
         columns = (column.tolist() for column in (offsets, first_pictures, counts, starts))
-        return [RunEntry(*row) for row in zip(*columns, strict=True)]
+        return [GroupEntry(*row) for row in zip(*columns, strict=True)]
 
     def _read_kind(self, kind: bytes, offset: int) -> Packet:
         """The packet at ``offset``, which must be of a kind; other errors than `read_packet`'s are plain."""
@@ -283,12 +283,12 @@ class ContainerReader:
         return self.checked(packet, lambda: unpack_metadata(packet.payload)), offset + length + PACKET_OVERHEAD
 
     def _scan(self) -> None:
-        """Find every run by walking the packets from the header to the end packet.
+        """Find every packet group by walking the packets from the header to the end packet.
 
         Raises:
             BitstreamError: a packet is damaged or of an unknown critical kind, or bytes follow the end.
         """
-        offset = self._first_run
+        offset = self._first_group
         while True:
             kind, length = self._packet_header(offset)
             next_offset = offset + length + PACKET_OVERHEAD
@@ -297,7 +297,7 @@ class ContainerReader:
                 continue
             packet = self.read_packet(offset)
             if packet.kind == schema.KIND_PICTURES:
-                self.runs.append(self._entry_of(packet))
+                self.groups.append(self._entry_of(packet))
             elif packet.kind == schema.KIND_END:
                 self._check_end(packet, next_offset)
                 return
@@ -305,9 +305,9 @@ class ContainerReader:
                 raise UnsupportedError(f"a critical packet of kind {packet.kind!r}", path=self.path, offset=offset)
             offset = next_offset
 
-    def _entry_of(self, packet: Packet) -> RunEntry:
-        raw = self.parse_run(packet)
-        return RunEntry(packet.offset, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
+    def _entry_of(self, packet: Packet) -> GroupEntry:
+        raw = self.parse_group(packet)
+        return GroupEntry(packet.offset, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
 
     def _check_end(self, packet: Packet, next_offset: int) -> None:
         end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
@@ -319,32 +319,32 @@ class ContainerReader:
             rule = f"{self.size - next_offset} bytes after the end"
             raise BitstreamError(rule, path=self.path, offset=next_offset)
 
-    def _check_runs(self) -> None:
+    def _check_groups(self) -> None:
         """Runs must count on without a gap, start with an I picture and keep to the GOP limit (spec 5.5)."""
-        if not self.runs:
-            raise BitstreamError("the file holds no picture", path=self.path, offset=self._first_run)
+        if not self.groups:
+            raise BitstreamError("the file holds no picture", path=self.path, offset=self._first_group)
         expected, gop_pictures = 0, 0
-        for run in self.runs:
-            gop_pictures = run.picture_count if run.starts_gop else gop_pictures + run.picture_count
-            if run.first_picture != expected:
-                rule = f"a run starts with picture {run.first_picture}; picture {expected} is next"
-            elif expected == 0 and not run.starts_gop:
+        for group in self.groups:
+            gop_pictures = group.picture_count if group.starts_gop else gop_pictures + group.picture_count
+            if group.first_picture != expected:
+                rule = f"a packet group starts with picture {group.first_picture}; picture {expected} is next"
+            elif expected == 0 and not group.starts_gop:
                 rule = "the first picture is not an I picture"
             elif gop_pictures > self.header.gop_limit:
                 rule = f"a GOP of more than {self.header.gop_limit} pictures"
             else:
-                expected += run.picture_count
+                expected += group.picture_count
                 continue
-            raise BitstreamError(rule, path=self.path, offset=run.offset)
+            raise BitstreamError(rule, path=self.path, offset=group.offset)
         if expected > self.limits.max_pictures:
             rule = f"{expected} pictures; the limit is {self.limits.max_pictures}"
-            raise LimitError(rule, path=self.path, offset=self._first_run)
+            raise LimitError(rule, path=self.path, offset=self._first_group)
 
-    def gops(self) -> list[list[RunEntry]]:
-        """The runs of each GOP, in order."""
-        gops: list[list[RunEntry]] = []
-        for run in self.runs:
-            if run.starts_gop:
+    def gops(self) -> list[list[GroupEntry]]:
+        """The groups of each GOP, in order."""
+        gops: list[list[GroupEntry]] = []
+        for group in self.groups:
+            if group.starts_gop:
                 gops.append([])
-            gops[-1].append(run)
+            gops[-1].append(group)
         return gops

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, RunEntry
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
 from codec.bitstream.payloads import compressed_streams, picture_headers
 from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
 from codec.bitstream.shares import picture_shares
@@ -142,18 +142,18 @@ def take_inventory(container: ContainerReader, shares: bool = True) -> Inventory
     """
     totals = dict.fromkeys(COMPONENTS, 0)
     pictures: list[PictureEntry] = []
-    for entry in container.runs:
-        pictures.extend(_run_entries(container, entry, totals, shares))
+    for entry in container.groups:
+        pictures.extend(_group_entries(container, entry, totals, shares))
     totals["headers"] += container.size - sum(totals.values())
     return Inventory(container.path, container.size, container.header, container.metadata, totals, pictures)
 
 
-def _run_entries(
-    container: ContainerReader, entry: RunEntry, totals: dict[str, int], shares_wanted: bool
+def _group_entries(
+    container: ContainerReader, entry: GroupEntry, totals: dict[str, int], shares_wanted: bool
 ) -> list[PictureEntry]:
     """The pictures of one packet; adds its bytes to ``totals``."""
     header, packet = container.header, container.read_packet(entry.offset)
-    raw = container.parse_run(packet)
+    raw = container.parse_group(packet)
     streams = compressed_streams(raw)
     headers = picture_headers(header, raw, streams)
     count = len(headers)

@@ -18,7 +18,7 @@ class Limits:
 
     Attributes:
         max_pixels: luma samples of a picture.
-        max_run_bytes: levels or queues, vectors and modes of one packet, decompressed.
+        max_group_bytes: levels or queues, vectors and modes of one packet, decompressed.
         max_pictures: pictures of a file.
         max_names_bytes: names of one packet, decompressed.
         max_metadata_bytes: a metadata packet.
@@ -26,7 +26,7 @@ class Limits:
     """
 
     max_pixels: int = 1 << 26  # 8192 × 8192; about 100 MB of planes at 4:2:0
-    max_run_bytes: int = 1 << 31  # 32 pictures of 3840 × 2160 RGB in float16 are 1.6 GB
+    max_group_bytes: int = 1 << 31  # 32 pictures of 3840 × 2160 RGB in float16 are 1.6 GB
     max_pictures: int = 1 << 22  # 19 hours at 60 pictures a second
     max_names_bytes: int = 1 << 20  # 1024 names of 1 kB, four times what file systems allow
     max_metadata_bytes: int = 1 << 20  # a page of notes a few hundred times over

@@ -17,8 +17,8 @@ from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import PictureHeader, have_fields, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
+    PacketGroup,
     Quantiser,
-    Run,
     SequenceHeader,
 )
 from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
@@ -28,13 +28,13 @@ from codec.picture import planes
 __all__ = [
     "compressed_streams",
     "parse",
-    "parse_run",
+    "parse_group",
     "picture_headers",
     "repeated_fields",
+    "unpack_group",
     "unpack_header",
     "unpack_index",
     "unpack_metadata",
-    "unpack_run",
 ]
 
 MAX_VECTOR_LIMIT = 4096
@@ -43,7 +43,7 @@ MAX_MAX_ERROR = 16
 MAX_QP = 51
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
 
-PICTURES = schema.PICTURES.compile()  # parses a run of eight pictures in 50 µs instead of 220
+PICTURES = schema.PICTURES.compile()  # parses a packet group of eight pictures in 50 µs instead of 220
 
 
 def parse(declaration: Construct[Any, Any], payload: bytes, what: str, **parameters: int) -> Any:
@@ -114,7 +114,7 @@ def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tupl
     return (sample_format,)
 
 
-def parse_run(header: SequenceHeader, payload: bytes) -> Any:
+def parse_group(header: SequenceHeader, payload: bytes) -> Any:
     """The parsed fields of a picture packet, structure and ranges checked, streams still compressed (spec 5.4)."""
     if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
@@ -130,8 +130,8 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
             raise BitstreamError("an I picture that is not the first of its packet")
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
-        for count in picture.class_counts:
-            _in_range("class_counts", count, 0, MAX_SETS)
+        for count in picture.predictor_set_counts:
+            _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
             _in_range("step_256", quantiser.step_256, 1, 65280)
             if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:
@@ -147,27 +147,27 @@ def parse_run(header: SequenceHeader, payload: bytes) -> Any:
     return raw
 
 
-def unpack_run(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_LIMITS) -> Run:
-    """A run of coded pictures; the inverse of `pack_run`.
+def unpack_group(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_LIMITS) -> PacketGroup:
+    """A packet group of coded pictures; the inverse of `pack_group`.
 
     Raises:
         BitstreamError: the payload breaks a rule of spec 5.4 or 6.
     """
-    raw = parse_run(header, payload)
+    raw = parse_group(header, payload)
     streams = compressed_streams(raw)
     pictures, names = unpack_streams(header, picture_headers(header, raw, streams), streams, limits)
-    return Run(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
+    return PacketGroup(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
 
 
 def picture_headers(header: SequenceHeader, raw: Any, streams: dict[StreamId, bytes]) -> list[PictureHeader]:
-    """What the headers of pictures say, in a packet that `parse_run` accepted, which has these `compressed_streams`."""
+    """What the headers of pictures say, in a packet that `parse_group` accepted and that has these streams."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
     fields = have_fields(header, [picture.references for picture in raw.pictures], streams)
     return [
         PictureHeader(
             picture.references,
             tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
-            tuple(picture.class_counts),
+            tuple(picture.predictor_set_counts),
             tuple(picture.qps),
             has_field,
         )
@@ -176,7 +176,7 @@ def picture_headers(header: SequenceHeader, raw: Any, streams: dict[StreamId, by
 
 
 def compressed_streams(raw: Any) -> dict[StreamId, bytes]:
-    """The streams of a packet that `parse_run` accepted, still compressed, by id."""
+    """The streams of a packet that `parse_group` accepted, still compressed, by id."""
     streams, start, data = {}, 0, raw.data
     for stream in raw.streams:
         end = start + stream.length

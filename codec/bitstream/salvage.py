@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from codec.bitstream import schema
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, Packet, RunEntry, has_checksum
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry, Packet, has_checksum
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.payloads import parse, unpack_metadata
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
@@ -30,7 +30,7 @@ def note_damage(damage: list[BitstreamError], error: BitstreamError) -> None:
 
 
 class SalvageReader(ContainerReader):
-    """Reads as much of a file as is whole: ``runs`` may leave pictures out, and ``damage`` says what is amiss.
+    """Reads as much of a file as is whole: ``groups`` may leave pictures out, and ``damage`` says what is amiss.
 
     Packets are walked from the header on; the index is not used.
     Where one is damaged, the walk goes on behind it if a packet is there, or else at the next whole packet of a kind
@@ -58,7 +58,7 @@ class SalvageReader(ContainerReader):
         """Pictures in the file, as far as can be told: as its end declares, or up to the last packet that is whole."""
         return max(self._declared_count, super().picture_count)
 
-    def _find_runs(self, offset: int) -> None:
+    def _find_groups(self, offset: int) -> None:
         self._to_check = MOST_CHECKED * self.size
         # the kind of a packet, and a length whose upper bytes are 0 where the file is shorter than they could say
         low = min(-(-self.size.bit_length() // 8), 4)
@@ -80,7 +80,7 @@ class SalvageReader(ContainerReader):
     def _take(self, packet: Packet, follows_header: bool) -> None:
         """Keep what a whole packet tells."""
         if packet.kind == schema.KIND_PICTURES:
-            self._take_run(self._entry_of(packet))
+            self._take_group(self._entry_of(packet))
         elif packet.kind == schema.KIND_METADATA and follows_header:
             if len(packet.payload) > self.limits.max_metadata_bytes:
                 raise LimitError(f"metadata of {len(packet.payload)} bytes")
@@ -96,29 +96,31 @@ class SalvageReader(ContainerReader):
         elif packet.kind != schema.KIND_INDEX and not packet.kind[:1].islower():
             raise UnsupportedError(f"a critical packet of kind {packet.kind!r}")
 
-    def _take_run(self, run: RunEntry) -> None:
-        """Keep a run that lies behind those before it.
+    def _take_group(self, group: GroupEntry) -> None:
+        """Keep a packet group that lies behind those before it.
 
         Raises:
             BitstreamError: it repeats pictures, makes its GOP too long, or counts further than any file does.
         """
-        last = self.runs[-1] if self.runs else None
+        last = self.groups[-1] if self.groups else None
         expected = last.end if last else 0
-        if run.first_picture < expected:
-            raise BitstreamError(f"a run starts with picture {run.first_picture}; picture {expected} is next")
-        if run.end > self.limits.max_pictures:
-            raise LimitError(f"{run.end} pictures; the limit is {self.limits.max_pictures}")
-        if not run.starts_gop:
-            if last is None or run.first_picture > expected:
+        if group.first_picture < expected:
+            raise BitstreamError(
+                f"a packet group starts with picture {group.first_picture}; picture {expected} is next"
+            )
+        if group.end > self.limits.max_pictures:
+            raise LimitError(f"{group.end} pictures; the limit is {self.limits.max_pictures}")
+        if not group.starts_gop:
+            if last is None or group.first_picture > expected:
                 if self._orphaned_at == expected:
                     return
                 self._orphaned_at = expected
-                raise BitstreamError(f"picture {run.first_picture} needs pictures before it that are missing")
-            if run.end - self._gop_start > self.header.gop_limit:
+                raise BitstreamError(f"picture {group.first_picture} needs pictures before it that are missing")
+            if group.end - self._gop_start > self.header.gop_limit:
                 raise BitstreamError(f"a GOP of more than {self.header.gop_limit} pictures")
         else:
-            self._gop_start = run.first_picture
-        self.runs.append(run)
+            self._gop_start = group.first_picture
+        self.groups.append(group)
 
     def _whole_packets(self, offset: int) -> Iterator[Packet]:
         """Every packet from ``offset`` on that has its CRC-32, but for the index."""

@@ -90,7 +90,7 @@ PICTURE_HEADER = Struct(
     "checksum" / Int32ul,
     "qps" / If(this.references < SAME_QPS, Array(this._params.qps, Int8ul)),
     "quantisers" / Array(this._params.quantised_planes, QUANTISER),
-    "class_counts" / Array(this._params.weighted_planes, Int8ul),
+    "predictor_set_counts" / Array(this._params.weighted_planes, Int8ul),
 )
 
 STREAM_HEADER = Struct("id" / Int8ul, "length" / Int32ul)

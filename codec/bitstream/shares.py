@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, unpack_blocks
+from codec.bitstream.context_substreams import Cursor, unpack_sizes
 from codec.bitstream.frames import zigzag
-from codec.bitstream.queue_streams import Cursor, unpack_sizes
 from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
 from codec.bitstream.streams import PictureHeader, field_count, unpack_levels, unpack_motion
 from codec.coded import CodedSymbols, SequenceHeader
@@ -27,9 +27,9 @@ __all__ = ["block_bits", "picture_shares"]
 def picture_shares(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """How much of each component of a run belongs to each picture: float64 (pictures,), sum 1.
+    """How much of each component of a packet group belongs to each picture: float64 (pictures,), sum 1.
 
-    An estimate: −log₂ of each symbol's frequency in the run, summed over the picture's symbols.
+    An estimate: −log₂ of each symbol's frequency in the packet group, summed over the picture's symbols.
     """
     if header.residual is ResidualCoder.DCT:
         return shares_of(block_shares(header, pictures, streams))
@@ -41,8 +41,10 @@ def picture_shares(
         bits["motion"][predicted] = entropies([zigzag(differences) for differences in vectors])
         bits["modes"][predicted] = entropies(list(motion.modes))
     if header.residual is ResidualCoder.LOSSLESS:
-        bits["weights"] += [sum(picture.class_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures]
-        bits["residual"] += queue_shares(streams[StreamId.QUEUES], len(pictures), header.format.sample_count)
+        bits["weights"] += [
+            sum(picture.predictor_set_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures
+        ]
+        bits["residual"] += substream_shares(streams[StreamId.QUEUES], len(pictures), header.format.sample_count)
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
         for plane in zip(*residuals, strict=True):
@@ -57,7 +59,7 @@ def block_shares(
     references = [picture.references for picture in pictures]
     blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
-    bits["weights"] += [picture.wiener is not None for picture in blocks]
+    bits["weights"] += [picture.alf is not None for picture in blocks]
     bits |= picture_bits(header, references, blocks)
     if field_count(pictures):  # each field as much as another: they are a few bytes
         bits["motion"] += [float(picture.has_field) for picture in pictures]
@@ -78,7 +80,7 @@ def entropies(parts: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.float6
 
 
 def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]:
-    """Bits of each coding block of a run by stream, float64 (blocks,), in an ideal code for the whole run.
+    """Bits of each coding block of a packet group by stream, float64 (blocks,), in an ideal code for the whole group.
 
     ``symbols`` are traced and read. Those that split a node belong to the first coding block below it.
     """
@@ -98,7 +100,7 @@ def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]
 def picture_bits(
     header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedSymbols]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Bits of each picture of a run by component, float64 (pictures,), in an ideal code for the whole run.
+    """Bits of each picture of a packet group by component, float64 (pictures,), in an ideal code for the whole group.
 
     Reads all symbols.
     """
@@ -118,8 +120,8 @@ def picture_bits(
     return components
 
 
-def queue_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
-    """Bytes of the queues of each picture of a run, float64 (pictures,), without looking into the queues.
+def substream_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
+    """Bytes of the queues of each picture of a packet group, float64 (pictures,), without looking into the queues.
 
     An estimate: in a queue every symbol counts the same.
     """

@@ -1,4 +1,4 @@
-"""A run of coded pictures as named streams, and back (spec 6)."""
+"""A packet group of coded pictures as named streams, and back (spec 6)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, block_bytes, unpack_blocks
+from codec.bitstream.context_substreams import unpack_substreams
 from codec.bitstream.digits import split
 from codec.bitstream.frames import declared_size, decompress, from_byte_planes, unzigzag
 from codec.bitstream.limits import Limits
-from codec.bitstream.queue_streams import unpack_queues
 from codec.bitstream.schema import StreamId
 from codec.coded import (
     LEVEL_DTYPES,
@@ -43,8 +43,8 @@ __all__ = [
     "PictureHeader",
     "check_streams",
     "field_count",
+    "group_bytes",
     "have_fields",
-    "run_bytes",
     "subtract_green",
     "unpack_levels",
     "unpack_motion",
@@ -66,14 +66,14 @@ class PictureHeader(NamedTuple):
     Attributes:
         references: pictures that it is predicted from, 0…2.
         quantisers: of each plane.
-        class_counts: sets of weights of each plane; empty but for the lossless coder.
+        predictor_set_counts: sets of weights of each plane; empty but for the lossless coder.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
         has_field: whether a motion field or a mesh predicts the picture.
     """
 
     references: int
     quantisers: tuple[Quantiser, ...]
-    class_counts: tuple[int, ...]
+    predictor_set_counts: tuple[int, ...]
     qps: tuple[int, ...] = ()
     has_field: bool = False
 
@@ -81,11 +81,11 @@ class PictureHeader(NamedTuple):
 def unpack_streams(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes], limits: Limits
 ) -> tuple[tuple[CodedPicture, ...], tuple[str, ...]]:
-    """The coded pictures of a run, and their names; the inverse of `pack_streams`.
+    """The coded pictures of a packet group, and their names; the inverse of `pack_streams`.
 
     Raises:
         BitstreamError: streams other than the headers imply, or symbols without a meaning.
-        LimitError: the run is larger than ``limits`` allow.
+        LimitError: the packet group is larger than ``limits`` allow.
     """
     check_streams(header, pictures, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
@@ -96,7 +96,7 @@ def unpack_streams(
     fields = iter(unpack_fields(header, field_count(pictures), streams))
     residuals: list[LosslessResidual] | list[tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.LOSSLESS:
-        residuals = unpack_lossless(header, references, [p.class_counts for p in pictures], streams)
+        residuals = unpack_lossless(header, references, [p.predictor_set_counts for p in pictures], streams)
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
     coded = tuple(
@@ -119,7 +119,7 @@ def unpack_meshed(
 
 
 def have_fields(header: SequenceHeader, references: Sequence[int], streams: dict[StreamId, bytes]) -> list[bool]:
-    """Which pictures of a run have a motion field: of ``dct`` those that MESHED names (spec 6.9).
+    """Which pictures of a packet group have a motion field: of ``dct`` those that MESHED names (spec 6.9).
 
     Raises:
         BitstreamError: MESHED is there without a mesh, has another size, or names an I picture.
@@ -144,7 +144,7 @@ def field_count(pictures: Sequence[PictureHeader]) -> int:
 
 
 def unpack_names(frame: bytes | None, count: int, limits: Limits) -> tuple[str, ...]:
-    """Names of a run's pictures, or none at all (spec 6.5)."""
+    """Names of a packet group's pictures, or none at all (spec 6.5)."""
     if frame is None:
         return ()
     size = declared_size(frame)
@@ -163,7 +163,7 @@ def check_streams(
 
     Raises:
         BitstreamError: streams other than the headers imply.
-        LimitError: the run is larger than ``limits`` allow.
+        LimitError: the packet group is larger than ``limits`` allow.
     """
     optional = {StreamId.NAMES}
     implied = []
@@ -184,13 +184,13 @@ def check_streams(
     if found != implied:
         names = ", ".join(stream.name for stream in found) or "none"
         raise BitstreamError(f"streams {names} where the headers imply {', '.join(stream.name for stream in implied)}")
-    size = run_bytes(header, len(pictures), fields)
-    if size > limits.max_run_bytes:
-        raise LimitError(f"a run of {size} bytes; the limit is {limits.max_run_bytes}")
+    size = group_bytes(header, len(pictures), fields)
+    if size > limits.max_group_bytes:
+        raise LimitError(f"a packet group of {size} bytes; the limit is {limits.max_group_bytes}")
 
 
-def run_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
-    """What levels or queues, vectors and modes of a run take at most once they are decompressed (spec 10)."""
+def group_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
+    """What levels or queues, vectors and modes of a packet group take at most once they are decompressed (spec 10)."""
     motion = 4 * math.prod(header.grid_shape)
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
@@ -222,7 +222,7 @@ def unpack_digits(frame: bytes, base: int, digits_a_byte: int, count: int) -> np
 
 
 class CodedMotion(NamedTuple):
-    """What the streams of a run say about its P pictures, before any prediction of vectors.
+    """What the streams of a packet group say about its P pictures, before any prediction of vectors.
 
     Attributes:
         nodes: differences of the grids' vectors, int16 (pictures, rows, columns, 2).
@@ -236,7 +236,7 @@ class CodedMotion(NamedTuple):
 
 
 def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> CodedMotion:
-    """The motion of the ``predicted`` P pictures of a run; the inverse of `pack_fields` but for predictions."""
+    """The motion of a packet group's ``predicted`` P pictures; the inverse of `pack_fields` but for predictions."""
     if not predicted or header.motion is MotionModel.NONE:
         return CodedMotion(np.zeros((0, 0, 0, 2), np.int16), np.zeros((0, 0, 0), np.uint8), [])
     nodes = predicted * math.prod(header.grid_shape)
@@ -248,7 +248,7 @@ def unpack_motion(header: SequenceHeader, predicted: int, streams: dict[StreamId
 
 
 def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> list[MotionField]:
-    """The motion fields of the ``predicted`` P pictures of a run, in order; the inverse of `pack_fields`."""
+    """The motion fields of the ``predicted`` P pictures of a packet group, in order; the inverse of `pack_fields`."""
     if not predicted:
         return []
     motion = unpack_motion(header, predicted, streams)
@@ -266,7 +266,7 @@ def unpack_fields(header: SequenceHeader, predicted: int, streams: dict[StreamId
 
 
 def unpack_modes(header: SequenceHeader, predicted: int, streams: dict[StreamId, bytes]) -> Modes:
-    """Modes of the cells of a run's P pictures, uint8 (P pictures, rows, columns), which blocks have none of."""
+    """Modes of the cells of P pictures, uint8 (P pictures, rows, columns); blocks have none."""
     if header.motion is not MotionModel.MESH:
         return np.zeros((predicted, 0, 0), np.uint8)
     count = predicted * math.prod(header.cell_shape)
@@ -296,7 +296,7 @@ def unpack_meshes(header: SequenceHeader, count: int, streams: dict[StreamId, by
 def unpack_levels(
     header: SequenceHeader, quantisers: Sequence[tuple[Quantiser, ...]], streams: dict[StreamId, bytes]
 ) -> list[tuple[PlaneResidual, ...]]:
-    """The residuals of the pictures of a run; the inverse of `pack_levels`.
+    """The residuals of the pictures of a packet group; the inverse of `pack_levels`.
 
     Raises:
         BitstreamError: a stream is not what the headers imply, or a level has no meaning.
@@ -343,31 +343,31 @@ def _greens_apart(header: SequenceHeader) -> bool:
 def unpack_lossless(
     header: SequenceHeader,
     references: Sequence[int],
-    class_counts: Sequence[Sequence[int]],
+    predictor_set_counts: Sequence[Sequence[int]],
     streams: dict[StreamId, bytes],
 ) -> list[LosslessResidual]:
-    """The residuals of the pictures of a run; the inverse of `pack_lossless`.
+    """The residuals of the pictures of a packet group; the inverse of `pack_lossless`.
 
     Raises:
         BitstreamError: a stream is not what the headers imply, or a symbol has no meaning.
     """
-    weights = unpack_weights(header, references, class_counts, streams)
-    classes = unpack_classes(header, class_counts, streams)
-    queues = unpack_queues(streams[StreamId.QUEUES], len(references), header.format.sample_count)
+    weights = unpack_weights(header, references, predictor_set_counts, streams)
+    classes = unpack_predictor_sets(header, predictor_set_counts, streams)
+    queues = unpack_substreams(streams[StreamId.QUEUES], len(references), header.format.sample_count)
     return [LosslessResidual(*parts) for parts in zip(weights, classes, queues, strict=True)]
 
 
 def unpack_weights(
     header: SequenceHeader,
     references: Sequence[int],
-    class_counts: Sequence[Sequence[int]],
+    predictor_set_counts: Sequence[Sequence[int]],
     streams: dict[StreamId, bytes],
 ) -> list[tuple[npt.NDArray[np.int16], ...]]:
     """Weight differences of every plane of every picture."""
     # a plane that is coded after others has a weight for the residual of each
     shapes = [
         (count, WEIGHT_COUNTS[number] + (plane if header.greens_apart else 0))
-        for number, counts in zip(references, class_counts, strict=True)
+        for number, counts in zip(references, predictor_set_counts, strict=True)
         for plane, count in enumerate(counts)
     ]
     sizes = [math.prod(shape) for shape in shapes]
@@ -380,20 +380,20 @@ def unpack_weights(
     weights, ends = unzigzag(symbols), accumulate(sizes)
     parts = zip(shapes, sizes, ends, strict=True)
     planes = iter([weights[end - size : end].reshape(shape) for shape, size, end in parts])
-    return [tuple(next(planes) for _ in counts) for counts in class_counts]
+    return [tuple(next(planes) for _ in counts) for counts in predictor_set_counts]
 
 
-def unpack_classes(
-    header: SequenceHeader, class_counts: Sequence[Sequence[int]], streams: dict[StreamId, bytes]
+def unpack_predictor_sets(
+    header: SequenceHeader, predictor_set_counts: Sequence[Sequence[int]], streams: dict[StreamId, bytes]
 ) -> list[tuple[npt.NDArray[np.uint8], ...]]:
     """Class maps of every plane of every picture."""
     shapes = [set_map_shape(shape) for shape in header.format.plane_shapes]
-    sizes, pictures = [math.prod(shape) for shape in shapes], len(class_counts)
+    sizes, pictures = [math.prod(shape) for shape in shapes], len(predictor_set_counts)
     data = np.frombuffer(decompress(streams[StreamId.CLASSES], pictures * sum(sizes)), np.uint8)
     planes = []
     for number, (shape, size, end) in enumerate(zip(shapes, sizes, accumulate(sizes), strict=True)):
         maps = data.reshape(pictures, -1)[:, end - size : end]
-        for counts, highest in zip(class_counts, maps.max(axis=1).tolist(), strict=True):
+        for counts, highest in zip(predictor_set_counts, maps.max(axis=1).tolist(), strict=True):
             if highest > counts[number]:
                 raise BitstreamError(f"a cell's class is {highest} of {counts[number]}")
         planes.append([map_.reshape(shape) for map_ in maps])

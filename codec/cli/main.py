@@ -415,7 +415,7 @@ def _add_pictures(parser: argparse.ArgumentParser, what: str, default: str = "")
 
 _LIMITS = {
     "max_pixels": "luma samples of a picture",
-    "max_run_bytes": "bytes of a packet of pictures, decompressed",
+    "max_group_bytes": "bytes of a packet of pictures, decompressed",
     "max_pictures": "pictures of a file",
     "max_names_bytes": "bytes of the names in a packet",
     "max_metadata_bytes": "bytes of the metadata",

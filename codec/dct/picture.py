@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.buffers import table, zeros
-from codec.coded import NodeGrid, WienerFilter
+from codec.coded import AlfParameters, NodeGrid
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import InterPredictor, Mesh
@@ -114,12 +114,12 @@ class PictureDecoder:
         is_p: bool,
         qp: int,
         qp_chroma: int,
-        alf: WienerFilter | None,
+        alf: AlfParameters | None,
         mesh: NodeGrid | None,
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, uint8 (height, width) each; () if nothing but reads.
 
-        ``symbols`` stand at its first; ``alf`` is a `WienerFilter` or None, ``mesh`` a `NodeGrid` or None.
+        ``symbols`` stand at its first; ``alf`` is a `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
 
         Raises:
             BitstreamError: symbols end too early or have no meaning, or a vector is too long.

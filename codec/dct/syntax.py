@@ -15,7 +15,7 @@ __all__ = ["CodingBlock", "Levels", "SymbolReader"]
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 
-SKIP: cython.int = 0  # kinds of coding blocks, see `codec.models.LeafKind`
+SKIP: cython.int = 0  # kinds of coding blocks, see `codec.models.BlockKind`
 MERGE: cython.int = 1
 INTER: cython.int = 2
 INTRA: cython.int = 3

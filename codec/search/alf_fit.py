@@ -6,7 +6,7 @@ import cython
 import numpy as np
 
 from codec.buffers import table, zeros
-from codec.coded import WIENER_BLOCK, WIENER_TAPS, WienerFilter
+from codec.coded import ALF_BLOCK, ALF_TAPS, AlfParameters
 from codec.dct import tables
 from codec.dct.loop_filters import AdaptiveLoopFilter
 from codec.dct.planes import Plane
@@ -34,21 +34,21 @@ class AlfFit:
 
     def __init__(self, luma: Plane, alf: AdaptiveLoopFilter) -> None:
         self.luma, self.alf, self.offsets = luma, alf, table(tables.WIENER_PLACES)
-        self.features = zeros((WIENER_TAPS + 1, luma.width), np.int16)
-        self.products = zeros((WIENER_TAPS + 1, WIENER_TAPS + 1), np.int64)
+        self.features = zeros((ALF_TAPS + 1, luma.width), np.int16)
+        self.products = zeros((ALF_TAPS + 1, ALF_TAPS + 1), np.int64)
 
-    def fit(self, source: SourcePlane, lagrangian: float) -> WienerFilter | None:
+    def fit(self, source: SourcePlane, lagrangian: float) -> AlfParameters | None:
         """The filter of a plane whose reference is deblocked, or None where it gains less than λ · its bits.
 
         With a filter, the plane's samples and its reference are filtered.
         """
-        ridge = RIDGE * np.eye(WIENER_TAPS)
+        ridge = RIDGE * np.eye(ALF_TAPS)
         with cython.nogil:
             self.sum_products(source)
         products = np.asarray(self.products)
         taps = np.linalg.solve(products[:-1, :-1] + ridge, products[:-1, -1])
         taps = np.clip(np.rint(128 * taps), -127, 127).astype(np.int8)
-        shape = -(-self.luma.height // WIENER_BLOCK), -(-self.luma.width // WIENER_BLOCK)
+        shape = -(-self.luma.height // ALF_BLOCK), -(-self.luma.width // ALF_BLOCK)
         gains = np.zeros(shape, np.int64)
         flags = np.ones(shape, np.uint8)
         gains_: cython.longlong[:, ::1] = gains.data
@@ -58,12 +58,12 @@ class AlfFit:
             self.alf.filter(self.luma, taps_, flags_)
             self.sum_gains(source, gains_)
         flags[:] = gains > 0
-        if gains[gains > 0].sum() <= lagrangian * (FLAG_BITS * gains.size + TAP_BITS * WIENER_TAPS):
+        if gains[gains > 0].sum() <= lagrangian * (FLAG_BITS * gains.size + TAP_BITS * ALF_TAPS):
             return None
         with cython.nogil:
             self.undo(flags_)
             self.luma.publish()
-        return WienerFilter(taps, flags)
+        return AlfParameters(taps, flags)
 
     def sum_products(self, source: SourcePlane) -> cython.void:
         """Sums of products of what two taps are multiplied by, and of that and the error; whole numbers."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codec.coded import LosslessResidual, Queues, Weights
+from codec.coded import ContextSubstreams, LosslessResidual, Weights
 from codec.lossless.picture import CoderHeader, planes_of, weight_differences
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, encode_plane
@@ -83,6 +83,6 @@ def code_lossless(
     parts = [
         memoryview(data)[start : start + size] for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
     ]
-    symbols = Queues(np.frombuffer(b"".join(parts), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    symbols = ContextSubstreams(np.frombuffer(b"".join(parts), np.uint8), np.cumsum(sizes) - sizes, sizes)
     residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), symbols)
     return residual, tuple(weights), decoded

@@ -10,7 +10,7 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.coded import NodeGrid, WienerFilter
+from codec.coded import AlfParameters, NodeGrid
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.inter import Mesh
@@ -189,7 +189,7 @@ class PictureSearch:
             self.search_picture()
         return self.writer
 
-    def finish(self) -> tuple[WienerFilter | None, tuple[Samples, ...]]:
+    def finish(self) -> tuple[AlfParameters | None, tuple[Samples, ...]]:
         """Make what the last search decodes to the reference, with the ALF that is found; the ALF, and the planes."""
         with cython.nogil:
             self.decoder.publish()

@@ -144,10 +144,10 @@ class GopEncoder:
             self.all_counts += best.counts
         self._counts *= FORGET
         self._counts += best.counts
-        wiener, planes = search.finish()
+        alf, planes = search.finish()
         self._newest = Picture(self._header.coded_format, planes, source.name)
         self.checksums.append(present(self._newest, self._header).crc32())
-        return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, wiener, best.mesh))
+        return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh))
 
     def _try(self, seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None, rates: Rates) -> Attempt:
         """The picture coded with such rates, perhaps with a mesh, and its symbols counted."""

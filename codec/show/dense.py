@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec import CellMode, Inspection, Leaves, MotionField
-from codec.models import LeafKind, MotionModel
+from codec.models import BlockKind, MotionModel
 from codec.picture.planes import Plane
 
 __all__ = [
@@ -39,8 +39,8 @@ def _put_leaves(leaves: Leaves, dense: Field) -> None:
     for (top, left, side), kind, vector in zip(
         leaves.places.tolist(), leaves.kinds.tolist(), leaves.vectors_quarter_pel / 4, strict=True
     ):
-        if kind != LeafKind.WARPED:
-            dense[top : top + side, left : left + side] = np.nan if kind == LeafKind.INTRA else vector
+        if kind != BlockKind.WARPED:
+            dense[top : top + side, left : left + side] = np.nan if kind == BlockKind.INTRA else vector
 
 
 def _spread(field: MotionField) -> Field:
@@ -107,7 +107,7 @@ def leaf_arrows(leaves: Leaves, width: int, height: int, most_across: int = 44) 
         numbers[top : top + side, left : left + side] = number
     rows, columns = (np.arange(min(spacing / 2, side - 1), side, spacing).astype(np.int64) for side in (height, width))
     shown = np.unique(numbers[np.ix_(rows, columns)])
-    shown = shown[leaves.kinds[shown] != LeafKind.INTRA]
+    shown = shown[leaves.kinds[shown] != BlockKind.INTRA]
     spacing = max(spacing, math.sqrt(width * height / max(len(shown), 1)))
     top, left, side = leaves.places[shown].T
     middles = np.column_stack(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from codec import Inspection, Leaves, Progress, Video
-from codec.models import LeafKind, MotionModel, ResidualCoder
+from codec.models import BlockKind, MotionModel, ResidualCoder
 from codec.picture.colour import conversion, full_size
 from codec.picture.images import encoded
 from codec.picture.planes import Picture, SampleFormat
@@ -182,7 +182,7 @@ def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
         "cells": list(header.cell_shape),
         "motion": header.motion.label,
         "planesCoded": list(header.coded_format.sample_format.plane_names),
-        "kinds": [kind.label for kind in LeafKind] if header.residual is ResidualCoder.DCT else None,
+        "kinds": [kind.label for kind in BlockKind] if header.residual is ResidualCoder.DCT else None,
         "milliseconds": float(1000 / video.rate),
         "pictureCount": len(video),
         "arrow": 3,  # arrows are so many times as long as the motion

@@ -23,7 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
 from codec import CellMode, Inspection, Leaves, MotionField
-from codec.models import LeafKind
+from codec.models import BlockKind
 from codec.picture.colour import luma, to_array
 from codec.picture.planes import Picture
 from codec.show.dense import Arrows, area_ratios, dense_field, node_positions
@@ -55,18 +55,18 @@ MODE_WORDS = {
     CellMode.OWN: "own: a vector of its own",
 }
 KIND_COLOURS = {
-    LeafKind.SKIP: "#ffffff",
-    LeafKind.MERGE: "#0072b2",
-    LeafKind.INTER: "#e69f00",
-    LeafKind.INTRA: "#cc3311",
-    LeafKind.WARPED: "#009988",
+    BlockKind.SKIP: "#ffffff",
+    BlockKind.MERGE: "#0072b2",
+    BlockKind.INTER: "#e69f00",
+    BlockKind.INTRA: "#cc3311",
+    BlockKind.WARPED: "#009988",
 }
 KIND_WORDS = {
-    LeafKind.SKIP: "skip: an inherited vector, no levels",
-    LeafKind.MERGE: "merge: an inherited vector, and levels",
-    LeafKind.INTER: "inter: a vector of its own",
-    LeafKind.INTRA: "intra: from the samples around it",
-    LeafKind.WARPED: "warped: from the picture's mesh",
+    BlockKind.SKIP: "skip: an inherited vector, no levels",
+    BlockKind.MERGE: "merge: an inherited vector, and levels",
+    BlockKind.INTER: "inter: a vector of its own",
+    BlockKind.INTRA: "intra: from the samples around it",
+    BlockKind.WARPED: "warped: from the picture's mesh",
 }
 
 
@@ -228,7 +228,7 @@ def _draw_areas(axes: Axes, inspection: Inspection, field: MotionField) -> None:
     reach = min(max(math.ceil(20 * usual) / 20, 0.05), 0.5)
     scale = ScalarMappable(Normalize(1 - reach, 1 + reach), "RdBu_r")
     cells = _cell_corners(field)
-    without = cells[own.ravel()] if leaves is None else _leaf_corners(leaves)[leaves.kinds != LeafKind.WARPED]
+    without = cells[own.ravel()] if leaves is None else _leaf_corners(leaves)[leaves.kinds != BlockKind.WARPED]
     colours = scale.to_rgba(ratios.ravel(), alpha=0.85)
     axes.add_collection(PolyCollection(list(cells), facecolors=colours, edgecolors="white", linewidths=0.2))
     axes.add_collection(PolyCollection(list(without), facecolors=NEITHER, edgecolors="white", linewidths=0.2))
@@ -291,7 +291,7 @@ def plot_leaves(inspection: Inspection, leaves: Leaves) -> Figure:
         show_picture(over, Picture.from_array(luma(picture)), f"leaves: {', '.join(by_size)} samples")
         corners = list(_leaf_corners(leaves))
         colours = [
-            "none" if kind == LeafKind.SKIP or not inspection.references else f"{KIND_COLOURS[LeafKind(kind)]}66"
+            "none" if kind == BlockKind.SKIP or not inspection.references else f"{KIND_COLOURS[BlockKind(kind)]}66"
             for kind in leaves.kinds.tolist()
         ]
         thin = min(0.6, 72 * PANEL * 1.5 / picture.format.width)
@@ -300,10 +300,10 @@ def plot_leaves(inspection: Inspection, leaves: Leaves) -> Figure:
         over.add_collection(PolyCollection(corners, facecolors=colours, edgecolors="#ffffffc0", linewidths=thin))
         _keep_to(over, picture)
         areas = np.square(leaves.places[:, 2])
-        shares = {kind: float(areas[leaves.kinds == kind].sum() / areas.sum()) for kind in LeafKind}
+        shares = {kind: float(areas[leaves.kinds == kind].sum() / areas.sum()) for kind in BlockKind}
         handles = [
             Patch(facecolor=KIND_COLOURS[kind], edgecolor="#808080", label=f"{KIND_WORDS[kind]} ({shares[kind]:.1%})")
-            for kind in LeafKind
+            for kind in BlockKind
             if shares[kind]
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False, title="share of the area")

@@ -10,13 +10,13 @@ import numpy as np
 
 from codec.arguments import expect_type
 from codec.bitstream import schema
-from codec.bitstream.container import RunEntry
+from codec.bitstream.container import GroupEntry
 from codec.bitstream.payloads import repeated_fields
-from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, Run, SequenceHeader, WrittenSymbols
+from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, PacketGroup, SequenceHeader, WrittenSymbols
 from codec.errors import ConfigError
 from codec.writing.streams import pack_streams
 
-__all__ = ["ContainerWriter", "pack_header", "pack_index", "pack_metadata", "pack_run", "packet_bytes"]
+__all__ = ["ContainerWriter", "pack_group", "pack_header", "pack_index", "pack_metadata", "packet_bytes"]
 
 
 def packet_bytes(kind: bytes, payload: bytes) -> bytes:
@@ -27,12 +27,12 @@ def packet_bytes(kind: bytes, payload: bytes) -> bytes:
 
 
 class ContainerWriter:
-    """Writes a file front to back: signature and header at once, runs in order, index and end last."""
+    """Writes a file front to back: signature and header at once, groups in order, index and end last."""
 
     def __init__(self, file: BinaryIO, header: SequenceHeader, metadata: dict[str, str]) -> None:
         self._file = file
         self._position = 0
-        self._entries: list[RunEntry] = []
+        self._entries: list[GroupEntry] = []
         self._write(schema.SIGNATURE)
         self._write(packet_bytes(schema.KIND_SEQUENCE, pack_header(header)))
         if metadata:
@@ -52,9 +52,9 @@ class ContainerWriter:
         """Pictures so far."""
         return self._entries[-1].end if self._entries else 0
 
-    def write_run(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
-        """Append the payload of `pack_run`, which must start with picture ``self.picture_count``."""
-        self._entries.append(RunEntry(self._position, self.picture_count, picture_count, starts_gop))
+    def write_group(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
+        """Append the payload of `pack_group`, which must start with picture ``self.picture_count``."""
+        self._entries.append(GroupEntry(self._position, self.picture_count, picture_count, starts_gop))
         self._write(packet_bytes(schema.KIND_PICTURES, payload))
 
     def finish(self) -> None:
@@ -97,18 +97,18 @@ def pack_header(header: SequenceHeader) -> bytes:
     return payload
 
 
-def pack_run(header: SequenceHeader, run: Run) -> bytes:
+def pack_group(header: SequenceHeader, group: PacketGroup) -> bytes:
     """Payload of a picture packet (spec 5.4)."""
-    streams = pack_streams(header, run.pictures, run.names)
+    streams = pack_streams(header, group.pictures, group.names)
     pictures: list[dict[str, Any]] = []
-    for picture, checksum in zip(run.pictures, run.checksums, strict=True):
+    for picture, checksum in zip(group.pictures, group.checksums, strict=True):
         parameters = plane_parameters(header, picture)
         same = bool(pictures and parameters["qps"] and parameters["qps"] == pictures[-1]["qps"])
         references = picture.references + (schema.SAME_QPS if same else 0)
         pictures.append({"references": references, "checksum": checksum, **parameters})
     payload: bytes = schema.PICTURES.build(
         {
-            "first_picture": run.first_picture,
+            "first_picture": group.first_picture,
             "pictures": pictures,
             "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
             "data": b"".join(streams.values()),
@@ -120,11 +120,11 @@ def pack_run(header: SequenceHeader, run: Run) -> bytes:
 
 def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str, list[Any]]:
     """What a picture's header says about its planes, as the schema wants it."""
-    nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "class_counts": []}
+    nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "predictor_set_counts": []}
     if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
         return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
     if isinstance(picture.residual, LosslessResidual):
-        return nothing | {"class_counts": [len(plane) for plane in picture.residual.weight_differences]}
+        return nothing | {"predictor_set_counts": [len(plane) for plane in picture.residual.weight_differences]}
     quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
     return nothing | {"quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers]}
 

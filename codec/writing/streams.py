@@ -9,21 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY
+from codec.bitstream.context_substreams import DIGITS_A_BYTE, NESTED, SCHEMES, Scheme
 from codec.bitstream.digits import join
 from codec.bitstream.frames import zigzag
-from codec.bitstream.queue_streams import DIGITS_A_BYTE, NESTED, SCHEMES, Scheme
 from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import FLAGS_A_BYTE, MODES_A_BYTE, RESIDUALS, subtract_green
 from codec.coded import (
+    AlfParameters,
     CellMode,
     CodedPicture,
+    ContextSubstreams,
     LosslessResidual,
     MotionField,
     NodeGrid,
     PlaneResidual,
-    Queues,
     SequenceHeader,
-    WienerFilter,
     WrittenSymbols,
     mesh_differences,
 )
@@ -43,7 +43,7 @@ ZEROS = (0.08, 0.3, 0.45, 0.79)  # shares of zeros from which on the next scheme
 def pack_streams(
     header: SequenceHeader, pictures: Sequence[CodedPicture], names: Sequence[str]
 ) -> dict[StreamId, bytes]:
-    """The compressed streams of a run, in the order of the file."""
+    """The compressed streams of a packet group, in the order of the file."""
     streams: dict[StreamId, bytes] = {}
     if names:
         streams[StreamId.NAMES] = compress(b"\0".join(map(encoded_name, names)))
@@ -111,19 +111,19 @@ def pack_levels(header: SequenceHeader, residuals: Sequence[tuple[PlaneResidual,
 
 
 def pack_lossless(residuals: Sequence[LosslessResidual]) -> dict[StreamId, bytes]:
-    """The streams of the residuals of a run."""
+    """The streams of the residuals of a packet group."""
     weights = np.concatenate([plane.ravel() for residual in residuals for plane in residual.weight_differences])
     classes = np.concatenate([plane.ravel() for residual in residuals for plane in residual.classes])
     streams = {
         StreamId.WEIGHTS: compress(byte_planes(zigzag(weights).astype("<u2"))),
         StreamId.CLASSES: compress(classes.tobytes()),
-        StreamId.QUEUES: pack_queues([residual.queues for residual in residuals]),
+        StreamId.QUEUES: pack_substreams([residual.queues for residual in residuals]),
     }
     return {stream: data for stream, data in streams.items() if stream is not StreamId.WEIGHTS or weights.size}
 
 
-def pack_queues(pictures: Sequence[Queues]) -> bytes:
-    """The queues of a run: each picture's sizes; then of each context, all pictures' symbols one after the other.
+def pack_substreams(pictures: Sequence[ContextSubstreams]) -> bytes:
+    """Context substreams: the sizes of each picture's; then by context, all pictures' symbols one after the other.
 
     They have a length in bytes, the number of a scheme, and the parts that the scheme makes.
     """
@@ -142,12 +142,12 @@ def pack_queues(pictures: Sequence[Queues]) -> bytes:
 def pack_symbols(symbols: Bytes, scheme: Scheme) -> list[bytes]:
     """Symbols as parts: one for the digits of each base, and one for what is left."""
     if not scheme:
-        return [pack_queue_part(symbols.tobytes())]
+        return [pack_substream_part(symbols.tobytes())]
     joined, escapes = join(symbols, abs(scheme[0]), DIGITS_A_BYTE[abs(scheme[0])])
     return pack_symbols(joined, (2,) if scheme[0] == NESTED else ()) + pack_symbols(escapes, scheme[1:])
 
 
-def pack_queue_part(data: bytes) -> bytes:
+def pack_substream_part(data: bytes) -> bytes:
     """The length of a frame and the frame, or 0 and the bytes themselves; nothing at all of no bytes."""
     if not data:
         return b""
@@ -173,7 +173,7 @@ def pack_meshed(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
 
 
 def pack_meshes(meshes: Sequence[NodeGrid]) -> dict[StreamId, bytes]:
-    """The streams of the meshes of a run of ``dct``, in order (spec 6.9)."""
+    """The streams of the meshes of a packet group of ``dct``, in order (spec 6.9)."""
     if not meshes:
         return {}
     return pack_vectors(mesh_differences(meshes).reshape(-1, 2).astype(np.int16))
@@ -194,7 +194,7 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
             streams[stream] = b"".join(packed)
     if bits.size:
         streams[StreamId.BLOCK_BITS] = np.packbits(bits).tobytes()
-    filters = b"".join(pack_filter(picture.wiener) for picture in pictures)
+    filters = b"".join(pack_filter(picture.alf) for picture in pictures)
     if any(filters):
         streams[StreamId.FILTERS] = compress(filters)
     return streams
@@ -230,8 +230,8 @@ def pack_part(symbols: Bytes) -> bytes:
     return varint(2 * len(frame)) + frame if body is None else varint(2 * len(body) + 1) + body
 
 
-def pack_filter(wiener: WienerFilter | None) -> bytes:
+def pack_filter(alf: AlfParameters | None) -> bytes:
     """1, the taps, and a bit for each square; or 0."""
-    if wiener is None:
+    if alf is None:
         return b"\0"
-    return b"\1" + wiener.taps.tobytes() + np.packbits(wiener.flags).tobytes()
+    return b"\1" + alf.taps.tobytes() + np.packbits(alf.flags).tobytes()

@@ -1,4 +1,4 @@
-"""Queues of symbols as bytes, against a reader written from section 6.7 of the specification."""
+"""ContextSubstreams of symbols as bytes, against a reader written from section 6.7 of the specification."""
 
 # ruff: noqa: SIM300  (the expected value comes first)
 
@@ -7,18 +7,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zstandard
-from queue_twin import BASES, DIGITS_A_BYTE, Twin, framed, plain_stream, varint
+from substream_twin import BASES, DIGITS_A_BYTE, Twin, framed, plain_stream, varint
 
+from codec.bitstream.context_substreams import SCHEMES, unpack_substreams, unpack_symbols
+from codec.bitstream.context_substreams import Cursor as Reader
 from codec.bitstream.digits import add_escapes, join, split
 from codec.bitstream.frames import decompress_digits
-from codec.bitstream.queue_streams import SCHEMES, unpack_queues, unpack_symbols
-from codec.bitstream.queue_streams import Cursor as Reader
-from codec.bitstream.shares import queue_shares
-from codec.coded import Queues
+from codec.bitstream.shares import substream_shares
+from codec.coded import ContextSubstreams
 from codec.errors import BitstreamError
 from codec.lossless.tables import CONTEXTS
 from codec.writing.frames import compress_digits
-from codec.writing.streams import pack_queues, pack_symbols
+from codec.writing.streams import pack_substreams, pack_symbols
 from codec.writing.streams import varint as written_varint
 
 
@@ -26,7 +26,7 @@ def queues_of(lists):
     """The queues of one picture from lists of symbols by context."""
     symbols = np.array([symbol for of_context in lists for symbol in of_context], np.uint8)
     sizes = np.array([len(of_context) for of_context in lists], np.int64)
-    return Queues(symbols, np.cumsum(sizes) - sizes, sizes)
+    return ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes)
 
 
 def lists_of(queues):
@@ -129,7 +129,7 @@ def test_symbols_are_packed_as_the_specification_says_in_every_scheme(scheme):
 def test_a_queue_written_by_hand_is_read(symbols, data):
     sizes = b"\0" * 5 + bytes([len(symbols)]) + b"\0" * 8
     queue = bytes.fromhex(data)
-    (queues,) = unpack_queues(sizes + bytes([len(queue)]) + queue, 1, len(symbols))
+    (queues,) = unpack_substreams(sizes + bytes([len(queue)]) + queue, 1, len(symbols))
     assert symbols == queues.of(5).tolist()
     assert [0] * 5 + [len(symbols)] + [0] * 8 == queues.sizes.tolist()
 
@@ -184,20 +184,20 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_queues_are_packed_as_the_specification_says_and_come_back(name):
     pictures = RUNS[name]
-    data = pack_queues([queues_of(lists) for lists in pictures])
+    data = pack_substreams([queues_of(lists) for lists in pictures])
     assert pictures == Twin(data).queues(len(pictures))[0]
     samples = sum(map(len, pictures[0]))
-    queues = unpack_queues(data, len(pictures), samples)
+    queues = unpack_substreams(data, len(pictures), samples)
     assert pictures == [lists_of(of_picture) for of_picture in queues]
     assert pictures == [
-        lists_of(of_picture) for of_picture in unpack_queues(plain_stream(pictures), len(pictures), samples)
+        lists_of(of_picture) for of_picture in unpack_substreams(plain_stream(pictures), len(pictures), samples)
     ]
     for of_picture in queues:  # a walk may read as many symbols, and one ahead, whatever it was sent
         assert int(of_picture.starts.max()) + samples + 2 <= of_picture.symbols.size
 
 
 def test_each_scheme_is_chosen_for_some_share_of_zeros():
-    schemes = Twin(pack_queues([queues_of(RISING)])).queues(1)[1]
+    schemes = Twin(pack_substreams([queues_of(RISING)])).queues(1)[1]
     assert sorted(schemes) == schemes
     assert {0, 1, 2, 3, 4} == set(schemes)
 
@@ -208,15 +208,15 @@ def test_likely_symbols_take_little_more_than_their_entropy():
         symbols = np.array(drawn(random, zeros, 100_000), np.uint8)
         shares = np.bincount(symbols) / symbols.size
         entropy = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum() * symbols.size / 8
-        data = pack_queues([queues_of([symbols.tolist()] + [[]] * 13)])
+        data = pack_substreams([queues_of([symbols.tolist()] + [[]] * 13)])
         assert entropy < len(data) < 1.05 * entropy
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_shares_of_pictures_add_up_to_the_queues_by_how_many_symbols_each_has(name):
     pictures = RUNS[name]
-    data, samples = pack_queues([queues_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
-    shares = queue_shares(data, len(pictures), samples)
+    data, samples = pack_substreams([queues_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
+    shares = substream_shares(data, len(pictures), samples)
     expected, reader = np.zeros(len(pictures)), Twin(data)
     sizes = np.array([[reader.varint() for _ in range(CONTEXTS)] for _ in pictures])
     for of_context in sizes.T:
@@ -227,7 +227,7 @@ def test_shares_of_pictures_add_up_to_the_queues_by_how_many_symbols_each_has(na
     np.testing.assert_allclose(expected, shares)
     for harmed in (data[:-1], data + b"\0", b"\xff" * 6 + data):
         with pytest.raises(BitstreamError):
-            queue_shares(harmed, len(pictures), samples)
+            substream_shares(harmed, len(pictures), samples)
 
 
 # ------------------------------------------------------------------------- streams that are not whole
@@ -252,18 +252,18 @@ def frame_of(data, **options):
     [
         (b"", (), "ends inside"),
         (bytes(13), (), "ends inside"),
-        (sized(), (), "queues of 0 symbols for picture 0"),
-        (sized(3), (b"\0\0abc",), "queues of 3 symbols"),
-        (sized(5), (b"\0\0abcde",), "queues of 5 symbols"),
-        (sized(2, 1), (b"\0\0ab", b"\0\0c"), "queues of 3 symbols"),
-        (sized((1 << 35) - 1), (b"\0\0abcd",), "queues of 34359738367 symbols"),
+        (sized(), (), "context substreams of 0 symbols"),
+        (sized(3), (b"\0\0abc",), "context substreams of 3 symbols"),
+        (sized(5), (b"\0\0abcde",), "context substreams of 5 symbols"),
+        (sized(2, 1), (b"\0\0ab", b"\0\0c"), "context substreams of 3 symbols"),
+        (sized((1 << 35) - 1), (b"\0\0abcd",), "context substreams of 34359738367 symbols"),
         (b"\xff\xff\xff\xff\xff" + bytes(13), (), "more than 5 bytes"),
         (b"\x84\x80\x80\x80\x80\0" + bytes(13), (b"\0\0abcd",), "more than 5 bytes"),
         (b"\x84\x80\x80\x80", (), "ends inside"),
         (sized(4), (), "ends inside"),
         (sized(4), (b"",), "ends inside"),
-        (sized(4), (b"\5\0abcd",), "a queue's scheme is 5"),
-        (sized(4), (b"\xff\0abcd",), "a queue's scheme is 255"),
+        (sized(4), (b"\5\0abcd",), "a substream's scheme is 5"),
+        (sized(4), (b"\xff\0abcd",), "a substream's scheme is 255"),
         (sized(4), (b"\0",), "ends inside"),
         (sized(4), (b"\0\0abc",), "ends inside"),
         (sized(4), (b"\0\0abcde",), "1 bytes after"),
@@ -297,13 +297,13 @@ def frame_of(data, **options):
 def test_a_stream_of_queues_that_breaks_a_rule_is_refused(sizes, queues, match):
     data = sizes + b"".join(map(framed, queues))
     with pytest.raises(BitstreamError, match=match):
-        unpack_queues(data, 1, 4)
+        unpack_substreams(data, 1, 4)
 
 
 @pytest.mark.parametrize("length", [0, 5, 7, 127, (1 << 35) - 1])
 def test_a_queue_of_another_length_than_it_says_is_refused(length):
     with pytest.raises(BitstreamError):
-        unpack_queues(sized(4) + varint(length) + b"\0\0abcd", 1, 4)
+        unpack_substreams(sized(4) + varint(length) + b"\0\0abcd", 1, 4)
 
 
 def test_the_streams_above_are_refused_for_what_they_say():
@@ -313,7 +313,7 @@ def test_the_streams_above_are_refused_for_what_they_say():
         b"\0" + framed(frame_of(b"abcd")),
         b"\0" + framed(frame_of(b"abcd", write_content_size=False)),
     ):
-        (queues,) = unpack_queues(sized(4) + framed(rest), 1, 4)
+        (queues,) = unpack_substreams(sized(4) + framed(rest), 1, 4)
         assert list(b"abcd") == queues.of(0).tolist()
 
 
@@ -326,7 +326,7 @@ def test_a_frame_that_would_expand_without_end_is_stopped():
         tracemalloc.start()
         try:
             with pytest.raises(BitstreamError, match="4"):
-                unpack_queues(data, 1, 4)
+                unpack_substreams(data, 1, 4)
             assert tracemalloc.get_traced_memory()[1] < 1e6
         finally:
             tracemalloc.stop()
@@ -334,18 +334,18 @@ def test_a_frame_that_would_expand_without_end_is_stopped():
 
 def test_cuts_and_other_bytes_are_refused_or_read_as_the_right_number_of_symbols():
     pictures = RUNS["three pictures"]
-    data = pack_queues([queues_of(lists) for lists in pictures])
+    data = pack_substreams([queues_of(lists) for lists in pictures])
     samples = sum(map(len, pictures[0]))
     random = np.random.default_rng(11)
     for end in random.integers(0, len(data), 100):
         with pytest.raises(BitstreamError):
-            unpack_queues(data[:end], 3, samples)
+            unpack_substreams(data[:end], 3, samples)
     for _ in range(300):
         harmed = bytearray(data)
         at = random.integers(len(data) if random.integers(2) else 100)
         harmed[at] = random.integers(256)
         try:
-            queues = unpack_queues(bytes(harmed), 3, samples)
+            queues = unpack_substreams(bytes(harmed), 3, samples)
         except BitstreamError:
             continue
         assert [samples] * 3 == [int(of_picture.sizes.sum()) for of_picture in queues]

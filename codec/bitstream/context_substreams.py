@@ -1,4 +1,4 @@
-"""Queues of symbols to bytes and back (spec 6.7)."""
+"""ContextSubstreams of symbols to bytes and back (spec 6.7)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from codec.bitstream.digits import add_escapes, split
 from codec.bitstream.frames import decompress_digits
-from codec.coded import Queues
+from codec.coded import ContextSubstreams
 from codec.errors import BitstreamError
 from codec.lossless.tables import CONTEXTS
 
-__all__ = ["DIGITS_A_BYTE", "NESTED", "SCHEMES", "Cursor", "Scheme", "unpack_queues", "unpack_sizes"]
+__all__ = ["DIGITS_A_BYTE", "NESTED", "SCHEMES", "Cursor", "Scheme", "unpack_sizes", "unpack_substreams"]
 
 Bytes = npt.NDArray[np.uint8]
 Scheme = tuple[int, ...]
@@ -71,40 +71,40 @@ class Cursor:
 
 
 def unpack_sizes(cursor: Cursor, pictures: int, samples: int) -> npt.NDArray[np.int64]:
-    """How many symbols each picture has in each queue, int64 (pictures, contexts).
+    """How many symbols each picture has in each substream, int64 (pictures, contexts).
 
     Raises:
         BitstreamError: they are not as many as a picture has samples.
     """
     sizes = np.array([cursor.varint() for _ in range(pictures * CONTEXTS)], np.int64).reshape(pictures, CONTEXTS)
-    for number, total in enumerate(sizes.sum(axis=1).tolist()):
+    for total in sizes.sum(axis=1).tolist():
         if total != samples:
-            raise BitstreamError(f"queues of {total} symbols for picture {number} of the run, of {samples} samples")
+            raise BitstreamError(f"context substreams of {total} symbols for a picture of {samples} samples")
     return sizes
 
 
-def unpack_queues(data: bytes, pictures: int, samples: int) -> list[Queues]:
-    """The queues of the pictures of a run, each of so many samples; the inverse of `pack_queues`.
+def unpack_substreams(data: bytes, pictures: int, samples: int) -> list[ContextSubstreams]:
+    """The substreams of the pictures of a packet group, each of so many samples; the inverse of `pack_substreams`.
 
     Raises:
-        BitstreamError: the queues have another number of symbols, a scheme without a meaning, or damaged parts.
+        BitstreamError: the substreams have another number of symbols, a scheme without a meaning, or damaged parts.
     """
     cursor = Cursor(data)
     sizes = unpack_sizes(cursor, pictures, samples)
     starts = np.cumsum(sizes.T.ravel()).reshape(CONTEXTS, pictures).T - sizes
-    # one queue behind the other, with room to read on from the last as far as a picture could want
+    # one substream behind the other, with room to read on from the last as far as a picture could want
     symbols = np.zeros((pictures + 1) * samples + 2, np.uint8)
     for context in range(CONTEXTS):
         first, size = starts[0, context], sizes[:, context].sum()
         if size:
-            queue = Cursor(cursor.take(cursor.varint()))
-            scheme = queue.take(1)[0]
+            substream = Cursor(cursor.take(cursor.varint()))
+            scheme = substream.take(1)[0]
             if scheme >= len(SCHEMES):
-                raise BitstreamError(f"a queue's scheme is {scheme}; it lies in 0…{len(SCHEMES) - 1}")
-            unpack_symbols(queue, SCHEMES[scheme], symbols[first : first + size])
-            queue.end()
+                raise BitstreamError(f"a substream's scheme is {scheme}; it lies in 0…{len(SCHEMES) - 1}")
+            unpack_symbols(substream, SCHEMES[scheme], symbols[first : first + size])
+            substream.end()
     cursor.end()
-    return [Queues(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
+    return [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
 
 
 def unpack_symbols(cursor: Cursor, scheme: Scheme, symbols: Bytes) -> None:
