@@ -302,7 +302,7 @@ def queues_of(symbols: dict[int, list[int]]) -> Queues:
 
 
 def test_the_example_of_a_whole_stream_of_context_substreams_holds():
-    assert "fourteen sizes, 0 but for the sixth, which is 7, and the length, which is 8" in SPEC
+    assert "fourteen sizes, all 0 except the sixth, which is 7, and the length, which is 8" in SPEC
     written, data = re.findall(r"<!-- example: substream (.*) -> (03 .*) -->", SPEC)[0]
     stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8]) + bytes.fromhex(data)
     assert pack_queues([queues_of({5: numbers(written)})]) == stream
@@ -538,7 +538,7 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
-    assert f"but for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
+    assert f"except for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
     assert f"a bit for each ALF block of {WIENER_BLOCK} × {WIENER_BLOCK} samples of luma" in SPEC
     assert f"− centre, −{tables.WIENER_CLIP}, {tables.WIENER_CLIP})" in SPEC
 
