@@ -200,9 +200,10 @@ def test_taps_of_the_lossless_coder_are_those_of_the_spec():
 def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     written = [(int(row[0]), int(row[1].removesuffix(" + residual taps"))) for row in rows_after("weight counts")]
     assert written == list(enumerate(WEIGHT_COUNTS))
-    assert f"activity_level = how many of {', '.join(map(str, lossless_tables.THRESHOLDS))} are not above activity" in SPEC
-    halved = lossless_tables.HALVED_LEVELS
-    assert f"context = 2 · activity_level + inner_half if activity_level < {halved}, else activity_level + {halved} " in SPEC
+    thresholds, halved = ", ".join(map(str, lossless_tables.THRESHOLDS)), lossless_tables.HALVED_LEVELS
+    assert f"activity_level = how many of {thresholds} are not above activity" in SPEC
+    assert f"context = 2 · activity_level + inner_half if activity_level < {halved}, " in SPEC
+    assert f"else activity_level + {halved} " in SPEC
     assert f"(0…{CONTEXTS - 1})" in SPEC
     assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
