@@ -41,7 +41,7 @@ from codec.writing.streams import pack_part, pack_substreams, varint
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 SIGNATURE_BYTES = 8
 TEMPTING = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 129, 191, 254, 255)
-COMPOSITES = {*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.QUEUES}  # streams that are not one frame
+COMPOSITES = {*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.CONTEXT_SUBSTREAMS}  # streams that are not one frame
 MOST_SYMBOLS = 1 << 25  # more is a bomb that an earlier harm has laid
 MEGABYTES = 512  # no number of mutated files may make the process grow by more; measured: 104 of 60,000
 
@@ -229,7 +229,7 @@ def harmed_composite(id_: int, stream: bytes, parts: Parts, run: PicturePacket, 
     if id_ in BLOCK_STREAMS:
         with contextlib.suppress(codec.BitstreamError):  # an earlier harm has left no families
             return harmed_blocks(id_, stream, random)
-    if id_ == StreamId.QUEUES:
+    if id_ == StreamId.CONTEXT_SUBSTREAMS:
         pictures = int.from_bytes(run.head[4:6], "little")  # which another harm may have cut
         with contextlib.suppress(codec.BitstreamError, ValueError, MemoryError):
             if pictures * parts.samples < 1 << 20:

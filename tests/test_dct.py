@@ -205,9 +205,9 @@ def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
 @pytest.mark.parametrize(
     ("meshed", "rule"),
     [
-        (b"", "MESHED of 0 bytes"),
-        (b"\x40\0", "MESHED of 2 bytes"),
-        (b"\x41", "MESHED of 1 bytes"),
+        (b"", "MESH_FLAGS of 0 bytes"),
+        (b"\x40\0", "MESH_FLAGS of 2 bytes"),
+        (b"\x41", "MESH_FLAGS of 1 bytes"),
         (b"\0", "names no picture"),
         (b"\x80", "or an I picture"),
     ],
@@ -216,10 +216,10 @@ def test_a_list_of_meshes_that_breaks_a_rule_is_refused(meshed_run, meshed, rule
     header, run = meshed_run
     references = [picture.references for picture in run.pictures]
     with pytest.raises(BitstreamError, match=rule):
-        have_fields(header, references, {StreamId.MESHED: meshed})
+        have_fields(header, references, {StreamId.MESH_FLAGS: meshed})
     blocks = replace(header, motion=MotionModel.BLOCK)
-    with pytest.raises(BitstreamError, match="MESHED of 1 bytes"):
-        have_fields(blocks, references, {StreamId.MESHED: b"\x40"})
+    with pytest.raises(BitstreamError, match="MESH_FLAGS of 1 bytes"):
+        have_fields(blocks, references, {StreamId.MESH_FLAGS: b"\x40"})
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (5, 3)])

@@ -18,6 +18,8 @@ from mesh_twin import displacements
 import codec
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct.tables import (
+    ALF_CLIP,
+    ALF_OFFSETS,
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
     CHROMA_TAPS,
@@ -31,8 +33,6 @@ from codec.dct.tables import (
     SCANS,
     TRANSFORM,
     VECTOR_CONTEXTS,
-    WIENER_CLIP,
-    WIENER_PLACES,
 )
 from codec.errors import BitstreamError
 from codec.models import BlockKind, MotionModel
@@ -387,11 +387,11 @@ def test_the_filter_of_luma_is_that_of_plain_sums():
 
     def moved(down, right):
         difference = padded[2 + down : 72 + down, 2 + right : 133 + right] - samples
-        return np.clip(difference, -WIENER_CLIP, WIENER_CLIP)
+        return np.clip(difference, -ALF_CLIP, ALF_CLIP)
 
     total = 64 + sum(
         int(tap) * (moved(down, right) + moved(-down, -right))
-        for tap, (down, right) in zip(taps, WIENER_PLACES, strict=True)
+        for tap, (down, right) in zip(taps, ALF_OFFSETS, strict=True)
     )
     better = np.clip(samples + (total >> 7), 0, 255)
     chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1

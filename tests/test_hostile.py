@@ -25,7 +25,7 @@ from codec.lossless.tables import WEIGHT_COUNTS
 from codec.picture.planes import Picture
 
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-NAMES, VECTOR_FLAGS, VECTOR_VALUES, MODES, WEIGHTS, CLASSES, QUEUES = range(7)
+NAMES, VECTOR_FLAGS, VECTOR_VALUES, MODES, WEIGHTS, PREDICTOR_SETS, CONTEXT_SUBSTREAMS = range(7)
 RESIDUAL_0, RESIDUAL_1, RESIDUAL_2 = 16, 17, 18
 SEQUENCE_FIELDS = {
     "major": "B",
@@ -364,7 +364,7 @@ def test_other_symbols_in_sound_frames_are_caught_by_the_pictures_checksums(name
         runs = sample.runs()
         place = int(random.integers(len(runs)))
         id_, frame = runs[place].streams[random.integers(len(runs[place].streams))]
-        if id_ in (NAMES, WEIGHTS, CLASSES, QUEUES):
+        if id_ in (NAMES, WEIGHTS, PREDICTOR_SETS, CONTEXT_SUBSTREAMS):
             continue  # weights of no sample and names do not matter, queues are no frame: below these have their own
         symbols = bytearray(symbols_of(frame))
         at = random.integers(len(symbols))
@@ -881,10 +881,10 @@ def test_streams_that_the_headers_do_not_imply_are_refused(samples, attempt):
         ("float16", VECTOR_FLAGS),
         ("float16", RESIDUAL_1),
         ("float16", WEIGHTS),
-        ("uint8 run", QUEUES),
+        ("uint8 run", CONTEXT_SUBSTREAMS),
         ("named", RESIDUAL_0),
         ("named", RESIDUAL_2),
-        ("mesh int8", CLASSES),
+        ("mesh int8", PREDICTOR_SETS),
         ("mesh int8", RESIDUAL_1),
     ):
         harmed = harmed_streams(samples[name], lambda streams, id_=id_: sorted([*streams, (id_, frame_of(b"??"))]))
@@ -935,7 +935,12 @@ def test_own_vectors_are_there_where_modes_want_them_and_within_the_limit(mode, 
 
 def test_info_refuses_streams_that_the_headers_do_not_imply(samples, tmp_path):
     path = tmp_path / "bad.mvz"
-    for name, id_ in (("float16", VECTOR_FLAGS), ("float16", RESIDUAL_1), ("float16", QUEUES), ("named", RESIDUAL_2)):
+    for name, id_ in (
+        ("float16", VECTOR_FLAGS),
+        ("float16", RESIDUAL_1),
+        ("float16", CONTEXT_SUBSTREAMS),
+        ("named", RESIDUAL_2),
+    ):
         path.write_bytes(
             harmed_streams(samples[name], lambda streams, id_=id_: sorted([*streams, (id_, frame_of(b"??"))]))
         )
@@ -964,7 +969,7 @@ def test_a_frame_of_another_size_is_refused_before_it_is_expanded(name, size, sa
     if name != "mesh int8":  # where each picture has its own packet, `info` has no need to look into the frames
         reads.append(lambda video: video.info)
     run = next(run for run in sample.runs() if any(run.references))
-    right = {id_: len(symbols_of(old)) for id_, old in run.streams if id_ != QUEUES}
+    right = {id_: len(symbols_of(old)) for id_, old in run.streams if id_ != CONTEXT_SUBSTREAMS}
     for id_ in right:
         if (id_ == NAMES and size < 2) or right.get(id_) == size:
             continue
@@ -972,7 +977,7 @@ def test_a_frame_of_another_size_is_refused_before_it_is_expanded(name, size, sa
         tracemalloc.start()
         try:
             # weights and classes are not looked into to say how many bytes they have
-            for read in reads[:1] if id_ in (WEIGHTS, CLASSES) else reads:
+            for read in reads[:1] if id_ in (WEIGHTS, PREDICTOR_SETS) else reads:
                 with codec.open(path) as video, pytest.raises(BitstreamError, match="declares"):
                     read(video)
             assert tracemalloc.get_traced_memory()[1] < 3e6
@@ -1036,7 +1041,9 @@ def unsized(symbols):
 @pytest.mark.parametrize("name", ["block", "float16", "named"])
 def test_a_stream_that_is_not_one_whole_sized_frame_is_refused(name, change, samples, attempt):
     sample = samples[name]
-    for id_ in {stream for run in sample.runs() for stream, _ in run.streams} - {QUEUES}:  # which is no frame
+    for id_ in {stream for run in sample.runs() for stream, _ in run.streams} - {
+        CONTEXT_SUBSTREAMS
+    }:  # which is no frame
         harmed = harmed_streams(
             sample, lambda streams, id_=id_: [(s, change(f) if s == id_ else f) for s, f in streams]
         )
@@ -1128,7 +1135,7 @@ def one_of(run, id_):
 
 def twins(sample):
     """Of each run of a lossless file the queues of its pictures."""
-    return [Twin(one_of(run, QUEUES)).queues(len(run.references))[0] for run in sample.runs()]
+    return [Twin(one_of(run, CONTEXT_SUBSTREAMS)).queues(len(run.references))[0] for run in sample.runs()]
 
 
 def with_changed(sample, place, **changes):
@@ -1140,7 +1147,9 @@ def with_changed(sample, place, **changes):
 
 def with_queues(sample, place, pictures):
     """The file whose run number ``place`` has other queues, in plain bytes."""
-    return with_changed(sample, place, streams=sample.runs()[place].with_stream(QUEUES, plain_stream(pictures)).streams)
+    return with_changed(
+        sample, place, streams=sample.runs()[place].with_stream(CONTEXT_SUBSTREAMS, plain_stream(pictures)).streams
+    )
 
 
 def assert_caught(attempt, sample, data):
@@ -1155,11 +1164,11 @@ def test_the_samples_have_what_the_tests_below_harm(name, samples, attempt):
     sample = samples[name]
     for place, (run, pictures) in enumerate(zip(sample.runs(), twins(sample), strict=True)):
         assert all(count > 0 for counts in run.predictor_set_counts for count in counts)
-        assert {WEIGHTS, CLASSES, QUEUES} <= {id_ for id_, _ in run.streams}
+        assert {WEIGHTS, PREDICTOR_SETS, CONTEXT_SUBSTREAMS} <= {id_ for id_, _ in run.streams}
         found, error = attempt(with_queues(sample, place, pictures))  # the same in plain bytes
         assert error is None
         assert all(map(Picture.same_samples, sample.pictures, found))
-    assert any(any(symbols_of(one_of(run, CLASSES))) for run in sample.runs())
+    assert any(any(symbols_of(one_of(run, PREDICTOR_SETS))) for run in sample.runs())
     references = [run.references for run in samples["two references"].runs()]
     assert [[0, 1, 2], [2]] == references
 
@@ -1179,7 +1188,7 @@ def test_weights_beyond_sense_are_caught_by_queues_or_checksums(name, samples, a
         ):
             data = with_changed(sample, place, streams=run.with_stream(WEIGHTS, frame_of(weights)).streams)
             error = assert_error_or_right(attempt, sample, data)
-            used = any(symbols_of(one_of(run, CLASSES)))
+            used = any(symbols_of(one_of(run, PREDICTOR_SETS)))
             assert type(error) in ((BitstreamError, ChecksumError) if used else (type(None),)), str(error)
 
 
@@ -1210,7 +1219,7 @@ def test_any_weights_code_pictures_that_come_back(classes, mode, noise, monkeypa
 def test_a_class_above_the_classes_of_its_plane_is_refused(name, samples, attempt):
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
-        classes = symbols_of(one_of(run, CLASSES))
+        classes = symbols_of(one_of(run, PREDICTOR_SETS))
         per_picture = len(classes) // len(run.references)
         for at in range(len(classes)):
             counts = run.predictor_set_counts[at // per_picture]
@@ -1218,7 +1227,7 @@ def test_a_class_above_the_classes_of_its_plane_is_refused(name, samples, attemp
             squares = [2, 1, 1] if name == "near" else [1] * len(counts)
             count = np.repeat(counts, squares)[at % per_picture]
             for class_ in (int(count) + 1, 33, 255):
-                harmed = run.with_stream(CLASSES, frame_of(classes[:at] + bytes([class_]) + classes[at + 1 :]))
+                harmed = run.with_stream(PREDICTOR_SETS, frame_of(classes[:at] + bytes([class_]) + classes[at + 1 :]))
                 data = with_changed(sample, place, streams=harmed.streams)
                 assert_refused(attempt, data, match=f"a cell's class is {class_} of {count}")
 
@@ -1227,9 +1236,11 @@ def test_a_class_above_the_classes_of_its_plane_is_refused(name, samples, attemp
 def test_other_classes_within_their_count_are_caught_or_as_good(name, samples, attempt):
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
-        classes = symbols_of(one_of(run, CLASSES))
+        classes = symbols_of(one_of(run, PREDICTOR_SETS))
         for at, class_ in product(range(len(classes)), range(5)):
-            harmed = run.with_stream(CLASSES, frame_of(classes[:at] + bytes([min(class_, 4)]) + classes[at + 1 :]))
+            harmed = run.with_stream(
+                PREDICTOR_SETS, frame_of(classes[:at] + bytes([min(class_, 4)]) + classes[at + 1 :])
+            )
             error = assert_error_or_right(attempt, sample, with_changed(sample, place, streams=harmed.streams))
             assert type(error) in (type(None), BitstreamError, ChecksumError), str(error)
 
@@ -1272,9 +1283,9 @@ def test_weights_are_there_where_classes_want_them_and_only_there(name, samples,
 def test_classes_of_another_size_are_refused(name, samples, attempt):
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
-        size = len(symbols_of(one_of(run, CLASSES)))
+        size = len(symbols_of(one_of(run, PREDICTOR_SETS)))
         for other in (0, size - 1, size + 1, 2 * size):
-            harmed = run.with_stream(CLASSES, frame_of(bytes(other)))
+            harmed = run.with_stream(PREDICTOR_SETS, frame_of(bytes(other)))
             data = with_changed(sample, place, streams=harmed.streams)
             assert_refused(attempt, data, match=f"declares {other} bytes; the headers imply {size}")
 
@@ -1406,8 +1417,8 @@ def test_a_harmed_stream_of_queues_gives_an_error_or_the_right_pictures(name, sa
     sample = samples[name]
     random = np.random.default_rng(25)
     run = sample.runs()[-1]
-    for stream in harmed_queues(one_of(run, QUEUES), random):
-        harmed = with_changed(sample, -1, streams=run.with_stream(QUEUES, stream).streams)
+    for stream in harmed_queues(one_of(run, CONTEXT_SUBSTREAMS), random):
+        harmed = with_changed(sample, -1, streams=run.with_stream(CONTEXT_SUBSTREAMS, stream).streams)
         error = assert_error_or_right(attempt, sample, harmed)
         # a frame's window and the like may differ without harm
         assert type(error) in (type(None), BitstreamError, ChecksumError), str(error)
@@ -1431,7 +1442,7 @@ def test_queues_that_break_a_rule_are_refused_in_a_file_too(samples, attempt):
         (sizes[0] + framed(b"\2\0" + bytes(5) + b"\1"), "fills up the last byte"),
         (sizes[0] + framed(b"\0\0" + bytes(total)), "are needed"),
     ):
-        harmed = with_changed(sample, -1, streams=run.with_stream(QUEUES, stream).streams)
+        harmed = with_changed(sample, -1, streams=run.with_stream(CONTEXT_SUBSTREAMS, stream).streams)
         assert_refused(attempt, harmed, match=match)
 
 
@@ -1443,7 +1454,7 @@ def test_queues_of_a_large_picture_are_refused_before_it_is_decoded(samples, tmp
     changed = replace(run, references=[0], checksums=[0], predictor_set_counts=[(0,)], quantisers=[()])
     sizes = varint(side * side) + bytes(CONTEXTS - 1)
     classes = bytes((side // 16) ** 2)
-    changed.streams[:] = [(CLASSES, frame_of(classes)), (QUEUES, sizes + framed(b"\4"))]
+    changed.streams[:] = [(PREDICTOR_SETS, frame_of(classes)), (CONTEXT_SUBSTREAMS, sizes + framed(b"\4"))]
     path = tmp_path / "bad.mvz"
     path.write_bytes(with_header(sample.with_runs([changed], indexed), width=side, height=side))
     with codec.open(path) as video, pytest.raises(BitstreamError, match="ends inside"):

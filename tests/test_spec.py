@@ -112,7 +112,7 @@ def test_every_structure_of_the_schema_is_the_table_of_the_spec(name):
     for subcon in getattr(schema, name).subcons:
         if subcon is not Terminated:
             declared.append([subcon.name, declared_type(subcon.subcon)])
-    written = [row[:2] for row in rows_after(f"table: {name}")]
+    written = [[row[0], row[1]] for row in rows_after(f"table: {name}")]
     assert written == declared
 
 
@@ -152,7 +152,7 @@ def test_codes_of_the_sequence_header_are_those_of_the_spec(field, kind):
 def test_the_version_is_that_of_the_header_and_of_the_changes():
     rows = {row[0]: row[2] for row in rows_after("table: SEQUENCE_HEADER")}
     assert (rows["major"], rows["minor"]) == tuple(map(str, schema.VERSION))
-    assert "\n**{}.{}** ".format(*schema.VERSION) in SPEC.partition("## 15. Changes")[2]
+    assert "\n**{}.{}** ".format(*schema.VERSION) in SPEC.partition("## 17. Changes")[2]
 
 
 def test_streams_are_those_of_the_spec():
@@ -174,21 +174,22 @@ def test_quarter_samples_are_means_of_what_the_spec_says():
 
 
 def test_taps_of_the_lossless_coder_are_those_of_the_spec():
-    letters = {lossless_tables.NEWER: "P", lossless_tables.OLDER: "Q", lossless_tables.CURRENT: "C"}
+    planes = {lossless_tables.NEWER: "NEWER", lossless_tables.OLDER: "OLDER", lossless_tables.CURRENT: "CURRENT"}
     for references, (row, taps) in enumerate(zip(rows_after("lossless taps"), lossless_tables.TAPS, strict=True)):
-        words = [f"{letters[plane]} ({dy}, {dx})".replace("-", "−") for plane, dy, dx in taps]
-        assert row == [str(references), words[0], ", ".join([*words[1:-2], "E", *words[-2:]])]
+        words = [f"{planes[plane]} ({dy}, {dx})".replace("-", "−") for plane, dy, dx in taps]
+        assert row == [str(references), words[0], ", ".join([*words[1:-2], "residual taps", *words[-2:]])]
 
 
 def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
-    written = [(int(row[0]), int(row[1].removesuffix(" + e"))) for row in rows_after("weight counts")]
+    written = [(int(row[0]), int(row[1].removesuffix(" + residual taps"))) for row in rows_after("weight counts")]
     assert written == list(enumerate(WEIGHT_COUNTS))
-    assert f"level = how many of {', '.join(map(str, lossless_tables.THRESHOLDS))} are not above activity" in SPEC
-    halved = lossless_tables.HALVED_LEVELS
-    assert f"context = 2 · level + half if level < {halved}, else level + {halved} " in SPEC
+    thresholds, halved = ", ".join(map(str, lossless_tables.THRESHOLDS)), lossless_tables.HALVED_LEVELS
+    assert f"activity_level = how many of {thresholds} are not above activity" in SPEC
+    assert f"context = 2 · activity_level + inner_half if activity_level < {halved}, " in SPEC
+    assert f"else activity_level + {halved} " in SPEC
     assert f"(0…{CONTEXTS - 1})" in SPEC
-    assert f"M[y][x] = min((s + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
-    assert f"A plane of r × c samples has ceil(r / {SET_SIDE}) × ceil(c / {SET_SIDE}) squares" in SPEC
+    assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
+    assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
     assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
@@ -198,7 +199,7 @@ def test_schemes_of_queues_are_those_of_the_spec():
     words = [["2 nested" if base == NESTED else str(base) for base in scheme] for scheme in SCHEMES]
     assert rows_after("schemes") == [[str(number), ", ".join(bases)] for number, bases in enumerate(words)]
     bases, counts = (", ".join(map(str, numbers)) for numbers in (DIGITS_A_BYTE, DIGITS_A_BYTE.values()))
-    assert f"k = {counts} where b = {bases}" in SPEC
+    assert f"k = {counts} where base = {bases}" in SPEC
 
 
 @pytest.mark.parametrize("residuals", [0, 1, 2])
@@ -264,8 +265,8 @@ def test_the_example_of_a_varint_holds():
     assert Cursor(bytes.fromhex(data)).varint() == int(number)
 
 
-def test_the_examples_of_queues_hold():
-    examples = re.findall(r"<!-- example: queue (.*) -> (.*) -->", SPEC)
+def test_the_examples_of_context_substreams_hold():
+    examples = re.findall(r"<!-- example: substream (.*) -> (.*) -->", SPEC)
     assert [int(data[:2]) for _, data in examples] == [3, 4]
     for written, data in examples:
         symbols, packed = np.array(numbers(written), np.uint8), bytes.fromhex(data)
@@ -284,9 +285,9 @@ def queues_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
     return ContextSubstreams(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
-def test_the_example_of_a_whole_stream_of_queues_holds():
-    assert "fourteen sizes, 0 but for the sixth, which is 7, and the length, which is 8" in SPEC
-    written, data = re.findall(r"<!-- example: queue (.*) -> (03 .*) -->", SPEC)[0]
+def test_the_example_of_a_whole_stream_of_context_substreams_holds():
+    assert "fourteen sizes, all 0 except the sixth, which is 7, and the length, which is 8" in SPEC
+    written, data = re.findall(r"<!-- example: substream (.*) -> (03 .*) -->", SPEC)[0]
     stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8]) + bytes.fromhex(data)
     assert pack_substreams([queues_of({5: numbers(written)})]) == stream
     (queues,) = unpack_substreams(stream, 1, 7)
@@ -341,7 +342,7 @@ def test_the_example_of_a_prediction_with_weights_holds():
 
 def test_the_example_of_contexts_holds():
     _, _, _, rows = prediction_example()
-    activities, levels = map(numbers, re.search(r"activity is ([\d, ]+); level is ([\d, ]+)\.", SPEC).groups())
+    activities, levels = map(numbers, re.search(r"activity is ([\d, ]+); activity_level is ([\d, ]+)\.", SPEC).groups())
     magnitudes = {}
     for row, activity, level in zip(rows, activities, levels, strict=True):
         y, x = numbers(row[0])
@@ -382,10 +383,10 @@ def test_queues_that_a_picture_does_not_use_up_are_refused():
 
 def test_a_class_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
-    maps = unpack_predictor_sets(header, [[1]], {StreamId.CLASSES: compress(b"\0\1")})
+    maps = unpack_predictor_sets(header, [[1]], {StreamId.PREDICTOR_SETS: compress(b"\0\1")})
     assert maps[0][0].tolist() == [[0, 1]]
     with pytest.raises(codec.BitstreamError, match="class"):
-        unpack_predictor_sets(header, [[1]], {StreamId.CLASSES: compress(b"\1\2")})
+        unpack_predictor_sets(header, [[1]], {StreamId.PREDICTOR_SETS: compress(b"\1\2")})
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
@@ -463,7 +464,7 @@ def listed(marker: str, first: int) -> list[int]:
 
 
 def test_families_of_contexts_are_those_of_the_spec():
-    names = ("nodes", "masks", "modes", "vectors", "escapes", "levels")
+    names = ("quadtree nodes", "CBF", "intra modes", "MVDs", "escapes", "levels")
     expected = []
     for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, STREAM_OF_FAMILY, strict=False):
         expected.append([name, f"{first}…{end - 1}", BLOCK_STREAMS[stream].name])
@@ -479,7 +480,7 @@ def test_contexts_are_those_of_the_spec():
     assert written == [(first, end - first) for first, end in pairwise(starts)]
     formulas = [row[3] for row in rows_after("contexts")]
     assert formulas[-2].startswith("68 + 4 · chroma + min(band(position), 3)")
-    assert formulas[-1].startswith("76 + 3 · (6 · (4 · (m − 2) + 2 · chroma + intra) + band(position)) + past")
+    assert formulas[-1].startswith("76 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
     for m, chroma, intra, past in product(range(2, 6), range(2), range(2), range(3)):
         for run in range(min(4**m - 1, 24)):
             for magnitude in range(1, 5):
@@ -510,20 +511,20 @@ def contexts_of_levels(m: int, chroma: int, intra: int, past: int, run: int, mag
     return Symbols.asked
 
 
-def test_numbers_of_the_walk_are_those_of_the_spec():
+def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"if s < {tables.DIRECT}: return s" in SPEC
     assert f"(0…{tables.MAX_BUCKETS - 1}, else BitstreamError)" in SPEC
     assert f"s = {tables.SPLIT}   " in SPEC
-    assert f"t = (s − {tables.FIRST_CODED}) >> 4" in SPEC
-    assert f"if t = {tables.KIND_INTER}: kind = INTER" in SPEC
-    assert f"if t = {tables.OBMC_INTER}: kind = INTER, lapped = 1" in SPEC
-    assert f"a node's symbol is above {tables.FIRST_CODED + 16 * tables.LAST_OBMC + 15};" in SPEC
+    assert f"type = (s − {tables.FIRST_CODED}) >> 4" in SPEC
+    assert f"if type = {tables.KIND_INTER}: kind = INTER" in SPEC
+    assert f"if type = {tables.OBMC_INTER}: kind = INTER, obmc = 1" in SPEC
+    assert f"a quadtree node's symbol is above {tables.FIRST_CODED + 16 * tables.LAST_OBMC + 15};" in SPEC
     assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
-    assert f"the symbol of a mode is above {tables.MODES + 1}." in SPEC
-    assert f"but for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
-    assert f"a bit for each square of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
-    assert f"− c, −{tables.WIENER_CLIP}, {tables.WIENER_CLIP})" in SPEC
+    assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
+    assert f"except for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
+    assert f"a bit for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
+    assert f"− centre, −{tables.ALF_CLIP}, {tables.ALF_CLIP})" in SPEC
 
 
 def test_runs_of_zeros_are_those_of_the_spec():
@@ -585,8 +586,8 @@ def test_tables_of_dct_are_those_of_the_spec():
     assert rows_after("beta") == [["0…15", "0"], ["16…28", "qp − 10"], ["29…51", "2 · qp − 38"]]
     assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
     places = listed_pairs("alf places")
-    assert tables.WIENER_PLACES.tolist() == places
-    assert "QUARTER_TAPS[q] = TAPS[4 · q]" in SPEC
+    assert tables.ALF_OFFSETS.tolist() == places
+    assert "QUARTER_TAPS[k] = SIXTEENTH_TAPS[4 · k]" in SPEC
     assert tables.LUMA_TAPS.tolist() == SIXTEENTH_TAPS[::4].tolist()
     written = [numbers(" ".join(row).replace("−", "-")) for row in rows_after("eighth taps")]
     assert written == [[phase, *row] for phase, row in enumerate(tables.CHROMA_TAPS.tolist())]
@@ -606,7 +607,7 @@ def test_sums_of_eight_taps_keep_to_the_bounds_of_the_spec():
     assert 22440 * np.abs(tables.LUMA_TAPS).sum(axis=1).max() < 2**22
 
 
-def test_the_example_of_the_order_of_places_holds():
+def test_the_example_of_the_coding_order_holds():
     assert tables.MORTON[:2].ravel().tolist() == numbers(example("order"))
 
 
@@ -629,22 +630,22 @@ def read_levels(*pairs: tuple[int, int], bits: str = "") -> tuple[list[int], lis
     return list(levels.position[: levels.count]), list(levels.level[: levels.count])
 
 
-def walk_example() -> tuple[list[int], list[tuple[int, int]], str]:
+def symbols_example() -> tuple[list[int], list[tuple[int, int]], str]:
     """Levels and positions of the example, the contexts and symbols of its table, and its bits."""
-    (found,) = re.findall(r"<!-- (example: walk .*) -->", SPEC)
+    (found,) = re.findall(r"<!-- (example: symbols .*) -->", SPEC)
     rows = rows_after(found)
     pairs = [(int(row[1]), int(row[2])) for row in rows if row[1]]
     return numbers(found.replace("−", "-")), pairs, "".join(row[3] for row in rows)
 
 
-def test_the_example_of_a_walk_holds():
-    flat, (node, *pairs), bits = walk_example()
+def test_the_example_of_symbols_holds():
+    flat, (node, *pairs), bits = symbols_example()
     assert node == (P_NODE, 6)
     assert (flat[1::2], flat[::2]) == read_levels(*pairs, bits=bits)
 
 
 def test_the_example_of_block_streams_holds():
-    _, pairs, written = walk_example()
+    _, pairs, written = symbols_example()
     nodes, levels, bits = (bytes.fromhex(part) for part in example("block streams").split("|"))
     streams = {StreamId.BLOCK_NODES: nodes, StreamId.BLOCK_LEVELS: levels, StreamId.BLOCK_BITS: bits}
     contexts, symbols = (
@@ -677,15 +678,15 @@ def test_the_example_of_numbers_holds():
 
 
 def test_sizes_of_a_run_of_dct_are_those_of_the_spec():
-    assert "at most 24 for each cell and two for each sample" in SPEC
+    assert "at most 24 for each 8×8 unit and two for each sample" in SPEC
     header = header_of(PictureFormat(17, 9, SampleFormat.YUV420), ResidualCoder.DCT)
     assert symbol_limit(header) == 24 * 3 * 2 + 2 * (24 * 16 + 2 * 12 * 8)
-    assert "88 bytes for each cell of 8 × 8 and six for each sample" in SPEC
+    assert "88 bytes for each 8×8 unit and six for each sample" in SPEC
     assert block_bytes(header) == 88 * 3 * 2 + 6 * (24 * 16 + 2 * 12 * 8)
 
 
 def test_the_examples_of_candidates_hold():
-    examples = re.findall(r"<!-- example: candidates left (.*) above (.*) before (.*) -> (.*) -->", SPEC)
+    examples = re.findall(r"<!-- example: candidates left (.*) above (.*) temporal (.*) -> (.*) -->", SPEC)
     assert len(examples) == 2
     candidates, block = uncompiled("candidates").MergeCandidates(), uncompiled("syntax").CodingBlock()
     for left, above, before, expected in examples:
@@ -726,8 +727,8 @@ def moved_blocks(samples: np.ndarray, subsampling: tuple[int, int], dx: int) -> 
     return np.asarray(plane.samples).tolist()
 
 
-def test_the_example_of_moved_blocks_holds():
-    luma, chroma = example("blocks moved").split(", chroma")
+def test_the_example_of_compensated_blocks_holds():
+    luma, chroma = example("blocks compensated").split(", chroma")
     *row, half, quarter = (numbers(part) for part in re.split("at|->", luma))
     (samples, steps), expected = (row[0], half), quarter
     assert [moved_blocks(np.tile(samples, (8, 1)), (0, 0), dx)[0][3] for dx in steps] == expected
@@ -735,8 +736,8 @@ def test_the_example_of_moved_blocks_holds():
     assert [moved_blocks(np.tile(samples, (4, 1)), (1, 1), step)[0][1]] == expected
 
 
-def test_the_example_of_a_lapped_leaf_holds():
-    (mine, other), expected = (numbers(part) for part in example("lapped").split("->"))
+def test_the_example_of_obmc_holds():
+    (mine, other), expected = (numbers(part) for part in example("obmc").split("->"))
     for from_left in (False, True):
         plane = uncompiled("planes").Plane(0, 1, 1, 8, 8, 0, 0)
         for place in np.ndindex(8, 8):
@@ -773,7 +774,7 @@ def test_the_examples_of_deblocking_hold():
         assert np.asarray(planes[0].samples)[:, 4:12].tolist() == [numbers(row)] * 8
 
 
-def test_the_example_of_the_filter_of_luma_holds():
+def test_the_example_of_the_alf_holds():
     (tap,), samples, expected = (numbers(part) for part in re.split(":|->", example("alf")))
     plane = uncompiled("planes").Plane(0, 1, 1, 1, len(samples), 0, 0)
     for x, sample in enumerate(samples):
@@ -802,14 +803,14 @@ LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, whi
 @pytest.mark.parametrize(
     ("is_p", "symbols", "bits", "message"),
     [
-        pytest.param(1, ((P_NODE, 181),), "", "no meaning", id="a node above 180"),
-        pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="a cell that is split"),
+        pytest.param(1, ((P_NODE, 181),), "", "no meaning", id="a quadtree node above 180"),
+        pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="an 8×8 unit that is split"),
         pytest.param(0, ((I_NODE, 0),), "", "no meaning", id="SKIP in an I picture"),
         pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
         pytest.param(0, ((I_NODE, 69), (64, 0), (65, 0)), "", "no meaning", id="INTER in an I picture"),
         pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
-        pytest.param(1, ((P_NODE, 14), (58, 0)), "", "no meaning", id="an empty mask"),
-        pytest.param(1, ((P_NODE, 14), (58, 16)), "", "no meaning", id="a mask of five blocks"),
+        pytest.param(1, ((P_NODE, 14), (58, 0)), "", "no meaning", id="an empty CBF"),
+        pytest.param(1, ((P_NODE, 14), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
         pytest.param(0, ((I_NODE, 85), (63, 37)), "", "no meaning", id="mode 35"),
         pytest.param(1, ((P_NODE, 69), (64, 52), (65, 0)), "0" * 16, "no meaning", id="bucket 12"),
         pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
@@ -863,20 +864,49 @@ def test_the_hexdump_is_the_smallest_file_and_decodes(tmp_path):
 
 
 def test_every_test_that_the_security_section_names_exists():
-    section = SPEC.partition("## 11. Security")[2].partition("## 12.")[0]
+    section = SPEC.partition("## 13. Security")[2].partition("## 14.")[0]
     named = set(re.findall(r"`(test_\w+\.py)`", section))
     assert named
     assert {name for name in named if not (ROOT / "tests" / name).is_file()} == set()
 
 
 def test_modules_that_the_overview_names_exist():
-    section = SPEC.partition("## 4. Overview")[2].partition("## 5.")[0]
-    named = set(re.findall(r"`(\w+(?:/\w+)?)`", section))
-    assert {name for name in named if not (ROOT / "codec" / f"{name}.py").is_file()} == set()
+    section = SPEC.partition("### 4.1 ")[2].partition("### 4.2 ")[0]
+    assert missing_modules(section) == set()
 
 
-def test_the_example_of_meshes_holds_and_leaves_move_as_their_middles_do():
-    assert "MESHED is `30`" in SPEC
+def missing_modules(text: str) -> set[str]:
+    """The modules of `codec` that a text names in backquotes, as far as they do not exist."""
+    named = set(re.findall(r"`(\w+(?:/\w+)?)`", text))
+    assert named
+    return {name for name in named if not (ROOT / "codec" / f"{name}.py").is_file()}
+
+
+SECTIONS = re.findall(r"^##+ (\d+(?:\.\d+)?)\.? .*\n\n(?=(.*))", SPEC, re.MULTILINE)
+SECTIONS_OF_CODE = [number for number, _ in SECTIONS if re.match(r"([5-9]|1[01])\.", number)]
+
+
+def test_sections_are_numbered_in_order():
+    numbers_of_sections = [[int(part) for part in number.split(".")] for number, _ in SECTIONS]
+    assert numbers_of_sections == sorted(numbers_of_sections)
+    assert len(numbers_of_sections) == len(set(map(tuple, numbers_of_sections)))
+
+
+@pytest.mark.parametrize("number", ["4.2", *SECTIONS_OF_CODE, "12"])
+def test_a_section_says_first_which_modules_implement_it(number):
+    line = dict(SECTIONS)[number]
+    assert re.fullmatch(r"Module: `\w+(/\w+)?`(, `\w+(/\w+)?`)*\.", line)
+    assert missing_modules(line) == set()
+
+
+def test_sections_that_the_spec_refers_to_exist():
+    references = re.findall(r"[Ss]ections? (\d[\d., …to and]*)", SPEC)
+    named = {number for text in references for number in re.findall(r"\d+(?:\.\d+)?", text)}
+    assert named - {number for number, _ in SECTIONS} == set()
+
+
+def test_the_example_of_meshes_holds_and_warped_blocks_move_as_their_middles_do():
+    assert "MESH_FLAGS is `30`" in SPEC
     assert np.packbits([False, False, True, True]).tobytes() == bytes.fromhex("30")
     vectors, expected = (np.array([numbers(row) for row in part.split("/")]) for part in example("mesh").split("->"))
     grid = np.stack([vectors, vectors], axis=-1).astype(np.int16)

@@ -79,7 +79,7 @@ def unpack_blocks(
     if bits > most_bits + 7:
         raise BitstreamError(f"a stream of {bits} bits, where {most_bits} are possible")
     symbols = unpack_symbols(streams, symbol_limit(header) * count)
-    filters = unpack_filters(header, streams.get(StreamId.FILTERS), count)
+    filters = unpack_filters(header, streams.get(StreamId.ALF), count)
     return [
         CodedSymbols(*qps, symbols, number == count, alf)
         for number, (qps, alf) in enumerate(zip(quantisers, filters, strict=True), 1)

@@ -193,7 +193,7 @@ def _lossless_costs(
         levels = np.stack([_activity_levels(residuals) for residuals in symbols - 128])
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels)
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
-    yield (StreamId.QUEUES,), total
+    yield (StreamId.CONTEXT_SUBSTREAMS,), total
 
 
 def _activity_levels(residuals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

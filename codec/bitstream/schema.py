@@ -124,15 +124,15 @@ class StreamId(enum.IntEnum):
     VECTOR_VALUES = 2
     MODES = 3
     WEIGHTS = 4
-    CLASSES = 5
-    QUEUES = 6
-    MESHED = 7
+    PREDICTOR_SETS = 5
+    CONTEXT_SUBSTREAMS = 6
+    MESH_FLAGS = 7
     BLOCK_NODES = 8
     BLOCK_MODES = 9
     BLOCK_VECTORS = 10
     BLOCK_LEVELS = 11
     BLOCK_BITS = 12
-    FILTERS = 13
+    ALF = 13
     RESIDUAL_0 = 16
     RESIDUAL_1 = 17
     RESIDUAL_2 = 18
@@ -147,15 +147,15 @@ COMPONENT_OF = {
     StreamId.VECTOR_VALUES: "motion",
     StreamId.MODES: "modes",
     StreamId.WEIGHTS: "weights",
-    StreamId.CLASSES: "weights",
-    StreamId.QUEUES: "residual",
-    StreamId.MESHED: "motion",
+    StreamId.PREDICTOR_SETS: "weights",
+    StreamId.CONTEXT_SUBSTREAMS: "residual",
+    StreamId.MESH_FLAGS: "motion",
     StreamId.BLOCK_NODES: "modes",
     StreamId.BLOCK_MODES: "modes",
     StreamId.BLOCK_VECTORS: "motion",
     StreamId.BLOCK_LEVELS: "residual",
     StreamId.BLOCK_BITS: "residual",
-    StreamId.FILTERS: "weights",
+    StreamId.ALF: "weights",
     StreamId.RESIDUAL_0: "residual",
     StreamId.RESIDUAL_1: "residual",
     StreamId.RESIDUAL_2: "residual",

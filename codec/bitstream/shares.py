@@ -44,7 +44,9 @@ def picture_shares(
         bits["weights"] += [
             sum(picture.predictor_set_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures
         ]
-        bits["residual"] += substream_shares(streams[StreamId.QUEUES], len(pictures), header.format.sample_count)
+        bits["residual"] += substream_shares(
+            streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header.format.sample_count
+        )
     else:
         residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
         for plane in zip(*residuals, strict=True):

@@ -119,22 +119,22 @@ def unpack_meshed(
 
 
 def have_fields(header: SequenceHeader, references: Sequence[int], streams: dict[StreamId, bytes]) -> list[bool]:
-    """Which pictures of a packet group have a motion field: of ``dct`` those that MESHED names (spec 6.9).
+    """Which pictures of a packet group have a motion field: of ``dct`` those that MESH_FLAGS names (spec 6.9).
 
     Raises:
-        BitstreamError: MESHED is there without a mesh, has another size, or names an I picture.
+        BitstreamError: MESH_FLAGS is there without a mesh, has another size, or names an I picture.
     """
     predicted = [number > 0 for number in references]
     if header.residual is not ResidualCoder.DCT:
         return [is_predicted and header.motion is not MotionModel.NONE for is_predicted in predicted]
-    if StreamId.MESHED not in streams:
+    if StreamId.MESH_FLAGS not in streams:
         return [False] * len(references)
-    bits = np.unpackbits(np.frombuffer(streams[StreamId.MESHED], np.uint8))
+    bits = np.unpackbits(np.frombuffer(streams[StreamId.MESH_FLAGS], np.uint8))
     named, rest = bits[: len(references)].astype(bool), bits[len(references) :]
     if header.motion is not MotionModel.MESH or len(rest) > 7 or named.size < len(references) or rest.any():
-        raise BitstreamError(f"MESHED of {len(bits) // 8} bytes for {len(references)} pictures")
+        raise BitstreamError(f"MESH_FLAGS of {len(bits) // 8} bytes for {len(references)} pictures")
     if not named.any() or (named & ~np.array(predicted)).any():
-        raise BitstreamError("MESHED names no picture, or an I picture")
+        raise BitstreamError("MESH_FLAGS names no picture, or an I picture")
     return [bool(is_meshed) for is_meshed in named]
 
 
@@ -169,14 +169,14 @@ def check_streams(
     implied = []
     fields = field_count(pictures)
     if header.residual is ResidualCoder.DCT:
-        optional |= {StreamId.MESHED, *BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.FILTERS}
+        optional |= {StreamId.MESH_FLAGS, *BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.ALF}
     if fields:
         implied.append(StreamId.VECTOR_FLAGS)
         optional.add(StreamId.VECTOR_VALUES)
         if header.motion is MotionModel.MESH and header.residual is not ResidualCoder.DCT:
             implied.append(StreamId.MODES)
     if header.residual is ResidualCoder.LOSSLESS:
-        implied += [StreamId.CLASSES, StreamId.QUEUES]
+        implied += [StreamId.PREDICTOR_SETS, StreamId.CONTEXT_SUBSTREAMS]
         optional.add(StreamId.WEIGHTS)
     elif header.residual is not ResidualCoder.DCT:
         implied += RESIDUALS[: len(header.format.plane_shapes)]
@@ -353,7 +353,7 @@ def unpack_lossless(
     """
     weights = unpack_weights(header, references, predictor_set_counts, streams)
     classes = unpack_predictor_sets(header, predictor_set_counts, streams)
-    queues = unpack_substreams(streams[StreamId.QUEUES], len(references), header.format.sample_count)
+    queues = unpack_substreams(streams[StreamId.CONTEXT_SUBSTREAMS], len(references), header.format.sample_count)
     return [LosslessResidual(*parts) for parts in zip(weights, classes, queues, strict=True)]
 
 
@@ -389,7 +389,7 @@ def unpack_predictor_sets(
     """Class maps of every plane of every picture."""
     shapes = [set_map_shape(shape) for shape in header.format.plane_shapes]
     sizes, pictures = [math.prod(shape) for shape in shapes], len(predictor_set_counts)
-    data = np.frombuffer(decompress(streams[StreamId.CLASSES], pictures * sum(sizes)), np.uint8)
+    data = np.frombuffer(decompress(streams[StreamId.PREDICTOR_SETS], pictures * sum(sizes)), np.uint8)
     planes = []
     for number, (shape, size, end) in enumerate(zip(shapes, sizes, accumulate(sizes), strict=True)):
         maps = data.reshape(pictures, -1)[:, end - size : end]

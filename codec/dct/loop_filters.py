@@ -189,7 +189,7 @@ class AdaptiveLoopFilter:
     sums: cython.int[::1]
 
     def __init__(self):
-        self.offsets, self.sums = table(tables.WIENER_PLACES), zeros(64, np.int32)
+        self.offsets, self.sums = table(tables.ALF_OFFSETS), zeros(64, np.int32)
 
     def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples, from the reference to the samples."""

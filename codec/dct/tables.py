@@ -11,6 +11,8 @@ import numpy.typing as npt
 from codec.motion.tables import SIXTEENTH_TAPS
 
 __all__ = [
+    "ALF_CLIP",
+    "ALF_OFFSETS",
     "ANGLES",
     "AVERAGED",
     "BAND_OF",
@@ -47,8 +49,6 @@ __all__ = [
     "TC",
     "TRANSFORM",
     "VECTOR_CONTEXTS",
-    "WIENER_CLIP",
-    "WIENER_PLACES",
 ]
 
 Words = npt.NDArray[np.int32]
@@ -155,10 +155,10 @@ BETA: Final[Words] = np.array(
 )
 
 # (down, right) of the Wiener filter's taps; each stands for the opposite place too
-WIENER_PLACES: Final[Words] = np.array(
+ALF_OFFSETS: Final[Words] = np.array(
     [(0, 1), (0, 2)] + [(down, right) for down in (1, 2) for right in range(-2, 3)], np.int32
 )
-WIENER_CLIP: Final = 12
+ALF_CLIP: Final = 12
 
 # Where a place of 4×4 samples comes in the coding order of its root
 MORTON: Final[Words] = np.array(

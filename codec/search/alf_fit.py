@@ -15,7 +15,7 @@ from codec.search.forward import SourcePlane
 __all__ = ["AlfFit"]
 
 BORDER: cython.int = tables.BORDER
-CLIP: cython.int = tables.WIENER_CLIP
+CLIP: cython.int = tables.ALF_CLIP
 TAPS: cython.int = 12
 ROWS: cython.int = 8  # at a time; of two such strips one is looked at
 RIDGE = 10.0
@@ -33,7 +33,7 @@ class AlfFit:
     products: cython.longlong[:, ::1]
 
     def __init__(self, luma: Plane, alf: AdaptiveLoopFilter) -> None:
-        self.luma, self.alf, self.offsets = luma, alf, table(tables.WIENER_PLACES)
+        self.luma, self.alf, self.offsets = luma, alf, table(tables.ALF_OFFSETS)
         self.features = zeros((ALF_TAPS + 1, luma.width), np.int16)
         self.products = zeros((ALF_TAPS + 1, ALF_TAPS + 1), np.int64)
 

@@ -116,8 +116,8 @@ def pack_lossless(residuals: Sequence[LosslessResidual]) -> dict[StreamId, bytes
     classes = np.concatenate([plane.ravel() for residual in residuals for plane in residual.classes])
     streams = {
         StreamId.WEIGHTS: compress(byte_planes(zigzag(weights).astype("<u2"))),
-        StreamId.CLASSES: compress(classes.tobytes()),
-        StreamId.QUEUES: pack_substreams([residual.queues for residual in residuals]),
+        StreamId.PREDICTOR_SETS: compress(classes.tobytes()),
+        StreamId.CONTEXT_SUBSTREAMS: pack_substreams([residual.queues for residual in residuals]),
     }
     return {stream: data for stream, data in streams.items() if stream is not StreamId.WEIGHTS or weights.size}
 
@@ -168,7 +168,7 @@ def pack_meshed(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
     """The streams of pictures of ``dct``, and of the meshes that some of them have."""
     streams = pack_meshes([blocks.mesh for blocks in pictures if blocks.mesh is not None])
     if streams:
-        streams[StreamId.MESHED] = np.packbits([blocks.mesh is not None for blocks in pictures]).tobytes()
+        streams[StreamId.MESH_FLAGS] = np.packbits([blocks.mesh is not None for blocks in pictures]).tobytes()
     return streams | pack_blocks(pictures)
 
 
@@ -196,7 +196,7 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
         streams[StreamId.BLOCK_BITS] = np.packbits(bits).tobytes()
     filters = b"".join(pack_filter(picture.alf) for picture in pictures)
     if any(filters):
-        streams[StreamId.FILTERS] = compress(filters)
+        streams[StreamId.ALF] = compress(filters)
     return streams
 
 

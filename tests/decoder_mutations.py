@@ -1,0 +1,312 @@
+"""Would the golden files notice if a decoder had one of the format's rules wrong?
+
+Every number, comparison, sum, bound and condition in the decoder's sources (those that README lists) is changed, one at
+a time, and the golden files are decoded by the changed code, uncompiled. A change after which all pictures still come
+out right is a survivor: either no valid file can tell the difference, or a golden file is missing::
+
+    PYTHONPATH=. python tests/decoder_mutations.py [--module "dct/*"] [--sample 300] [--seed 0] [--jobs 2]
+
+Conditions that only refuse a damaged file are left out; `tests/mutations.py` and test_hostile.py are for those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import copy
+import fnmatch
+import hashlib
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = ROOT / "fixtures" / "golden"
+MANIFEST = json.loads((ROOT / "fixtures" / "manifest.json").read_text("utf-8"))
+LISTED = re.compile(r"^\| `codec/([\w/]+)\.py` \| \d+ \|", re.MULTILINE)
+SECONDS = 60  # for all golden files; more is a loop without end
+SWAPPED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Add,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change: the ``number``th place of a module that can be changed, in its ``variant``th way."""
+
+    module: str
+    number: int
+    variant: int
+    line: int
+    text: str
+
+
+class Sites(ast.NodeTransformer):
+    """Walks all places of a module that can be changed, and changes one of them."""
+
+    def __init__(self, module: str, wanted: tuple[int, int] | None = None) -> None:
+        self.module, self.wanted = module, wanted
+        self.count = 0
+        self.found: list[Mutation] = []
+
+    def offer(self, node: ast.AST, variants: list[tuple[str, ast.AST]]) -> ast.AST:
+        """Note the ways in which a node can be changed; returns the node, changed if it is the wanted one."""
+        number, self.count = self.count, self.count + 1
+        for variant, (text, changed) in enumerate(variants):
+            self.found.append(Mutation(self.module, number, variant, node.lineno, text))
+            if (number, variant) == self.wanted:
+                return ast.copy_location(changed, node)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if type(node.value) is bool:
+            return self.offer(node, [(f"{node.value} → {not node.value}", ast.Constant(not node.value))])
+        if type(node.value) is not int:
+            return node
+        return self.offer(node, [(f"{node.value} → {node.value + 1}", ast.Constant(node.value + 1))])
+
+    def with_operator(self, node: ast.AST, kind: type[ast.AST], name: str, place: int | None = None) -> ast.AST:
+        """A copy of a node with another operator."""
+        changed = copy.deepcopy(node)
+        if place is None:
+            setattr(changed, name, kind())
+        else:
+            getattr(changed, name)[place] = kind()
+        return changed
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        kind = SWAPPED.get(type(node.op))
+        if kind is None:
+            return node
+        changed = self.with_operator(node, kind, "op")
+        return self.offer(node, [(f"{ast.unparse(node)} → {ast.unparse(changed)}", changed)])
+
+    visit_AugAssign = visit_BoolOp = visit_BinOp  # noqa: N815  named as `ast` asks
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        kinds = [(place, SWAPPED.get(type(operator))) for place, operator in enumerate(node.ops)]
+        changed = [self.with_operator(node, kind, "ops", place) for place, kind in kinds if kind is not None]
+        return self.offer(node, [(f"{ast.unparse(node)} → {ast.unparse(other)}", other) for other in changed])
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if not (isinstance(node.func, ast.Name) and node.func.id in ("min", "max")):
+            return node
+        other = copy.deepcopy(node)
+        other.func = ast.Name("min" if node.func.id == "max" else "max", ast.Load())
+        return self.offer(node, [(f"{ast.unparse(node)} → {ast.unparse(other)}", other)])
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not | ast.USub) or isinstance(node.operand, ast.Constant):
+            return node
+        return self.offer(node, [(f"{ast.unparse(node)} → {ast.unparse(node.operand)}", copy.deepcopy(node.operand))])
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if only_refuses(node.body):
+            node.orelse = [self.visit(part) for part in node.orelse]
+            return node
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.body = [self.visit(part) for part in node.body if not is_text(part)] or [ast.Pass()]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [self.visit(part) for part in node.body if not is_text(part)] or [ast.Pass()]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        return node
+
+
+def is_text(node: ast.AST) -> bool:
+    """Whether a statement is a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def only_refuses(body: list[ast.stmt]) -> bool:
+    """Whether statements do nothing but refuse a file."""
+    last = body[-1]
+    refuses = isinstance(last, ast.Raise) or (isinstance(last, ast.Return) and "malformed" in ast.unparse(last))
+    return refuses and all(isinstance(part, ast.Assign) for part in body[:-1])
+
+
+def source_of(module: str) -> str:
+    """The text of a module."""
+    return (ROOT / "codec" / f"{module}.py").read_text("utf-8")
+
+
+def mutations_of(module: str) -> list[Mutation]:
+    """All changes of a module."""
+    sites = Sites(module)
+    sites.visit(ast.parse(source_of(module)))
+    return sites.found
+
+
+class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module in its changed form."""
+
+    def __init__(self, mutation: Mutation) -> None:
+        self.mutation = mutation
+        self.name = f"codec.{mutation.module.replace('/', '.')}"
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, self) if name == self.name else None
+
+    def exec_module(self, module) -> None:
+        tree = ast.parse(source_of(self.mutation.module))
+        sites = Sites(self.mutation.module, (self.mutation.number, self.mutation.variant))
+        tree = ast.fix_missing_locations(sites.visit(tree))
+        exec(compile(tree, str(ROOT / "codec" / f"{self.mutation.module}.py"), "exec"), module.__dict__)
+
+
+def is_right(name: str) -> bool:
+    """Whether a golden file decodes to the samples of the manifest."""
+    import codec
+
+    with codec.open(GOLDEN / name) as video:
+        hashes = [
+            hashlib.sha256(b"".join(plane.tobytes() for plane in picture.planes)).hexdigest()
+            for picture in video.pictures()
+        ]
+    return hashes == MANIFEST[name]["sha256"]
+
+
+def in_child(work) -> bytes:
+    """What ``work`` returns in a process of its own, which ends after `SECONDS`; nothing if it ends otherwise."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        with contextlib.suppress(BaseException), Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            signal.alarm(SECONDS)
+            os.write(writing, work())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        result = pipe.read()
+    os.waitpid(child, 0)
+    return result
+
+
+def survives(mutation: Mutation, files: list[str]) -> bool:
+    """Whether all files decode as they should after a change."""
+
+    def work() -> bytes:
+        sys.meta_path.insert(0, Loader(mutation))
+        return b"1" if all(is_right(name) for name in files) else b"0"
+
+    return in_child(work) == b"1"
+
+
+def lines_of(name: str) -> dict[str, set[int]]:
+    """The lines of each module that decoding a golden file runs."""
+
+    def work() -> bytes:
+        lines: dict[str, set[int]] = {}
+        prefix = str(ROOT / "codec") + "/"
+
+        def trace(frame, event, _):
+            if not frame.f_code.co_filename.startswith(prefix):
+                return None
+            lines.setdefault(frame.f_code.co_filename[len(prefix) : -3], set()).add(frame.f_lineno)
+            return trace
+
+        signal.alarm(0)
+        sys.settrace(trace)
+        threading.settrace(trace)
+        assert is_right(name)
+        sys.settrace(None)
+        return json.dumps({module: sorted(numbers) for module, numbers in lines.items()}).encode()
+
+    return {module: set(numbers) for module, numbers in json.loads(in_child(work)).items()}
+
+
+def chosen(options: argparse.Namespace) -> Iterator[Mutation]:
+    """The changes to try."""
+    modules = [name for name in LISTED.findall((ROOT / "README.md").read_text("utf-8")) if name != "bitstream/schema"]
+    every = [m for name in modules if fnmatch.fnmatch(name, options.module) for m in mutations_of(name)]
+    if options.sample and options.sample < len(every):
+        every = sorted(Random(options.seed).sample(every, options.sample), key=lambda m: (m.module, m.number))
+    yield from every
+
+
+def main() -> None:
+    """Try changes, and print those that survive and a tally."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--module", default="*", help="names of modules, as a pattern (default: all)")
+    parser.add_argument("--sample", type=int, help="how many changes, drawn at random (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw (default %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once (default %(default)s)")
+    options = parser.parse_args()
+    sizes = {name: (GOLDEN / name).stat().st_size for name in MANIFEST}
+    with ThreadPoolExecutor(options.jobs) as pool:
+        names = sorted(MANIFEST, key=lambda name: sizes[name])
+        covered = dict(zip(names, pool.map(lines_of, names), strict=True))
+        mutations = list(chosen(options))
+        tally: Counter[tuple[str, str]] = Counter()
+
+        def outcome(mutation: Mutation) -> str:
+            # numbers at the top of a module run at every import, and may show anywhere
+            files = [name for name in names if mutation.line in covered[name].get(mutation.module, ())]
+            if not files:
+                return "never run"
+            return "survived" if survives(mutation, files) else "noticed"
+
+        for mutation, result in zip(mutations, pool.map(outcome, mutations), strict=True):
+            tally[mutation.module, result] += 1
+            if result != "noticed":
+                sys.stdout.write(f"{result}: codec/{mutation.module}.py:{mutation.line}: {mutation.text}\n")
+                sys.stdout.flush()
+    for module in sorted({module for module, _ in tally}):
+        counts = ", ".join(f"{tally[module, kind]} {kind}" for kind in ("noticed", "survived", "never run"))
+        sys.stdout.write(f"{module}: {counts}\n")
+
+
+if __name__ == "__main__":
+    os.environ["MVZ_UNCOMPILED"] = "1"
+    for heavy in ("numpy", "zstandard", "construct", "PIL.Image"):  # shared by all children
+        importlib.import_module(heavy)
+    main()
