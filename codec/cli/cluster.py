@@ -12,8 +12,6 @@ from typing import NamedTuple
 from codec.cli.terminal import executor_of, job_count
 from codec.errors import CodecError, ConfigError
 
-__all__ = ["Workers", "workers_of"]
-
 CONNECT_SECONDS = 10
 
 

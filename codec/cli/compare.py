@@ -8,11 +8,10 @@ import math
 from typing import TYPE_CHECKING
 
 from codec.cli.terminal import open_pictures, progress_bar, say, table, watched
+from codec.errors import ConfigError
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison, PictureError
-
-__all__ = ["main"]
 
 SSIM_MISSING = "SSIM is left out: it needs scikit-image (pip install 'mvz[ssim]'), and sides of at least 11 samples"
 
@@ -21,6 +20,8 @@ def main(options: argparse.Namespace) -> int:
     """Measure how two sequences differ; 1 if they do."""
     from codec.measure.metrics import compare_sequences
 
+    if options.json and options.csv:
+        raise ConfigError("--csv has no effect with --json")
     with (
         open_pictures(options.a, options) as (a, count),
         open_pictures(options.b, options) as (b, _),

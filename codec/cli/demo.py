@@ -17,8 +17,6 @@ from codec.whole_file import refuse_overwrite
 if TYPE_CHECKING:
     from codec.measure.points import Clip, Point
 
-__all__ = ["main"]
-
 WIDTH, HEIGHT, PICTURES = 160, 112, 12  # small enough for every way within half a minute, kernels compiled
 STEP, QP = 8, 27
 PAGES = ("report.html", "inspect.html", "scene.mvz", "mesh.mvz")

@@ -9,14 +9,12 @@ import codec
 from codec.cli.terminal import counted, open_file, say, table, thousands
 from codec.models import MotionModel, PictureType, ResidualCoder
 
-__all__ = ["main"]
-
 MOST_PICTURES = 32  # longer files list their pictures only when asked: a screenful
 
 
 def main(options: argparse.Namespace) -> int:
     """Tell what is in a file."""
-    with open_file(options.input, options) as video:
+    with open_file(options.file, options) as video:
         info = video.inventory(shares=options.pictures)
     if options.json:
         say(*json.dumps(info.as_dict(), indent=2).splitlines())

@@ -10,8 +10,6 @@ from codec.cli.terminal import counted, points_bar, rounded_bytes, say_aside, sa
 from codec.errors import ConfigError
 from codec.models import ResidualCoder
 
-__all__ = ["main"]
-
 
 def main(options: argparse.Namespace) -> int:
     """Measure a source every way, and write the page."""

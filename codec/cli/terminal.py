@@ -12,17 +12,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import codec
+from codec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from tqdm import tqdm
 
     from codec import Progress
     from codec.measure.sweep import SweepProgress
-
-__all__ = [
-    *("counted", "executor_of", "job_count", "open_file", "open_pictures", "points_bar", "progress_bar"),
-    *("rounded_bytes", "say", "say_aside", "say_notes", "source_of", "table", "thousands", "watched"),
-]
 
 _T = TypeVar("_T")
 
@@ -195,6 +192,12 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
 # ------------------------------------------------------------------------------------------- files
 
 
+def given(options: argparse.Namespace, kind: type[DataclassInstance]) -> dict[str, Any]:
+    """The options that are given of those that are fields of ``kind``, with names and values."""
+    values = {each.name: getattr(options, each.name) for each in fields(kind)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def source_of(inputs: Sequence[str]) -> str | list[str]:
     """One input is a name with all its meanings, several are a list of files."""
     return inputs[0] if len(inputs) == 1 else list(inputs)
@@ -207,8 +210,21 @@ def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) 
         MediaError: the file cannot be read.
         BitstreamError: it is not an .mvz file, or damaged; of one that is cut it says after which picture.
     """
-    limits = codec.Limits(**{limit.name: getattr(options, limit.name) for limit in fields(codec.Limits)})
-    return codec.open(path, limits=limits, damaged=damaged)
+    return codec.open(path, limits=codec.Limits(**given(options, codec.Limits)), damaged=damaged)
+
+
+def picture_range(options: argparse.Namespace, video: codec.Video, default: slice = slice(None)) -> tuple[int, int]:
+    """Number of the first picture that ``--pictures`` selects, and of the first behind them.
+
+    Raises:
+        ConfigError: it selects none.
+        BitstreamError: the file is damaged, which may be why it selects none.
+    """
+    start, stop, _ = (options.pictures or default).indices(len(video))
+    if start >= stop:
+        none = ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.file}")
+        raise next(iter(video.damage), none)
+    return start, stop
 
 
 @contextlib.contextmanager

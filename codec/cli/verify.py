@@ -16,8 +16,6 @@ from codec.models import PictureType, ResidualCoder
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison
 
-__all__ = ["main"]
-
 
 @dataclass
 class Findings:
