@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,26 +39,21 @@ SPELLED = dict(zip("→…×∞≈–−±", ("->", "...", "x", "inf", "~", "-",
 
 
 def say(*lines: str) -> None:
-    """Print lines on standard output.
+    """Print lines on standard output, unless that is closed.
 
-    Whatever is in them, from a file or an argument, cannot move the cursor, colour anything or start another line,
-    and every encoding takes them.
+    Text from a file or an argument cannot move the cursor, colour anything or start another line, and every encoding
+    takes it.
 
     Raises:
-        OSError: standard output cannot be written. Where it is closed nothing is said.
+        OSError: standard output cannot be written.
     """
-    if sys.stdout is not None:
-        sys.stdout.write("".join(f"{_fitting(line, sys.stdout)}\n" for line in lines))
-        sys.stdout.flush()
+    _print(lines, sys.stdout)
 
 
 def say_aside(*lines: str) -> None:
-    """The same on standard error; where that cannot be written, nobody listens."""
-    if sys.stderr is None:
-        return
+    """Print lines on standard error as `say` does, but raise nothing where that cannot be written."""
     try:
-        sys.stderr.write("".join(f"{_fitting(line, sys.stderr)}\n" for line in lines))
-        sys.stderr.flush()
+        _print(lines, sys.stderr)
     except (OSError, ValueError):
         sys.stderr = None  # or the interpreter finds that out again at exit
 
@@ -65,6 +62,12 @@ def say_notes(notes: Iterable[str], quiet: bool = False) -> None:
     """Say each note of a source once on standard error."""
     if not quiet:
         say_aside(*(f"mvz: note: {note}" for note in dict.fromkeys(notes)))
+
+
+def _print(lines: Iterable[str], stream: TextIO | None) -> None:
+    if stream is not None:
+        stream.write("".join(f"{_fitting(line, stream)}\n" for line in lines))
+        stream.flush()
 
 
 def _fitting(text: str, stream: TextIO) -> str:
@@ -84,6 +87,11 @@ def _encodes(text: str, encoding: str) -> bool:
     return True
 
 
+def say_json(values: dict[str, Any]) -> None:
+    """Print values as JSON."""
+    say(*json.dumps(values, indent=2).splitlines())
+
+
 def thousands(number: float) -> str:
     """A whole number with its thousands apart: 990,067."""
     return f"{round(number):,}"
@@ -99,16 +107,15 @@ def rounded_bytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(count / 1e3, 1):.0f} kB"
 
 
+def decibels(value: float, infinite: str = "∞") -> str:
+    """A ratio in dB with two places."""
+    return infinite if value == math.inf else f"{value:.2f}"
+
+
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of text as lines of columns; the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(first), *map(str.rjust, row[1:], others)]).rstrip() for row in rows]
 
 
 # ------------------------------------------------------------------------------------------- progress
