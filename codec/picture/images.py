@@ -14,18 +14,26 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from codec.errors import MediaError
-from codec.picture import gif_blocks, png_chunks
-from codec.picture.gif_blocks import GifFile
-from codec.picture.layers import PROFILE_NOTE, Canvas, Layer, LayeredFile
+from codec.picture.layers import (
+    GIF_SIGNATURES,
+    PNG_SIGNATURE,
+    PROFILE_NOTE,
+    ApngFile,
+    Canvas,
+    GifFile,
+    Layer,
+    LayeredFile,
+    bit_depth,
+    is_apng,
+)
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.picture.png_chunks import ApngFile, bit_depth, is_apng
 from codec.picture.sequence import refuse_size
 
 __all__ = [
-    *("Frame", "ImageKind", "decoded", "encoded", "frame_times", "gif_image", "image_picture", "probe", "read_frames"),
+    *("Frame", "ImageKind", "decoded", "encoded", "frame_times", "gif_blocks", "image_picture", "probe", "read_frames"),
     *("read_still", "write_still"),
 ]
 
@@ -120,11 +128,11 @@ def _layered(path: Path) -> Iterator[LayeredFile | None]:
         with _media_errors(path):
             file = resources.enter_context(path.open("rb"))
             start = file.read(8)
-            is_layered = start[:6] in gif_blocks.SIGNATURES or (start == png_chunks.SIGNATURE and is_apng(file))
+            is_layered = start[:6] in GIF_SIGNATURES or (start == PNG_SIGNATURE and is_apng(file))
             file.seek(0)
             layered = None
             if is_layered:
-                layered = ApngFile(file, str(path)) if start == png_chunks.SIGNATURE else GifFile(file, str(path))
+                layered = ApngFile(file, str(path)) if start == PNG_SIGNATURE else GifFile(file, str(path))
         yield layered
 
 
@@ -289,11 +297,11 @@ def decoded(file: BinaryIO) -> npt.NDArray[np.uint8]:
         return np.array(image)
 
 
-def gif_image(samples: npt.NDArray[np.uint8]) -> bytes:
-    """A whole one-picture GIF file: gray (H, W) exact, RGB (H, W, 3) in its 256 best colours, undithered."""
-    buffer = io.BytesIO()
+def gif_blocks(samples: npt.NDArray[np.uint8], hundredths: int) -> bytes:
+    """The blocks of one picture in a GIF, with its own colours: gray (H, W) exact, RGB (H, W, 3) in its best 256.
+
+    ``hundredths`` of a second are how long it is shown. Colours are not dithered.
+    """
     image = Image.fromarray(samples)
-    if image.mode == "RGB":
-        image = image.quantize(256)
-    image.save(buffer, "GIF", interlace=False)
-    return buffer.getvalue()
+    image = image.convert("P") if image.mode == "L" else image.quantize(256)
+    return b"".join(GifImagePlugin.getdata(image, duration=10 * hundredths, include_color_table=True))
