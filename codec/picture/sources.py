@@ -45,13 +45,9 @@ class DecodedSource(PictureSource):
     """The decoded pictures of an ``.mvz`` file, its planes, rate and names; closes it when ``owned``."""
 
     def __init__(self, video: Video, rate: Fraction | None = None, *, owned: bool = False) -> None:
-        super().__init__()
+        super().__init__(video.path, video.format, rate or video.rate, len(video))
         if owned:
-            self._resources.callback(video.close)
-        self.label = video.path
-        self.format = video.format
-        self.rate = rate or video.rate
-        self.count = len(video)
+            self.closes(video)
         self._video = video
 
     def __iter__(self) -> Iterator[Picture]:
@@ -85,7 +81,7 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     if rate is not None and rate <= 0:
         raise ConfigError(f"a rate is more than 0 pictures per second, not {rate}")
     if isinstance(spec, np.ndarray):
-        return arrays.ArraySource(spec, rate=rate)
+        return arrays.array_source(spec, rate=rate)
     if isinstance(spec, str | os.PathLike):
         return _open_path(os.fspath(spec), rate)
     from codec import Video  # opening is not decoding: nothing heavy
@@ -180,7 +176,7 @@ def _open_file(path: Path, mode: int, rate: Fraction | None) -> PictureSource:
             f"{path}: is a video; ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "
             f"-pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o {shlex.quote(path.stem)}.mvz"
         )
-    from codec.picture.image_sequences import open_image  # Pillow, only where a picture is read
+    from codec.picture.images import open_image  # Pillow, only where a picture is read
 
     return open_image(path, rate)
 
@@ -214,7 +210,7 @@ def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> Pic
 
 def _open_files(paths: Iterable[Path], label: str, rate: Fraction | None, *, any_step: bool = False) -> PictureSource:
     """Files, one picture each, all of which must be there: none is passed over, and numbered ones have no gaps."""
-    from codec.picture.image_sequences import ImageFiles  # Pillow, only where a picture is read
+    from codec.picture.images import ImageFiles  # Pillow, only where a picture is read
 
     ordered = sorted(paths, key=natural_key)
     if not ordered:

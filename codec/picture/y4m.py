@@ -149,17 +149,14 @@ class Y4mSource(PictureSource):
     """
 
     def __init__(self, file: BinaryIO, label: str, *, owned: bool, rate: Fraction | None = None) -> None:
-        super().__init__()
-        self.label = label
-        self._file = file
-        if owned:
-            self._resources.callback(file.close)
         line = file.readline(_MAX_LINE)
         if line.startswith(SIGNATURE) and not line.endswith(b"\n"):
             raise MediaError(f"{label}: Y4M header has no line end within {len(line)} bytes")
         header = parse_header(label, line.removesuffix(b"\n"))
-        self.format = header.format
-        self.rate = rate or header.rate
+        super().__init__(label, header.format, rate or header.rate)
+        if owned:
+            self.closes(file)
+        self._file = file
         self._first_frame = file.tell() if file.seekable() else None
         self._started = False
         self.count = self._frames_in_file()
