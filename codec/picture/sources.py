@@ -112,7 +112,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     if text == "-":
         if sys.stdin is None:
             raise MediaError("standard input: is closed")
-        source: PictureSource = y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
+        source: PictureSource = y4m.Y4mSource(sys.stdin.buffer, "standard input", rate=rate)
         with contextlib.suppress(OSError):  # it need not be the system's
             source.files = [sys.stdin.buffer.fileno()]
         return source
