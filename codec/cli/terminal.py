@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import json
 import math
@@ -18,7 +19,6 @@ from codec.errors import ConfigError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from tqdm import tqdm
 
     from codec import Progress
     from codec.measure.sweep import SweepProgress
@@ -74,17 +74,16 @@ def _fitting(text: str, stream: TextIO) -> str:
     """Text without control characters, in what the stream's encoding has."""
     plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     encoding = stream.encoding or "utf-8"  # a StringIO has none
-    if _encodes(plain, encoding):
-        return plain
-    return "".join(character if _encodes(character, encoding) else SPELLED.get(character, "?") for character in plain)
+    return plain.encode(encoding, "spelled").decode(encoding)
 
 
-def _encodes(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What Python writes for characters that an encoding lacks, and where it goes on."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(SPELLED.get(character, "?") for character in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("spelled", _spelled)
 
 
 def say_json(values: dict[str, Any]) -> None:
@@ -124,41 +123,38 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 @contextlib.contextmanager
 def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
-    with _bar(quiet, desc=verb, unit=" pictures") as bar:
 
-        def show(progress: Progress) -> None:
-            if bar is not None:
-                bar.total = progress.picture_count
-                if progress.file_bytes:
-                    bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
-                bar.update(progress.pictures - bar.n)
+    def show(progress: Progress) -> None:
+        size = f"{thousands(progress.file_bytes)} bytes" if progress.file_bytes else ""
+        advance(progress.pictures, progress.picture_count, size)
 
+    with _bar(quiet, verb, " pictures") as advance:
         yield show
 
 
 @contextlib.contextmanager
 def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], None]]:
     """A bar that counts the points of a sweep, as `progress_bar` counts pictures."""
-    with _bar(quiet, desc="measure", total=count, unit=" points") as bar:
-
-        def show(progress: SweepProgress) -> None:
-            if bar is not None:
-                bar.set_postfix_str(progress.point.label, refresh=False)
-                bar.update(progress.points_done - bar.n)
-
-        yield show
+    with _bar(quiet, "measure", " points") as advance:
+        yield lambda progress: advance(progress.points_done, count, progress.point.label)
 
 
 @contextlib.contextmanager
-def _bar(quiet: bool, **options: Any) -> Iterator[tqdm[Any] | None]:
-    """A bar; None where nobody would see it."""
+def _bar(quiet: bool, verb: str, unit: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar that takes how many are done, of how many, and what to say behind; nothing where nobody would see it."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield None
+        yield lambda *_: None
         return
     from tqdm import tqdm
 
-    with tqdm(**options, leave=False, dynamic_ncols=True) as bar:
-        yield bar
+    with tqdm(desc=verb, unit=unit, leave=False, dynamic_ncols=True) as bar:
+
+        def advance(done: int, total: int | None, behind: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(behind, refresh=False)
+            bar.update(done - bar.n)
+
+        yield advance
 
 
 def watched(items: Iterable[_T], show: Callable[[Progress], None], count: int | None) -> Iterator[_T]:

@@ -67,32 +67,14 @@ class SampleFormat(enum.IntEnum):
     @property
     def plane_names(self) -> tuple[str, ...]:
         """One letter a plane, in the order of the planes."""
-        return _PLANE_NAMES[self]
+        return {SampleFormat.GRAY: ("Y",), SampleFormat.RGB: ("R", "G", "B")}.get(self, ("Y", "U", "V"))
 
     @property
     def subsampling(self) -> tuple[Subsampling, ...]:
         """Subsampling of each plane against the first."""
-        return _SUBSAMPLING[self]
-
-
-_PLANE_NAMES = {
-    SampleFormat.GRAY: ("Y",),
-    SampleFormat.RGB: ("R", "G", "B"),
-    SampleFormat.YUV420: ("Y", "U", "V"),
-    SampleFormat.YUV422: ("Y", "U", "V"),
-    SampleFormat.YUV444: ("Y", "U", "V"),
-}
-_CHROMA_SUBSAMPLING = {
-    SampleFormat.GRAY: Subsampling(0, 0),
-    SampleFormat.RGB: Subsampling(0, 0),
-    SampleFormat.YUV420: Subsampling(1, 1),
-    SampleFormat.YUV422: Subsampling(0, 1),
-    SampleFormat.YUV444: Subsampling(0, 0),
-}
-_SUBSAMPLING = {
-    sample_format: (Subsampling(0, 0),) + (chroma,) * (len(sample_format.plane_names) - 1)
-    for sample_format, chroma in _CHROMA_SUBSAMPLING.items()
-}
+        chroma = {SampleFormat.YUV420: Subsampling(1, 1), SampleFormat.YUV422: Subsampling(0, 1)}
+        full = Subsampling(0, 0)
+        return (full, *(chroma.get(self, full) for _ in self.plane_names[1:]))
 
 
 class ColourMatrix(enum.IntEnum):
@@ -214,10 +196,7 @@ class Picture:
 
     def crc32(self) -> int:
         """CRC-32 of all samples: planes in order, rows from the top, samples from the left (spec 5.4)."""
-        checksum = 0
-        for plane in self.planes:
-            checksum = zlib.crc32(plane.data, checksum)
-        return checksum
+        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), self.planes, 0)
 
     def copy(self) -> Picture:
         """The same picture with samples of its own."""
