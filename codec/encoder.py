@@ -24,12 +24,11 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import MotionField
 from codec.motion.reference import Reference
-from codec.parallel import OrderedWork, calls_ahead
+from codec.parallel import OrderedWork, Progress, calls_ahead
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.progress import Progress
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.residual.samples import code_plane
 from codec.search.lossless import PRESETS, Preset, code_lossless
