@@ -6,16 +6,10 @@ import argparse
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from typing import TYPE_CHECKING
 
 import codec
 from codec.cli.terminal import counted, executor_of, open_file, picture_range, progress_bar, say, say_aside, say_notes
 from codec.errors import BitstreamError
-
-if TYPE_CHECKING:
-    from codec.picture.planes import Picture
 
 MOST_REASONS = 8  # lines about damage: with what is missing less than a screenful
 
@@ -71,7 +65,11 @@ def _write(
             inputs=[options.file],
         ) as sink,
     ):
-        for number, picture in _pictures(video, start, stop, executor, options.skip_damaged):
+        if options.skip_damaged:
+            pictures = video.whole_pictures(start, stop, executor=executor)
+        else:
+            pictures = enumerate(video.pictures(start, stop, executor=executor), start)
+        for number, picture in pictures:
             if number > expected:
                 missing.append((expected, number))
             numbers.append(number)
@@ -85,15 +83,6 @@ def _write(
     if expected < stop:
         missing.append((expected, stop))
     return missing, sink.lossy_note
-
-
-def _pictures(
-    video: codec.Video, start: int, stop: int, executor: Executor | None, skip_damaged: bool
-) -> Iterator[tuple[int, Picture]]:
-    """Pictures with their numbers."""
-    if skip_damaged:
-        return video.whole_pictures(start, stop, executor=executor)
-    return enumerate(video.pictures(start, stop, executor=executor), start)
 
 
 def _complain(path: str, missing: list[tuple[int, int]], damage: list[str], unknown_from: int | None) -> None:

@@ -19,7 +19,7 @@ from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
-from codec.picture.layers import ApngFile, Canvas, GifFile, Layer, LayeredFile
+from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
@@ -301,8 +301,11 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
 
 
 def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fraction]]:
-    """The pictures that layers make, each on what the ones before left."""
-    canvas = Canvas(layered.format)
+    """The pictures that layers make: each changes a part of what the ones before left, which is transparent at first.
+
+    What lies outside the canvas is cut off.
+    """
+    canvas = np.zeros((layered.format.height, layered.format.width, 4), np.uint8)
     unread = iter(layered)
     for number in itertools.count():
         label = f"{path}: picture {number}"
@@ -310,8 +313,17 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
             layer = next(unread, None)
             if layer is None:
                 return
-            picture = _opaque(canvas.show(layer, _layer_pixels(layer, label)), layered.format, label)
+            region = canvas[layer.top : layer.top + layer.height, layer.left : layer.left + layer.width]
+            before = region.copy() if layer.disposal is Disposal.RESTORE else 0
+            pixels = _layer_pixels(layer, label)[: region.shape[0], : region.shape[1]]
+            if layer.blends:
+                layers.lay_over(region, pixels)
+            else:
+                region[:] = pixels
+            picture = _opaque(canvas, layered.format, label)
         yield picture, layer.milliseconds
+        if layer.disposal is not Disposal.LEAVE:
+            region[:] = before
 
 
 def _layer_pixels(layer: Layer, label: str) -> npt.NDArray[np.uint8]:

@@ -22,8 +22,8 @@ from codec.picture.planes import PictureFormat, SampleFormat
 from codec.picture.sequence import refuse_size
 
 __all__ = [
-    *("GIF_SIGNATURES", "PNG_SIGNATURE", "PROFILE_NOTE", "ApngFile", "Canvas", "GifFile", "Layer", "LayeredFile"),
-    *("bit_depth", "chunk", "chunks", "is_apng"),
+    *("GIF_SIGNATURES", "PNG_SIGNATURE", "PROFILE_NOTE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
+    *("bit_depth", "chunk", "chunks", "is_apng", "lay_over"),
 ]
 
 PROFILE_NOTE = "its ICC colour profile is left out; samples stay as they are"
@@ -32,7 +32,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_LAYER_BYTES = 1 << 29  # compressed; the largest canvas has 1 << 28 bytes of RGBA, and junk is not kept
 
 
-class _Disposal(enum.Enum):
+class Disposal(enum.Enum):
     """What becomes of a layer's part of the canvas before the next layer comes."""
 
     LEAVE = enum.auto()
@@ -40,8 +40,8 @@ class _Disposal(enum.Enum):
     RESTORE = enum.auto()  # to what it was before the layer
 
 
-_GIF_DISPOSALS = (_Disposal.LEAVE, _Disposal.LEAVE, _Disposal.CLEAR, _Disposal.RESTORE)
-_APNG_DISPOSALS = (_Disposal.LEAVE, _Disposal.CLEAR, _Disposal.RESTORE)  # APNG_DISPOSE_OP_NONE, BACKGROUND, PREVIOUS
+_GIF_DISPOSALS = (Disposal.LEAVE, Disposal.LEAVE, Disposal.CLEAR, Disposal.RESTORE)
+_APNG_DISPOSALS = (Disposal.LEAVE, Disposal.CLEAR, Disposal.RESTORE)  # APNG_DISPOSE_OP_NONE, BACKGROUND, PREVIOUS
 
 
 class Layer(NamedTuple):
@@ -56,43 +56,17 @@ class Layer(NamedTuple):
     top: int
     width: int
     height: int
-    disposal: _Disposal
+    disposal: Disposal
     blends: bool
     milliseconds: Fraction
     image: bytes = b""
     colours: npt.NDArray[np.uint8] | None = None
 
 
-class Canvas:
-    """Where layers become pictures: RGBA, transparent black at first."""
-
-    def __init__(self, picture_format: PictureFormat) -> None:
-        self._samples = np.zeros((picture_format.height, picture_format.width, 4), np.uint8)
-        self._disposed: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | int] | None = None
-
-    def show(self, layer: Layer, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The picture, uint8 (H, W, 4), after the next layer, whose RGBA are ``pixels``; valid until the next call.
-
-        What lies outside the canvas is cut off.
-        """
-        if self._disposed is not None:
-            region, content = self._disposed
-            region[:] = content
-        region = self._samples[layer.top : layer.top + layer.height, layer.left : layer.left + layer.width]
-        restores, clears = layer.disposal is _Disposal.RESTORE, layer.disposal is _Disposal.CLEAR
-        self._disposed = (region, region.copy() if restores else 0) if restores or clears else None
-        pixels = pixels[: region.shape[0], : region.shape[1]]
-        if layer.blends:
-            _lay_over(region, pixels)
-        else:
-            region[:] = pixels
-        return self._samples
-
-
-def _lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
+def lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
     """Put RGBA ``above`` over ``below``, in place, rounded to nearest (PNG, 3rd edition, "Alpha channel processing").
 
-    It works on samples as they are, as browsers do, whatever a gAMA chunk says.
+    Both are uint8 (H, W, 4). Samples are mixed as they are, as browsers do, whatever a gAMA chunk says.
     """
     alpha = above[:, :, 3]
     np.copyto(below, above, where=(alpha == 255)[:, :, np.newaxis])
@@ -149,7 +123,7 @@ _INTERLACED = 0x40
 class _Control(NamedTuple):
     """A graphic control extension: how the image behind it is shown."""
 
-    disposal: _Disposal = _Disposal.LEAVE
+    disposal: Disposal = Disposal.LEAVE
     hundredths: int = 0
     transparent: int | None = None
 
