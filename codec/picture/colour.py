@@ -12,15 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.picture.planes import (
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    Plane,
-    SampleFormat,
-)
+from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, Plane, SampleFormat
 
 __all__ = ["ToRgb", "conversion", "full_size", "luma", "rgb_to_yuv", "rgb_to_yuv444", "to_array"]
 

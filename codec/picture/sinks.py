@@ -197,11 +197,7 @@ def _stream_writer(label: str, suffix: str, is_folder: bool) -> StreamWriter | N
     if suffix in (".apng", ".gif", ".webp"):
         from codec.picture import animations  # Pillow, only where it is needed
 
-        return {
-            ".apng": animations.apng_writer,
-            ".gif": animations.gif_writer,
-            ".webp": animations.webp_writer,
-        }[suffix]
+        return {".apng": animations.apng_writer, ".gif": animations.gif_writer, ".webp": animations.webp_writer}[suffix]
     if suffix in _STILL_FORMATS and not is_folder:
         return partial(_single_writer, label)
     return {".y4m": y4m_writer, ".npy": npy_writer}.get(suffix)

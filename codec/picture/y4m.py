@@ -14,15 +14,7 @@ import numpy as np
 
 from codec.errors import MediaError
 from codec.picture.colour import rgb_to_yuv444
-from codec.picture.planes import (
-    ChromaSiting,
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    SampleFormat,
-)
+from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = ["SIGNATURE", "Y4mHeader", "Y4mSource", "header_line", "open_y4m", "parse_header", "y4m_writer"]
