@@ -41,12 +41,7 @@ def main(options: argparse.Namespace) -> int:
 def _write(
     video: codec.Video, start: int, stop: int, options: argparse.Namespace
 ) -> tuple[list[tuple[int, int]], str | None]:
-    """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses.
-
-    Raises:
-        BitstreamError: a picture is damaged and must not be left out, or all are.
-        MediaError: the target cannot be written.
-    """
+    """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
     from codec.picture.sinks import open_sink
 
     numbers: deque[int] = deque()  # of pictures that are just being written

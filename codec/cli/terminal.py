@@ -207,21 +207,14 @@ def source_of(inputs: Sequence[str]) -> str | list[str]:
 
 
 def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) -> codec.Video:
-    """An .mvz file, within the limits that the options give.
-
-    Raises:
-        MediaError: the file cannot be read.
-        BitstreamError: it is not an .mvz file, or damaged; of one that is cut it says after which picture.
-    """
+    """An .mvz file, within the limits that the options give."""
     return codec.open(path, limits=codec.Limits(**given(options, codec.Limits)), damaged=damaged)
 
 
 def picture_range(options: argparse.Namespace, video: codec.Video, default: slice = slice(None)) -> tuple[int, int]:
     """Number of the first picture that ``--pictures`` selects, and of the first behind them.
 
-    Raises:
-        ConfigError: it selects none.
-        BitstreamError: the file is damaged, which may be why it selects none.
+    Where it selects none that is a `ConfigError`, or the damage of the file, which may be the reason.
     """
     start, stop, _ = (options.pictures or default).indices(len(video))
     if start >= stop:

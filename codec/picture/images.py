@@ -242,10 +242,7 @@ def _format(image: Image.Image, label: str) -> PictureFormat:
 def _probe(path: Path) -> _ImageKind:
     """What the file holds, without decoding it; pictures of a GIF or WebP are RGB, even if they look gray.
 
-    Whether alpha is 255 everywhere is known when a picture is read.
-
-    Raises:
-        MediaError: no picture file, or one whose samples are not supported.
+    `MediaError` where it holds none, or its samples are not supported; alpha is looked at when a picture is read.
     """
     with _opened(path) as opened, _media_errors(str(path)):
         if isinstance(opened, LayeredFile):
@@ -265,11 +262,7 @@ def _frame_times(path: Path) -> list[Fraction]:
 
 
 def _read_still(path: Path) -> Picture:
-    """The picture in a file, named after it; pixels stay as stored, whatever EXIF says of turning them.
-
-    Raises:
-        MediaError: not supported, damaged, not opaque, or several pictures in one file.
-    """
+    """The picture in a file, named after it; pixels stay as stored, whatever EXIF says of turning them."""
     first, *others = itertools.islice(_read_frames(path), 2)
     if others:
         raise MediaError(f"{path}: is an animation; open it by itself")
@@ -279,8 +272,7 @@ def _read_still(path: Path) -> Picture:
 def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
     """The composed pictures of an animation, or a still, one at a time, and how many milliseconds each is shown.
 
-    Raises:
-        MediaError: damaged, changing in format, or a picture that is not opaque; the message has its number.
+    `MediaError` where one is damaged, of another format, or not opaque; the message has its number.
     """
     with _opened(path) as opened:
         if isinstance(opened, LayeredFile):

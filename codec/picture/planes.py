@@ -17,14 +17,7 @@ from codec.arguments import expect_type
 from codec.errors import ConfigError
 
 __all__ = [
-    "ChromaSiting",
-    "Colour",
-    "ColourMatrix",
-    "ColourRange",
-    "Picture",
-    "PictureFormat",
-    "Plane",
-    "SampleFormat",
+    *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
     "Subsampling",
 ]
 
@@ -208,11 +201,7 @@ class Picture:
 
 
 def _as_array(samples: object) -> npt.NDArray[Any]:
-    """What is no array yet as one; the samples may still be no picture.
-
-    Raises:
-        ConfigError: it has no samples, or they would mean something else than they say.
-    """
+    """Samples that are no array yet, as one; `ConfigError` where there are none, or they would change their meaning."""
     mode = getattr(samples, "mode", None)
     if isinstance(mode, str) and mode not in ("L", "RGB"):  # a palette's indices look like gray
         raise ConfigError(f"a picture of mode {mode}; one of L or RGB is needed, as .convert('RGB') makes")

@@ -236,14 +236,9 @@ def _folder_writer(
 ) -> Iterator[Write]:
     """Pictures under the names that a pattern gives to ``numbers``, or into a folder; all or none appear.
 
-    In a folder their own names are restored, changed where they are no file names on some system, if all are different
-    and in natural order the same sequence again; otherwise each takes the next of ``numbers``, six digits.
+    In a folder each gets its own name again, changed where some system does not take it.
+    Where names are missing or equal, or would sort into another order, all get ``numbers`` of six digits instead.
     ``notes`` get what is to be said of names that are not restored.
-
-    Raises:
-        ExistsError: the folder has something in it, or a file has the name of a picture, and ``force`` is not set.
-        MediaError: it cannot be written.
-        ConfigError: one of ``inputs`` would be replaced.
     """
     from codec.picture.images import write_still  # Pillow, only where it is needed
 

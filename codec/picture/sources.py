@@ -144,11 +144,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
 
 
 def _mode(path: Path) -> int:
-    """Kind and rights of what a path leads to; 0 where there is nothing of that name.
-
-    Raises:
-        MediaError: it is a link that leads to nothing or in circles, or cannot be looked up.
-    """
+    """Kind and rights of what a path leads to; 0 where nothing has that name; `MediaError` where that is not known."""
     try:
         return path.stat().st_mode
     except ValueError:  # a zero byte
