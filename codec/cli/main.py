@@ -137,19 +137,20 @@ an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), an .mvz f
 _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
 .y4m, .gif, .webp, .apng or .npy, or - (Y4M on standard output)."""
 
-# Tables of arguments. A row has the names of an argument and the word for its value, two blanks or more, and its help;
-# a line that starts with a blank goes on with the help.
+# What each command does, its arguments, and how its help ends, with blank lines between.
+# A row has the names of an argument and the word for its value, two blanks or more, and its help, which goes on in
+# lines that start with a blank.
 # A word alone is given by its place; [WORD] may be left out, WORD... is one or more, and --name WORD! is required.
 # [name] in small letters starts a group.
 
 _JOBS = "--jobs COUNT  threads (default: one a core)"
 _FORCE = "--force  replace what exists"
 _QUIET = "--quiet  no progress, no notes and no summary"
+_COMMON = f"{_JOBS}\n{_FORCE}\n{_QUIET}"
 _RANGE = "A to before B, counted from 0, or from the end where negative"
 _SCHEDULER = "--scheduler ADDRESS  a dask scheduler, such as tcp://192.168.0.2:8786, whose workers share the"
 _INSTEAD = "instead of threads here (needs mvz[cluster] everywhere)"
-_LIMITS = f"""
-[limits]                    What a file may ask for; one that asks for more is refused.
+_LIMITS = f"""[limits]                    What a file may ask for; one that asks for more is refused.
 --max-pixels COUNT          luma samples of a picture (default {Limits.max_pixels:,})
 --max-run-bytes COUNT       bytes of a packet of pictures, decompressed (default {Limits.max_run_bytes:,})
 --max-pictures COUNT        pictures of a file (default {Limits.max_pictures:,})
@@ -157,12 +158,12 @@ _LIMITS = f"""
 --max-metadata-bytes COUNT  bytes of the metadata (default {Limits.max_metadata_bytes:,})
 --max-samples COUNT         samples of all planes and pictures that are decoded, which bounds the time
                             (default {Limits.max_samples:,})"""
-_ENCODE = f"""
+_COMMANDS = {
+    "encode": f"""turn a sequence of pictures into one .mvz file
+
 INPUT...           the pictures (see below)
 -o --output FILE!  the .mvz file to make
-{_JOBS}
-{_FORCE}
-{_QUIET}
+{_COMMON}
 --json             the summary as JSON
 {_SCHEDULER} GOPs {_INSTEAD}
 [coding]           An option that would change nothing beside the others is refused.
@@ -179,46 +180,59 @@ INPUT...           the pictures (see below)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
 --search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})
---fps RATE         pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)"""
-_DECODE = f"""
+--fps RATE         pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)
+
+{_INPUT}""",
+    "decode": f"""turn an .mvz file back into pictures
+
 FILE                 an .mvz file
 -o --output OUTPUT!  where to (see below)
 --pictures A:B       only pictures {_RANGE}
 --skip-damaged       write what is whole of a file that is damaged or cut, say which pictures are missing,
                      and exit with 1
-{_JOBS}
-{_FORCE}
-{_QUIET}
+{_COMMON}
 --json               the summary as JSON
-{_LIMITS}"""
-_INFO = f"""
+{_LIMITS}
+
+{_OUTPUT}""",
+    "info": f"""tell what is in an .mvz file, and what its bytes are for
+
 FILE        an .mvz file
 --pictures  list every picture, however many there are
 --json      everything as JSON
-{_LIMITS}"""
-_COMPARE = f"""
+{_LIMITS}
+
+""",
+    "compare": f"""measure how two sequences differ: MSE, PSNR, SNR, SSIM, per picture and in all
+
 A          the original
 B          what is compared with it
 --json     as JSON
 --csv      a line a picture, as CSV
 --no-ssim  leave out SSIM, the slowest of the measures
 --quiet    no progress and no notes
-{_LIMITS}"""
-_VERIFY = f"""
+{_LIMITS}
+
+A and B are .mvz files or anything that encode takes; A is the original. Exit code 1 if any sample differs.""",
+    "verify": f"""check that an .mvz file is whole, and that it is what its source was
+
 FILE      an .mvz file
 [SOURCE]  what it was made from
 --json    as JSON
 --quiet   no progress and no notes
 {_JOBS}
-{_LIMITS}"""
-_REPORT = f"""
+{_LIMITS}
+
+Every packet and every decoded picture is checked against its CRC-32. With SOURCE, an .mvz file or anything that encode
+takes, every sample is compared; exit code 1 if the file is further off than it promises: lossless promises to be exact
+or within its --max-error, the other coders promise nothing.""",
+    "report": f"""encode every way, measure, and write one page of size against error
+
 INPUT...           the pictures (see below)
 -o --output PAGE!  the .html page to make
 --json FILE        also write all points as JSON
 --csv FILE         also write all points as CSV
-{_JOBS}
-{_FORCE}
-{_QUIET}
+{_COMMON}
 {_SCHEDULER} points {_INSTEAD}
 [sweep]            What is measured.
 --residual CODERS  residual coders, with commas between (default: all)
@@ -229,67 +243,37 @@ INPUT...           the pictures (see below)
 --pictures COUNT   measure only so many pictures from the first on
 --anchor CURVE     curve that others are compared with, such as 'int8, block' (default: the first of block motion)
 --peers            measure other codecs too: PNG, WebP, and what ffmpeg has of ffv1, x264, x265, SVT-AV1, VP9, MPEG-4,
-                   MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')"""
-_PLOT = f"""
+                   MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')
+
+{_INPUT}
+If this is interrupted, measured points wait in a hidden folder beside PAGE for the next call.""",
+    "plot": f"""draw vectors, field, mesh, prediction and residual of pictures, and why prediction goes backward
+
 FILE              an .mvz file
 -o --output DIR!  folder for the drawings
 --pictures A:B    draw pictures {_RANGE} (default: picture 1)
 --svg             SVG instead of PNG; the same bytes every time
 {_FORCE}
 --quiet           no progress, and no list of what was drawn
-{_LIMITS}"""
-_INSPECT = f"""
+{_LIMITS}
+
+Of I pictures only those of dct are drawn; the residual and the lesson are of luma. Pictures are counted from 0.""",
+    "inspect": f"""write one page to look into a file: pictures, cells, vectors, residual, estimated bits
+
 FILE               an .mvz file
 -o --output PAGE!  the .html page to make
 --pictures A:B     only pictures {_RANGE}
 {_FORCE}
 {_QUIET}
-{_LIMITS}"""
-_DEMO = f"""
+{_LIMITS}
+
+The page needs no network. It stays below 30 MB: of a long file it shows every second, fourth … picture.""",
+    "demo": f"""make a small moving sequence, encode it every way, check, write the report and a page to look inside
+
 -o --output FOLDER  where the sequence, files and pages go (default: a new temporary folder)
-{_JOBS}
-{_FORCE}
-{_QUIET}"""
+{_COMMON}
 
-
-# What each command does, its arguments, and what its help ends with
-_COMMANDS = {
-    "encode": ("turn a sequence of pictures into one .mvz file", _ENCODE, _INPUT),
-    "decode": ("turn an .mvz file back into pictures", _DECODE, _OUTPUT),
-    "info": ("tell what is in an .mvz file, and what its bytes are for", _INFO, ""),
-    "compare": (
-        "measure how two sequences differ: MSE, PSNR, SNR, SSIM, per picture and in all",
-        _COMPARE,
-        "A and B are .mvz files or anything that encode takes; A is the original. Exit code 1 if any sample differs.",
-    ),
-    "verify": (
-        "check that an .mvz file is whole, and that it is what its source was",
-        _VERIFY,
-        "Every packet and every decoded picture is checked against its CRC-32. With SOURCE, an .mvz file or anything "
-        "that encode takes, every sample is compared; exit code 1 if the file is further off than it promises: "
-        "lossless promises to be exact or within its --max-error, the other coders promise nothing.",
-    ),
-    "report": (
-        "encode every way, measure, and write one page of size against error",
-        _REPORT,
-        f"{_INPUT} If this is interrupted, measured points wait in a hidden folder beside PAGE for the next call.",
-    ),
-    "plot": (
-        "draw vectors, field, mesh, prediction and residual of pictures, and why prediction goes backward",
-        _PLOT,
-        "Of I pictures only those of dct are drawn; the residual and the lesson are of luma. "
-        "Pictures are counted from 0.",
-    ),
-    "inspect": (
-        "write one page to look into a file: pictures, cells, vectors, residual, estimated bits",
-        _INSPECT,
-        "The page needs no network. It stays below 30 MB: of a long file it shows every second, fourth … picture.",
-    ),
-    "demo": (
-        "make a small moving sequence, encode it every way, check, write the report and a page to look inside",
-        _DEMO,
-        "",
-    ),
+""",
 }
 
 
@@ -302,17 +286,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mvz {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (does, table, more) in _COMMANDS.items():
+    for name, text in _COMMANDS.items():
+        does, table, more = text.split("\n\n")
         command = commands.add_parser(
             name, help=does, description=f"{does[0].upper()}{does[1:]}.", epilog=f"{more} {_CODES}"
         )
         group: argparse._ActionsContainer = command
         for row in re.sub("\n +", " ", table).split("\n"):
-            left, _, text = row.partition("  ")
+            left, _, right = row.partition("  ")
             if left.startswith("[") and left.islower():
-                group = command.add_argument_group(left[1:-1], text.strip())
-            elif left:
-                _add_argument(group, left.split(), text.strip())
+                group = command.add_argument_group(left[1:-1], right.strip())
+            else:
+                _add_argument(group, left.split(), right.strip())
     return parser
 
 
