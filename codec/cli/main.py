@@ -23,7 +23,7 @@ DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; errors of ours become one line on standard error."""
+    """Run one command and return its exit code; a `CodecError` becomes one line on standard error."""
     try:
         options = build_parser().parse_args(arguments)
         command = importlib.import_module(f"codec.cli.{options.command}")
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         hint = "; decode --skip-damaged writes what is whole" if has_whole else ""
         return _complain(f"{error}{hint}", DATA_IS_BAD)
     except BrokenPipeError:
-        # whoever read us has had enough; the interpreter must not find that out again at exit
+        # the reader of our output has stopped; the interpreter must not fail on that again at exit
         sys.stdout = None
         return DONE
     except OSError as error:  # of standard output: files that are asked for are MediaErrors

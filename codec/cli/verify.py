@@ -94,7 +94,7 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
     """Fill in ``found``, and raise what is wrong with the file or its source."""
     from codec.measure.metrics import compare_sequences
 
-    amiss = None
+    failure = None
     with open_file(found.file, options) as video, progress_bar("verify", options.quiet) as progress:
         info = video.info
         found.pictures, found.gops = len(video), len(info.of_type(PictureType.I))
@@ -109,15 +109,15 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
                     seen = watched(decoded(), progress, len(video))
                     found.comparison = compare_sequences(pictures, seen, names=names)
             except codec.CodecError as error:
-                amiss = error  # the source's or the file's: decoding without the source tells
+                failure = error  # of source or file: decoding without the source tells which
         if found.comparison is None:
             for _ in watched(decoded(), progress, len(video)):
                 pass
         # a reader passes over a damaged index (spec 5.6), but a file with one is not whole
         found.packets = sum(1 for _ in video.packets())
     found.whole = True
-    if amiss:
-        raise amiss
+    if failure:
+        raise failure
     _refuse_broken_promise(found)
 
 

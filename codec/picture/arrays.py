@@ -91,7 +91,7 @@ def open_npy(path: Path, rate: Fraction | None = None) -> ArraySource:
             )
             start = file.tell()
             size = os.fstat(file.fileno()).st_size - start
-        except Exception as error:  # a damaged header meets Python's own parser, which raises what it likes
+        except Exception as error:  # numpy parses the header as Python, which raises any kind of error
             raise MediaError(f"{path}: cannot be read as .npy: {error}") from error
 
         def picture_at(number: int) -> npt.NDArray[np.uint8]:

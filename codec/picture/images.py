@@ -177,7 +177,7 @@ def _media_errors(label: str) -> Iterator[None]:
         raise MediaError(f"{label}: not a picture; known are {', '.join(_FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MediaError(f"{label}: more pixels than are accepted: {error}") from error
-    except Exception as error:  # damaged files make Pillow's readers trip over anything, so no list is complete
+    except Exception as error:  # a damaged file makes Pillow raise any kind of error
         raise MediaError(f"{label}: cannot be read: {str(error) or type(error).__name__}") from error
 
 

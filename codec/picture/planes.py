@@ -192,11 +192,11 @@ class Picture:
         return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), self.planes, 0)
 
     def copy(self) -> Picture:
-        """The same picture with samples of its own."""
+        """A copy of this picture, whose samples nobody else has."""
         return Picture(self.format, tuple(plane.copy() for plane in self.planes), self.name)
 
     def same_samples(self, other: Picture) -> bool:
-        """Whether both have the same planes, sample by sample."""
+        """Whether both have equal planes, sample by sample."""
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))
 
 
@@ -207,7 +207,7 @@ def _as_array(samples: object) -> npt.NDArray[Any]:
         raise ConfigError(f"a picture of mode {mode}; one of L or RGB is needed, as .convert('RGB') makes")
     try:
         array = np.asarray(samples)
-    except Exception as error:  # what makes an array of itself may raise what it likes
+    except Exception as error:  # a foreign class may raise any kind of error here
         raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
     is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
     return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

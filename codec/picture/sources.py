@@ -60,7 +60,7 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     ``spec`` is one of:
 
     - a folder: all files in it whose names are pictures', in natural order (frame2 before frame10);
-    - a glob such as ``frames/*.png``: the same of the files that match;
+    - a glob such as ``frames/*.png``: all files that match it, chosen and ordered as those in a folder;
     - a printf pattern such as ``frames/%04d.png``: consecutive numbers from the lowest that there is;
     - a list of picture files, taken in natural order;
     - one picture file, which is a sequence of one, or an animated GIF, APNG or WebP;
