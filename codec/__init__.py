@@ -71,8 +71,8 @@ if TYPE_CHECKING:
     )
     from codec.inspection import Inspection, Leaves
     from codec.motion.field import CellMode, MotionField
+    from codec.parallel import Progress
     from codec.picture.planes import Picture, PictureFormat
-    from codec.progress import Progress
     from codec.settings import Settings
 
 _HOMES = {
@@ -83,8 +83,8 @@ _HOMES = {
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "codec.inspection": ("Inspection", "Leaves"),
     "codec.motion.field": ("CellMode", "MotionField"),
+    "codec.parallel": ("Progress",),
     "codec.picture.planes": ("Picture", "PictureFormat"),
-    "codec.progress": ("Progress",),
     "codec.settings": ("Settings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -73,12 +73,8 @@ def _read(text: str) -> Fraction | None:
     except ZeroDivisionError:
         return None
     if "." in text:
-        rate = next((ntsc for ntsc in _NTSC if _is_rounded(rate, ntsc)), rate)
+        # a float has up to 15 places
+        rate = next((ntsc for ntsc in _NTSC if rate in {round(ntsc, places) for places in range(2, 16)}), rate)
         if rate.denominator > MAX_TERM:
             rate = rate.limit_denominator(1 << 20)
     return rate
-
-
-def _is_rounded(decimal: Fraction, exact: Fraction) -> bool:
-    """Whether a decimal is ``exact`` rounded to some places; a float has up to 15 of them."""
-    return any(round(exact, places) == decimal for places in range(2, 16))

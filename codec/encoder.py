@@ -21,11 +21,11 @@ from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import Reference, ReferencePlane
 from codec.motion.field import MotionField
-from codec.parallel import OrderedWork, calls_ahead
+from codec.parallel import OrderedWork, Progress, calls_ahead
+from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.progress import Progress
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.quantisation import code_plane
@@ -330,16 +330,15 @@ class Writer:
         return self._container.picture_count
 
     def append(self, picture: Picture | npt.ArrayLike, name: str | None = None) -> None:
-        """Add a picture: a `Picture`, or what `Picture.from_array` takes, as the format says.
+        """Add a picture: a `Picture`, a Pillow image, or what `Picture.from_array` takes, as the format says.
 
         Raises:
             ConfigError: the picture is not of the file's format, and is not added; the writer takes others.
-            MediaError: the writer is closed.
+            MediaError: the writer is closed, or a Pillow image is not opaque or of an unsupported kind.
             CodecError: this or an earlier picture could not be coded or written. The file cannot be completed then.
         """
         self._refuse_unless_open()
-        if not isinstance(picture, Picture):
-            picture = Picture.from_array(picture, name).copy()  # the caller may fill the array again
+        picture = picture_of(picture, f"picture {self._appended}", name)  # a copy: the caller may fill an array again
         self._check_name(picture.name)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format

@@ -16,15 +16,8 @@
 from __future__ import annotations
 
 __all__ = [
-    "BitstreamError",
-    "ChecksumError",
-    "CodecError",
-    "ConfigError",
-    "ExistsError",
-    "LimitError",
-    "MediaError",
-    "TruncatedError",
-    "UnsupportedError",
+    *("BitstreamError", "ChecksumError", "CodecError", "ConfigError", "ExistsError", "LimitError", "MediaError"),
+    *("TruncatedError", "UnsupportedError"),
 ]
 
 

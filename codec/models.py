@@ -7,7 +7,14 @@ import enum
 __all__ = ["BlockKind", "MotionModel", "PictureType", "ResidualCoder", "Speed"]
 
 
-class ResidualCoder(enum.IntEnum):
+class _Labelled(enum.IntEnum):
+    @property
+    def label(self) -> str:
+        """The name on the command line, in drawings and pages."""
+        return self.name.lower()
+
+
+class ResidualCoder(_Labelled):
     """How the difference between picture and prediction is kept (spec 5.2); the value is the code in the file."""
 
     LOSSLESS = 0
@@ -17,27 +24,17 @@ class ResidualCoder(enum.IntEnum):
     DCT = 4
 
     @property
-    def label(self) -> str:
-        """The name on the command line."""
-        return self.name.lower()
-
-    @property
     def has_step(self) -> bool:
         """Whether the coder divides the residual by a step."""
         return self in (ResidualCoder.INT8, ResidualCoder.UINT8)
 
 
-class MotionModel(enum.IntEnum):
+class MotionModel(_Labelled):
     """What the vectors of a P picture belong to (spec 5.2); the value is the code in the file."""
 
     NONE = 0
     BLOCK = 1
     MESH = 2
-
-    @property
-    def label(self) -> str:
-        """The name on the command line."""
-        return self.name.lower()
 
 
 class PictureType(enum.IntEnum):
@@ -47,7 +44,7 @@ class PictureType(enum.IntEnum):
     P = 1
 
 
-class BlockKind(enum.IntEnum):
+class BlockKind(_Labelled):
     """How a leaf of a ``dct`` picture's quadtree is predicted (spec 8.6.1)."""
 
     SKIP = 0
@@ -56,20 +53,10 @@ class BlockKind(enum.IntEnum):
     INTRA = 3
     WARPED = 4
 
-    @property
-    def label(self) -> str:
-        """The name in drawings and pages."""
-        return self.name.lower()
 
-
-class Speed(enum.IntEnum):
+class Speed(_Labelled):
     """How much work an encoder puts into a smaller file; the file does not record it."""
 
     SLOW = 0
     MEDIUM = 1
     FAST = 2
-
-    @property
-    def label(self) -> str:
-        """The name on the command line."""
-        return self.name.lower()

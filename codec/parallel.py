@@ -1,4 +1,4 @@
-"""Work in order on any executor, with a bound on what is under way."""
+"""Work in order on any executor, with a bound on what is under way, and how far it has come."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from types import NoneType
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from codec.arguments import expect_type
 from codec.errors import CodecError, ConfigError
 
-__all__ = ["OrderedWork", "calls_ahead", "ordered_map", "result_of"]
+__all__ = ["OrderedWork", "Progress", "calls_ahead", "ordered_map", "result_of"]
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
+
+
+class Progress(NamedTuple):
+    """How far an encode or decode has come.
+
+    ``picture_count`` is how many pictures there are, or None where that is not known.
+    ``file_bytes`` are written or read so far.
+    """
+
+    pictures: int
+    picture_count: int | None
+    file_bytes: int
 
 
 def calls_ahead(executor: Executor | None, workers: int | None = None) -> int:
@@ -37,11 +49,7 @@ def calls_ahead(executor: Executor | None, workers: int | None = None) -> int:
 
 
 def result_of(future: Future[_R]) -> _R:
-    """The result of a call, once it is there.
-
-    Raises:
-        CodecError: the executor has lost it, a process or a machine that it ran on being gone.
-    """
+    """The result of a call, once it is known; `CodecError` where the process or machine that it ran on is gone."""
     try:
         return future.result()
     except (BrokenExecutor, CancelledError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import cast
 
 from codec.errors import ConfigError
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -13,22 +13,20 @@ from codec.models import MotionModel, ResidualCoder, Speed
 __all__ = ["MotionModel", "ResidualCoder", "Settings"]
 
 
-_E = TypeVar("_E", bound=enum.IntEnum)
-
 BLOCK_SIZES = (4, 8, 16, 32)
-MAX_SEARCH = 256  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
-MAX_ERROR = 16  # sample values
-LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
-MAX_QP = 51
 CHROMAS = ("420", "444")
-MAX_GOP = 1024  # pictures; what one seek may have to decode
+LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
 
-RANGES = (
-    *(("step", 1, 255), ("qp", 0, MAX_QP), ("max_error", 0, MAX_ERROR)),
-    *(("gop", 1, MAX_GOP), ("search", 0, MAX_SEARCH), ("run", 1, MAX_GOP)),
-)
-"""Settings that are whole numbers, and the least and the most of each."""
+_RANGES = {
+    "step": (1, 255),
+    "qp": (0, 51),
+    "max_error": (0, 16),  # sample values
+    "gop": (1, 1024),  # pictures; what one seek may have to decode
+    "search": (0, 256),  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
+    "run": (1, 1024),
+}
+_CHOICES = {"residual": ResidualCoder, "motion": MotionModel, "speed": Speed}
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,14 @@ class Settings:
         if self.residual is None:
             meant = "dct" if self.qp is not None else "int8" if self.step is not None else "lossless"
             object.__setattr__(self, "residual", meant)
-        object.__setattr__(self, "residual", _choice(ResidualCoder, "residual", self.residual))
-        object.__setattr__(self, "motion", _choice(MotionModel, "motion", self.motion))
-        if self.speed is not None:
-            object.__setattr__(self, "speed", _choice(Speed, "speed", self.speed))
-        for name, low, high in RANGES:
-            if (value := getattr(self, name)) is not None or name == "gop":
-                _in_range(name, value, low, high)
+        for name, kind in _CHOICES.items():
+            if (value := getattr(self, name)) is not None or name == "motion":
+                object.__setattr__(self, name, _choice(kind, name, value))
+        for name, (low, high) in _RANGES.items():
+            if (value := getattr(self, name)) is None and name != "gop":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")
         for name, choices in (("block", BLOCK_SIZES), ("chroma", CHROMAS), ("scene_cut", (False, True))):
             value = getattr(self, name)
             if value is not None and (type(value) is not type(choices[0]) or value not in choices):
@@ -119,52 +118,44 @@ class Settings:
     @property
     def residual_coder(self) -> ResidualCoder:
         """``residual`` as the enumeration that it is after construction."""
-        return _choice(ResidualCoder, "residual", self.residual)
+        return cast(ResidualCoder, self.residual)
 
     @property
     def motion_model(self) -> MotionModel:
         """``motion`` as the enumeration that it is after construction."""
-        return _choice(MotionModel, "motion", self.motion)
+        return cast(MotionModel, self.motion)
+
+    @property
+    def speed_preset(self) -> Speed:
+        """``speed`` as an enumeration, or its default."""
+        return Speed.MEDIUM if self.speed is None else cast(Speed, self.speed)
 
     @property
     def base_qp(self) -> int:
-        """``qp``, or what is taken without: pictures of a GOP have theirs around it."""
+        """``qp`` or its default: pictures of a GOP have QPs around it."""
         return DEFAULT_QP if self.qp is None else self.qp
 
     @property
     def cell_size(self) -> int:
-        """``block``, or what is taken without, in luma samples."""
+        """``block`` or its default, in luma samples."""
         return DEFAULT_BLOCK if self.block is None else self.block
 
     @property
     def search_range(self) -> int:
-        """``search``, or what is taken without, in full luma samples."""
+        """``search`` or its default, in full luma samples."""
         return DEFAULT_SEARCH if self.search is None else self.search
 
     @property
     def run_length(self) -> int:
         """How many pictures share a packet."""
-        if self.run is not None:
-            return self.run
-        if self.residual_coder is ResidualCoder.DCT:
-            return self.gop
-        return LOSSLESS_RUN if self.residual_coder is ResidualCoder.LOSSLESS else 1
-
-    @property
-    def speed_preset(self) -> Speed:
-        """``speed`` as an enumeration, or what is taken without."""
-        return Speed.MEDIUM if self.speed is None else _choice(Speed, "speed", self.speed)
+        default = {ResidualCoder.DCT: self.gop, ResidualCoder.LOSSLESS: LOSSLESS_RUN}.get(self.residual_coder, 1)
+        return default if self.run is None else self.run
 
 
-def _choice(kind: type[_E], name: str, value: object) -> _E:
+def _choice(kind: type[enum.IntEnum], name: str, value: object) -> enum.IntEnum:
+    labels = [member.name.lower() for member in kind]
     if isinstance(value, kind):
         return value
-    labels = [member.name.lower() for member in kind]
     if isinstance(value, str) and value in labels:
         return kind[value.upper()]
     raise ConfigError(f"{name} is one of {', '.join(labels)}, not {value!r}")
-
-
-def _in_range(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")

@@ -54,11 +54,7 @@ def _status(file: InputFile) -> os.stat_result | None:
 
 
 def publish(temporary: Path, target: Path, *, force: bool) -> None:
-    """Give a finished file its name; without ``force`` only where nothing has that name by now.
-
-    Raises:
-        ExistsError: something has it, and ``force`` is not set.
-    """
+    """Give a finished file its name; `ExistsError` where something has that name by now, unless with ``force``."""
     if force:
         temporary.replace(target)
         return
@@ -94,7 +90,7 @@ def held(temporary: Path) -> Iterator[None]:
     """Show others that the writer of ``temporary`` lives, where the system has such locks."""
     with contextlib.ExitStack() as lock:
         with contextlib.suppress(OSError):
-            lock.callback(os.close, _locked(temporary))
+            lock.enter_context(_locked(temporary))
         yield
 
 
@@ -106,20 +102,13 @@ def remove_abandoned(folder: Path, name: str) -> None:
             is_folder = entry.is_dir(follow_symlinks=False)
             if not is_folder and not entry.is_file(follow_symlinks=False):
                 continue
-            with contextlib.suppress(OSError):  # held by a living writer, or not ours to remove
-                descriptor = _locked(Path(entry.path))
-                try:
-                    (shutil.rmtree if is_folder else os.unlink)(entry.path)
-                finally:
-                    os.close(descriptor)
+            with contextlib.suppress(OSError), _locked(Path(entry.path)):  # held by a living writer, or not ours
+                (shutil.rmtree if is_folder else os.unlink)(entry.path)
 
 
-def _locked(path: Path) -> int:
-    """A descriptor that holds the lock of a file or folder.
-
-    Raises:
-        OSError: another has it, or there are no locks.
-    """
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder; `OSError` where another has it, or there are no locks."""
     if sys.platform == "win32":
         raise OSError("no locks of this kind")
     import fcntl
@@ -127,10 +116,9 @@ def _locked(path: Path) -> int:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        yield
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor
 
 
 @contextlib.contextmanager

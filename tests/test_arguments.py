@@ -184,6 +184,9 @@ def test_the_command_and_the_interface_understand_a_rate_alike(said, mvz, tmp_pa
     [
         ("gray", Image.fromarray(GRAY), GRAY),
         ("rgb", Image.fromarray(RGB), RGB),
+        ("rgb", Image.merge("RGBA", (*Image.fromarray(RGB).split(), Image.new("L", (6, 4), 255))), RGB),
+        ("rgb", Image.fromarray(RGB).quantize(256), RGB),
+        ("gray", Image.new("1", (6, 4), 1), np.full((4, 6), 255)),
         ("gray", memoryview(GRAY), GRAY),
         ("rgb", memoryview(RGB), RGB),
         ("gray", GRAY.tolist(), GRAY),
@@ -192,7 +195,20 @@ def test_the_command_and_the_interface_understand_a_rate_alike(said, mvz, tmp_pa
         ("gray", np.asfortranarray(GRAY), GRAY),
         ("rgb", RGB[::-1, ::-1], RGB[::-1, ::-1]),
     ],
-    ids=["L", "RGB", "view", "rgb view", "list", "rgb list", "(H, W, 1)", "Fortran", "mirrored"],
+    ids=[
+        "L",
+        "RGB",
+        "opaque RGBA",
+        "palette",
+        "1",
+        "view",
+        "rgb view",
+        "list",
+        "rgb list",
+        "(H, W, 1)",
+        "Fortran",
+        "mirrored",
+    ],
 )
 def test_a_writer_takes_pictures_however_they_are_held(mode, picture, expected, tmp_path):
     with codec.Writer(tmp_path / "a.mvz", (np.int64(6), np.uint8(4)), mode) as out:
@@ -203,10 +219,9 @@ def test_a_writer_takes_pictures_however_they_are_held(mode, picture, expected, 
 @pytest.mark.parametrize(
     ("picture", "hint"),
     [
-        (Image.new("P", (6, 4)), r"mode P; one of L or RGB is needed, as \.convert\('RGB'\) makes"),
-        (Image.new("RGBA", (6, 4)), "mode RGBA"),
-        (Image.new("1", (6, 4)), "mode 1"),
-        (Image.new("I;16", (6, 4)), "mode I;16"),
+        (Image.new("P", (6, 4)), "picture 0 is 6×4 rgb; the file's are 6×4 gray"),
+        (Image.new("RGBA", (6, 4)), "picture 0: has transparent pixels"),
+        (Image.new("I;16", (6, 4)), "picture 0: is 16-bit gray"),
         ((256 * GRAY.astype(int)).tolist(), "uint8"),
         ([[-1]], "uint8"),
         (GRAY / 255, r"uint8 .* not float64 \(4, 6\)"),
@@ -214,8 +229,17 @@ def test_a_writer_takes_pictures_however_they_are_held(mode, picture, expected, 
     ],
 )
 def test_samples_that_would_mean_something_else_are_refused(picture, hint, tmp_path):
-    with pytest.raises(codec.ConfigError, match=hint):
+    kind = codec.MediaError if isinstance(picture, Image.Image) and picture.mode != "P" else codec.ConfigError
+    with pytest.raises(kind, match=hint):
         codec.Writer(tmp_path / "a.mvz", (6, 4), "gray").append(picture)
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "1", "I;16"])
+def test_a_picture_is_made_only_of_an_image_whose_samples_are_its_own(mode):
+    with pytest.raises(
+        codec.ConfigError, match=rf"mode {mode}; one of L or RGB is needed, as \.convert\('RGB'\) makes"
+    ):
+        codec.Picture.from_array(Image.new(mode, (6, 4)))
 
 
 # ------------------------------------------------------------------------------------------- closed

@@ -34,7 +34,6 @@ MAY_IMPORT = {
     "codec.models": (),
     "codec.arguments": ("codec.errors",),
     "codec.parallel": ("codec.errors", "codec.arguments"),
-    "codec.progress": (),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
@@ -87,7 +86,7 @@ MAY_IMPORT = {
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),
-        *("codec.settings", "codec.whole_file", "codec.progress"),
+        *("codec.settings", "codec.whole_file"),
     ),
     "codec.measure": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),

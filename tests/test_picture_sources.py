@@ -14,7 +14,7 @@ from PIL import Image
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.colour import to_array
-from codec.picture.image_sequences import rate_of
+from codec.picture.images import rate_of
 from codec.picture.planes import SampleFormat
 from codec.picture.sources import open_source
 

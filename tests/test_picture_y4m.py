@@ -48,7 +48,7 @@ def written(path, picture_format, count=3, rate=Fraction(25)):
 
 
 def source_of(data, label="clip.y4m"):
-    return Y4mSource(io.BytesIO(data), label, owned=True)
+    return Y4mSource(io.BytesIO(data), label)
 
 
 @pytest.mark.parametrize("sample_format", YUV_AND_GRAY)
@@ -178,7 +178,7 @@ def test_something_else_between_frames_is_refused_with_the_number():
 def test_an_endless_header_line_is_refused_without_reading_it_all():
     data = io.BytesIO(b"YUV4MPEG2 " + b"X" * 10_000_000)
     with pytest.raises(MediaError, match="no line end within 1024 bytes"):
-        Y4mSource(data, "clip.y4m", owned=True)
+        Y4mSource(data, "clip.y4m")
     assert data.tell() == 1024
 
 
@@ -228,7 +228,7 @@ def test_a_pipe_can_be_read_only_once():
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x05")
-    with Y4mSource(os.fdopen(reading, "rb"), "pipe", owned=True) as source:
+    with os.fdopen(reading, "rb") as pipe, Y4mSource(pipe, "pipe") as source:
         assert source.count is None
         assert len(list(source)) == 1
         with pytest.raises(MediaError, match="only once"):

@@ -139,7 +139,7 @@ def test_each_note_is_said_once_and_not_with_quiet(capsys):
 
 
 def test_notes_of_a_source_reach_whoever_encodes_compares_verifies_and_reports(monkeypatch, mvz, tmp_path):
-    from codec.picture.image_sequences import ImageFiles
+    from codec.picture.images import ImageFiles
 
     read = ImageFiles.__iter__
 

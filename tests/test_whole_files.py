@@ -238,7 +238,7 @@ def test_a_source_that_fails_while_it_is_read_is_blamed_and_not_the_target(tmp_p
         def read(self, size):
             return NOISE[:size]
 
-    source = Y4mSource(Failing(), "the disk", owned=False)
+    source = Y4mSource(Failing(), "the disk")
     with (
         pytest.raises(codec.MediaError, match=r"^the disk: picture 2 cannot be read: Input/output error$"),
         codec.Writer(tmp_path / "x.mvz", format=source.format) as out,

@@ -12,8 +12,6 @@ from typing import NamedTuple
 from codec.cli.terminal import executor_of, job_count
 from codec.errors import CodecError, ConfigError
 
-__all__ = ["Workers", "workers_of"]
-
 CONNECT_SECONDS = 10
 
 
@@ -43,7 +41,7 @@ def workers_of(options: argparse.Namespace) -> Iterator[Workers]:
     except ImportError as error:
         raise ConfigError("--scheduler needs dask.distributed: pip install 'mvz[cluster]'") from error
     with contextlib.ExitStack() as stack:
-        # what happens there is told in one line of ours, or mended by the engine
+        # distributed's own log would be noise: it repairs what it can, and the rest becomes one line of ours
         logging.disable()
         stack.callback(logging.disable, logging.NOTSET)
         try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from typing import TYPE_CHECKING
 
-from codec.cli.terminal import open_pictures, progress_bar, say, table, watched
+from codec.cli.terminal import decibels, open_pictures, progress_bar, say, say_json, table, watched
+from codec.errors import ConfigError
 
 if TYPE_CHECKING:
     from codec.measure.metrics import Comparison, PictureError
-
-__all__ = ["main"]
 
 SSIM_MISSING = "SSIM is left out: it needs scikit-image (pip install 'mvz[ssim]'), and sides of at least 11 samples"
 
@@ -21,6 +18,8 @@ def main(options: argparse.Namespace) -> int:
     """Measure how two sequences differ; 1 if they do."""
     from codec.measure.metrics import compare_sequences
 
+    if options.json and options.csv:
+        raise ConfigError("--csv has no effect with --json")
     with (
         open_pictures(options.a, options) as (a, count),
         open_pictures(options.b, options) as (b, _),
@@ -28,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
     ):
         result = compare_sequences(watched(a, progress, count), b, not options.no_ssim, names=(options.a, options.b))
     if options.json:
-        say(*json.dumps(result.as_dict(), indent=2).splitlines())
+        say_json(result.as_dict())
     elif options.csv:
         say(*(",".join(row) for row in _rows(result, "inf")))
     else:
@@ -39,34 +38,29 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _rows(result: Comparison, infinite: str) -> list[list[str]]:
-    letters = list(result.whole.planes)
-    several = letters if len(letters) > 1 else []
-    heading = ["picture", "MSE", "PSNR dB", *(f"PSNR-{letter}" for letter in several), "SNR dB", "max", "SSIM"]
-    rows = [heading]
-    for name, error in [*((str(n), e) for n, e in enumerate(result.pictures)), ("all", result.whole)]:
-        planes = [_decibels(error.planes[letter].psnr, infinite) for letter in several]
+    letters = list(result.whole.planes) if len(result.whole.planes) > 1 else []
+    rows = [["picture", "MSE", "PSNR dB", *(f"PSNR-{letter}" for letter in letters), "SNR dB", "max", "SSIM"]]
+    for name, error in [*enumerate(result.pictures), ("all", result.whole)]:
+        total = error.total
+        ratios = [total.psnr, *(error.planes[letter].psnr for letter in letters), total.snr]
+        ssim = "–" if error.ssim is None else f"{error.ssim:.5f}"
         rows.append(
             [
-                name,
-                f"{error.total.mse:.4f}",
-                _decibels(error.total.psnr, infinite),
-                *planes,
-                _decibels(error.total.snr, infinite),
-                str(error.total.max_error),
-                "–" if error.ssim is None else f"{error.ssim:.5f}",
+                str(name),
+                f"{total.mse:.4f}",
+                *(decibels(ratio, infinite) for ratio in ratios),
+                str(total.max_error),
+                ssim,
             ]
         )
     return rows
 
 
-def _decibels(value: float, infinite: str) -> str:
-    return infinite if math.isinf(value) and value > 0 else f"{value:.2f}"
-
-
 def _verdict(error: PictureError) -> str:
-    if error.total.identical:
+    total = error.total
+    if total.identical:
         return "identical: every sample is the same, so MSE is 0 and PSNR infinite"
     return (
-        f"MSE {error.total.mse:.4f} a sample (0…255), PSNR {error.total.psnr:.2f} dB from that one MSE, "
-        f"largest difference {error.total.max_error}"
+        f"MSE {total.mse:.4f} a sample (0…255), PSNR {total.psnr:.2f} dB from that one MSE, "
+        f"largest difference {total.max_error}"
     )

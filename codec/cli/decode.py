@@ -6,18 +6,10 @@ import argparse
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import counted, executor_of, open_file, progress_bar, say, say_aside, say_notes
-from codec.errors import BitstreamError, ConfigError
-
-if TYPE_CHECKING:
-    from codec.picture.planes import Picture
-
-__all__ = ["main"]
+from codec.cli.terminal import counted, executor_of, open_file, picture_range, progress_bar, say, say_aside, say_notes
+from codec.errors import BitstreamError
 
 MOST_REASONS = 8  # lines about damage: with what is missing less than a screenful
 
@@ -25,12 +17,8 @@ MOST_REASONS = 8  # lines about damage: with what is missing less than a screenf
 def main(options: argparse.Namespace) -> int:
     """Decode, and say what was written, and what could not be."""
     started = time.perf_counter()
-    with open_file(options.input, options, damaged=options.skip_damaged) as video:
-        start, stop, _ = options.pictures.indices(len(video))
-        if start >= stop:
-            raise _first_damage(video) or ConfigError(
-                f"--pictures selects none of the {len(video)} pictures of {options.input}"
-            )
+    with open_file(options.file, options, damaged=options.skip_damaged) as video:
+        start, stop = picture_range(options, video)
         missing, note = _write(video, start, stop, options)
         damage = [str(error) for error in video.damage]
     count = stop - start - sum(end - begin for begin, end in missing)
@@ -46,19 +34,14 @@ def main(options: argparse.Namespace) -> int:
     if not (missing or damage):
         return 0
     if not options.json:
-        _complain(options.input, missing, damage, None if video.has_end else len(video))
+        _complain(options.file, missing, damage, None if video.has_end else len(video))
     return 1
 
 
 def _write(
     video: codec.Video, start: int, stop: int, options: argparse.Namespace
 ) -> tuple[list[tuple[int, int]], str | None]:
-    """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses.
-
-    Raises:
-        BitstreamError: a picture is damaged and must not be left out, or all are.
-        MediaError: the target cannot be written.
-    """
+    """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
     from codec.picture.sinks import open_sink
 
     numbers: deque[int] = deque()  # of pictures that are just being written
@@ -74,10 +57,14 @@ def _write(
             count=stop - start,
             first=start,
             numbers=iter(numbers.popleft, None),
-            inputs=[options.input],
+            inputs=[options.file],
         ) as sink,
     ):
-        for number, picture in _pictures(video, start, stop, executor, options.skip_damaged):
+        if options.skip_damaged:
+            pictures = video.whole_pictures(start, stop, executor=executor)
+        else:
+            pictures = enumerate(video.pictures(start, stop, executor=executor), start)
+        for number, picture in pictures:
             if number > expected:
                 missing.append((expected, number))
             numbers.append(number)
@@ -86,24 +73,11 @@ def _write(
             expected = number + 1
             progress(codec.Progress(expected - start, stop - start, sink.count * video.format.sample_count))
         if sink.count == 0:
-            raise _first_damage(video) or BitstreamError("no picture is whole", path=video.path, offset=0)
+            raise next(iter(video.damage), BitstreamError("no picture is whole", path=video.path, offset=0))
     say_notes(sink.notes, options.quiet)
     if expected < stop:
         missing.append((expected, stop))
     return missing, sink.lossy_note
-
-
-def _pictures(
-    video: codec.Video, start: int, stop: int, executor: Executor | None, skip_damaged: bool
-) -> Iterator[tuple[int, Picture]]:
-    """Pictures with their numbers."""
-    if skip_damaged:
-        return video.whole_pictures(start, stop, executor=executor)
-    return enumerate(video.pictures(start, stop, executor=executor), start)
-
-
-def _first_damage(video: codec.Video) -> BitstreamError | None:
-    return video.damage[0] if video.damage else None
 
 
 def _complain(path: str, missing: list[tuple[int, int]], damage: list[str], unknown_from: int | None) -> None:

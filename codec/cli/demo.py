@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import codec
-from codec.cli.terminal import job_count, points_bar, say, say_aside, table, thousands
+from codec.cli.terminal import decibels, job_count, points_bar, say, table, thousands
 from codec.errors import MediaError
 from codec.models import MotionModel, ResidualCoder
 from codec.whole_file import refuse_overwrite
 
 if TYPE_CHECKING:
-    from codec.measure.points import Clip, Point
-
-__all__ = ["main"]
+    from codec.measure.points import Point
 
 WIDTH, HEIGHT, PICTURES = 160, 112, 12  # small enough for every way within half a minute, kernels compiled
 STEP, QP = 8, 27
@@ -29,6 +28,8 @@ def main(options: argparse.Namespace) -> int:
     from codec.measure.points import Clip
     from codec.measure.sweep import default_settings
     from codec.measure.synthetic import moving_sequence
+    from codec.picture.sinks import open_sink
+    from codec.show.inspector import write_inspector
     from codec.show.report import make_report
 
     folder = _folder(options.output)
@@ -36,8 +37,6 @@ def main(options: argparse.Namespace) -> int:
         refuse_overwrite(folder / name, options.force)
     clip = Clip("a made-up scene", Fraction(25), tuple(moving_sequence(WIDTH, HEIGHT, PICTURES)))
     settings = default_settings()
-    if not options.quiet:
-        say_aside("the first run compiles the kernels, which takes about a minute")
     with points_bar(len(settings), options.quiet) as progress:
         points = make_report(
             clip,
@@ -47,8 +46,13 @@ def main(options: argparse.Namespace) -> int:
             progress=progress,
             jobs=job_count(options.jobs),
         )
-    _write_sequence(clip, folder, options.force)
-    _write_inspector(folder, options.force)
+    with open_sink(folder / "scene", clip.format, clip.rate, force=options.force) as sink:
+        for picture in clip.pictures:
+            sink.write(picture)
+    for name, chosen in (("scene.mvz", codec.Settings()), ("mesh.mvz", codec.Settings("int8", "mesh", STEP))):
+        codec.encode(folder / "scene", folder / name, chosen, force=options.force)
+    with codec.open(folder / "mesh.mvz") as video:
+        write_inspector(video, folder / "inspect.html", force=options.force)
     if not options.quiet:
         raw = thousands(clip.source_bytes)
         say(
@@ -73,49 +77,19 @@ def _folder(output: str | None) -> Path:
     return Path(output)
 
 
-def _write_sequence(clip: Clip, folder: Path, force: bool) -> None:
-    """Leave the pictures, and a file of them, to try the other commands on."""
-    from codec.picture.sinks import open_sink
-
-    with open_sink(folder / "scene", clip.format, clip.rate, force=force) as sink:
-        for picture in clip.pictures:
-            sink.write(picture)
-    codec.encode(folder / "scene", folder / "scene.mvz", force=force)
-
-
-def _write_inspector(folder: Path, force: bool) -> None:
-    """A file with all that can be seen, and its page."""
-    from codec.show.inspector import write_inspector
-
-    codec.encode(folder / "scene", folder / "mesh.mvz", codec.Settings("int8", "mesh", STEP), force=force)
-    with codec.open(folder / "mesh.mvz") as video:
-        write_inspector(video, folder / "inspect.html", force=force)
-
-
 def _rows(points: list[Point]) -> list[list[str]]:
     """Every residual × motion where its dial stands at one place, as a table."""
     from codec.measure.dials import dial_of
 
     rows = [["residual", "motion", "dial", "bytes", "ratio", "MSE", "PSNR dB", "encode s", "decode s"]]
-    for residual in ResidualCoder:
-        for motion in MotionModel:
-            for point in points:
-                chosen, dial = point.settings, dial_of(point.settings)
-                is_shown = dial in (None, ("step", STEP), ("qp", QP))
-                if (chosen.residual, chosen.motion) != (residual, motion) or not is_shown:
-                    continue
-                total = point.error.total
-                rows.append(
-                    [
-                        residual.label,
-                        motion.label,
-                        "–" if dial is None else f"{dial[0]} {dial[1]}",
-                        thousands(point.file_bytes),
-                        f"{point.ratio:.2f}",
-                        f"{total.mse:.3f}" if total.mse else "0",
-                        "∞" if total.identical else f"{total.psnr:.2f}",
-                        f"{point.encode_seconds:.2f}",
-                        f"{point.decode_seconds:.2f}",
-                    ]
-                )
+    for residual, motion in itertools.product(ResidualCoder, MotionModel):
+        for point in points:
+            chosen, dial, total = point.settings, dial_of(point.settings), point.error.total
+            is_shown = dial in (None, ("step", STEP), ("qp", QP))
+            if (chosen.residual, chosen.motion) != (residual, motion) or not is_shown:
+                continue
+            row = [residual.label, motion.label, "–" if dial is None else f"{dial[0]} {dial[1]}"]
+            row += [thousands(point.file_bytes), f"{point.ratio:.2f}", f"{total.mse:.3f}" if total.mse else "0"]
+            row += [decibels(total.psnr), f"{point.encode_seconds:.2f}", f"{point.decode_seconds:.2f}"]
+            rows.append(row)
     return rows

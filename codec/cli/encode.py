@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import codec
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import counted, progress_bar, say, say_aside, say_notes, source_of, thousands
-
-__all__ = ["main"]
+from codec.cli.terminal import counted, given, progress_bar, say, say_aside, say_notes, source_of, thousands
 
 
 def main(options: argparse.Namespace) -> int:
     """Encode, and say how large the file became."""
-    settings = codec.Settings(**{each.name: getattr(options, each.name) for each in fields(codec.Settings)})
+    settings = codec.Settings(**given(options, codec.Settings))
     with workers_of(options) as workers, progress_bar("encode", options.quiet) as progress:
         summary = codec.encode(
             source_of(options.input),

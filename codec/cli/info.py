@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import codec
-from codec.cli.terminal import counted, open_file, say, table, thousands
+from codec.cli.terminal import counted, open_file, say, say_json, table, thousands
 from codec.models import MotionModel, PictureType, ResidualCoder
-
-__all__ = ["main"]
 
 MOST_PICTURES = 32  # longer files list their pictures only when asked: a screenful
 
 
 def main(options: argparse.Namespace) -> int:
     """Tell what is in a file."""
-    with open_file(options.input, options) as video:
+    with open_file(options.file, options) as video:
         info = video.inventory(shares=options.pictures)
     if options.json:
-        say(*json.dumps(info.as_dict(), indent=2).splitlines())
+        say_json(info.as_dict())
         return 0
     parts = [_heading(info), table(_component_rows(info)), table(_type_rows(info))]
     if options.pictures or len(info.pictures) <= MOST_PICTURES:
@@ -61,11 +58,8 @@ def _heading(info: codec.Inventory) -> list[str]:
 
 
 def _component_rows(info: codec.Inventory) -> list[list[str]]:
-    rows = [["component", "bytes", "share"]]
-    rows += [
-        [component, thousands(bytes_), f"{bytes_ / info.file_bytes:.1%}"] for component, bytes_ in info.bytes.items()
-    ]
-    return rows
+    shares = [[name, thousands(size), f"{size / info.file_bytes:.1%}"] for name, size in info.bytes.items()]
+    return [["component", "bytes", "share"], *shares]
 
 
 def _type_rows(info: codec.Inventory) -> list[list[str]]:
@@ -83,17 +77,9 @@ def _picture_rows(info: codec.Inventory) -> list[list[str]]:
     components = list(info.bytes) if all(picture.bytes for picture in info.pictures) else []
     rows = [["picture", "type", "bytes", *components, "qp" if info.pictures[0].qps else "step", "name"]]
     for picture in info.pictures:
-        mark = "≈ " if picture.estimated else ""
         total = picture.total_bytes
-        dial = picture.qps[:1] or dict.fromkeys(f"{step:.4g}" for step in picture.steps)
-        rows.append(
-            [
-                str(picture.number),
-                picture.type.name,
-                mark + thousands(total) if total is not None else "–",
-                *(thousands(picture.bytes[component]) for component in components),
-                "/".join(map(str, dial)) or "–",
-                picture.name or "–",
-            ]
-        )
+        size = "–" if total is None else f"{'≈ ' if picture.estimated else ''}{thousands(total)}"
+        parts = [thousands(picture.bytes[component]) for component in components]
+        dial = "/".join(map(str, picture.qps[:1] or dict.fromkeys(f"{step:.4g}" for step in picture.steps)))
+        rows.append([str(picture.number), picture.type.name, size, *parts, dial or "–", picture.name or "–"])
     return rows

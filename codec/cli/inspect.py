@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from codec.cli.terminal import counted, open_file, progress_bar, rounded_bytes, say_aside
-from codec.errors import ConfigError
-
-__all__ = ["main"]
+from codec.cli.terminal import counted, open_file, picture_range, progress_bar, rounded_bytes, say_aside
 
 
 def main(options: argparse.Namespace) -> int:
     """Write the page, and say what is in it."""
     from codec.show.inspector import write_inspector
 
-    with open_file(options.input, options) as video, progress_bar("inspect", options.quiet) as progress:
-        start, stop, _ = options.pictures.indices(len(video))
-        if start >= stop:
-            raise ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.input}")
+    with open_file(options.file, options) as video, progress_bar("inspect", options.quiet) as progress:
+        start, stop = picture_range(options, video)
         summary = write_inspector(video, options.output, start, stop, force=options.force, progress=progress)
     if not options.quiet:
         shown, size = counted(summary.shown, "picture"), rounded_bytes(summary.page_bytes)

@@ -5,21 +5,15 @@ from __future__ import annotations
 import argparse
 
 import codec
-from codec.cli.terminal import counted, open_file, progress_bar, say_aside
-from codec.errors import ConfigError
-
-__all__ = ["main"]
+from codec.cli.terminal import open_file, picture_range, progress_bar, say_aside
 
 
 def main(options: argparse.Namespace) -> int:
     """Draw pictures of a file from inside the decoder."""
     from codec.show.picture_files import draw_pictures
 
-    with open_file(options.input, options) as video, progress_bar("plot", options.quiet) as progress:
-        chosen = options.pictures or (slice(1, 2) if len(video) > 1 else slice(None))
-        start, stop, _ = chosen.indices(len(video))
-        if start >= stop:
-            raise ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.input}")
+    with open_file(options.file, options) as video, progress_bar("plot", options.quiet) as progress:
+        start, stop = picture_range(options, video, slice(1, 2) if len(video) > 1 else slice(None))
         drawings = draw_pictures(
             video,
             options.output,

@@ -10,8 +10,6 @@ from codec.cli.terminal import counted, points_bar, rounded_bytes, say_aside, sa
 from codec.errors import ConfigError
 from codec.models import ResidualCoder
 
-__all__ = ["main"]
-
 
 def main(options: argparse.Namespace) -> int:
     """Measure a source every way, and write the page."""
@@ -48,11 +46,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _refuse_idle(options: argparse.Namespace) -> None:
-    """Refuse options that would change no point.
-
-    Raises:
-        ConfigError: such an option is given.
-    """
+    """Raise `ConfigError` where an option would change no point."""
     chosen = options.residual or [coder.label for coder in ResidualCoder]
     with_step = [coder.label for coder in ResidualCoder if coder.has_step and coder.label in chosen]
     if options.step and not with_step:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
+import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,17 +15,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import codec
+from codec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
+    from _typeshed import DataclassInstance
 
     from codec import Progress
     from codec.measure.sweep import SweepProgress
-
-__all__ = [
-    *("counted", "executor_of", "job_count", "open_file", "open_pictures", "points_bar", "progress_bar"),
-    *("rounded_bytes", "say", "say_aside", "say_notes", "source_of", "table", "thousands", "watched"),
-]
 
 _T = TypeVar("_T")
 
@@ -40,26 +39,21 @@ SPELLED = dict(zip("→…×∞≈–−±", ("->", "...", "x", "inf", "~", "-",
 
 
 def say(*lines: str) -> None:
-    """Print lines on standard output.
+    """Print lines on standard output, unless that is closed.
 
-    Whatever is in them, from a file or an argument, cannot move the cursor, colour anything or start another line,
-    and every encoding takes them.
+    Text from a file or an argument cannot move the cursor, colour anything or start another line, and every encoding
+    takes it.
 
     Raises:
-        OSError: standard output cannot be written. Where it is closed nothing is said.
+        OSError: standard output cannot be written.
     """
-    if sys.stdout is not None:
-        sys.stdout.write("".join(f"{_fitting(line, sys.stdout)}\n" for line in lines))
-        sys.stdout.flush()
+    _print(lines, sys.stdout)
 
 
 def say_aside(*lines: str) -> None:
-    """The same on standard error; where that cannot be written, nobody listens."""
-    if sys.stderr is None:
-        return
+    """Print lines on standard error as `say` does, but raise nothing where that cannot be written."""
     try:
-        sys.stderr.write("".join(f"{_fitting(line, sys.stderr)}\n" for line in lines))
-        sys.stderr.flush()
+        _print(lines, sys.stderr)
     except (OSError, ValueError):
         sys.stderr = None  # or the interpreter finds that out again at exit
 
@@ -70,21 +64,31 @@ def say_notes(notes: Iterable[str], quiet: bool = False) -> None:
         say_aside(*(f"mvz: note: {note}" for note in dict.fromkeys(notes)))
 
 
+def _print(lines: Iterable[str], stream: TextIO | None) -> None:
+    if stream is not None:
+        stream.write("".join(f"{_fitting(line, stream)}\n" for line in lines))
+        stream.flush()
+
+
 def _fitting(text: str, stream: TextIO) -> str:
     """Text without control characters, in what the stream's encoding has."""
     plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     encoding = stream.encoding or "utf-8"  # a StringIO has none
-    if _encodes(plain, encoding):
-        return plain
-    return "".join(character if _encodes(character, encoding) else SPELLED.get(character, "?") for character in plain)
+    return plain.encode(encoding, "spelled").decode(encoding)
 
 
-def _encodes(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What Python writes for characters that an encoding lacks, and where it goes on."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(SPELLED.get(character, "?") for character in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("spelled", _spelled)
+
+
+def say_json(values: dict[str, Any]) -> None:
+    """Print values as JSON."""
+    say(*json.dumps(values, indent=2).splitlines())
 
 
 def thousands(number: float) -> str:
@@ -102,16 +106,15 @@ def rounded_bytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(count / 1e3, 1):.0f} kB"
 
 
+def decibels(value: float, infinite: str = "∞") -> str:
+    """A ratio in dB with two places."""
+    return infinite if value == math.inf else f"{value:.2f}"
+
+
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of text as lines of columns; the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(first), *map(str.rjust, row[1:], others)]).rstrip() for row in rows]
 
 
 # ------------------------------------------------------------------------------------------- progress
@@ -120,41 +123,38 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 @contextlib.contextmanager
 def progress_bar(verb: str, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """A bar with pictures per second and bytes on standard error; silent where that is no terminal."""
-    with _bar(quiet, desc=verb, unit=" pictures") as bar:
 
-        def show(progress: Progress) -> None:
-            if bar is not None:
-                bar.total = progress.picture_count
-                if progress.file_bytes:
-                    bar.set_postfix_str(f"{thousands(progress.file_bytes)} bytes", refresh=False)
-                bar.update(progress.pictures - bar.n)
+    def show(progress: Progress) -> None:
+        size = f"{thousands(progress.file_bytes)} bytes" if progress.file_bytes else ""
+        advance(progress.pictures, progress.picture_count, size)
 
+    with _bar(quiet, verb, " pictures") as advance:
         yield show
 
 
 @contextlib.contextmanager
 def points_bar(count: int, quiet: bool) -> Iterator[Callable[[SweepProgress], None]]:
     """A bar that counts the points of a sweep, as `progress_bar` counts pictures."""
-    with _bar(quiet, desc="measure", total=count, unit=" points") as bar:
-
-        def show(progress: SweepProgress) -> None:
-            if bar is not None:
-                bar.set_postfix_str(progress.point.label, refresh=False)
-                bar.update(progress.points_done - bar.n)
-
-        yield show
+    with _bar(quiet, "measure", " points") as advance:
+        yield lambda progress: advance(progress.points_done, count, progress.point.label)
 
 
 @contextlib.contextmanager
-def _bar(quiet: bool, **options: Any) -> Iterator[tqdm[Any] | None]:
-    """A bar; None where nobody would see it."""
+def _bar(quiet: bool, verb: str, unit: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar that takes how many are done, of how many, and what to say behind; nothing where nobody would see it."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield None
+        yield lambda *_: None
         return
     from tqdm import tqdm
 
-    with tqdm(**options, leave=False, dynamic_ncols=True) as bar:
-        yield bar
+    with tqdm(desc=verb, unit=unit, leave=False, dynamic_ncols=True) as bar:
+
+        def advance(done: int, total: int | None, behind: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(behind, refresh=False)
+            bar.update(done - bar.n)
+
+        yield advance
 
 
 def watched(items: Iterable[_T], show: Callable[[Progress], None], count: int | None) -> Iterator[_T]:
@@ -195,20 +195,32 @@ def executor_of(jobs: int | None) -> Iterator[Executor | None]:
 # ------------------------------------------------------------------------------------------- files
 
 
+def given(options: argparse.Namespace, kind: type[DataclassInstance]) -> dict[str, Any]:
+    """The options that are given of those that are fields of ``kind``, with names and values."""
+    values = {each.name: getattr(options, each.name) for each in fields(kind)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def source_of(inputs: Sequence[str]) -> str | list[str]:
     """One input is a name with all its meanings, several are a list of files."""
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def open_file(path: str, options: argparse.Namespace, *, damaged: bool = False) -> codec.Video:
-    """An .mvz file, within the limits that the options give.
+    """An .mvz file, within the limits that the options give."""
+    return codec.open(path, limits=codec.Limits(**given(options, codec.Limits)), damaged=damaged)
 
-    Raises:
-        MediaError: the file cannot be read.
-        BitstreamError: it is not an .mvz file, or damaged; of one that is cut it says after which picture.
+
+def picture_range(options: argparse.Namespace, video: codec.Video, default: slice = slice(None)) -> tuple[int, int]:
+    """Number of the first picture that ``--pictures`` selects, and of the first behind them.
+
+    Where it selects none that is a `ConfigError`, or the damage of the file, which may be the reason.
     """
-    limits = codec.Limits(**{limit.name: getattr(options, limit.name) for limit in fields(codec.Limits)})
-    return codec.open(path, limits=limits, damaged=damaged)
+    start, stop, _ = (options.pictures or default).indices(len(video))
+    if start >= stop:
+        none = ConfigError(f"--pictures selects none of the {counted(len(video), 'picture')} of {options.file}")
+        raise next(iter(video.damage), none)
+    return start, stop
 
 
 @contextlib.contextmanager

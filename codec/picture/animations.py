@@ -14,53 +14,45 @@ from fractions import Fraction
 from typing import BinaryIO
 
 from codec.picture.colour import to_array
-from codec.picture.gif_blocks import EXTENSION, IMAGE, TRAILER, split_image
-from codec.picture.images import encoded, gif_image
+from codec.picture.images import encoded, gif_blocks
+from codec.picture.layers import PNG_SIGNATURE, chunk, chunks
 from codec.picture.planes import Picture, PictureFormat
-from codec.picture.png_chunks import SIGNATURE, chunk, chunks
 
 __all__ = ["apng_writer", "gif_writer", "webp_writer"]
 
 
-def _tick(number: int, rate: Fraction, ticks_per_second: int) -> int:
-    """When picture ``number`` starts, rounded to a clock tick; differences add up without drift."""
-    return int(number * ticks_per_second / rate + Fraction(1, 2))
+def _duration(number: int, rate: Fraction, ticks_per_second: int, bits: int) -> int:
+    """Clock ticks that picture ``number`` is shown, as ``bits`` hold them.
 
-
-# APNG: https://www.w3.org/TR/png-3/#apng-frame-based-animation
-
-
-def _apng_delay(rate: Fraction) -> tuple[int, int]:
-    """Seconds a picture is shown, as the nearest ratio of two 16-bit numbers."""
-    delay = (1 / rate).limit_denominator(65535)
-    return min(delay.numerator, 65535), delay.denominator
+    They go from one rounded start to the next, so that they add up without drift.
+    """
+    start, end = (int(at * ticks_per_second / rate + Fraction(1, 2)) for at in (number, number + 1))
+    return min(end - start, (1 << bits) - 1)
 
 
 @contextlib.contextmanager
 def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """APNG into ``file``: every picture whole, played for ever; the number of pictures is written last."""
-    count = sequence_number = 0
-    delay = _apng_delay(rate)
-    size = picture_format.width, picture_format.height
-    count_offset = 0
+    """APNG into ``file``: every picture whole, played for ever (https://www.w3.org/TR/png-3/#apng-frame-based-animation).
+
+    The number of pictures, which stands before them, is written last.
+    """
+    count = count_offset = 0
+    delay = (1 / rate).limit_denominator(65535)  # seconds, as a ratio of two 16-bit numbers
+    place = picture_format.width, picture_format.height, 0, 0
 
     def write(picture: Picture) -> None:
-        nonlocal count, sequence_number, count_offset
+        nonlocal count, count_offset
         png = list(chunks(io.BytesIO(encoded(to_array(picture), "PNG")), "PNG"))
         if count == 0:
             header = next(payload for kind, payload in png if kind == b"IHDR")
-            file.write(SIGNATURE + chunk(b"IHDR", header))
+            file.write(PNG_SIGNATURE + chunk(b"IHDR", header))
             count_offset = file.tell()
             file.write(chunk(b"acTL", struct.pack(">II", 1, 0)))
-        control = struct.pack(">IIIIIHHBB", sequence_number, *size, 0, 0, *delay, 0, 0)
-        file.write(chunk(b"fcTL", control))
-        sequence_number += 1
+        # fcTL and fdAT chunks are numbered together, and the first picture has no fdAT
+        control = *place, min(delay.numerator, 65535), delay.denominator, 0, 0
+        file.write(chunk(b"fcTL", struct.pack(">IIIIIHHBB", max(2 * count - 1, 0), *control)))
         data = b"".join(payload for kind, payload in png if kind == b"IDAT")
-        if count == 0:
-            file.write(chunk(b"IDAT", data))
-        else:
-            file.write(chunk(b"fdAT", struct.pack(">I", sequence_number) + data))
-            sequence_number += 1
+        file.write(chunk(b"fdAT", struct.pack(">I", 2 * count) + data) if count else chunk(b"IDAT", data))
         count += 1
 
     yield write
@@ -69,30 +61,20 @@ def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
     file.write(chunk(b"acTL", struct.pack(">II", count, 0)))
 
 
-# GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
-
-
 @contextlib.contextmanager
 def gif_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """GIF into ``file``: each picture whole, with its own colours; times in 1/100 s; played for ever."""
+    """GIF into ``file``: each picture whole, with its own colours, times in 1/100 s, played for ever."""
     file.write(b"GIF89a" + struct.pack("<HHBBB", picture_format.width, picture_format.height, 0, 0, 0))
-    file.write(EXTENSION + b"\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
+    file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
     count = 0
 
     def write(picture: Picture) -> None:
         nonlocal count
-        image = split_image(gif_image(to_array(picture)))
-        hundredths = min(_tick(count + 1, rate, 100) - _tick(count, rate, 100), 65535)
-        file.write(EXTENSION + b"\xf9\x04" + struct.pack("<BHB", 0, hundredths, 0) + b"\x00")
-        table_code = (len(image.table) // 3).bit_length() - 2  # log2 of the number of colours, less one
-        file.write(IMAGE + struct.pack("<HHHHB", *image[:4], 0x80 | table_code) + image.table + image.data)
+        file.write(gif_blocks(to_array(picture), _duration(count, rate, 100, bits=16)))
         count += 1
 
     yield write
-    file.write(TRAILER)
-
-
-# WebP: https://developers.google.com/speed/webp/docs/riff_container
+    file.write(b";")
 
 
 def _riff_chunk(kind: bytes, payload: bytes) -> bytes:
@@ -100,15 +82,13 @@ def _riff_chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack("<4sI", kind, len(payload)) + payload + b"\0" * (len(payload) % 2)
 
 
-def _uint24(value: int) -> bytes:
-    """Three bytes, lowest first; ``value`` in 0…2**24 − 1."""
-    return value.to_bytes(3, "little")
-
-
 @contextlib.contextmanager
 def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """Lossless WebP into ``file``: every picture whole, times in 1/1000 s, played for ever."""
-    size = _uint24(picture_format.width - 1) + _uint24(picture_format.height - 1)
+    """Lossless WebP into ``file``: every picture whole, times in 1/1000 s, played for ever.
+
+    https://developers.google.com/speed/webp/docs/riff_container
+    """
+    size = b"".join((side - 1).to_bytes(3, "little") for side in (picture_format.width, picture_format.height))
     file.write(struct.pack("<4sI4s", b"RIFF", 0, b"WEBP"))
     file.write(_riff_chunk(b"VP8X", b"\x02\0\0\0" + size))  # 2: is an animation
     file.write(_riff_chunk(b"ANIM", struct.pack("<IH", 0xFF000000, 0)))  # black behind; 0: for ever
@@ -118,8 +98,8 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
         nonlocal count
         webp = encoded(to_array(picture), "WEBP")
         assert webp[12:16] == b"VP8L", "a lossless WebP without metadata is one VP8L chunk"
-        milliseconds = min(_tick(count + 1, rate, 1000) - _tick(count, rate, 1000), (1 << 24) - 1)
-        frame = _uint24(0) + _uint24(0) + size + _uint24(milliseconds) + b"\x02"  # 2: replaces what is below
+        milliseconds = _duration(count, rate, 1000, bits=24).to_bytes(3, "little")
+        frame = bytes(6) + size + milliseconds + b"\x02"  # from the left and top corner; 2: replaces what is below
         file.write(_riff_chunk(b"ANMF", frame + webp[12:]))
         count += 1
 

@@ -12,16 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.picture.planes import (
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    Plane,
-    SampleFormat,
-    Subsampling,
-)
+from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, Plane, SampleFormat
 
 __all__ = ["ToRgb", "conversion", "full_size", "luma", "rgb_to_yuv", "rgb_to_yuv444", "to_array"]
 
@@ -78,11 +69,11 @@ def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
 
 
 def full_size(picture: Picture) -> tuple[Plane, ...]:
-    """The planes, all of luma's size (H, W): each sample of a subsampled one is repeated."""
+    """The planes, all of luma's size (H, W): each sample of a subsampled one is repeated, what is over is cut off."""
     height, width = picture.planes[0].shape
     return tuple(
-        _repeated(plane, subsampling, height, width)
-        for plane, subsampling in zip(picture.planes, picture.format.sample_format.subsampling, strict=True)
+        plane.repeat(1 << sub.log2_y, axis=0).repeat(1 << sub.log2_x, axis=1)[:height, :width]
+        for plane, sub in zip(picture.planes, picture.format.sample_format.subsampling, strict=True)
     )
 
 
@@ -91,25 +82,14 @@ def conversion(colour: Colour) -> ToRgb:
     return _TO_RGB[colour.matrix or _YUV_IS_ASSUMED.matrix, colour.range or _YUV_IS_ASSUMED.range]
 
 
-def _repeated(chroma: Plane, subsampling: Subsampling, height: int, width: int) -> Plane:
-    """A chroma plane at luma's size: each sample repeated down and across, the surplus of odd sides cut."""
-    rows = np.repeat(chroma, 1 << subsampling.log2_y, axis=0)[:height]
-    return np.repeat(rows, 1 << subsampling.log2_x, axis=1)[:, :width]
-
-
 def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: ToRgb) -> npt.NDArray[np.uint8]:
     """RGB (H, W, 3) of three planes (H, W)."""
     grey = (y.astype(np.int32) - gain.black) * gain.luma + _HALF
-    blueness = u.astype(np.int32) - 128
-    redness = v.astype(np.int32) - 128
+    blueness, redness = u.astype(np.int32) - 128, v.astype(np.int32) - 128
     rgb = np.empty((*y.shape, 3), np.uint8)
-    channels = (
-        grey + gain.red_from_v * redness,
-        grey + gain.green_from_u * blueness + gain.green_from_v * redness,
-        grey + gain.blue_from_u * blueness,
-    )
-    for channel, scaled in enumerate(channels):
-        rgb[:, :, channel] = np.clip(scaled >> _BITS, 0, 255)
+    rgb[:, :, 0] = np.clip((grey + gain.red_from_v * redness) >> _BITS, 0, 255)
+    rgb[:, :, 1] = np.clip((grey + gain.green_from_u * blueness + gain.green_from_v * redness) >> _BITS, 0, 255)
+    rgb[:, :, 2] = np.clip((grey + gain.blue_from_u * blueness) >> _BITS, 0, 255)
     return rgb
 
 

@@ -1,12 +1,13 @@
-"""Pictures in image files: what is accepted, read and written. The only module that imports Pillow."""
+"""Pictures in image files, stills and animations. The only module that imports Pillow."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import itertools
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,19 +15,17 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from codec.errors import MediaError
-from codec.picture import gif_blocks, png_chunks
-from codec.picture.gif_blocks import GifFile
-from codec.picture.layers import PROFILE_NOTE, Canvas, Layer, LayeredFile
+from codec.picture import layers
+from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.picture.png_chunks import ApngFile, bit_depth, is_apng
-from codec.picture.sequence import refuse_size
+from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = [
-    *("Frame", "ImageKind", "decoded", "encoded", "frame_times", "gif_image", "image_picture", "probe", "read_frames"),
-    *("read_still", "write_still"),
+    *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "rate_of"),
+    "write_still",
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -35,9 +34,7 @@ _MOVING = frozenset({"TIFF", "WEBP"})  # a JPEG with a second picture (MPO) is a
 _SUPPORTED = "supported are 8-bit gray, RGB and palette pictures, with alpha only where it is 255 everywhere"
 _FLATTEN = "Put a background behind them, such as: magick IN -coalesce -background white -alpha remove OUT"
 _MODE_NAMES = {
-    "I;16": "16-bit gray",
-    "I;16B": "16-bit gray",
-    "I;16L": "16-bit gray",
+    **dict.fromkeys(("I;16", "I;16B", "I;16L"), "16-bit gray"),
     "I": "32-bit integer or 16-bit gray",
     "F": "floating point",
 }
@@ -48,7 +45,112 @@ _PNG_EFFORT = 3  # zlib level: 3 % larger than 9 on foreman, four times as fast
 _WEBP_EFFORT = 2  # 4 % larger than 4 on foreman, three times as fast
 
 
-class ImageKind(NamedTuple):
+# ------------------------------------------------------------------------------------------- sequences
+
+
+class ImageFiles(PictureSource):
+    """One picture a file, in the order given; each picture is named after its file.
+
+    The header of every file is read at once: a file of another size or mode shows before any work is done.
+    Gray pictures among RGB ones are read as RGB, and ``notes`` says so.
+
+    Raises:
+        MediaError: no files; a file that is no supported picture; one that differs from the first.
+    """
+
+    def __init__(self, paths: Sequence[Path], label: str, *, rate: Fraction | None = None) -> None:
+        if not paths:
+            raise MediaError(f"{label}: has no pictures")
+        self._paths = tuple(paths)
+        self._formats = []
+        noted: dict[str, str] = {}  # the first file of each note
+        for path in paths:
+            kind = _probe(path)
+            if kind.frames > 1:
+                raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
+            self._formats.append(kind.format)
+            noted = {text: f"{path}: {text}" for text in kind.notes} | noted
+        super().__init__(label, self._formats[0], rate, len(paths))
+        self.notes = list(noted.values())
+        gray = [path for path, of in zip(paths, self._formats, strict=True) if of.sample_format is SampleFormat.GRAY]
+        if 0 < len(gray) < len(paths):
+            self.format = PictureFormat(self.format.width, self.format.height, SampleFormat.RGB)
+            self.note(f"{label}: gray pictures among RGB, {len(gray)} such as {gray[0].name}, are read as RGB")
+        for path, other in zip(paths, self._formats, strict=True):
+            if (other.width, other.height) != (self.format.width, self.format.height):
+                raise MediaError(f"{path}: is {other}, unlike the first, {paths[0]}: {self._formats[0]}")
+
+    def __iter__(self) -> Iterator[Picture]:
+        for path, expected in zip(self._paths, self._formats, strict=True):
+            picture = _read_still(path)
+            if picture.format != expected:
+                raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
+            if picture.format != self.format:
+                picture = Picture(self.format, tuple(picture.planes[0].copy() for _ in range(3)), picture.name)
+            yield picture
+
+
+class Animation(PictureSource):
+    """The composed pictures of an animated GIF, APNG or WebP, or of a TIFF with several pages.
+
+    Opening reads the file once to learn how long each picture is shown; see `rate_of`.
+    """
+
+    def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
+        kind = _probe(path)
+        super().__init__(os.fspath(path), kind.format, rate, kind.frames)
+        self._path = path
+        for text in kind.notes:
+            self.note(f"{path}: {text}")
+        if rate is None:
+            times = _frame_times(path)
+            self.rate = rate_of(times, kind.tick_ms)
+            if not _is_steady(times, kind.tick_ms):
+                shown = f"pictures shown for {float(min(times)):g} to {float(max(times)):g} ms each"
+                self.note(f"{path}: {shown}; all take their mean, {float(self.rate):.6g} a second")
+
+    def __iter__(self) -> Iterator[Picture]:
+        for picture, _ in _read_frames(self._path):
+            yield picture
+
+
+def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
+    """A still picture as a sequence of one, or an animation."""
+    if _probe(path).frames > 1:
+        return Animation(path, rate=rate)
+    return ImageFiles([path], os.fspath(path), rate=rate)
+
+
+def _is_steady(times_ms: Sequence[Fraction], tick_ms: int) -> bool:
+    """Whether pictures shown that long each have one rate, as far as a clock of ``tick_ms`` can tell."""
+    shortest, longest = min(times_ms), max(times_ms)
+    return longest - shortest <= tick_ms and (shortest > 0 or longest == 0)
+
+
+def rate_of(times_ms: Sequence[Fraction], tick_ms: int) -> Fraction:
+    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick_ms``.
+
+    It is the number of pictures by their total time; 25 where that is 0, as in a file that does not say.
+    Times that differ by one tick are a rate that the clock cannot express: the whole number that fits the total to a
+    tick, if there is one.
+    """
+    count, total_ms = len(times_ms), sum(times_ms, Fraction(0))
+    if not total_ms:
+        return DEFAULT_RATE
+    rate = 1000 * count / total_ms
+    whole = max(round(rate), 1)
+    is_rounded = min(times_ms) < max(times_ms) and _is_steady(times_ms, tick_ms)
+    if is_rounded and abs(total_ms - Fraction(1000 * count, whole)) <= tick_ms:
+        return Fraction(whole)
+    if rate < 1:
+        return 1 / (1 / rate).limit_denominator(1001)
+    return rate.limit_denominator(1001)  # 1001 for rates such as 30000/1001
+
+
+# ------------------------------------------------------------------------------------------- files that are read
+
+
+class _ImageKind(NamedTuple):
     """What a file holds: the format of its pictures, how many there are, and what a reader may miss in them.
 
     ``tick_ms`` is the clock of its times.
@@ -60,15 +162,8 @@ class ImageKind(NamedTuple):
     tick_ms: int = 1
 
 
-class Frame(NamedTuple):
-    """One picture of an animation, and how long it is shown; 0 where the file does not say."""
-
-    picture: Picture
-    milliseconds: Fraction
-
-
 @contextlib.contextmanager
-def _media_errors(path: Path) -> Iterator[None]:
+def _media_errors(label: str) -> Iterator[None]:
     """Whatever a reader raises becomes a `MediaError` that names the file and says something."""
     try:
         with warnings.catch_warnings():
@@ -77,33 +172,52 @@ def _media_errors(path: Path) -> Iterator[None]:
     except MediaError:
         raise
     except FileNotFoundError as error:
-        raise MediaError(f"{path}: no such file") from error
+        raise MediaError(f"{label}: no such file") from error
     except UnidentifiedImageError as error:
-        raise MediaError(f"{path}: not a picture; known are {', '.join(_FORMATS)}") from error
+        raise MediaError(f"{label}: not a picture; known are {', '.join(_FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(f"{path}: more pixels than are accepted: {error}") from error
-    except Exception as error:  # damaged files make Pillow's readers trip over anything, so no list is complete
-        raise MediaError(f"{path}: cannot be read: {str(error) or type(error).__name__}") from error
+        raise MediaError(f"{label}: more pixels than are accepted: {error}") from error
+    except Exception as error:  # a damaged file makes Pillow raise any kind of error
+        raise MediaError(f"{label}: cannot be read: {str(error) or type(error).__name__}") from error
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The file as Pillow opens it: header read, no samples yet, and of an acceptable size and depth."""
-    with _media_errors(path):
-        image = Image.open(path, formats=_FORMATS)
-    with image:
-        refuse_size(str(path), *image.size)
-        with _media_errors(path):
-            if (bits := _bits_per_sample(image, path)) > 8:  # which Pillow cuts to 8 in RGB without a word
-                raise MediaError(f"{path}: has {bits}-bit samples; {_SUPPORTED}")
-        yield image
+def _opened(path: Path) -> Iterator[LayeredFile | Image.Image]:
+    """A GIF or APNG, whose layers are put together here; any other file as Pillow opens it."""
+    with contextlib.ExitStack() as resources:
+        with _media_errors(str(path)):
+            file = resources.enter_context(path.open("rb"))
+            start = file.read(8)
+            is_apng = start == layers.PNG_SIGNATURE and layers.is_apng(file)
+            file.seek(0)
+            opened: LayeredFile | Image.Image
+            if is_apng or start[:6] in layers.GIF_SIGNATURES:
+                opened = (ApngFile if is_apng else GifFile)(file, str(path))
+            else:
+                opened = resources.enter_context(_open_image(file, str(path)))
+        yield opened
 
 
-def _bits_per_sample(image: Image.Image, path: Path) -> int:
-    """Bits a sample has in the file, where more or less than 8 are possible."""
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            return bit_depth(file.read(25))
+def _open_image(file: BinaryIO, label: str) -> Image.Image:
+    """A file as Pillow opens it, header read, no samples yet; `MediaError` where size or depth are not supported."""
+    png_depth = layers.bit_depth(file.read(25))
+    file.seek(0)
+    image = Image.open(file, formats=_FORMATS)
+    refuse_size(label, *image.size)
+    bits = png_depth if image.format == "PNG" else _bits_per_sample(image)
+    if bits > 8:  # which Pillow cuts to 8 in RGB without a word
+        raise MediaError(f"{label}: has {bits}-bit samples; {_SUPPORTED}")
+    key = image.info.get("transparency")
+    if image.format == "PNG" and image.mode in ("L", "RGB") and key is not None:
+        # the key is as stored in the file, and Pillow compares it with samples of 8 bits
+        highest = (1 << bits) - 1
+        scaled = [(value & highest) * 255 // highest for value in np.atleast_1d(key).tolist()]
+        image.info["transparency"] = scaled[0] if image.mode == "L" else tuple(scaled)
+    return image
+
+
+def _bits_per_sample(image: Image.Image) -> int:
+    """Bits a sample has in a file that is no PNG, where more than 8 are possible."""
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))))
     if image.format == "PPM" and isinstance(image, ImageFile.ImageFile) and image.tile:
@@ -113,158 +227,134 @@ def _bits_per_sample(image: Image.Image, path: Path) -> int:
     return 8
 
 
-@contextlib.contextmanager
-def _layered(path: Path) -> Iterator[LayeredFile | None]:
-    """A GIF or APNG, whose layers we put together; None for other files."""
-    with contextlib.ExitStack() as resources:
-        with _media_errors(path):
-            file = resources.enter_context(path.open("rb"))
-            start = file.read(8)
-            is_layered = start[:6] in gif_blocks.SIGNATURES or (start == png_chunks.SIGNATURE and is_apng(file))
-            file.seek(0)
-            layered = None
-            if is_layered:
-                layered = ApngFile(file, str(path)) if start == png_chunks.SIGNATURE else GifFile(file, str(path))
-        yield layered
-
-
 def _frame_count(image: Image.Image) -> int:
     """Pictures to show in a file that has no layers."""
     return int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
 
 
-def probe(path: Path) -> ImageKind:
-    """What the file holds, without decoding it; pictures of a GIF or WebP are RGB, even if they look gray.
-
-    Whether alpha is 255 everywhere is known when a picture is read.
-
-    Raises:
-        MediaError: no picture file, or one whose samples are not supported.
-    """
-    with _layered(path) as layered:
-        if layered is not None:
-            with _media_errors(path):
-                count = layered.count or sum(1 for _ in layered)
-            return ImageKind(layered.format, count, tuple(layered.notes), 10 if isinstance(layered, GifFile) else 1)
-    with _opened(path) as image:
-        with _media_errors(path):
-            frames = _frame_count(image)
-        return ImageKind(_format(image, path), frames, (PROFILE_NOTE,) if "icc_profile" in image.info else ())
-
-
-def frame_times(path: Path) -> list[Fraction]:
-    """How long each picture of an animation is shown, in milliseconds; 0 where the file does not say.
-
-    Raises:
-        MediaError: as `read_frames`, as far as the times show it.
-    """
-    with _layered(path) as layered:
-        if layered is not None:
-            with _media_errors(path):
-                return [layer.milliseconds for layer in layered]
-    return [frame.milliseconds for frame in read_frames(path)]
-
-
-def _format(image: Image.Image, path: Path) -> PictureFormat:
+def _format(image: Image.Image, label: str) -> PictureFormat:
     """Format of a picture without its alpha."""
     if image.mode not in {*_GRAY_MODES, "RGB", "RGBA", "P", "PA"}:
-        raise MediaError(f"{path}: is {_MODE_NAMES.get(image.mode, image.mode)}; {_SUPPORTED}")
+        raise MediaError(f"{label}: is {_MODE_NAMES.get(image.mode, image.mode)}; {_SUPPORTED}")
     return PictureFormat(*image.size, SampleFormat.GRAY if image.mode in _GRAY_MODES else SampleFormat.RGB)
 
 
-def read_still(path: Path) -> Picture:
-    """The picture in a file, named after it; pixels stay as stored, whatever EXIF says of turning them.
+def _probe(path: Path) -> _ImageKind:
+    """What the file holds, without decoding it; pictures of a GIF or WebP are RGB, even if they look gray.
 
-    Raises:
-        MediaError: as `probe`, or damaged, not opaque, or several pictures in one file.
+    `MediaError` where it holds none, or its samples are not supported; alpha is looked at when a picture is read.
     """
-    first, *others = itertools.islice(read_frames(path), 2)
+    with _opened(path) as opened, _media_errors(str(path)):
+        if isinstance(opened, LayeredFile):
+            count = opened.count or sum(1 for _ in opened)
+            return _ImageKind(opened.format, count, tuple(opened.notes), 10 if isinstance(opened, GifFile) else 1)
+        notes = (layers.PROFILE_NOTE,) if "icc_profile" in opened.info else ()
+        return _ImageKind(_format(opened, str(path)), _frame_count(opened), notes)
+
+
+def _frame_times(path: Path) -> list[Fraction]:
+    """How long each picture of an animation is shown, in milliseconds; 0 where the file does not say."""
+    with _opened(path) as opened:
+        if isinstance(opened, LayeredFile):
+            with _media_errors(str(path)):
+                return [layer.milliseconds for layer in opened]
+    return [milliseconds for _, milliseconds in _read_frames(path)]
+
+
+def _read_still(path: Path) -> Picture:
+    """The picture in a file, named after it; pixels stay as stored, whatever EXIF says of turning them."""
+    first, *others = itertools.islice(_read_frames(path), 2)
     if others:
         raise MediaError(f"{path}: is an animation; open it by itself")
-    return replace(first.picture, name=path.name)
+    return replace(first[0], name=path.name)
 
 
-def image_picture(image: Image.Image, label: str) -> Picture:
-    """The picture of an image that a caller has; `MediaError` as `read_still`."""
-    with _media_errors(Path(label)):
-        return _picture(image, _format(image, Path(label)), 8, f"{label}:")
+def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
+    """The composed pictures of an animation, or a still, one at a time, and how many milliseconds each is shown.
 
-
-def _picture(image: Image.Image, picture_format: PictureFormat, bits: int, label: str) -> Picture:
-    """The picture of an image without its alpha, if that is 255 everywhere; ``bits`` and ``label`` as below."""
-    if image.has_transparency_data:
-        return _opaque(_rgba(image, bits), picture_format, label)
-    mode = "L" if picture_format.sample_format is SampleFormat.GRAY else "RGB"
-    return Picture.from_array(np.array(image.convert(mode), np.uint8))
-
-
-def read_frames(path: Path) -> Iterator[Frame]:
-    """The composed pictures of an animation, or a still, one at a time.
-
-    Raises:
-        MediaError: damaged, changing in format, or a picture that is not opaque; the message has its number.
+    `MediaError` where one is damaged, of another format, or not opaque; the message has its number.
     """
-    with _layered(path) as layered:
-        if layered is not None:
-            yield from _composed(layered, path)
+    with _opened(path) as opened:
+        if isinstance(opened, LayeredFile):
+            yield from _composed(opened, path)
             return
-    with _opened(path) as image:
-        with _media_errors(path):
-            count, bits = _frame_count(image), _bits_per_sample(image, path)
-        first_format = _format(image, path)
+        with _media_errors(str(path)):
+            count = _frame_count(opened)
+        first_format = _format(opened, str(path))
         for number in range(count):
             label = f"{path}: picture {number}" if count > 1 else f"{path}:"
-            with _media_errors(path):
-                image.seek(number)
-                image.load()
-                if (frame_format := _format(image, path)) != first_format:
+            with _media_errors(str(path)):
+                opened.seek(number)
+                opened.load()
+                if (frame_format := _format(opened, str(path))) != first_format:
                     raise MediaError(f"{label} is {frame_format}, unlike picture 0, {first_format}")
-                picture = _picture(image, first_format, bits, label)
-            yield Frame(picture, Fraction(image.info.get("duration", 0)))
+                picture = _picture(opened, first_format, label)
+            yield picture, Fraction(opened.info.get("duration", 0))
 
 
-def _composed(layered: LayeredFile, path: Path) -> Iterator[Frame]:
-    """The pictures that layers make, each on what the ones before left."""
-    canvas = Canvas(layered.format)
-    layers = iter(layered)
+def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fraction]]:
+    """The pictures that layers make: each changes a part of what the ones before left, which is transparent at first.
+
+    What lies outside the canvas is cut off.
+    """
+    canvas = np.zeros((layered.format.height, layered.format.width, 4), np.uint8)
+    unread = iter(layered)
     for number in itertools.count():
-        with _media_errors(path):
-            layer = next(layers, None)
+        label = f"{path}: picture {number}"
+        with _media_errors(str(path)):
+            layer = next(unread, None)
             if layer is None:
                 return
-            samples = canvas.show(layer, _layer_pixels(layer, f"{path}: picture {number}"))
-            picture = _opaque(samples, layered.format, f"{path}: picture {number}")
-        yield Frame(picture, layer.milliseconds)
+            region = canvas[layer.top : layer.top + layer.height, layer.left : layer.left + layer.width]
+            before = region.copy() if layer.disposal is Disposal.RESTORE else 0
+            pixels = _layer_pixels(layer, label)[: region.shape[0], : region.shape[1]]
+            if layer.blends:
+                layers.lay_over(region, pixels)
+            else:
+                region[:] = pixels
+            picture = _opaque(canvas, layered.format, label)
+        yield picture, layer.milliseconds
+        if layer.disposal is not Disposal.LEAVE:
+            region[:] = before
 
 
 def _layer_pixels(layer: Layer, label: str) -> npt.NDArray[np.uint8]:
     """RGBA of a layer, uint8 (H, W, 4)."""
-    with Image.open(io.BytesIO(layer.image), formats=("GIF", "PNG")) as image:
+    with _open_image(io.BytesIO(layer.image), label) as image:
         if layer.colours is None:
-            return _rgba(image, bit_depth(layer.image))
+            return np.array(image.convert("RGBA"))
         indices = np.array(image)
     if indices.max() >= len(layer.colours):
         raise MediaError(f"{label} uses colour {indices.max()} of a table of {len(layer.colours)}")
     return np.take(layer.colours, indices, axis=0)
 
 
-def _rgba(image: Image.Image, bits: int) -> npt.NDArray[np.uint8]:
-    """Samples with their alpha, uint8 (H, W, 4); ``bits`` are those of a sample in the file."""
-    key = image.info.get("transparency")
-    if image.mode in ("L", "RGB") and key is not None:
-        # PNG has the key as stored in the file, Pillow compares it with samples of 8 bits
-        highest = (1 << bits) - 1
-        scaled = [(value & highest) * 255 // highest for value in np.atleast_1d(key).tolist()]
-        image.info["transparency"] = scaled[0] if image.mode == "L" else tuple(scaled)
-    return np.array(image.convert("RGBA"))
+def image_picture(image: Image.Image, label: str) -> Picture:
+    """The picture of an image that a caller has.
+
+    Raises:
+        MediaError: it has samples of another kind than 8-bit gray, RGB or palette, or is not opaque.
+    """
+    with _media_errors(label):
+        return _picture(image, _format(image, label), f"{label}:")
+
+
+def _picture(image: Image.Image, picture_format: PictureFormat, label: str) -> Picture:
+    """The picture of an image without its alpha, if that is 255 everywhere; ``label`` starts the message if not."""
+    if image.has_transparency_data:
+        return _opaque(np.array(image.convert("RGBA")), picture_format, label)
+    mode = "L" if picture_format.sample_format is SampleFormat.GRAY else "RGB"
+    return Picture.from_array(np.array(image.convert(mode), np.uint8))
 
 
 def _opaque(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat, label: str) -> Picture:
-    """The picture without its alpha, which must be 255 everywhere; ``label`` is what the message starts with."""
     if rgba[:, :, 3].min() < 255:
         raise MediaError(f"{label} has transparent pixels; {_SUPPORTED}. {_FLATTEN}")
     channels = 0 if picture_format.sample_format is SampleFormat.GRAY else slice(3)
     return Picture.from_array(rgba[:, :, channels].copy())
+
+
+# ------------------------------------------------------------------------------------------- files that are written
 
 
 def write_still(file: BinaryIO, samples: npt.NDArray[np.uint8], pillow_format: str) -> None:
@@ -289,11 +379,11 @@ def decoded(file: BinaryIO) -> npt.NDArray[np.uint8]:
         return np.array(image)
 
 
-def gif_image(samples: npt.NDArray[np.uint8]) -> bytes:
-    """A whole one-picture GIF file: gray (H, W) exact, RGB (H, W, 3) in its 256 best colours, undithered."""
-    buffer = io.BytesIO()
+def gif_blocks(samples: npt.NDArray[np.uint8], hundredths: int) -> bytes:
+    """The blocks of one picture in a GIF, with its own colours: gray (H, W) exact, RGB (H, W, 3) in its best 256.
+
+    ``hundredths`` of a second are how long it is shown. Colours are not dithered.
+    """
     image = Image.fromarray(samples)
-    if image.mode == "RGB":
-        image = image.quantize(256)
-    image.save(buffer, "GIF", interlace=False)
-    return buffer.getvalue()
+    image = image.convert("P") if image.mode == "L" else image.quantize(256)
+    return b"".join(GifImagePlugin.getdata(image, duration=10 * hundredths, include_color_table=True))

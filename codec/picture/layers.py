@@ -1,22 +1,35 @@
-"""Animations in layers: each frame changes a part of the canvas, and says what becomes of that part afterwards."""
+"""Animated GIF and PNG files: layers that each change a part of the canvas, and the pictures that they make.
+
+GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt. APNG: https://www.w3.org/TR/png-3/.
+Pillow decodes the samples of a layer. It is not asked for pictures: it paints the background of a GIF, and its other
+disposals and blends do not all follow these texts.
+"""
 
 from __future__ import annotations
 
 import enum
+import struct
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
-from codec.picture.planes import PictureFormat
+from codec.picture.planes import PictureFormat, SampleFormat
+from codec.picture.sequence import refuse_size
 
-__all__ = ["MAX_LAYER_BYTES", "PROFILE_NOTE", "Canvas", "Disposal", "Layer", "LayeredFile", "read_exactly"]
+__all__ = [
+    *("GIF_SIGNATURES", "PNG_SIGNATURE", "PROFILE_NOTE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
+    *("bit_depth", "chunk", "chunks", "is_apng", "lay_over"),
+]
 
-MAX_LAYER_BYTES = 1 << 29  # compressed; the largest canvas has 1 << 28 bytes of RGBA, and junk is not kept
 PROFILE_NOTE = "its ICC colour profile is left out; samples stay as they are"
+GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_LAYER_BYTES = 1 << 29  # compressed; the largest canvas has 1 << 28 bytes of RGBA, and junk is not kept
 
 
 class Disposal(enum.Enum):
@@ -24,7 +37,11 @@ class Disposal(enum.Enum):
 
     LEAVE = enum.auto()
     CLEAR = enum.auto()  # to transparent
-    RESTORE = enum.auto()  # to what was there before the layer
+    RESTORE = enum.auto()  # to what it was before the layer
+
+
+_GIF_DISPOSALS = (Disposal.LEAVE, Disposal.LEAVE, Disposal.CLEAR, Disposal.RESTORE)
+_APNG_DISPOSALS = (Disposal.LEAVE, Disposal.CLEAR, Disposal.RESTORE)  # APNG_DISPOSE_OP_NONE, BACKGROUND, PREVIOUS
 
 
 class Layer(NamedTuple):
@@ -42,55 +59,14 @@ class Layer(NamedTuple):
     disposal: Disposal
     blends: bool
     milliseconds: Fraction
-    image: bytes
+    image: bytes = b""
     colours: npt.NDArray[np.uint8] | None = None
 
 
-class LayeredFile(Protocol):
-    """An open animation file, whose layers are read once, one at a time.
-
-    ``format`` is that of the canvas, ``count`` the number of layers where the head of the file has it.
-    ``notes`` are what a reader should know and may miss; some come while layers are read.
-    """
-
-    format: PictureFormat
-    count: int | None
-    notes: list[str]
-
-    def __iter__(self) -> Iterator[Layer]:
-        """The layers; raises `MediaError` where the file ends early or breaks its format."""
-
-
-class Canvas:
-    """Where layers become pictures: RGBA, transparent black at first."""
-
-    def __init__(self, picture_format: PictureFormat) -> None:
-        self._samples = np.zeros((picture_format.height, picture_format.width, 4), np.uint8)
-        self._disposed: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | int] | None = None
-
-    def show(self, layer: Layer, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The picture, uint8 (H, W, 4), after the next layer, whose RGBA are ``pixels``; valid until the next call.
-
-        What lies outside the canvas is cut off.
-        """
-        if self._disposed is not None:
-            region, content = self._disposed
-            region[:] = content
-        region = self._samples[layer.top : layer.top + layer.height, layer.left : layer.left + layer.width]
-        restores, clears = layer.disposal is Disposal.RESTORE, layer.disposal is Disposal.CLEAR
-        self._disposed = (region, region.copy() if restores else 0) if restores or clears else None
-        pixels = pixels[: region.shape[0], : region.shape[1]]
-        if layer.blends:
-            _lay_over(region, pixels)
-        else:
-            region[:] = pixels
-        return self._samples
-
-
-def _lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
+def lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
     """Put RGBA ``above`` over ``below``, in place, rounded to nearest (PNG, 3rd edition, "Alpha channel processing").
 
-    It works on samples as they are, as browsers do, whatever a gAMA chunk says.
+    Both are uint8 (H, W, 4). Samples are mixed as they are, as browsers do, whatever a gAMA chunk says.
     """
     alpha = above[:, :, 3]
     np.copyto(below, above, where=(alpha == 255)[:, :, np.newaxis])
@@ -105,9 +81,302 @@ def _lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> Non
         below[row, columns] = np.hstack([colour, (weight + 127) // 255])
 
 
-def read_exactly(file: BinaryIO, size: int, label: str) -> bytes:
+class LayeredFile:
+    """An open animation file, whose layers are read once, one at a time.
+
+    ``format`` is that of the canvas, ``count`` the number of layers where the head of the file has it.
+    ``notes`` say what a reader should know and may miss; some are added while layers are read.
+    """
+
+    format: PictureFormat
+    count: int | None = None
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        self._file, self._label = file, label
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[Layer]:
+        """The layers; raises `MediaError` where the file ends early or breaks its format."""
+        raise NotImplementedError
+
+    def _note(self, text: str) -> None:
+        """Add to ``notes``, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _read_exactly(file: BinaryIO, size: int, label: str) -> bytes:
     """The next ``size`` bytes; raises `MediaError` where the file has fewer."""
     data = file.read(size)
     if len(data) < size:
         raise MediaError(f"{label}: ends early; it was cut or not copied whole")
     return data
+
+
+# ------------------------------------------------------------------------------------------- GIF
+
+_EXTENSION, _IMAGE, _TRAILER = b"!", b",", b";"
+_GRAPHIC_CONTROL, _PLAIN_TEXT, _APPLICATION = b"\xf9", b"\x01", b"\xff"
+_INTERLACED = 0x40
+
+
+class _Control(NamedTuple):
+    """A graphic control extension: how the image behind it is shown."""
+
+    disposal: Disposal = Disposal.LEAVE
+    hundredths: int = 0
+    transparent: int | None = None
+
+
+class GifFile(LayeredFile):
+    """A GIF; its pictures are RGB, whatever the order of its colours.
+
+    GIF has no background that is painted: what no image covers is transparent.
+    An image should fit the logical screen; the first enlarges it, as in browsers, and others are cut off.
+    An end mark is needed: a GIF that was cut between two images looks like a shorter one.
+    """
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        super().__init__(file, label)
+        self._read(6)
+        width, height, flags, _, _ = struct.unpack("<HHBBB", self._read(7))
+        self._shared_table = self._table(flags)
+        start = file.tell()
+        first = next(self._layers(), None)
+        if first is None:
+            raise MediaError(f"{label}: is a GIF without a picture")
+        size = max(width, first.left + first.width), max(height, first.top + first.height)
+        refuse_size(label, *size)
+        if size != (width, height):
+            self._note(f"its first picture goes beyond its screen of {width}×{height}, which is enlarged")
+        self.format = PictureFormat(*size, SampleFormat.RGB)
+        file.seek(start)
+
+    def __iter__(self) -> Iterator[Layer]:
+        for layer in self._layers():
+            if layer.left + layer.width > self.format.width or layer.top + layer.height > self.format.height:
+                self._note("some pictures go beyond its screen, where they are cut off")
+            yield layer
+
+    def _layers(self) -> Iterator[Layer]:
+        """The image blocks up to the end mark, each with the control before it."""
+        control = _Control()
+        number = 0
+        while (kind := self._read(1)) != _TRAILER:
+            if kind == _EXTENSION:
+                extension, data = self._read(1), self._sub_blocks()
+                if extension == _GRAPHIC_CONTROL:
+                    control = self._control(data, number)
+                elif extension == _PLAIN_TEXT:
+                    self._note("text blocks in it are not drawn")
+                    control = _Control()  # belonged to the text
+                elif extension == _APPLICATION and data[1:].startswith(b"ICCRGBG1"):
+                    self._note(PROFILE_NOTE)
+            elif kind == _IMAGE:
+                yield self._layer(control, f"{self._label}: picture {number}")
+                control = _Control()
+                number += 1
+            elif kind != b"\0":  # zeros between blocks are common, and harmless
+                raise MediaError(f"{self._label}: is damaged behind {number} pictures, where no block starts")
+
+    def _layer(self, control: _Control, label: str) -> Layer:
+        """The image block that the file stands in.
+
+        Its one-picture file has no colours, so that its samples are read as indices.
+        """
+        left, top, width, height, flags = struct.unpack("<HHHHB", self._read(9))
+        table = self._table(flags) or self._shared_table
+        code_size = self._read(1)
+        if code_size > b"\x08":
+            raise MediaError(f"{label} has indices of more than 8 bits")
+        data = code_size + self._sub_blocks()
+        refuse_size(label, width, height)
+        if not table:
+            raise MediaError(f"{label} has no colour table")
+        screen = struct.pack("<HHBBB", width, height, 0, 0, 0)
+        descriptor = struct.pack("<HHHHB", 0, 0, width, height, flags & _INTERLACED)
+        image = GIF_SIGNATURES[1] + screen + _IMAGE + descriptor + data + _TRAILER
+        milliseconds = Fraction(10 * control.hundredths)
+        colours = _colours(table, control.transparent)
+        return Layer(left, top, width, height, control.disposal, True, milliseconds, image, colours)
+
+    def _control(self, data: bytes, number: int) -> _Control:
+        """The control that the sub-blocks ``data`` of an extension hold."""
+        if data[0] < 4:
+            raise MediaError(f"{self._label}: the control of picture {number} is too short")
+        flags, hundredths, transparent = struct.unpack_from("<BHB", data, 1)
+        disposal = flags >> 2 & 7
+        if disposal >= len(_GIF_DISPOSALS):
+            raise MediaError(f"{self._label}: picture {number} has disposal {disposal}; GIF defines 0…3")
+        return _Control(_GIF_DISPOSALS[disposal], hundredths, transparent if flags & 1 else None)
+
+    def _read(self, size: int) -> bytes:
+        return _read_exactly(self._file, size, self._label)
+
+    def _table(self, flags: int) -> bytes:
+        """The colour table that ``flags`` announce, or none."""
+        return self._read(3 * (2 << (flags & 7))) if flags & 0x80 else b""
+
+    def _sub_blocks(self) -> bytes:
+        """Sub-blocks with their lengths, up to the empty one."""
+        blocks = bytearray()
+        while True:
+            size = self._read(1)
+            blocks += size + self._read(size[0])
+            if size == b"\0":
+                return bytes(blocks)
+            if len(blocks) > _MAX_LAYER_BYTES:
+                raise MediaError(f"{self._label}: a block of more than {_MAX_LAYER_BYTES} bytes")
+
+
+def _colours(table: bytes, transparent: int | None) -> npt.NDArray[np.uint8]:
+    """RGBA of each index, uint8 (N, 4); the transparent index may lie behind the table."""
+    count = len(table) // 3
+    colours = np.zeros((max(count, -1 if transparent is None else transparent + 1), 4), np.uint8)
+    colours[:count, :3] = np.frombuffer(table, np.uint8).reshape(-1, 3)
+    colours[:count, 3] = 255
+    if transparent is not None:
+        colours[transparent] = 0
+    return colours
+
+
+# ------------------------------------------------------------------------------------------- PNG
+
+_GRAY_TYPES = frozenset({0, 4})  # colour types without and with alpha
+_WANTED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"IDAT", b"iCCP", b"IEND"})
+
+
+def chunk(kind: bytes, payload: bytes) -> bytes:
+    """One chunk with its length and CRC-32."""
+    return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+
+def chunks(file: BinaryIO, label: str) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and payload of the chunks that matter, from the first byte of ``file`` to IEND; others are passed over.
+
+    Raises:
+        MediaError: the file ends early, a CRC-32 is wrong, or a chunk is too long.
+    """
+    _read_exactly(file, len(PNG_SIGNATURE), label)
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", _read_exactly(file, 8, label))
+        if kind not in _WANTED:
+            file.seek(length + 4, 1)
+            continue
+        if length > _MAX_LAYER_BYTES:
+            raise MediaError(f"{label}: a chunk of {length} bytes; at most {_MAX_LAYER_BYTES} are accepted")
+        payload = _read_exactly(file, length, label)
+        if _read_exactly(file, 4, label) != struct.pack(">I", zlib.crc32(kind + payload)):
+            raise MediaError(f"{label}: is damaged: a {kind.decode()} chunk has another CRC-32")
+        yield kind, payload
+
+
+def is_apng(file: BinaryIO) -> bool:
+    """Whether a PNG is animated: an acTL chunk comes before the picture. A damaged file is not."""
+    file.seek(len(PNG_SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"acTL", b"IDAT", b"IEND"):
+            return bool(kind == b"acTL")
+        file.seek(length + 4, 1)
+    return False
+
+
+def bit_depth(png: bytes) -> int:
+    """Bits a sample, of a PNG file or its first 25 bytes; 0 where there are fewer."""
+    return png[24] if len(png) > 24 else 0  # signature 8, chunk header 8, width 4, height 4
+
+
+class ApngFile(LayeredFile):
+    """An animated PNG.
+
+    A picture for viewers that know no animation, which no fcTL chunk precedes, is no layer.
+    """
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        super().__init__(file, label)
+        self._chunks = chunks(file, label)
+        self._shared = b""  # what the pixels of all layers need: palette, transparency
+        self._header = b""
+        self.count = 0
+        for kind, payload in self._chunks:
+            if kind == b"IHDR" and len(payload) == 13:
+                self._header = payload
+            elif kind == b"acTL" and len(payload) == 8:
+                self.count, _ = struct.unpack(">II", payload)
+                break
+            else:
+                self._keep(kind, payload)
+        if not self._header or not self.count:
+            raise self._damaged("its IHDR or acTL chunk is missing, or says nothing")
+        width, height, bits, colour_type = struct.unpack(">IIBB", self._header[:10])
+        refuse_size(label, width, height)
+        is_gray = colour_type in _GRAY_TYPES
+        self.format = PictureFormat(width, height, SampleFormat.GRAY if is_gray else SampleFormat.RGB)
+        if bits > 8:
+            raise MediaError(f"{label}: has {bits}-bit samples; 8 are supported")
+
+    def _keep(self, kind: bytes, payload: bytes) -> None:
+        """A chunk that is about all layers."""
+        if kind in (b"PLTE", b"tRNS"):
+            self._shared += chunk(kind, payload)
+        elif kind == b"iCCP":
+            self._note(PROFILE_NOTE)
+
+    def _damaged(self, reason: str) -> MediaError:
+        return MediaError(f"{self._label}: is a damaged APNG: {reason}")
+
+    def __iter__(self) -> Iterator[Layer]:
+        layer: Layer | None = None  # whose pixels are being read
+        data = bytearray()
+        number = sequence_number = 0
+        for kind, payload in self._chunks:
+            if kind in (b"fcTL", b"fdAT"):
+                if payload[:4] != struct.pack(">I", sequence_number):
+                    raise self._damaged(f"its animation chunks are not in order at number {sequence_number}")
+                sequence_number += 1
+            if kind in (b"fcTL", b"IEND") and layer is not None:
+                if not data:
+                    raise self._damaged(f"picture {number} has no pixels")
+                yield layer._replace(image=self._alone(layer, bytes(data)))
+                data.clear()
+                number += 1
+            if kind == b"fcTL":
+                layer = self._layer(payload, number)
+            elif kind == b"fdAT":
+                if layer is None:
+                    raise self._damaged("a picture has no fcTL chunk")
+                data += payload[4:]
+            elif kind == b"IDAT":
+                if sequence_number > 1:
+                    raise self._damaged("an IDAT chunk follows a later picture")
+                if layer is not None:  # else the picture is for viewers that know no animation
+                    if layer[:4] != (0, 0, self.format.width, self.format.height):
+                        raise self._damaged("its first picture does not fill it")
+                    data += payload
+            else:
+                self._keep(kind, payload)
+            if len(data) > _MAX_LAYER_BYTES:
+                raise MediaError(f"{self._label}: picture {number} takes more than {_MAX_LAYER_BYTES} bytes")
+        if number != self.count:
+            raise self._damaged(f"it has {number} pictures instead of {self.count}")
+
+    def _layer(self, payload: bytes, number: int) -> Layer:
+        """The layer that an fcTL chunk describes, without its pixels."""
+        if len(payload) != 26:
+            raise self._damaged(f"the fcTL chunk of picture {number} has {len(payload)} bytes instead of 26")
+        if number == self.count:
+            raise self._damaged(f"it has more than {self.count} pictures")
+        _, width, height, left, top, numerator, denominator, disposal, blend = struct.unpack(">IIIIIHHBB", payload)
+        fits = 0 < width <= self.format.width - left and 0 < height <= self.format.height - top
+        if not fits or disposal >= len(_APNG_DISPOSALS) or blend > 1:  # APNG_BLEND_OP_SOURCE, OVER
+            raise self._damaged(f"picture {number} lies outside, or is shown in a way that is not defined")
+        milliseconds = Fraction(1000 * numerator, denominator or 100)
+        return Layer(left, top, width, height, _APNG_DISPOSALS[disposal], blend == 1, milliseconds)
+
+    def _alone(self, layer: Layer, data: bytes) -> bytes:
+        """A PNG of that layer only."""
+        header = struct.pack(">II", layer.width, layer.height) + self._header[8:]
+        parts = chunk(b"IHDR", header) + self._shared + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+        return PNG_SIGNATURE + parts

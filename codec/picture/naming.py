@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 from codec.errors import ConfigError, MediaError
 
@@ -25,16 +24,11 @@ __all__ = [
 
 # Files whose names are pictures'; in a folder no others are looked at.
 STILL_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif"),
-        *(".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
-    )
+    ".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
 VIDEO_SUFFIXES = frozenset(
-    (
-        *(".mp4", ".m4v", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg", ".m2v", ".ts", ".m2ts", ".mts", ".vob"),
-        *(".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".ivf", ".264", ".h264", ".265", ".h265", ".hevc", ".av1"),
-    )
+    ".mp4 .m4v .mkv .mov .avi .webm .mpg .mpeg .m2v .ts .m2ts .mts .vob .wmv .flv .ogv .3gp .mxf .ivf .264 .h264 .265 "  # noqa: SIM905
+    ".h265 .hevc .av1".split()
 )
 
 NaturalKey = tuple[tuple[tuple[str | int, ...], ...], str]
@@ -42,7 +36,7 @@ NaturalKey = tuple[tuple[tuple[str | int, ...], ...], str]
 _DIGITS = re.compile("([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)((?:\.[^.]*)?)", re.DOTALL)
 _LAST_RUN = re.compile(r"[0-9]*[^0-9]*\Z")
-_CONVERSION = re.compile(r"%%|%(?:0([1-9]))?d")
+_CONVERSION = re.compile(r"%(?:0([1-9]))?d")
 
 _MAX_NAME_BYTES = 255  # what common file systems allow
 _KEPT_END_BYTES = 40  # at the end of a name too long, for its number and suffix
@@ -62,14 +56,6 @@ def natural_key(path: str | Path) -> NaturalKey:
     return tuple(parts), str(path)
 
 
-class _Numbered(NamedTuple):
-    """A path split around its last number, as in ``frames/img`` ``0012`` ``.png``."""
-
-    before: str
-    digits: str
-    after: str
-
-
 def refuse_gaps(paths: Sequence[Path], *, any_step: bool = False) -> None:
     """Raise `MediaError` that names the first missing file of a numbered sequence in natural order.
 
@@ -79,15 +65,15 @@ def refuse_gaps(paths: Sequence[Path], *, any_step: bool = False) -> None:
     """
     _refuse_signs(paths)
     matches = [_LAST_NUMBER.fullmatch(str(path)) for path in paths]
-    numbered = [_Numbered(*match.groups()) for match in matches if match]
-    if len(numbered) != len(paths) or len({(name.before, name.after) for name in numbered}) != 1:
+    parts = [match.groups() for match in matches if match]  # such as "frames/img", "0012", ".png"
+    if len(parts) != len(paths) or len({(before, after) for before, _, after in parts}) != 1:
         return
-    numbers = [int(name.digits) for name in numbered]
+    numbers = [int(digits) for _, digits, _ in parts]
     steps = [there - here for here, there in pairwise(numbers) if there > here]
     step = min(steps, default=1) if any_step else 1
-    for (here, there), name, path in zip(pairwise(numbers), numbered, paths, strict=False):
+    for (here, there), (before, digits, after), path in zip(pairwise(numbers), parts, paths, strict=False):
         if there - here > step:
-            missing = f"{name.before}{here + step:0{len(name.digits)}d}{name.after}"
+            missing = f"{before}{here + step:0{len(digits)}d}{after}"
             raise MediaError(f"{missing}: missing; the sequence goes from {path.name} to number {there}")
 
 
@@ -103,9 +89,14 @@ def _refuse_signs(paths: Sequence[Path]) -> None:
                 )
 
 
+def _without_percent_signs(text: str) -> str:
+    """``text`` with a zero byte, which no path has, in place of each ``%%``."""
+    return text.replace("%%", "\0")
+
+
 def has_number_conversion(text: str) -> bool:
     """Whether ``text`` holds a printf conversion such as ``%d`` or ``%04d``."""
-    return any(match.group() != "%%" for match in _CONVERSION.finditer(text))
+    return bool(_CONVERSION.search(_without_percent_signs(text)))
 
 
 @dataclass(frozen=True)
@@ -125,20 +116,11 @@ class NumberPattern:
             MediaError: no conversion there, more than one, or one in the folder's name.
         """
         path = Path(text)
-        literals, widths = [""], []
-        end = 0
-        for match in _CONVERSION.finditer(path.name):
-            literals[-1] += path.name[end : match.start()]
-            end = match.end()
-            if match.group() == "%%":
-                literals[-1] += "%"
-            else:
-                widths.append(int(match.group(1) or 0))
-                literals.append("")
-        literals[-1] += path.name[end:]
-        if len(widths) != 1 or has_number_conversion(str(path.parent)):
+        parts = _CONVERSION.split(_without_percent_signs(path.name))
+        if len(parts) != 3 or has_number_conversion(str(path.parent)):
             raise MediaError(f"{text}: a pattern has one number, such as %04d, and has it in the file's name")
-        return cls(path.parent, literals[0], widths[0], literals[1])
+        before, width, after = parts
+        return cls(path.parent, before.replace("\0", "%"), int(width or 0), after.replace("\0", "%"))
 
     def name(self, number: int) -> str:
         """The file name for ``number`` ≥ 0."""
@@ -146,12 +128,8 @@ class NumberPattern:
 
     def number(self, name: str) -> int | None:
         """The number that gives ``name``, or None where no number does."""
-        if not (name.startswith(self.before) and name.endswith(self.after)):
-            return None
-        digits = name[len(self.before) : len(name) - len(self.after)]
-        if not _DIGITS.fullmatch(digits) or self.name(int(digits)) != name:
-            return None
-        return int(digits)
+        match = re.fullmatch(f"{re.escape(self.before)}([0-9]+){re.escape(self.after)}", name)
+        return int(match[1]) if match and self.name(int(match[1])) == name else None
 
 
 def refuse_other_suffix(path: str | os.PathLike[str]) -> None:

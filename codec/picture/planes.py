@@ -17,14 +17,7 @@ from codec.arguments import expect_type
 from codec.errors import ConfigError
 
 __all__ = [
-    "ChromaSiting",
-    "Colour",
-    "ColourMatrix",
-    "ColourRange",
-    "Picture",
-    "PictureFormat",
-    "Plane",
-    "SampleFormat",
+    *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
     "Subsampling",
 ]
 
@@ -67,32 +60,14 @@ class SampleFormat(enum.IntEnum):
     @property
     def plane_names(self) -> tuple[str, ...]:
         """One letter a plane, in the order of the planes."""
-        return _PLANE_NAMES[self]
+        return {SampleFormat.GRAY: ("Y",), SampleFormat.RGB: ("R", "G", "B")}.get(self, ("Y", "U", "V"))
 
     @property
     def subsampling(self) -> tuple[Subsampling, ...]:
         """Subsampling of each plane against the first."""
-        return _SUBSAMPLING[self]
-
-
-_PLANE_NAMES = {
-    SampleFormat.GRAY: ("Y",),
-    SampleFormat.RGB: ("R", "G", "B"),
-    SampleFormat.YUV420: ("Y", "U", "V"),
-    SampleFormat.YUV422: ("Y", "U", "V"),
-    SampleFormat.YUV444: ("Y", "U", "V"),
-}
-_CHROMA_SUBSAMPLING = {
-    SampleFormat.GRAY: Subsampling(0, 0),
-    SampleFormat.RGB: Subsampling(0, 0),
-    SampleFormat.YUV420: Subsampling(1, 1),
-    SampleFormat.YUV422: Subsampling(0, 1),
-    SampleFormat.YUV444: Subsampling(0, 0),
-}
-_SUBSAMPLING = {
-    sample_format: (Subsampling(0, 0),) + (chroma,) * (len(sample_format.plane_names) - 1)
-    for sample_format, chroma in _CHROMA_SUBSAMPLING.items()
-}
+        chroma = {SampleFormat.YUV420: Subsampling(1, 1), SampleFormat.YUV422: Subsampling(0, 1)}
+        full = Subsampling(0, 0)
+        return (full, *(chroma.get(self, full) for _ in self.plane_names[1:]))
 
 
 class ColourMatrix(enum.IntEnum):
@@ -214,32 +189,25 @@ class Picture:
 
     def crc32(self) -> int:
         """CRC-32 of all samples: planes in order, rows from the top, samples from the left (spec 5.4)."""
-        checksum = 0
-        for plane in self.planes:
-            checksum = zlib.crc32(plane.data, checksum)
-        return checksum
+        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), self.planes, 0)
 
     def copy(self) -> Picture:
-        """The same picture with samples of its own."""
+        """A copy of this picture, whose samples nobody else has."""
         return Picture(self.format, tuple(plane.copy() for plane in self.planes), self.name)
 
     def same_samples(self, other: Picture) -> bool:
-        """Whether both have the same planes, sample by sample."""
+        """Whether both have equal planes, sample by sample."""
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))
 
 
 def _as_array(samples: object) -> npt.NDArray[Any]:
-    """What is no array yet as one; the samples may still be no picture.
-
-    Raises:
-        ConfigError: it has no samples, or they would mean something else than they say.
-    """
+    """Samples that are no array yet, as one; `ConfigError` where there are none, or they would change their meaning."""
     mode = getattr(samples, "mode", None)
     if isinstance(mode, str) and mode not in ("L", "RGB"):  # a palette's indices look like gray
         raise ConfigError(f"a picture of mode {mode}; one of L or RGB is needed, as .convert('RGB') makes")
     try:
         array = np.asarray(samples)
-    except Exception as error:  # what makes an array of itself may raise what it likes
+    except Exception as error:  # a foreign class may raise any kind of error here
         raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
     is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
     return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 from codec.errors import MediaError
@@ -33,12 +32,11 @@ class PictureSource(abc.ABC):
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
 
-    format: PictureFormat
-    rate: Fraction
-    count: int | None
-    label: str
-
-    def __init__(self) -> None:
+    def __init__(
+        self, label: str, picture_format: PictureFormat, rate: Fraction | None = None, count: int | None = None
+    ) -> None:
+        self.label, self.format, self.count = label, picture_format, count
+        self.rate = rate or DEFAULT_RATE
         self.notes: list[str] = []
         self.files: Sequence[InputFile] = ()
         self._resources = contextlib.ExitStack()
@@ -59,6 +57,10 @@ class PictureSource(abc.ABC):
         if text not in self.notes:
             self.notes.append(text)
 
+    def closes(self, resource: contextlib.AbstractContextManager[object]) -> None:
+        """Close a file, too, when the source is closed."""
+        self._resources.push(resource)
+
     def close(self) -> None:
         """Close the files that are still open; calling it again does nothing."""
         self._resources.close()
@@ -66,9 +68,7 @@ class PictureSource(abc.ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from codec.errors import ConfigError, MediaError
+from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.arrays import npy_writer
-from codec.picture.naming import VIDEO_SUFFIXES, has_number_conversion
+from codec.picture.colour import to_array
+from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.y4m import y4m_writer
-from codec.whole_file import InputFile, whole_file
+from codec.whole_file import InputFile, held, publish, refuse_overwrite, remove_abandoned, temporary_of, whole_file
 
 __all__ = ["PictureSink", "open_sink"]
 
 Write = Callable[[Picture], None]
 StreamWriter = Callable[[BinaryIO, PictureFormat, Fraction], AbstractContextManager[Write]]
 
+# The formats that keep every sample of gray and RGB; in a folder a name with another suffix gets .png.
+_STILL_FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
+_STILL_FORMATS |= dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM")
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
 _UNSUPPORTED = VIDEO_SUFFIXES | frozenset(
@@ -44,14 +50,12 @@ class PictureSink:
         self,
         label: str,
         picture_format: PictureFormat,
-        rate: Fraction,
         writer: AbstractContextManager[Write],
         lossy_note: str | None,
         notes: list[str],
     ) -> None:
         self.label = label
         self.format = picture_format
-        self.rate = rate
         self.lossy_note = lossy_note
         self.notes = notes
         self.count = 0
@@ -71,13 +75,9 @@ class PictureSink:
             BrokenPipeError: whoever read standard output has stopped.
         """
         assert self._write is not None, "a sink is written to in its with block"
-        ours, theirs = self.format, picture.format
-        if (theirs.width, theirs.height, theirs.sample_format) != (
-            ours.width,
-            ours.height,
-            ours.sample_format,
-        ):
-            raise MediaError(f"{self.label}: opened for {ours}, got a picture of {theirs}")
+        given, wanted = ((each.width, each.height, each.sample_format) for each in (picture.format, self.format))
+        if given != wanted:
+            raise MediaError(f"{self.label}: opened for {self.format}, got a picture of {picture.format}")
         with self._foreign_errors():
             self._write(picture)
         self.count += 1
@@ -90,11 +90,8 @@ class PictureSink:
             error = MediaError(f"{self.label}: there are no pictures to write")
             self._writer.__exit__(MediaError, error, None)
             raise error
-        if error is not None:
-            self._writer.__exit__(kind, error, traceback)
-            return
         with self._foreign_errors():
-            self._writer.__exit__(None, None, None)
+            self._writer.__exit__(kind, error, traceback)
 
     @contextlib.contextmanager
     def _foreign_errors(self) -> Iterator[None]:
@@ -149,88 +146,196 @@ def open_sink(
     largest = _MAX_SIDE.get(suffix)
     if largest and max(picture_format.width, picture_format.height) > largest:
         raise MediaError(f"{label}: {picture_format} is too large; a {suffix} has at most {largest} a side")
-    writer: AbstractContextManager[Write]
+    is_pattern = has_number_conversion(label)
+    is_folder = not is_pattern and Path(label).is_dir()
     notes: list[str] = []
+    writer: AbstractContextManager[Write]
     if label == "-":
-        label, is_y4m = "standard output", True
+        label, suffix = "standard output", ".y4m"
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
         writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
-    elif not has_number_conversion(label) and (stream_writer := _stream_writer(suffix)):
-        is_y4m = suffix == ".y4m"
-        writer = _into_file(label, force, inputs, stream_writer, picture_format, rate)
-    else:
-        is_y4m = False
-        numbers = itertools.count(first) if numbers is None else numbers
-        writer = _picture_files(label, suffix, force, inputs, count, first, numbers, notes.append)
-    note = _lossy_note(picture_format.sample_format, suffix, is_y4m=is_y4m)
-    return PictureSink(label, picture_format, rate, writer, note, notes)
-
-
-def _stream_writer(suffix: str) -> StreamWriter | None:
-    """The writer of all pictures into one file of that suffix."""
-    if suffix == ".y4m":
-        return y4m_writer
-    if suffix == ".npy":
-        return npy_writer
-    if suffix in (".apng", ".gif", ".webp"):
-        from codec.picture import animations  # Pillow, only where it is needed
-
-        return {
-            ".apng": animations.apng_writer,
-            ".gif": animations.gif_writer,
-            ".webp": animations.webp_writer,
-        }[suffix]
-    return None
-
-
-@contextlib.contextmanager
-def _into_file(
-    path: str,
-    force: bool,
-    inputs: Sequence[InputFile],
-    stream_writer: StreamWriter,
-    picture_format: PictureFormat,
-    rate: Fraction,
-) -> Iterator[Write]:
-    """All pictures into one file that appears whole or not at all."""
-    with whole_file(path, force=force, inputs=inputs) as file, stream_writer(file, picture_format, rate) as write:
-        yield write
-
-
-def _picture_files(
-    label: str,
-    suffix: str,
-    force: bool,
-    inputs: Sequence[InputFile],
-    count: int | None,
-    first: int,
-    numbers: Iterator[int],
-    note: Callable[[str], None],
-) -> AbstractContextManager[Write]:
-    """One file a picture: by a pattern, into a folder, or a single one."""
-    from codec.picture import folders  # Pillow, only where it is needed
-
-    if has_number_conversion(label):
-        return folders.pattern_writer(label, force=force, first=first, count=count, numbers=numbers, inputs=inputs)
-    if suffix in folders.STILL_FORMATS and not Path(label).is_dir():
-        return folders.single_writer(label, force=force, inputs=inputs)
-    if suffix in _UNSUPPORTED and not Path(label).is_dir():
+    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder)):
+        file = whole_file(label, force=force, inputs=inputs)
+        writer = _into(file, stream_writer, picture_format, rate)
+    elif suffix in _UNSUPPORTED and not is_pattern and not is_folder:
         raise MediaError(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
             " .y4m, .npy, .gif, .apng and .webp are"
         )
-    return folders.folder_writer(Path(label), force=force, numbers=numbers, inputs=inputs, note=note)
+    else:
+        pattern = NumberPattern.parse(label) if is_pattern else None
+        if pattern:
+            if suffix not in _STILL_FORMATS:
+                raise MediaError(f"{label}: pictures are written as {', '.join(_STILL_FORMATS)}")
+            # a name that is taken shows before any work is done
+            expected = [pattern.name(first + number) for number in range(count or 1)]
+            _refuse_taken(pattern.folder, expected, force, inputs)
+        numbers = itertools.count(first) if numbers is None else numbers
+        writer = _folder_writer(pattern or Path(label), force, numbers, inputs, notes)
+    note = _lossy_note(picture_format.sample_format, suffix)
+    return PictureSink(label, picture_format, writer, note, notes)
 
 
-def _lossy_note(sample_format: SampleFormat, suffix: str, *, is_y4m: bool) -> str | None:
-    """What the target cannot keep of the samples, or None."""
-    is_yuv = sample_format not in (SampleFormat.GRAY, SampleFormat.RGB)
+def _lossy_note(sample_format: SampleFormat, suffix: str) -> str | None:
+    """What a target with that suffix cannot keep of the samples, or None."""
     notes = []
-    if is_y4m and sample_format is SampleFormat.RGB:
+    if suffix == ".y4m" and sample_format is SampleFormat.RGB:
         notes.append("RGB converted to YUV 4:4:4 (BT.601, full range)")
-    if not is_y4m and is_yuv:
+    if suffix != ".y4m" and sample_format not in (SampleFormat.GRAY, SampleFormat.RGB):
         notes.append("YUV converted to RGB")
     if suffix == ".gif" and sample_format is not SampleFormat.GRAY:
         notes.append("GIF keeps 256 colours a picture")
     return "; ".join(notes) or None
+
+
+# ------------------------------------------------------------------------------------------- one file
+
+
+def _stream_writer(label: str, suffix: str, is_folder: bool) -> StreamWriter | None:
+    """The writer of all pictures into one file of that suffix; None where that is none."""
+    if suffix in (".apng", ".gif", ".webp"):
+        from codec.picture import animations  # Pillow, only where it is needed
+
+        return {".apng": animations.apng_writer, ".gif": animations.gif_writer, ".webp": animations.webp_writer}[suffix]
+    if suffix in _STILL_FORMATS and not is_folder:
+        return partial(_single_writer, label)
+    return {".y4m": y4m_writer, ".npy": npy_writer}.get(suffix)
+
+
+@contextlib.contextmanager
+def _into(
+    file: AbstractContextManager[BinaryIO], stream_writer: StreamWriter, picture_format: PictureFormat, rate: Fraction
+) -> Iterator[Write]:
+    """All pictures into one file, which is opened when the first may come."""
+    with file as opened, stream_writer(opened, picture_format, rate) as write:
+        yield write
+
+
+@contextlib.contextmanager
+def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Write]:
+    """One picture into ``file``; a second one is a `MediaError`."""
+    from codec.picture.images import write_still
+
+    suffix = Path(path).suffix
+
+    def write(picture: Picture) -> None:
+        if file.tell():
+            raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
+        write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+
+    yield write
+
+
+# ------------------------------------------------------------------------------------------- one file a picture
+
+
+@contextlib.contextmanager
+def _folder_writer(
+    target: Path | NumberPattern, force: bool, numbers: Iterator[int], inputs: Sequence[InputFile], notes: list[str]
+) -> Iterator[Write]:
+    """Pictures under the names that a pattern gives to ``numbers``, or into a folder; all or none appear.
+
+    In a folder each gets its own name again, changed where some system does not take it.
+    Where names are missing or equal, or would sort into another order, all get ``numbers`` of six digits instead.
+    ``notes`` get what is to be said of names that are not restored.
+    """
+    from codec.picture.images import write_still  # Pillow, only where it is needed
+
+    pattern = target if isinstance(target, NumberPattern) else None
+    folder = target.folder if isinstance(target, NumberPattern) else target
+    for place in (folder.parent, folder):
+        remove_abandoned(place, folder.name)
+    if not pattern and folder.is_dir() and any(folder.iterdir()) and not force:
+        raise ExistsError(f"{folder}: is not empty", "writes into it")
+    own: list[str | None] = []
+    numbered: list[str] = []
+    with _staged(folder) as staged:
+
+        def write(picture: Picture) -> None:
+            number = next(numbers)
+            suffix = Path(pattern.name(number) if pattern else picture.name or "").suffix
+            if suffix.lower() not in _STILL_FORMATS:
+                suffix = ".png"
+            with _temporary(staged, len(numbered)).open("xb") as file:
+                write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+            numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
+            own.append(None if pattern else picture.name)
+
+        yield write
+        names, said = _final_names(own, numbered)
+        _publish(staged, folder, names, force=force, inputs=inputs)
+        if said:
+            notes.append(f"{folder}: {said}")
+
+
+@contextlib.contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A hidden temporary folder on the file system of ``folder``, gone when the block ends.
+
+    It is inside ``folder`` where that exists (it may be a mount point), and beside it otherwise.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise MediaError(f"{folder}: is a {'file' if folder.exists() else 'link to nothing'}; a folder is needed")
+    staged = temporary_of(folder if folder.exists() else folder.parent, folder.name)
+    try:  # around all of it: an interrupt may come as soon as the folder is there
+        try:
+            staged.mkdir()
+        except OSError as error:
+            raise MediaError(f"{folder}: cannot be written: {error.strerror}") from error
+        with held(staged):
+            yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _temporary(staged: Path, number: int) -> Path:
+    """Where picture ``number`` waits; hidden, so no final name can be the same."""
+    return staged / f".{number}"
+
+
+def _final_names(own: Sequence[str | None], numbered: Sequence[str]) -> tuple[list[str], str]:
+    """The pictures' own names with the suffixes that were written, or ``numbered`` where those would not do.
+
+    Also what is to be said of that, if anything.
+    """
+    if not any(own):
+        return list(numbered), ""
+    wanted = [os.path.splitext(name)[0] + Path(number).suffix for name, number in zip(own, numbered) if name]  # noqa: B905, PTH122
+    plain = [plain_name(name) for name in wanted]
+    why = ""
+    if len(plain) < len(own):
+        why = "some have none"
+    elif len({name.casefold() for name in plain}) < len(plain):  # some file systems ignore case
+        why = "some are the same"
+    elif sorted(plain, key=natural_key) != plain:
+        why = "sorted they are in another order"
+    if why:
+        return list(numbered), f"the pictures' own names cannot be used, as {why}; they are numbered"
+    changed = [(before, after) for before, after in zip(wanted, plain, strict=True) if before != after]
+    if not changed:
+        return plain, ""
+    before, after = changed[0]
+    return plain, f"names that not every system takes are changed, {len(changed)} such as {before!r} to {after!r}"
+
+
+def _publish(staged: Path, folder: Path, names: Sequence[str], *, force: bool, inputs: Sequence[InputFile]) -> None:
+    """Give the pictures their names, and a new folder its own; without ``force`` all or none."""
+    if not folder.exists():
+        for number, name in enumerate(names):
+            _temporary(staged, number).replace(staged / name)
+        staged.replace(folder)
+        return
+    _refuse_taken(folder, names, force, inputs)
+    with contextlib.ExitStack() as undo:
+        for number, name in enumerate(names):
+            publish(_temporary(staged, number), folder / name, force=force)
+            if not force:
+                undo.callback((folder / name).unlink)
+        undo.pop_all()
+
+
+def _refuse_taken(folder: Path, names: Sequence[str], force: bool, inputs: Sequence[InputFile]) -> None:
+    """Raise before the first file would be replaced without ``force``, or a folder or input at all."""
+    for name in names:
+        refuse_overwrite(folder / name, force, inputs)

@@ -9,7 +9,7 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
-from codec.picture import arrays, y4m
+from codec.picture import arrays
 from codec.picture.naming import (
     STILL_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -29,6 +29,8 @@ from codec.picture.naming import (
 )
 from codec.picture.planes import Picture
 from codec.picture.sequence import PictureSource
+from codec.picture.y4m import SIGNATURE as Y4M_SIGNATURE
+from codec.picture.y4m import Y4mSource, open_y4m
 
 if TYPE_CHECKING:
     from codec import Video
@@ -42,16 +44,10 @@ _MVZ = b"\x8bMVZ"
 
 
 class DecodedSource(PictureSource):
-    """The decoded pictures of an ``.mvz`` file, its planes, rate and names; closes it when ``owned``."""
+    """The decoded pictures of an ``.mvz`` file, with its planes, rate and names."""
 
-    def __init__(self, video: Video, rate: Fraction | None = None, *, owned: bool = False) -> None:
-        super().__init__()
-        if owned:
-            self._resources.callback(video.close)
-        self.label = video.path
-        self.format = video.format
-        self.rate = rate or video.rate
-        self.count = len(video)
+    def __init__(self, video: Video, rate: Fraction | None = None) -> None:
+        super().__init__(video.path, video.format, rate or video.rate, len(video))
         self._video = video
 
     def __iter__(self) -> Iterator[Picture]:
@@ -64,7 +60,7 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     ``spec`` is one of:
 
     - a folder: all files in it whose names are pictures', in natural order (frame2 before frame10);
-    - a glob such as ``frames/*.png``: the same of the files that match;
+    - a glob such as ``frames/*.png``: all files that match it, chosen and ordered as those in a folder;
     - a printf pattern such as ``frames/%04d.png``: consecutive numbers from the lowest that there is;
     - a list of picture files, taken in natural order;
     - one picture file, which is a sequence of one, or an animated GIF, APNG or WebP;
@@ -85,7 +81,7 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     if rate is not None and rate <= 0:
         raise ConfigError(f"a rate is more than 0 pictures per second, not {rate}")
     if isinstance(spec, np.ndarray):
-        return arrays.ArraySource(spec, rate=rate)
+        return arrays.array_source(spec, rate=rate)
     if isinstance(spec, str | os.PathLike):
         return _open_path(os.fspath(spec), rate)
     from codec import Video  # opening is not decoding: nothing heavy
@@ -101,7 +97,11 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     paths = [first, *items]
     if not all(isinstance(item, str | os.PathLike) for item in paths):
         raise ConfigError("a list has either paths or pictures, not both")
-    return _open_path(os.fspath(first), rate) if len(paths) == 1 else _open_list([*map(_named, paths)], rate)
+    if len(paths) == 1:
+        return _open_path(os.fspath(first), rate)
+    ordered = sorted(map(_named, paths), key=natural_key)
+    # every tenth picture is a choice of the caller, not a gap
+    return _open_files(ordered, f"{ordered[0]} … {ordered[-1].name}", rate, any_step=True)
 
 
 def _named(name: PathSpec) -> Path:
@@ -116,7 +116,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
     if text == "-":
         if sys.stdin is None:
             raise MediaError("standard input: is closed")
-        source: PictureSource = y4m.Y4mSource(sys.stdin.buffer, "standard input", owned=False, rate=rate)
+        source: PictureSource = Y4mSource(sys.stdin.buffer, "standard input", rate=rate)
         with contextlib.suppress(OSError):  # it need not be the system's
             source.files = [sys.stdin.buffer.fileno()]
         return source
@@ -129,7 +129,11 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
         source.files = [path]
         return source
     if has_number_conversion(text):
-        return _open_files(_pattern_files(NumberPattern.parse(text)), text, rate)
+        pattern = NumberPattern.parse(text)
+        if not stat.S_ISDIR(_mode(pattern.folder)):
+            raise MediaError(f"{pattern.folder}: no such folder")
+        matching = [each for each in _entries(pattern.folder) if pattern.number(each.name) is not None]
+        return _open_files(matching, text, rate)
     if glob.has_magic(text):
         for folder in glob.glob(os.path.dirname(text), recursive=True):  # noqa: PTH120, PTH207  as below
             if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):  # noqa: PTH112
@@ -140,11 +144,7 @@ def _open_path(text: str, rate: Fraction | None) -> PictureSource:
 
 
 def _mode(path: Path) -> int:
-    """Kind and rights of what a path leads to; 0 where there is nothing of that name.
-
-    Raises:
-        MediaError: it is a link that leads to nothing or in circles, or cannot be looked up.
-    """
+    """Kind and rights of what a path leads to; 0 where nothing has that name; `MediaError` where that is not known."""
     try:
         return path.stat().st_mode
     except ValueError:  # a zero byte
@@ -160,39 +160,32 @@ def _mode(path: Path) -> int:
 def _open_file(path: Path, mode: int, rate: Fraction | None) -> PictureSource:
     """One file, by its first bytes, then by its suffix; what is not a regular file is a pipe of Y4M."""
     if not stat.S_ISREG(mode):
-        return y4m.open_y4m(path, rate)
+        return open_y4m(path, rate)
     try:
         with path.open("rb") as file:
             start = file.read(16)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
     suffix = path.suffix.lower()
-    if start.startswith(y4m.SIGNATURE) or suffix == ".y4m":
-        return y4m.open_y4m(path, rate)
+    if start.startswith(Y4M_SIGNATURE) or suffix == ".y4m":
+        return open_y4m(path, rate)
     if start.startswith(arrays.SIGNATURE) or suffix == ".npy":
         return arrays.open_npy(path, rate)
     if start.startswith(_MVZ) or suffix == ".mvz":
         from codec import open as open_video
 
-        return DecodedSource(open_video(path), rate, owned=True)
+        video = open_video(path)
+        source = DecodedSource(video, rate)
+        source.closes(video)
+        return source
     if suffix in VIDEO_SUFFIXES:
         raise MediaError(
             f"{path}: is a video; ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "
             f"-pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o {shlex.quote(path.stem)}.mvz"
         )
-    from codec.picture.image_sequences import open_image  # Pillow, only where a picture is read
+    from codec.picture.images import open_image  # Pillow, only where a picture is read
 
     return open_image(path, rate)
-
-
-def _open_list(paths: Sequence[Path], rate: Fraction | None) -> PictureSource:
-    """Files that the caller chose, or that the shell made of a glob.
-
-    Every tenth picture is a choice, not a gap: their numbers may go up in any constant step.
-    """
-    ordered = sorted(paths, key=natural_key)
-    label = f"{ordered[0]} … {ordered[-1].name}"
-    return _open_files(ordered, label, rate, any_step=True)
 
 
 def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> PictureSource:
@@ -200,9 +193,7 @@ def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> Pic
     seen = [path for path in paths if not path.name.startswith(".")]
     pictures = [path for path in seen if path.suffix.lower() in STILL_SUFFIXES]
     others = sorted(path.name for path in seen if path.suffix.lower() not in STILL_SUFFIXES and not path.is_dir())
-    left_out = (
-        f"{len(others)} other file{'s' if len(others) > 1 else ''} left out, such as {others[0]}" if others else ""
-    )
+    left_out = f"{len(others)} other file{'s' * (len(others) > 1)} left out, such as {others[0]}" if others else ""
     if not pictures:
         hint = f"; {left_out}, whose name is no picture's" if others else ""
         raise MediaError(f"{label}: no picture files there{hint}")
@@ -214,7 +205,7 @@ def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> Pic
 
 def _open_files(paths: Iterable[Path], label: str, rate: Fraction | None, *, any_step: bool = False) -> PictureSource:
     """Files, one picture each, all of which must be there: none is passed over, and numbered ones have no gaps."""
-    from codec.picture.image_sequences import ImageFiles  # Pillow, only where a picture is read
+    from codec.picture.images import ImageFiles  # Pillow, only where a picture is read
 
     ordered = sorted(paths, key=natural_key)
     if not ordered:
@@ -228,13 +219,6 @@ def _open_files(paths: Iterable[Path], label: str, rate: Fraction | None, *, any
     source = ImageFiles(ordered, label, rate=rate)
     source.files = ordered
     return source
-
-
-def _pattern_files(pattern: NumberPattern) -> list[Path]:
-    """What a pattern names, in any order."""
-    if not stat.S_ISDIR(_mode(pattern.folder)):
-        raise MediaError(f"{pattern.folder}: no such folder")
-    return [path for path in _entries(pattern.folder) if pattern.number(path.name) is not None]
 
 
 def _entries(folder: Path) -> list[Path]:

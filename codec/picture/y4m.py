@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,15 +14,7 @@ import numpy as np
 
 from codec.errors import MediaError
 from codec.picture.colour import rgb_to_yuv444
-from codec.picture.planes import (
-    ChromaSiting,
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    SampleFormat,
-)
+from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = ["SIGNATURE", "Y4mHeader", "Y4mSource", "header_line", "open_y4m", "parse_header", "y4m_writer"]
@@ -30,8 +23,8 @@ SIGNATURE = b"YUV4MPEG2"
 _FRAME = b"FRAME"
 _MAX_LINE = 1024  # bytes; mjpegtools, which defined the format, stops at 256
 
-# C tag → planes and siting. The first spelling of each pair is the one that is written.
-_CHROMA = {
+_MEANT_COMMENTS = ("XYSCSS", "XCOLORRANGE")
+_CHROMA = {  # of the tag C
     "420jpeg": (SampleFormat.YUV420, ChromaSiting.CENTRE),
     "420mpeg2": (SampleFormat.YUV420, ChromaSiting.LEFT),
     "420paldv": (SampleFormat.YUV420, ChromaSiting.PALDV),
@@ -40,10 +33,6 @@ _CHROMA = {
     "444": (SampleFormat.YUV444, ChromaSiting.UNSPECIFIED),
     "mono": (SampleFormat.GRAY, ChromaSiting.UNSPECIFIED),
 }
-_CHROMA_TAG = {planes_and_siting: tag for tag, planes_and_siting in _CHROMA.items()}
-_RANGE = {"FULL": ColourRange.FULL, "LIMITED": ColourRange.LIMITED}
-_MEANT_COMMENTS = ("XYSCSS", "XCOLORRANGE")
-_RANGE_TAG = {colour_range: name for name, colour_range in _RANGE.items()}
 
 
 class Y4mHeader(NamedTuple):
@@ -69,34 +58,30 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
         raise MediaError(f"{label}: Y4M header ends in CR LF: it was written as text, which harms samples; write bytes")
     tags: dict[str, str] = {}
     for field in filter(None, fields):
-        tag, value = _tag_and_value(field)
+        name, _, value = (
+            field.partition("=") if field[0] in "Xx" else (field[0], "", field[1:])
+        )  # XCOLORRANGE=FULL, W352
+        tag = name.upper()
         if tags.setdefault(tag, value).lower() != value.lower() and (not tag.startswith("X") or tag in _MEANT_COMMENTS):
             raise MediaError(f"{label}: Y4M header field {tag} occurs twice, as {tags[tag]} and {value}")
-    unknown = sorted(tag for tag in tags if tag not in "WHFIAC" and not tag.startswith("X"))
-    if unknown:
-        raise MediaError(f"{label}: unknown Y4M header field {unknown[0]}{tags[unknown[0]]}")
+        if tag not in "WHFIAC" and not tag.startswith("X"):
+            raise MediaError(f"{label}: unknown Y4M header field {tag}{value}")
     if tags.get("I", "?").lower() not in ("p", "?"):
         raise MediaError(f"{label}: interlaced Y4M (I{tags['I']}); only progressive (Ip) is supported")
-    width, height = (_size(label, tag, tags.get(tag, "")) for tag in "WH")
+    for tag in "WH":
+        if not re.fullmatch("[0-9]{1,7}", value := tags.get(tag, "")):  # no accepted picture has more digits
+            raise MediaError(f"{label}: Y4M header field {tag} is {value!r}; a number of samples is needed")
+    width, height = int(tags["W"]), int(tags["H"])
     refuse_size(label, width, height)
-    planes, siting = _chroma(label, tags)
-    colour = Colour(ColourMatrix.UNSPECIFIED, _range(label, tags), siting)
+    chroma = tags.get("C", tags.get("XYSCSS", "420jpeg")).lower()  # old writers put it into XYSCSS
+    if chroma not in _CHROMA:
+        raise MediaError(f"{label}: Y4M colour space {chroma!r}; supported are {', '.join(_CHROMA)} (8 bits)")
+    planes, siting = _CHROMA[chroma]
+    colour_range = tags.get("XCOLORRANGE")
+    if colour_range is not None and colour_range.upper() not in ("FULL", "LIMITED"):
+        raise MediaError(f"{label}: Y4M colour range {colour_range!r}; FULL or LIMITED is needed")
+    colour = Colour(ColourMatrix.UNSPECIFIED, ColourRange[(colour_range or "unspecified").upper()], siting)
     return Y4mHeader(PictureFormat(width, height, planes, colour), _rate(label, tags.get("F", "0:0")))
-
-
-def _tag_and_value(field: str) -> tuple[str, str]:
-    """A header field split: ``W352`` is W and 352, ``XCOLORRANGE=FULL`` is XCOLORRANGE and FULL."""
-    if field[0] in "Xx":
-        name, _, value = field.partition("=")
-        return name.upper(), value
-    return field[0].upper(), field[1:]
-
-
-def _size(label: str, tag: str, value: str) -> int:
-    """Width or height; at most seven digits, more than any accepted picture has."""
-    if not re.fullmatch("[0-9]{1,7}", value):
-        raise MediaError(f"{label}: Y4M header field {tag} is {value!r}; a number of samples is needed")
-    return int(value)
 
 
 def _rate(label: str, value: str) -> Fraction:
@@ -110,30 +95,13 @@ def _rate(label: str, value: str) -> Fraction:
     return Fraction(numerator, denominator)
 
 
-def _chroma(label: str, tags: dict[str, str]) -> tuple[SampleFormat, ChromaSiting]:
-    """Planes and siting of the ``C`` field; without one, what old writers put into ``XYSCSS``."""
-    value = tags.get("C", tags.get("XYSCSS", "420jpeg")).lower()
-    if value not in _CHROMA:
-        raise MediaError(f"{label}: Y4M colour space {value!r}; supported are {', '.join(_CHROMA)} (8 bits)")
-    return _CHROMA[value]
-
-
-def _range(label: str, tags: dict[str, str]) -> ColourRange:
-    """Colour range of ``XCOLORRANGE``; unspecified without it."""
-    value = tags.get("XCOLORRANGE")
-    if value is None:
-        return ColourRange.UNSPECIFIED
-    if value.upper() not in _RANGE:
-        raise MediaError(f"{label}: Y4M colour range {value!r}; FULL or LIMITED is needed")
-    return _RANGE[value.upper()]
-
-
 def header_line(picture_format: PictureFormat, rate: Fraction) -> bytes:
-    """The first line of a Y4M stream, with its line feed; `parse_header` inverts it but for the matrix."""
+    """The first line of a Y4M stream, with its line feed; `parse_header` gives back all but the colour matrix."""
     colour = picture_format.colour
-    key = picture_format.sample_format, colour.siting
-    chroma = _CHROMA_TAG.get(key) or _CHROMA_TAG[picture_format.sample_format, ChromaSiting.UNSPECIFIED]
-    colour_range = f" XCOLORRANGE={_RANGE_TAG[colour.range]}" if colour.range in _RANGE_TAG else ""
+    tags = {planes_and_siting: tag for tag, planes_and_siting in _CHROMA.items()}
+    planes = picture_format.sample_format
+    chroma = tags.get((planes, colour.siting)) or tags[planes, ChromaSiting.UNSPECIFIED]
+    colour_range = f" XCOLORRANGE={colour.range.name}" if colour.range else ""
     line = (
         f"{SIGNATURE.decode()} W{picture_format.width} H{picture_format.height}"
         f" F{rate.numerator}:{rate.denominator} Ip A0:0 C{chroma}{colour_range}\n"
@@ -142,24 +110,15 @@ def header_line(picture_format: PictureFormat, rate: Fraction) -> bytes:
 
 
 class Y4mSource(PictureSource):
-    """The pictures of a Y4M file or pipe.
+    """The pictures of a Y4M file or pipe; ``file`` is a buffered binary stream at its first byte."""
 
-    ``file`` is a buffered binary stream at its first byte.
-    The source closes it when ``owned``; otherwise it belongs to the caller, as stdin does.
-    """
-
-    def __init__(self, file: BinaryIO, label: str, *, owned: bool, rate: Fraction | None = None) -> None:
-        super().__init__()
-        self.label = label
-        self._file = file
-        if owned:
-            self._resources.callback(file.close)
+    def __init__(self, file: BinaryIO, label: str, *, rate: Fraction | None = None) -> None:
         line = file.readline(_MAX_LINE)
         if line.startswith(SIGNATURE) and not line.endswith(b"\n"):
             raise MediaError(f"{label}: Y4M header has no line end within {len(line)} bytes")
         header = parse_header(label, line.removesuffix(b"\n"))
-        self.format = header.format
-        self.rate = rate or header.rate
+        super().__init__(label, header.format, rate or header.rate)
+        self._file = file
         self._first_frame = file.tell() if file.seekable() else None
         self._started = False
         self.count = self._frames_in_file()
@@ -188,43 +147,38 @@ class Y4mSource(PictureSource):
             raise MediaError(f"{self.label}: a pipe can be read only once")
         self._started = True
         position = self._first_frame
-        number = 0
-        while True:
+        for number in itertools.count():
             if position is not None:
                 self._file.seek(position)  # another iteration may have moved it
-            picture = self._next_picture(number)
+            try:
+                picture = self._next_picture(number)
+            except OSError as error:  # a disk or network that fails; the target must not be blamed for it
+                raise MediaError(f"{self.label}: picture {number} cannot be read: {error.strerror or error}") from error
             if picture is None:
-                break
+                if number == 0:
+                    raise MediaError(f"{self.label}: has a header but no pictures")
+                return
             if position is not None:
                 position = self._file.tell()
             yield picture
-            number += 1
-        if number == 0:
-            raise MediaError(f"{self.label}: has a header but no pictures")
 
     def _next_picture(self, number: int) -> Picture | None:
         """Picture ``number``, counted from 0, from where the stream stands; None at its end."""
-        try:
-            return self._read_picture(number)
-        except OSError as error:  # a disk or a network that fails; whoever writes must not take it for his own
-            raise MediaError(f"{self.label}: picture {number} cannot be read: {error.strerror or error}") from error
-
-    def _read_picture(self, number: int) -> Picture | None:
         line = self._file.readline(_MAX_LINE)
         if not line:
             return None
         if not _is_frame_header(line):
             raise MediaError(f"{self.label}: picture {number} starts with {line[:16]!r} instead of FRAME")
-        samples = bytearray(self.format.sample_count)  # not bytes: planes stay writable, like everywhere else
-        present = _read_into(self._file, samples)
+        samples = np.empty(self.format.sample_count, np.uint8)
+        present = 0
+        while present < len(samples) and (piece := self._file.read(len(samples) - present)):  # a pipe gives some
+            samples[present : present + len(piece)] = np.frombuffer(piece, np.uint8)
+            present += len(piece)
         if present < len(samples):
             raise MediaError(f"{self.label}: ends in picture {number}, at byte {present} of {len(samples)}")
-        planes = []
-        offset = 0
-        for rows, columns in self.format.plane_shapes:
-            plane = np.frombuffer(samples, np.uint8, rows * columns, offset)
-            planes.append(plane.reshape(rows, columns))
-            offset += rows * columns
+        sizes = [rows * columns for rows, columns in self.format.plane_shapes]
+        parts = np.split(samples, np.cumsum(sizes[:-1]))
+        planes = (part.reshape(shape) for part, shape in zip(parts, self.format.plane_shapes, strict=True))
         return Picture(self.format, tuple(planes))
 
 
@@ -233,30 +187,16 @@ def _is_frame_header(line: bytes) -> bool:
     return line.endswith(b"\n") and line[:-1].split(b" ", 1)[0] == _FRAME
 
 
-def _read_into(file: BinaryIO, buffer: bytearray) -> int:
-    """Fill ``buffer`` from a file or pipe; how many bytes there were."""
-    present = 0
-    with memoryview(buffer) as view:
-        while present < len(view):
-            piece = file.read(len(view) - present)
-            if not piece:
-                break
-            view[present : present + len(piece)] = piece
-            present += len(piece)
-    return present
-
-
 def open_y4m(path: Path, rate: Fraction | None = None) -> Y4mSource:
     """A Y4M file, or a named pipe that carries Y4M."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return Y4mSource(file, str(path), owned=True, rate=rate)
-    except BaseException:
-        file.close()
-        raise
+    with contextlib.ExitStack() as resources:
+        try:
+            file = resources.enter_context(path.open("rb"))
+        except OSError as error:
+            raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
+        source = Y4mSource(file, str(path), rate=rate)
+        source.closes(resources.pop_all())
+        return source
 
 
 @contextlib.contextmanager
