@@ -28,7 +28,7 @@ import numpy as np
 from lossless import find_ffmpeg
 
 import codec
-from codec.measure.bd_rate import Curve
+from codec.measure.curves import Curve
 from codec.measure.metrics import compare_sequences
 from codec.picture.sources import open_source
 

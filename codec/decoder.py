@@ -22,7 +22,7 @@ from codec.arguments import expect_type, file_name
 from codec.bitstream.container import ContainerReader, GroupEntry, Packet, read_group
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.salvage import SalvageReader, note_damage
-from codec.coded import CodedPicture, SequenceHeader
+from codec.coded import SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat
@@ -30,7 +30,7 @@ from codec.picture.planes import Picture, PictureFormat
 if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
     from codec.inspection import Inspection
-    from codec.reconstruct import History
+    from codec.reconstruct import ReconstructedPicture
 
 __all__ = ["Video", "decode", "open_video"]
 
@@ -40,16 +40,6 @@ KEPT_BYTES = 1 << 31
 
 Two GOPs of 32 pictures of 3840 × 2160 in RGB are 1.6 GB; a hostile file of 10 MB may hold 200 GB in a GOP.
 """
-
-
-class Step(NamedTuple):
-    """One picture's way through the decoder: what the file says of it, the histories around it, and what comes out."""
-
-    number: int
-    coded: CodedPicture
-    before: History
-    after: History
-    picture: Picture
 
 
 class GopTask(NamedTuple):
@@ -64,14 +54,14 @@ class GopTask(NamedTuple):
     """Whether pictures of ``dct`` say how they came to be."""
 
 
-def decode_steps(task: GopTask) -> Iterator[Step]:
+def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
     """The pictures of one GOP, each checked against its CRC-32.
 
     Raises:
         ChecksumError: a packet is damaged, or a picture does not come out as the encoder saw it.
         BitstreamError: a packet breaks another rule.
     """
-    from codec.reconstruct import History, present, reconstruct
+    from codec.reconstruct import History, ReconstructedPicture, present, reconstruct
 
     history = History()
     for entry, data in task.groups:
@@ -88,13 +78,13 @@ def decode_steps(task: GopTask) -> Iterator[Step]:
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield Step(number, coded, history, after, picture)
+            yield ReconstructedPicture(number, coded, history, after, picture)
             history = after
 
 
 def decode_gop(task: GopTask) -> Iterator[Picture]:
-    """The same, the decoded pictures alone."""
-    return (step.picture for step in decode_steps(task))
+    """The decoded pictures of one GOP, as `reconstruct_gop` makes them."""
+    return (each.picture for each in reconstruct_gop(task))
 
 
 def attempt_gop(task: GopTask) -> Iterator[Picture | BitstreamError]:
@@ -286,7 +276,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
             BitstreamError: the GOP of the next picture is damaged.
         """
         for gop in self._gops:
-            yield from (step.after.newest.copy() for step in decode_steps(self._task(gop)))
+            yield from (each.after.newest.copy() for each in reconstruct_gop(self._task(gop)))
 
     def _outcomes(
         self, start: int, stop: int, executor: Executor | None, workers: int | None
@@ -328,11 +318,11 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
 
         start, stop = self._range(start, stop)
         for gop in self._gops_between(start, stop):
-            steps = decode_steps(self._task(gop)._replace(traced=True))
+            decoded = reconstruct_gop(self._task(gop)._replace(traced=True))
             for entry in gop:
                 if entry.first_picture >= stop:
                     return
-                of_packet = list(islice(steps, entry.picture_count))
+                of_packet = list(islice(decoded, entry.picture_count))
                 if entry.end > start:
                     inspections = inspect_packet(self._container, entry, of_packet)
                     yield from (seen for seen in inspections if start <= seen.number < stop)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,33 +18,9 @@ from codec.coded import CellMode, CodedPicture, CodedSymbols, LosslessResidual, 
 from codec.models import MotionModel, PictureType
 from codec.motion.field import Vectors
 from codec.picture.planes import Picture
-from codec.reconstruct import History, lossless_residuals, predict, present
+from codec.reconstruct import BlockTrace, ReconstructedPicture, lossless_residuals, predict, present
 
 __all__ = ["Inspection", "Leaves", "inspect_packet"]
-
-
-class Step(Protocol):
-    """What the decoder hands over of a picture."""
-
-    @property
-    def number(self) -> int:
-        """From 0."""
-
-    @property
-    def coded(self) -> CodedPicture:
-        """What the file says."""
-
-    @property
-    def before(self) -> History:
-        """What the picture was decoded from."""
-
-    @property
-    def after(self) -> History:
-        """What the next picture may be decoded from."""
-
-    @property
-    def picture(self) -> Picture:
-        """What comes out."""
 
 
 class PacketFacts(NamedTuple):
@@ -73,35 +48,32 @@ class Leaves(NamedTuple):
     """(leaves, 2): (dy, dx), backward; (0, 0) for intra leaves. Of the averaged candidate it is the first vector."""
 
 
+@dataclass(eq=False)
 class Packet:
-    """The pictures that share a packet, and how its bytes are spread over them."""
+    """The pictures that share a packet, and how its bytes are spread over them, once somebody asks."""
 
-    def __init__(
-        self, header: SequenceHeader, steps: Sequence[Step], stream_bytes: dict[StreamId, int], total_bytes: int
-    ) -> None:
-        self.facts = PacketFacts(steps[0].number, len(steps), total_bytes)
-        self._header = header
-        self._steps = steps
-        self._stream_bytes = stream_bytes
+    facts: PacketFacts
+    header: SequenceHeader
+    pictures: Sequence[ReconstructedPicture]
+    stream_bytes: dict[StreamId, int]
 
     @cached_property
     def cell_bits(self) -> CellBits:
         """Of all its pictures."""
-        steps = self._steps
-        lossless = isinstance(steps[0].coded.residual, LosslessResidual)
-        left = [lossless_residuals(step.coded, step.before, self._header) for step in steps] if lossless else []
-        traces = [step.after.blocks.trace for step in steps if step.after.blocks is not None]
-        blocks = [trace.blocks for trace in traces if trace is not None]
-        return cell_bits(self._header, [step.coded for step in steps], left, blocks, self._stream_bytes)
+        coded, residuals = [each.coded for each in self.pictures], []
+        if isinstance(coded[0].residual, LosslessResidual):
+            residuals = [lossless_residuals(each.coded, each.before, self.header) for each in self.pictures]
+        blocks = [trace.blocks for trace in map(_trace, self.pictures) if trace is not None]
+        return cell_bits(self.header, coded, residuals, blocks, self.stream_bytes)
 
     @cached_property
     def header_bits(self) -> float:
-        """What is left for each picture: its share of packet and picture headers, and of names."""
+        """Of each picture, what is in no cell: its share of packet and picture headers, and of names."""
         in_cells = sum(float(bits.sum()) for bits in self.cell_bits.by_component.values())
-        return (8 * self.facts.bytes - in_cells) / len(self._steps)
+        return (8 * self.facts.bytes - in_cells) / len(self.pictures)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Inspection:
     """A decoded picture and how it came to be.
 
@@ -117,13 +89,13 @@ class Inspection:
     """
 
     number: int
-    header: SequenceHeader = dataclasses.field(repr=False)
-    coded: CodedPicture = dataclasses.field(repr=False)
-    references: tuple[Picture, ...] = dataclasses.field(repr=False)
-    predictions: tuple[Picture, ...] = dataclasses.field(repr=False)
-    leaves: Leaves | None = dataclasses.field(repr=False)
-    picture: Picture = dataclasses.field(repr=False)
-    _packet: Packet = dataclasses.field(repr=False)
+    header: SequenceHeader
+    coded: CodedPicture
+    references: tuple[Picture, ...]
+    predictions: tuple[Picture, ...]
+    leaves: Leaves | None
+    picture: Picture
+    _packet: Packet
 
     @property
     def type(self) -> PictureType:
@@ -174,7 +146,7 @@ class Inspection:
 
     @property
     def spread_evenly(self) -> tuple[str, ...]:
-        """Components some of whose bits every cell gets alike in ``cell_bits``, since nobody knows better."""
+        """Components with bits of which nothing is known but their number: in ``cell_bits`` every cell has as many."""
         return self._packet.cell_bits.spread_evenly
 
     @property
@@ -183,27 +155,33 @@ class Inspection:
         return self._packet.header_bits
 
 
-def inspect_packet(container: ContainerReader, entry: GroupEntry, steps: Sequence[Step]) -> list[Inspection]:
+def inspect_packet(
+    container: ContainerReader, entry: GroupEntry, pictures: Sequence[ReconstructedPicture]
+) -> list[Inspection]:
     """The pictures of one packet, which the decoder has been through."""
     packet = container.read_packet(entry.offset)
     streams = compressed_streams(container.parse_group(packet))
-    stream_bytes = {stream: len(frame) for stream, frame in streams.items()}
-    shared = Packet(container.header, steps, stream_bytes, PACKET_OVERHEAD + len(packet.payload))
-    return [_inspected(step, container.header, shared) for step in steps]
+    facts = PacketFacts(pictures[0].number, len(pictures), PACKET_OVERHEAD + len(packet.payload))
+    shared = Packet(facts, container.header, pictures, {stream: len(frame) for stream, frame in streams.items()})
+    return [_inspected(each, container.header, shared) for each in pictures]
 
 
-def _inspected(step: Step, header: SequenceHeader, packet: Packet) -> Inspection:
-    references = tuple(present(picture, header) for picture in step.before.pictures[: step.coded.references])
-    leaves: Leaves | None = None
-    predictions: tuple[Picture, ...]
-    if step.after.blocks is not None and step.after.blocks.trace is not None:
-        trace = step.after.blocks.trace
-        predictions = (present(trace.prediction, header),)
-        leaves = _leaves(trace.blocks)
-    else:
-        planes = predict(step.coded.field, step.coded.references, step.before)
+def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packet) -> Inspection:
+    coded, trace = seen.coded, _trace(seen)
+    references = tuple(present(picture, header) for picture in seen.before.pictures[: coded.references])
+    if trace is None:
+        planes = predict(coded.field, coded.references, seen.before)
         predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
-    return Inspection(step.number, header, step.coded, references, predictions, leaves, step.picture, packet)
+        return Inspection(seen.number, header, coded, references, predictions, None, seen.picture, packet)
+    kinds, _, lapped, quartered, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
+    vectors = trace.blocks[:, 9:].astype(np.int16)
+    leaves = Leaves(block_places(trace.blocks), kinds, quartered, lapped, planes_coded, vectors)
+    predictions = (present(trace.prediction, header),)
+    return Inspection(seen.number, header, coded, references, predictions, leaves, seen.picture, packet)
+
+
+def _trace(seen: ReconstructedPicture) -> BlockTrace | None:
+    return seen.after.blocks.trace if seen.after.blocks is not None else None
 
 
 def _in_quarters(mesh: NodeGrid) -> MotionField:
@@ -212,9 +190,3 @@ def _in_quarters(mesh: NodeGrid) -> MotionField:
     cells = (vectors.shape[0] - 1, vectors.shape[1] - 1)
     modes, own = np.full(cells, CellMode.WARP, np.uint8), np.zeros((*cells, 2), np.int16)
     return MotionField(MotionModel.MESH, mesh.cell_size, vectors, modes, own)
-
-
-def _leaves(blocks: npt.NDArray[np.int32]) -> Leaves:
-    """Coding blocks that were traced."""
-    kinds, _, lapped, quartered, coded = blocks[:, 3:8].astype(np.uint8).T
-    return Leaves(block_places(blocks), kinds, quartered, lapped, coded, blocks[:, 9:].astype(np.int16))

@@ -27,6 +27,7 @@ __all__ = [
     "DecodedBlocks",
     "History",
     "Prediction",
+    "ReconstructedPicture",
     "complete",
     "lossless_residuals",
     "predict",
@@ -88,6 +89,24 @@ class History(NamedTuple):
     def newest(self) -> Picture:
         """The picture that was decoded last."""
         return self.pictures[0]
+
+
+class ReconstructedPicture(NamedTuple):
+    """One picture's way through the decoder.
+
+    Attributes:
+        number: from 0.
+        coded: what the file says of it.
+        before: the history that it was decoded from.
+        after: that which the next may be decoded from.
+        picture: what comes out.
+    """
+
+    number: int
+    coded: CodedPicture
+    before: History
+    after: History
+    picture: Picture
 
 
 def predict(field: MotionField | None, references: int, history: History) -> tuple[Prediction, ...]:

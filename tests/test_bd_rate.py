@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from codec.measure.bd_rate import BdRate, Curve, bd_rate
+from codec.measure.curves import BdRate, Curve, bd_rate
 
 ANCHOR = [(4000, 30.1), (9000, 33.4), (21000, 36.2), (60000, 40.8), (150000, 44.9)]
 TEST = [(3100, 29.0), (8200, 33.6), (14000, 35.9), (41000, 39.6), (160000, 45.5)]

@@ -15,8 +15,17 @@ from codec.measure.synthetic import Random, moving_sequence, smooth_noise
 from codec.models import BlockKind, MotionModel
 from codec.motion.compensation import Reference, compensate
 from codec.picture.planes import Picture
-from codec.show.dense import area_ratios, arrows, dense_field, gather, node_positions, splat
-from codec.show.lesson import block_sums, both_directions, whole_motion
+from codec.show.motion_arrays import (
+    area_ratios,
+    arrows,
+    block_sums,
+    both_directions,
+    dense_field,
+    gather,
+    node_positions,
+    splat,
+    whole_motion,
+)
 
 LEAF_DRAWINGS = ["leaves", "vectors", "field", "prediction", "residual", "why_backward"]
 BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]

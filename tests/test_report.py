@@ -8,6 +8,7 @@ import io
 import json
 import re
 from fractions import Fraction
+from functools import partial
 from html.parser import HTMLParser
 
 import numpy as np
@@ -28,11 +29,10 @@ from codec.show.findings import bytes_at_equal_mse
 from codec.show.findings import findings as findings_of
 from codec.show.plots import (
     COLOUR_OF_COMPONENT,
+    RATE_PLOTS,
     plot_components,
     plot_mesh_against_block,
-    plot_psnr_against_bits,
-    plot_psnr_against_ratio,
-    plot_size_against_mse,
+    plot_rates,
     png,
     svg,
 )
@@ -40,15 +40,15 @@ from codec.show.report import (
     ReportMeta,
     decibels,
     make_report,
+    make_samples,
     percent,
     report_page,
     seconds,
     significant,
     write_report,
 )
-from codec.show.samples import make_samples
 
-PLOTS = [plot_components, plot_psnr_against_bits, plot_psnr_against_ratio, plot_size_against_mse]
+PLOTS = [plot_components, *(partial(plot_rates, plot) for plot in RATE_PLOTS)]
 VOID = {"meta", "img", "input", "br", "wbr"}
 
 
@@ -83,7 +83,8 @@ def lossy_point(file_bytes, squared_error, motion="block", residual="int8", step
     error = PictureError({"Y": ErrorSums(100, squared_error, 10**6, 9)})
     components = {"motion": 10, "modes": 0, "weights": 0, "residual": file_bytes - 20, "headers": 10}
     settings = Settings(residual, motion, step if residual in ("int8", "uint8") else None)
-    return Point(settings, 1, 100, 100_000, file_bytes, components, error, 1.5, 0.25)
+    sizes = {"pictures": 1, "pixels": 100, "source_bytes": 100_000, "file_bytes": file_bytes, "bytes": components}
+    return Point(settings=settings, **sizes, error=error, encode_seconds=1.5, decode_seconds=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -372,18 +373,18 @@ def peer_curve(name, factor, measured_in="gray"):
     """A peer that takes ``factor`` times the bytes of `dct_curve` at the same error."""
     return [
         PeerPoint(
-            name,
-            ("q", q),
-            f"run -q {q} -trellis 2 INPUT",
-            "1.0",
-            2,
-            1600,
-            4800,
-            round(factor * size),
-            error,
-            1,
-            1,
-            measured_in,
+            peer=name,
+            dial=("q", q),
+            command=f"run -q {q} -trellis 2 INPUT",
+            version="1.0",
+            pictures=2,
+            pixels=1600,
+            source_bytes=4800,
+            file_bytes=round(factor * size),
+            error=error,
+            encode_seconds=1,
+            decode_seconds=1,
+            measured_in=measured_in,
         )
         for (size, _, q), error in zip(CURVE, (point.error for point in dct_curve()), strict=True)
     ]

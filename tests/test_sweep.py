@@ -198,7 +198,7 @@ def test_json_has_the_documented_keys(points, clip):
 
 def test_json_file_is_strict_and_has_no_infinity(points, clip, tmp_path):
     path = tmp_path / "points.json"
-    write_json(points, path, clip=clip, jobs=1)
+    write_json(points_as_json(points, clip, 1), path)
     values = json.loads(path.read_text("utf-8"), parse_constant=pytest.fail)
     assert values == points_as_json(points, clip, 1)
     lossless = values["points"][0]
@@ -231,9 +231,9 @@ def test_csv_values_parse_back(points, tmp_path):
 def test_existing_files_are_replaced_only_by_force(points, tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("mine")
-    for write in (write_csv, write_json):
+    for write, what in ((write_csv, points), (write_json, points_as_json(points))):
         with pytest.raises(MediaError, match="exists"):
-            write(points, path)
+            write(what, path)
     assert path.read_text() == "mine"
     write_csv(points, path, force=True)
     assert path.read_text().startswith("codec,residual,motion,dial,")
@@ -241,7 +241,10 @@ def test_existing_files_are_replaced_only_by_force(points, tmp_path):
 
 def test_point_is_named_by_residual_step_and_motion():
     def point(*settings):
-        return Point(Settings(*settings), 1, 1, 1, 1, {}, PictureError({}), 1, 1)
+        return Point(settings=Settings(*settings), bytes={}, error=PictureError({}), **sizes, **seconds)
+
+    sizes = dict.fromkeys(("pictures", "pixels", "source_bytes", "file_bytes"), 1)
+    seconds = {"encode_seconds": 1, "decode_seconds": 1}
 
     assert point("int8", "mesh", 4).label == "int8 step 4, mesh"
     assert point("lossless", "none").label == "lossless, none"
@@ -306,26 +309,18 @@ def test_schema_is_documented(points, clip):
     assert f"`schema_version` is {values['schema_version']}" in text
 
 
-def test_coder_that_refuses_a_motion_is_measured_with_the_others(monkeypatch):
-    settings_at = sweep_module.settings_at
-
-    def refusing(coder, motion, values):
-        if (coder, motion) == (ResidualCoder.INT8, MotionModel.MESH):
-            raise ConfigError("int8 has no mesh today")
-        return settings_at(coder, motion, values)
-
-    monkeypatch.setattr(sweep_module, "settings_at", refusing)
-    chosen = default_settings(["lossless", "int8"], ["block", "mesh"], [8])
-    assert chosen == [Settings(), Settings(motion="mesh"), Settings("int8", step=8)]
-    with pytest.raises(ConfigError, match="no mesh today"):
-        default_settings(["int8"], ["mesh"])
+def test_a_step_that_no_coder_takes_is_refused_beside_coders_without_one():
+    with pytest.raises(ConfigError, match="step is a whole number from 1 to 255, not 300"):
+        default_settings(["lossless", "int8"], ["block"], [300])
 
 
 def test_curves_are_compared_by_psnr_yuv_where_there_is_one(clip):
     luma, chroma = ErrorSums(400, 4000, 10**6, 9), ErrorSums(100, 100, 10**6, 3)
 
     def point(planes):
-        return Point(Settings("int8", step=8), 1, 400, 600, 100, {}, PictureError(planes), 1, 1)
+        sizes = {"pictures": 1, "pixels": 400, "source_bytes": 600, "file_bytes": 100, "bytes": {}}
+        error = PictureError(planes)
+        return Point(settings=Settings("int8", step=8), **sizes, error=error, encode_seconds=1, decode_seconds=1)
 
     yuv, gray = point({"Y": luma, "U": chroma, "V": chroma}), point({"Y": luma})
     assert yuv.quality == yuv.error.psnr_yuv != yuv.psnr

@@ -19,6 +19,8 @@ from codec.picture.planes import Plane
 __all__ = ["CellBits", "block_places", "cell_bits", "share_nodes", "sum_over_cells"]
 
 Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
+StreamCosts = Iterator[tuple[tuple[StreamId, ...], Costs]]
+"""What the symbols of streams cost that are spread together."""
 
 LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 8.2.3; what a lossless symbol costs depends on them
 
@@ -34,7 +36,7 @@ class CellBits(NamedTuple):
 def cell_bits(
     header: SequenceHeader,
     pictures: Sequence[CodedPicture],
-    left: Sequence[tuple[Plane, ...]],
+    residuals: Sequence[tuple[Plane, ...]],
     blocks: Sequence[npt.NDArray[np.int32]],
     stream_bytes: dict[StreamId, int],
 ) -> CellBits:
@@ -42,24 +44,28 @@ def cell_bits(
 
     The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
     comes in the packet.
-    ``left`` has, of the lossless coder, residuals + 128 of every plane of every picture; ``blocks``, of ``dct``, the
-    coding blocks of every picture as `codec.reconstruct.BlockTrace` has them.
+    ``residuals`` has, of the lossless coder, residuals + 128 of every plane of every picture; ``blocks``, of ``dct``,
+    the coding blocks of every picture as `codec.reconstruct.BlockTrace` has them.
     """
     unknown = dict(stream_bytes)
-    bits: dict[str, Costs] = {}
     shape = (len(pictures), *header.cell_shape)
-    spread = [
+    bits: dict[str, Costs] = {}
+
+    def spread(stream: StreamId, count: int, costs: Costs) -> None:
+        """Add a stream's bits by costs; evenly where all of them are 0."""
+        weights = costs if costs.sum() > 0 else np.ones(shape)
+        component = COMPONENT_OF[stream]
+        bits[component] = bits.get(component, np.zeros(shape)) + 8 * count * (weights / weights.sum())
+
+    for streams, costs in (
         *_motion_costs(header, pictures),
-        *_mesh_costs(header, pictures),
         *_block_costs(header, pictures, blocks),
-        *(_lossless_costs(header, pictures, left) if left else _level_costs(header, pictures)),
-    ]
-    for streams, costs in spread:
-        count = sum(unknown.pop(stream, 0) for stream in streams)
-        _add(bits, COMPONENT_OF[streams[0]], 8 * count, costs)
+        *(_lossless_costs(header, residuals) if residuals else _level_costs(header, pictures)),
+    ):
+        spread(streams[0], sum(unknown.pop(stream, 0) for stream in streams), costs)
     even = {stream: count for stream, count in unknown.items() if COMPONENT_OF[stream] != "headers"}
     for stream, count in even.items():
-        _add(bits, COMPONENT_OF[stream], 8 * count, np.ones(shape))
+        spread(stream, count, np.ones(shape))
     return CellBits(bits, tuple(sorted({COMPONENT_OF[stream] for stream in even})))
 
 
@@ -75,12 +81,6 @@ def sum_over_cells(samples: npt.NDArray[np.float64], header: SequenceHeader) -> 
     return total
 
 
-def _add(bits: dict[str, Costs], component: str, total: int, costs: Costs) -> None:
-    """Spread ``total`` bits by costs; evenly where all of them are 0."""
-    weights = costs if costs.sum() > 0 else np.ones_like(costs)
-    bits[component] = bits.get(component, np.zeros_like(costs)) + total * (weights / weights.sum())
-
-
 def _symbol_costs(symbols: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """−log₂ of how often each symbol comes among all of them, shaped as the symbols are."""
     counts = np.bincount(symbols.ravel())
@@ -88,45 +88,31 @@ def _symbol_costs(symbols: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     return costs
 
 
-def _motion_costs(
-    header: SequenceHeader, pictures: Sequence[CodedPicture]
-) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+def _motion_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> StreamCosts:
     """What vectors and modes cost; a node's vector is shared by the cells around it."""
     fields = {number: picture.field for number, picture in enumerate(pictures) if picture.field is not None}
-    if not fields:
+    residuals = {number: picture.residual for number, picture in enumerate(pictures)}
+    meshes = {n: of.mesh for n, of in residuals.items() if isinstance(of, CodedSymbols) and of.mesh is not None}
+    if not fields and not meshes:
         return
+    if meshes:  # of dct
+        nodes = zigzag(mesh_differences(list(meshes.values()))).astype(np.int64)
+    else:
+        nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
+    own = [zigzag(field.own_differences()).astype(np.int64).ravel() for field in fields.values()]
+    costs = _symbol_costs(np.concatenate([nodes.ravel(), *own]))
     vectors, modes = (np.zeros((len(pictures), *header.cell_shape)) for _ in range(2))
-    nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
-    own = [zigzag(field.own_differences()).astype(np.int64) for field in fields.values()]
-    costs = _symbol_costs(np.concatenate([nodes.ravel(), *map(np.ravel, own)]))
-    of_nodes = costs[: nodes.size].reshape(nodes.shape).sum(axis=-1)
-    of_own = np.split(costs[nodes.size :], np.cumsum([part.size for part in own])[:-1])
-    for number, field, at_nodes, at_own in zip(fields, fields.values(), of_nodes, of_own, strict=True):
-        vectors[number] = at_nodes if field.model is MotionModel.BLOCK else share_nodes(at_nodes)
+    is_block = header.motion is MotionModel.BLOCK
+    for number, at_nodes in zip(meshes or fields, costs[: nodes.size].reshape(nodes.shape).sum(axis=-1), strict=True):
+        vectors[number] = at_nodes if is_block else share_nodes(at_nodes)
+    of_own = np.split(costs[nodes.size :], np.cumsum([part.size for part in own])[:-1]) if fields else []
+    for (number, field), at_own in zip(fields.items(), of_own, strict=True):
         if at_own.size:
             vectors[number][field.modes == CellMode.OWN] += at_own.reshape(-1, 2).sum(axis=-1)
     yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
-    if header.motion is MotionModel.MESH:
+    if fields and header.motion is MotionModel.MESH:
         modes[list(fields)] = _symbol_costs(np.stack([field.modes for field in fields.values()]).astype(np.int64))
         yield (StreamId.MODES,), modes
-
-
-def _mesh_costs(
-    header: SequenceHeader, pictures: Sequence[CodedPicture]
-) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
-    """The same of the meshes of ``dct``."""
-    meshes = {
-        number: picture.residual.mesh
-        for number, picture in enumerate(pictures)
-        if isinstance(picture.residual, CodedSymbols) and picture.residual.mesh is not None
-    }
-    if not meshes:
-        return
-    vectors = np.zeros((len(pictures), *header.cell_shape))
-    of_nodes = _symbol_costs(zigzag(mesh_differences(list(meshes.values())))).sum(axis=-1)
-    for number, at_nodes in zip(meshes, of_nodes, strict=True):
-        vectors[number] = share_nodes(at_nodes)
-    yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
 
 
 def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -140,7 +126,7 @@ def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _block_costs(
     header: SequenceHeader, pictures: Sequence[CodedPicture], blocks: Sequence[npt.NDArray[np.int32]]
-) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+) -> StreamCosts:
     """What the coding blocks of ``dct`` cost, stream by stream."""
     residual = pictures[0].residual
     if not isinstance(residual, CodedSymbols):
@@ -168,9 +154,7 @@ def _blocks_over_cells(
     return sum_over_cells(samples, header)
 
 
-def _level_costs(
-    header: SequenceHeader, pictures: Sequence[CodedPicture]
-) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+def _level_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> StreamCosts:
     """What the levels of the coders in the sample domain cost, plane by plane."""
     residuals = [picture.residual for picture in pictures if isinstance(picture.residual, tuple)]
     if not residuals:
@@ -183,14 +167,12 @@ def _level_costs(
         yield (stream,), np.stack([sum_over_cells(plane, header) for plane in np.asarray(costs)])
 
 
-def _lossless_costs(
-    header: SequenceHeader, pictures: Sequence[CodedPicture], left: Sequence[tuple[Plane, ...]]
-) -> Iterator[tuple[tuple[StreamId, ...], Costs]]:
+def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Plane, ...]]) -> StreamCosts:
     """What the queues cost; a symbol's frequency is that among symbols with similar neighbours."""
-    total = np.zeros((len(pictures), *header.cell_shape))
-    for plane in zip(*left, strict=True):
+    total = np.zeros((len(residuals), *header.cell_shape))
+    for plane in zip(*residuals, strict=True):
         symbols = np.stack(plane).astype(np.int64)
-        levels = np.stack([_activity_levels(residuals) for residuals in symbols - 128])
+        levels = np.stack([_activity_levels(of_picture) for of_picture in symbols - 128])
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels)
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
     yield (StreamId.CONTEXT_SUBSTREAMS,), total

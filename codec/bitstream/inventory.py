@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,8 @@ class PictureEntry:
         number: from 0.
         type: I or P.
         name: the source's file name, or None.
-        bytes: its bytes by component; exact where the picture has a packet of its own, otherwise its share of the
-            packet's, estimated from the entropy of its symbols. Shares add up to the packet. Empty where nobody
-            asked for an estimate that needs the decoder's kernels.
+        bytes: its bytes by component; where pictures share a packet, its share, estimated from the entropy of its
+            symbols. Shares add up to the packet. Empty where no such estimate was asked for.
         estimated: whether ``bytes`` is such a share.
         steps: quantiser step of each plane in sample values; empty for coders without one.
         qps: quantisers of luma and chroma of ``dct``; empty for other coders.
@@ -91,6 +90,7 @@ class Inventory:
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
         header, picture_format = self.header, self.header.format
+        colour = picture_format.colour
         return {
             "file": self.path,
             "file_bytes": self.file_bytes,
@@ -100,11 +100,7 @@ class Inventory:
             "width": picture_format.width,
             "height": picture_format.height,
             "sample_format": picture_format.sample_format.label,
-            "colour": {
-                "matrix": picture_format.colour.matrix.name.lower(),
-                "range": picture_format.colour.range.name.lower(),
-                "siting": picture_format.colour.siting.name.lower(),
-            },
+            "colour": {name: getattr(colour, name).name.lower() for name in ("matrix", "range", "siting")},
             "rate": str(header.rate),
             "residual": header.residual.label,
             "motion": header.motion.label,
@@ -116,17 +112,7 @@ class Inventory:
             "bytes": self.bytes,
             "picture_count": len(self.pictures),
             "pictures": [
-                {
-                    "number": picture.number,
-                    "type": picture.type.name,
-                    "name": picture.name,
-                    "total_bytes": picture.total_bytes,
-                    "bytes": picture.bytes,
-                    "estimated": picture.estimated,
-                    "steps": list(picture.steps),
-                    "qps": list(picture.qps),
-                }
-                for picture in self.pictures
+                asdict(entry) | {"type": entry.type.name, "total_bytes": entry.total_bytes} for entry in self.pictures
             ],
         }
 
@@ -134,8 +120,8 @@ class Inventory:
 def take_inventory(container: ContainerReader, shares: bool = True) -> Inventory:
     """Read every packet of an open file, check its CRC-32, and count its bytes.
 
-    Without ``shares`` pictures of ``dct`` that share a packet are not asked what each takes of it, which would read
-    all symbols of the file.
+    Without ``shares``, pictures of ``dct`` that share a packet have no ``bytes``, which only all symbols of the file
+    would tell.
 
     Raises:
         BitstreamError: a packet is damaged.
@@ -143,12 +129,12 @@ def take_inventory(container: ContainerReader, shares: bool = True) -> Inventory
     totals = dict.fromkeys(COMPONENTS, 0)
     pictures: list[PictureEntry] = []
     for entry in container.groups:
-        pictures.extend(_group_entries(container, entry, totals, shares))
+        pictures.extend(_packet_entries(container, entry, totals, shares))
     totals["headers"] += container.size - sum(totals.values())
     return Inventory(container.path, container.size, container.header, container.metadata, totals, pictures)
 
 
-def _group_entries(
+def _packet_entries(
     container: ContainerReader, entry: GroupEntry, totals: dict[str, int], shares_wanted: bool
 ) -> list[PictureEntry]:
     """The pictures of one packet; adds its bytes to ``totals``."""
@@ -173,13 +159,13 @@ def _group_entries(
         per_picture[component] += len(frame) * shares[component]
     return [
         PictureEntry(
-            entry.first_picture + number,
-            PictureType.P if picture.references else PictureType.I,
-            (names[number] or None) if names else None,
-            {component: round(float(values[number]), 1) for component, values in per_picture.items() if are_known},
-            count > 1,
-            tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
-            tuple(raw.pictures[number].qps),
+            number=entry.first_picture + number,
+            type=PictureType.P if picture.references else PictureType.I,
+            name=(names[number] or None) if names else None,
+            bytes={name: round(float(values[number]), 1) for name, values in per_picture.items() if are_known},
+            estimated=count > 1,
+            steps=tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
+            qps=tuple(raw.pictures[number].qps),
         )
         for number, picture in enumerate(headers)
     ]

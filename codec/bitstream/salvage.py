@@ -1,4 +1,4 @@
-"""Reading what is left of a damaged file: every picture packet that is whole, wherever it lies."""
+"""Reading the rest of a damaged file: every picture packet that is whole, wherever it lies."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["MOST_DAMAGE", "SalvageReader", "note_damage"]
 KINDS = (schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)
 WINDOW_BYTES = 1 << 20
 MOST_CHECKED = 8  # times the file: CRC-32 of whole packets take one, of damaged ones another; more is an attack
-MOST_DAMAGE = 1000  # errors that are kept; more tell nobody more
+MOST_DAMAGE = 1000  # errors that are kept
 
 
 def note_damage(damage: list[BitstreamError], error: BitstreamError) -> None:
-    """Keep an error with those before it; of too many, that there are more."""
-    if len(damage) < MOST_DAMAGE:
-        damage.append(error)
-    elif len(damage) == MOST_DAMAGE:
+    """Add an error to those before it, of which at most `MOST_DAMAGE` are kept; one more says that there are more."""
+    if len(damage) == MOST_DAMAGE:
         rule = f"more than these {MOST_DAMAGE} places are damaged, from here on"
-        damage.append(BitstreamError(rule, path=error.path, offset=error.offset))
+        error = BitstreamError(rule, path=error.path, offset=error.offset)
+    if len(damage) <= MOST_DAMAGE:
+        damage.append(error)
 
 
 class SalvageReader(ContainerReader):
-    """Reads as much of a file as is whole: ``groups`` may leave pictures out, and ``damage`` says what is amiss.
+    """Reads every whole packet of a file: ``groups`` may leave pictures out, and ``damage`` lists the errors.
 
-    Packets are walked from the header on; the index is not used.
-    Where one is damaged, the walk goes on behind it if a packet is there, or else at the next whole packet of a kind
-    that this reader knows, anywhere in the rest of the file.
-    Time is linear in the size of the file: the walk never goes back, looks at each place once, and gives up when it
-    has checked `MOST_CHECKED` times the file.
-    Of the pictures of a packet nothing is decoded yet, so they may still turn out to be damaged.
+    Packets are read one after the other from the header on, without the index.
+    Behind a damaged one the reader goes on at its end, if a packet begins there, or else at the next whole packet of a
+    kind that it knows, anywhere in the rest of the file.
+    Time is linear in the size of the file: no place is looked at twice, and the reader gives up when it has checked
+    `MOST_CHECKED` times the file.
+    No picture is decoded yet, so a whole packet may still turn out to be damaged.
 
     Raises:
         BitstreamError: signature or sequence header are damaged, so that nothing can be read.
@@ -78,7 +78,7 @@ class SalvageReader(ContainerReader):
         note_damage(self.damage, error.located(self.path, offset))
 
     def _take(self, packet: Packet, follows_header: bool) -> None:
-        """Keep what a whole packet tells."""
+        """Keep the groups, metadata or picture count of a whole packet."""
         if packet.kind == schema.KIND_PICTURES:
             self._take_group(self._entry_of(packet))
         elif packet.kind == schema.KIND_METADATA and follows_header:
@@ -88,10 +88,8 @@ class SalvageReader(ContainerReader):
         elif packet.kind == schema.KIND_END:
             end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
             self._declared_count = min(end.picture_count, self.limits.max_pictures)
-            rest = self.size - packet.offset - PACKET_OVERHEAD - len(packet.payload)
-            if rest:
-                rule = f"{rest} bytes after the end"
-                self._note(BitstreamError(rule), self.size - rest)
+            if rest := self.size - packet.offset - PACKET_OVERHEAD - len(packet.payload):
+                self._note(BitstreamError(f"{rest} bytes after the end"), self.size - rest)
             self.has_end = True
         elif packet.kind != schema.KIND_INDEX and not packet.kind[:1].islower():
             raise UnsupportedError(f"a critical packet of kind {packet.kind!r}")
@@ -102,24 +100,22 @@ class SalvageReader(ContainerReader):
         Raises:
             BitstreamError: it repeats pictures, makes its GOP too long, or counts further than any file does.
         """
-        last = self.groups[-1] if self.groups else None
-        expected = last.end if last else 0
+        expected = self.groups[-1].end if self.groups else 0
         if group.first_picture < expected:
             raise BitstreamError(
                 f"a packet group starts with picture {group.first_picture}; picture {expected} is next"
             )
         if group.end > self.limits.max_pictures:
             raise LimitError(f"{group.end} pictures; the limit is {self.limits.max_pictures}")
-        if not group.starts_gop:
-            if last is None or group.first_picture > expected:
-                if self._orphaned_at == expected:
-                    return
-                self._orphaned_at = expected
-                raise BitstreamError(f"picture {group.first_picture} needs pictures before it that are missing")
-            if group.end - self._gop_start > self.header.gop_limit:
-                raise BitstreamError(f"a GOP of more than {self.header.gop_limit} pictures")
-        else:
+        if group.starts_gop:
             self._gop_start = group.first_picture
+        elif not self.groups or group.first_picture > expected:
+            if self._orphaned_at == expected:
+                return
+            self._orphaned_at = expected
+            raise BitstreamError(f"picture {group.first_picture} needs pictures before it that are missing")
+        elif group.end - self._gop_start > self.header.gop_limit:
+            raise BitstreamError(f"a GOP of more than {self.header.gop_limit} pictures")
         self.groups.append(group)
 
     def _whole_packets(self, offset: int) -> Iterator[Packet]:
@@ -128,7 +124,7 @@ class SalvageReader(ContainerReader):
             end, data = self._packet_at(offset)
             if data is None:
                 if len(self.damage) <= MOST_DAMAGE:
-                    self._note(self._amiss(offset), offset)
+                    self._note(self._why_not_whole(offset), offset)
                 found = self._next_packet(offset, end)
                 if found is None:
                     break
@@ -139,7 +135,7 @@ class SalvageReader(ContainerReader):
         if self._to_check < 0:
             self._note(LimitError(f"packets overlap so much that {MOST_CHECKED} times the file was checked"), offset)
 
-    def _amiss(self, offset: int) -> BitstreamError:
+    def _why_not_whole(self, offset: int) -> BitstreamError:
         """Why there is no whole packet at ``offset``."""
         try:
             self._packet_header(offset)
@@ -181,14 +177,14 @@ class SalvageReader(ContainerReader):
         return end, data if has_checksum(data) else None
 
     def _read(self, offset: int, count: int) -> bytes:
-        """As of any file, but what lies close together is read at once."""
+        """As of any file, but small reads come out of a window of the file."""
         if count > WINDOW_BYTES:
             return super()._read(offset, count)
         start = self._window_from(offset, count)
         return self._window[start : start + count]
 
     def _window_from(self, offset: int, count: int) -> int:
-        """Where in the window ``count`` bytes from ``offset`` begin, as far as the file has them."""
+        """Where in the window ``count`` bytes from ``offset`` begin, or as many as the file has; moves the window."""
         if offset < self._window_offset or offset + count > self._window_end < self.size:
             self._window, self._window_offset = super()._read(offset, WINDOW_BYTES), offset
             self._window_end = offset + len(self._window)

@@ -79,12 +79,10 @@ def _folder(output: str | None) -> Path:
 
 def _rows(points: list[Point]) -> list[list[str]]:
     """Every residual × motion where its dial stands at one place, as a table."""
-    from codec.measure.dials import dial_of
-
     rows = [["residual", "motion", "dial", "bytes", "ratio", "MSE", "PSNR dB", "encode s", "decode s"]]
     for residual, motion in itertools.product(ResidualCoder, MotionModel):
         for point in points:
-            chosen, dial, total = point.settings, dial_of(point.settings), point.error.total
+            chosen, dial, total = point.settings, point.dial, point.error.total
             is_shown = dial in (None, ("step", STEP), ("qp", QP))
             if (chosen.residual, chosen.motion) != (residual, motion) or not is_shown:
                 continue

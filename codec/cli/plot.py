@@ -10,7 +10,7 @@ from codec.cli.terminal import open_file, picture_range, progress_bar, say_aside
 
 def main(options: argparse.Namespace) -> int:
     """Draw pictures of a file from inside the decoder."""
-    from codec.show.picture_files import draw_pictures
+    from codec.show.drawings import draw_pictures
 
     with open_file(options.file, options) as video, progress_bar("plot", options.quiet) as progress:
         start, stop = picture_range(options, video, slice(1, 2) if len(video) > 1 else slice(None))

@@ -45,8 +45,7 @@ class ErrorSums:
         """The sums over two planes of one shape."""
         wide = source.astype(np.int32)
         error = wide - decoded
-        squared_error = int(np.square(error).sum(dtype=np.int64))  # each at most 65025
-        source_energy = int(np.square(wide).sum(dtype=np.int64))
+        squared_error, source_energy = (int(np.square(of).sum(dtype=np.int64)) for of in (error, wide))  # ≤ 65025 each
         return cls(source.size, squared_error, source_energy, int(np.abs(error).max(initial=0)))
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
@@ -81,13 +80,8 @@ class ErrorSums:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite ratio is None, and ``identical`` says which kind."""
-        return {
-            "identical": self.identical,
-            "mse": self.mse,
-            "psnr": _finite(self.psnr),
-            "snr": _finite(self.snr),
-            "max_error": self.max_error,
-        }
+        names = ("identical", "mse", "psnr", "snr", "max_error")
+        return {name: _finite(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True)
@@ -115,26 +109,20 @@ class PictureError:
         Each plane's PSNR is from one MSE over the whole sequence.
         Infinite where all planes are identical; None where only some are, as infinity would hide the others.
         """
-        if tuple(self.planes) != ("Y", "U", "V"):
-            return None
-        if len({plane.identical for plane in self.planes.values()}) == 2:
+        if tuple(self.planes) != ("Y", "U", "V") or len({plane.identical for plane in self.planes.values()}) == 2:
             return None
         y, u, v = (plane.psnr for plane in self.planes.values())
         return (6 * y + u + v) / 8
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the total's, ``psnr_yuv``, ``ssim``, and each plane's under ``planes``."""
-        return {
-            **self.total.as_dict(),
-            "psnr_yuv": _finite(self.psnr_yuv),
-            "ssim": self.ssim,
-            "planes": {name: plane.as_dict() for name, plane in self.planes.items()},
-        }
+        planes = {name: plane.as_dict() for name, plane in self.planes.items()}
+        return self.total.as_dict() | {"psnr_yuv": _finite(self.psnr_yuv), "ssim": self.ssim, "planes": planes}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two sequences compared: ``pictures`` one by one, and the ``whole``."""
+    """Two sequences of one format compared: ``pictures`` one by one, and the ``whole``."""
 
     format: PictureFormat
     pictures: tuple[PictureError, ...]
@@ -162,7 +150,7 @@ def compare_sequences(
     """Compare two sequences picture by picture; only one picture of each is held.
 
     ``ssim`` asks for SSIM, which needs the extra ``mvz[ssim]`` and is None without it.
-    ``names`` are what messages call the two.
+    Error messages call the two sequences by ``names``.
 
     Raises:
         MediaError: other sizes, other formats, another number of pictures, or no pictures.
@@ -179,23 +167,23 @@ def compare_sequences(
         errors.append(measure_picture(source, decoded, ssim))
     if picture_format is None:
         raise MediaError(f"{names[0]} and {names[1]}: no pictures to compare")
-    return Comparison(picture_format, tuple(errors), _whole(errors))
+    planes = {name: sum((error.planes[name] for error in errors), ErrorSums()) for name in errors[0].planes}
+    similarities = [error.ssim for error in errors if error.ssim is not None]
+    whole = PictureError(planes, math.fsum(similarities) / len(similarities) if similarities else None)
+    return Comparison(picture_format, tuple(errors), whole)
 
 
 def measure_picture(source: Picture, decoded: Picture, ssim: bool = False) -> PictureError:
     """The error of one picture against its source; both must have the same planes."""
-    planes = {
-        name: ErrorSums.of_planes(*pair)
-        for name, *pair in zip(source.format.sample_format.plane_names, source.planes, decoded.planes, strict=True)
-    }
+    sums = map(ErrorSums.of_planes, source.planes, decoded.planes)
+    planes = dict(zip(source.format.sample_format.plane_names, sums, strict=True))
     return PictureError(planes, structural_similarity(source, decoded) if ssim else None)
 
 
 def structural_similarity(source: Picture, decoded: Picture) -> float | None:
     """SSIM of luma (the Y plane, or Rec. 601 luma of RGB) as Wang et al. 2004 define it; 1 where identical.
 
-    Computed by scikit-image with gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255.
-    None where scikit-image is not installed, or a side is smaller than the window of 11.
+    Computed by scikit-image; None where scikit-image is not installed, or a side is smaller than the window of 11.
     """
     try:
         from skimage.metrics import structural_similarity as ssim
@@ -208,15 +196,8 @@ def structural_similarity(source: Picture, decoded: Picture) -> float | None:
     return float(ssim(first, second, **options))  # type: ignore[no-untyped-call,unused-ignore]
 
 
-def _whole(errors: list[PictureError]) -> PictureError:
-    """A sequence's error from its pictures': sums added, SSIM averaged."""
-    planes = {name: sum((error.planes[name] for error in errors), ErrorSums()) for name in errors[0].planes}
-    similarities = [error.ssim for error in errors if error.ssim is not None]
-    return PictureError(planes, math.fsum(similarities) / len(similarities) if similarities else None)
-
-
 def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: str) -> None:
-    """Raise `MediaError` where samples of the two formats do not mean the same."""
+    """Raise `MediaError` where equal samples of the two formats would be different colours, or other places."""
     if (expected.width, expected.height) != (found.width, found.height):
         raise MediaError(f"{where}: is {found.width}×{found.height}; {expected.width}×{expected.height} is needed")
     if expected.sample_format is not found.sample_format:

@@ -8,40 +8,28 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import codec
 from codec.errors import CodecError, ConfigError
 from codec.measure.cache import SweepCache
-from codec.measure.dials import DIALS, settings_at
 from codec.measure.metrics import compare_sequences
-from codec.measure.points import Clip, PeerPoint, Point, points_as_json, write_csv, write_json
+from codec.measure.points import Clip, PeerPoint, Point
+from codec.measure.synthetic import moving_sequence
 from codec.models import MotionModel, ResidualCoder
 from codec.parallel import result_of
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, SampleFormat
 from codec.settings import Settings
 
 if TYPE_CHECKING:
     from codec.picture.sources import SourceSpec
 
-__all__ = [
-    "Clip",
-    "Point",
-    "SweepProgress",
-    "default_settings",
-    "load_clip",
-    "points_as_json",
-    "processors",
-    "sweep",
-    "write_csv",
-    "write_json",
-]
+__all__ = ["SweepProgress", "default_settings", "load_clip", "processors", "sweep"]
 
 MAX_CLIP_BYTES = 1 << 31  # raw; a sweep holds its clip in memory, so that reading it does not count as encoding
 
@@ -69,6 +57,27 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
         return Clip(label, opened.rate, loaded, tuple(opened.files), tuple(opened.notes))
 
 
+# ------------------------------------------------------------------------------------------- what is measured
+
+
+class Dial(NamedTuple):
+    """A setting that makes files smaller and worse."""
+
+    name: str  # of the attribute of `Settings`, and on the command line
+    usual: tuple[int, ...]  # values that a sweep takes if not told
+    finest: int
+    coarsest: int
+    space: Any  # numpy's function that spreads values between these two
+
+
+# Mesh search takes most of a sweep's time, so uint8, which differs from int8 by about 0.1 %, gets one step.
+DIALS = {
+    ResidualCoder.INT8: Dial("step", (4, 8, 16, 32), 3, 48, np.geomspace),
+    ResidualCoder.UINT8: Dial("step", (8,), 3, 48, np.geomspace),
+    ResidualCoder.DCT: Dial("qp", (22, 27, 32, 37), 12, 47, np.linspace),
+}
+
+
 def default_settings(
     residuals: Iterable[ResidualCoder | str] | None = None,
     motions: Iterable[MotionModel | str] | None = None,
@@ -87,44 +96,41 @@ def default_settings(
     """
     if points is not None and points < 1:
         raise ConfigError(f"a curve has at least 1 point, not {points}")
-    chosen_steps = None if steps is None else tuple(steps)
-    chosen_motions = [
-        Settings(motion=motion).motion_model for motion in (motions if motions is not None else MotionModel)
+    chosen_steps = None if steps is None else list(steps)
+    chosen_motions = list(MotionModel if motions is None else motions)
+    return [
+        Settings(residual, motion, **dial)
+        for residual in (ResidualCoder if residuals is None else residuals)
+        for dial in _dial_values(Settings(residual).residual_coder, chosen_steps, points, chroma)
+        for motion in chosen_motions
     ]
-    result: list[Settings] = []
-    refused: ConfigError | None = None
-    for residual in residuals if residuals is not None else ResidualCoder:
-        coder = Settings(residual=residual).residual_coder
-        values: tuple[int | None, ...] = ()
-        if (dial := DIALS.get(coder)) is not None:
-            values = dial.usual if points is None else dial.spread(points)
-            if chosen_steps is not None and dial.name == "step":
-                values = chosen_steps
-        curves = []
-        for motion in chosen_motions:
-            try:
-                curve = settings_at(coder, motion, values)
-                if chroma is not None and coder is ResidualCoder.DCT:
-                    curve = [replace(settings, chroma=chroma) for settings in curve]
-                curves.append(curve)
-            except ConfigError as error:  # a coder that has no such motion is measured with the others
-                refused = error
-        result += [settings for same_value in zip(*curves, strict=True) for settings in same_value]
-    if not result and refused is not None:
-        raise refused
-    return result
+
+
+def _dial_values(
+    coder: ResidualCoder, steps: list[int | None] | None, points: int | None, chroma: str | None
+) -> list[dict[str, Any]]:
+    """Arguments of `Settings` for every point of a coder's curve."""
+    if coder not in DIALS:
+        return [{}]
+    dial = DIALS[coder]
+    values: Iterable[int | None] = dial.usual
+    if steps is not None and dial.name == "step":
+        values = steps
+    elif points is not None:  # fewer where some would be the same
+        values = dict.fromkeys(round(value) for value in dial.space(dial.finest, dial.coarsest, points).tolist())
+    of_coder = {"chroma": chroma} if coder is ResidualCoder.DCT else {}
+    return [{dial.name: value, **of_coder} for value in values]
 
 
 # ------------------------------------------------------------------------------------------- measuring
 
 
 class SweepProgress(NamedTuple):
-    """How far a sweep has come."""
+    """How far a sweep has come; ``point`` has just been measured, or was found in the cache."""
 
     points_done: int
     point_count: int
     point: Point | PeerPoint
-    """The one that has just been measured, or was found in the cache."""
 
 
 def sweep(
@@ -145,7 +151,7 @@ def sweep(
         settings_list: what to measure.
         jobs: points at once, as threads; the number of processors if not given. Seconds are wall time, so
             they grow where points at once are more than processors free.
-        executor: measures them there instead; each is sent the whole clip, and compiles what is not in its cache.
+        executor: measures them there instead; each is sent the whole clip.
         progress: called after every point, one call at a time.
         ssim: measure SSIM too, where scikit-image is installed.
         keep_picture: number of a decoded picture to keep in each point.
@@ -159,45 +165,32 @@ def sweep(
     if not settings_list or (jobs is not None and jobs < 1):
         raise ConfigError("a sweep needs at least one setting and one job")
     clip = source if isinstance(source, Clip) else load_clip(source)
+    points: dict[int, Point] = {}
+
+    def keep(number: int, point: Point) -> None:
+        points[number] = point
+        if progress is not None:
+            progress(SweepProgress(len(points), len(settings_list), point))
+
     futures: dict[Future[Point], int] = {}
-    points = [cache.get(settings) if cache is not None else None for settings in settings_list]
     with ExitStack() as stack:
         if executor is None:
-            _warm_up(clip.format, settings_list, ssim)
+            _warm_up(settings_list, ssim)
             executor = ThreadPoolExecutor(jobs or processors())
             stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        for number, (settings, known) in enumerate(zip(settings_list, points, strict=True)):
-            if known is None:
-                future = executor.submit(measure_task, PointTask(clip, settings, ssim, keep_picture))
-                futures[future] = number
-                stack.callback(future.cancel)
-        done = 0
-        for point in filter(None, points):
-            done += 1
-            if progress is not None:
-                progress(SweepProgress(done, len(points), point))
+        for number, settings in enumerate(settings_list):
+            if cache is not None and (known := cache.get(settings)) is not None:
+                keep(number, known)
+                continue
+            future = executor.submit(measure_point, clip, settings, ssim=ssim, keep_picture=keep_picture)
+            futures[future] = number
+            stack.callback(future.cancel)
         for future in as_completed(futures):
-            point = points[futures[future]] = result_of(future)
-            done += 1
+            point = result_of(future)
             if cache is not None:
                 cache.put(point)
-            if progress is not None:
-                progress(SweepProgress(done, len(points), point))
-    return [point for point in points if point is not None]
-
-
-class PointTask(NamedTuple):
-    """What a worker needs to measure one point; it can be pickled."""
-
-    clip: Clip
-    settings: Settings
-    ssim: bool
-    keep_picture: int | None
-
-
-def measure_task(task: PointTask) -> Point:
-    """`measure_point` with its arguments as one."""
-    return measure_point(task.clip, task.settings, ssim=task.ssim, keep_picture=task.keep_picture)
+            keep(futures[future], point)
+    return [points[number] for number in range(len(settings_list))]
 
 
 def processors() -> int:
@@ -211,6 +204,8 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
     Raises:
         CodecError: a lossless file did not come back exactly.
     """
+    coded_error = sample = None
+    decode_seconds = 0.0
     with tempfile.TemporaryDirectory(prefix="mvz-sweep-") as folder:
         path = Path(folder) / "point.mvz"
         started = time.perf_counter()
@@ -218,57 +213,43 @@ def measure_point(clip: Clip, settings: Settings, *, ssim: bool = True, keep_pic
             for picture in clip.pictures:
                 out.append(picture)
         encode_seconds = time.perf_counter() - started
-        coded_error = None
         with codec.open(path) as video:
-            decoded = _TimedPictures(video, keep_picture)
-            error = compare_sequences(clip.pictures, decoded, ssim).whole
-            inventory = video.info
+
+            def decoded() -> Iterator[Picture]:
+                """The file's pictures; only the seconds of decoding count, not those of comparing."""
+                nonlocal decode_seconds, sample
+                pictures = video.pictures()
+                for number in range(len(video)):
+                    started = time.perf_counter()
+                    picture = next(pictures)
+                    decode_seconds += time.perf_counter() - started
+                    if number == keep_picture:
+                        sample = picture
+                    yield picture
+
+            error = compare_sequences(clip.pictures, decoded(), ssim).whole
             if settings.residual_coder is ResidualCoder.DCT and clip.format.sample_format is SampleFormat.RGB:
                 planes = clip.as_coded(settings.chroma).pictures
                 coded_error = compare_sequences(planes, video.coded_pictures(), ssim).whole
+            info = video.inventory(shares=False)
     point = Point(
-        settings,
-        len(clip.pictures),
-        clip.pixels,
-        clip.source_bytes,
-        inventory.file_bytes,
-        dict(inventory.bytes),
-        error,
-        encode_seconds,
-        decoded.seconds,
-        decoded.kept,
-        coded_error,
+        settings=settings,
+        **clip.sizes(),
+        file_bytes=info.file_bytes,
+        bytes=info.bytes,
+        error=error,
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+        sample=sample,
+        coded_error=coded_error,
     )
     if settings.residual_coder is ResidualCoder.LOSSLESS and not settings.max_error and not point.exact:
         raise CodecError(f"{point.label}: lossless came back with MSE {point.mse:g} per sample; this is a bug in mvz")
     return point
 
 
-class _TimedPictures:
-    """The pictures of a file, with the seconds that decoding took, and one of them kept."""
-
-    def __init__(self, video: codec.Video, keep_picture: int | None) -> None:
-        self.seconds = 0.0
-        self.kept: Picture | None = None
-        self._video = video
-        self._keep_picture = keep_picture
-
-    def __iter__(self) -> Iterator[Picture]:
-        pictures = self._video.pictures()
-        for number in range(len(self._video)):
-            started = time.perf_counter()
-            picture = next(pictures)
-            self.seconds += time.perf_counter() - started
-            if number == self._keep_picture:
-                self.kept = picture
-            yield picture
-
-
-def _warm_up(picture_format: PictureFormat, settings_list: Iterable[Settings], ssim: bool) -> None:
-    """Code two small pictures every way, so that no point's seconds hold imports and compilation."""
-    small = PictureFormat(32, 32, picture_format.sample_format, picture_format.colour)
-    random = np.random.default_rng(0)
-    planes = tuple(random.integers(0, 256, shape, np.uint8) for shape in small.plane_shapes)
-    clip = Clip("warm-up", Fraction(25), (Picture(small, planes),) * 2)
+def _warm_up(settings_list: Iterable[Settings], ssim: bool) -> None:
+    """Code two small pictures every way, so that no point's seconds hold imports."""
+    clip = Clip("warm-up", Fraction(25), tuple(moving_sequence(32, 32, 2)))
     for residual, motion in {(settings.residual, settings.motion) for settings in settings_list}:
         measure_point(clip, Settings(residual, motion), ssim=ssim)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +30,7 @@ LEVELS = (0, 92, 106, 116, 142, 176)  # where each of them starts
 ROOFS = ((168, 74, 58), (190, 182, 172), (120, 124, 132), (202, 150, 92))
 STRIPES = ((206, 48, 44), (238, 206, 88), (244, 240, 228), (40, 92, 168))
 STRIPE = 4096  # width of a stripe at the ball's middle, in 1/4096 of its radius times 3
+SPIN = 520  # in the same unit, how far the stripes go round from picture to picture
 
 
 def moving_sequence(width: int = 160, height: int = 112, pictures: int = 12, seed: int = 20) -> Iterator[Picture]:
@@ -44,9 +44,8 @@ def moving_sequence(width: int = 160, height: int = 112, pictures: int = 12, see
     random = Random(seed)
     ground = landscape(random, min(1 << (2 * max(width, height) - 1).bit_length(), MAX_GROUND))
     for number in range(pictures):
-        view = View.at(number, width, height)
-        scene = sample(ground, *view.ground_positions(width, height))
-        add_balloon(scene, view)
+        scene = sample(ground, *camera(number, width, height))
+        add_balloon(scene, number)
         noise = random.bell((height, width, 3))  # standard deviation 1.6 once scaled
         samples = np.clip(scene + ((noise + 32) >> 6), 0, 255).astype(np.uint8)
         yield Picture.from_array(samples, f"scene{number:03d}.png")
@@ -62,8 +61,7 @@ class Random:
         """Even over 0…255."""
         count = math.prod(shape)
         words = np.asarray(self._generator.random_raw(-(-count // 8)), "<u8")
-        samples: Samples = words.view(np.uint8)[:count].reshape(shape).astype(np.int64)
-        return samples
+        return words.view(np.uint8)[:count].reshape(shape).astype(np.int64)
 
     def bell(self, shape: tuple[int, ...]) -> Samples:
         """Nearly normal around 0, with a standard deviation of 105 (the sum of two bytes, less its mean)."""
@@ -78,16 +76,14 @@ def landscape(random: Random, side: int) -> Samples:
     """The ground from above, RGB (side, side, 3), 0…255; it continues at its opposite edge."""
     terrain = smooth_noise(random, side, side // 8, 4)
     detail = smooth_noise(random, side, 8, 3) - 128
-    ground = np.empty((side, side, 3), np.int64)
-    ground[:] = PALETTE[0]
+    ground = np.full((side, side, 3), PALETTE[0], np.int64)
     for start, colour in zip(LEVELS[1:], PALETTE[1:], strict=True):
         share = np.clip((terrain - start) * 64 + 128, 0, 256)[:, :, None]  # an edge 4 levels of terrain wide
         ground += ((np.array(colour) - ground) * share) >> 8
     dry = np.clip(terrain - LEVELS[2], 0, 24)  # water is smoother than land
     ground += ((detail * (10 + dry)) >> 6)[:, :, None]
     add_houses(random, ground, terrain)
-    np.clip(ground, 0, 255, out=ground)
-    return ground
+    return ground.clip(0, 255)
 
 
 def smooth_noise(random: Random, side: int, cell: int, octaves: int) -> Samples:
@@ -126,82 +122,55 @@ def add_houses(random: Random, ground: Samples, terrain: Samples) -> None:
 # ------------------------------------------------------------------------------------------- how it is seen
 
 
-class View(NamedTuple):
-    """Camera and balloon at one time; lengths and positions in 1/65536 sample."""
+def camera(number: int, width: int, height: int) -> tuple[Samples, Samples]:
+    """Rows and columns (H, W) on the ground, in 1/65536, where the samples of picture ``number`` lie.
 
-    cosine: int
-    """Of the camera's turn, times its zoom."""
-    sine: int
-    left: int
-    top: int
-    balloon_x: int
-    balloon_y: int
-    radius: int
-    spin: int
-    """How far the balloon's stripes have gone round, in their own unit."""
-
-    @classmethod
-    def at(cls, number: int, width: int, height: int) -> View:
-        """The view of picture ``number``: the camera sways over 90 pictures and pans without end."""
-        speed = max(width, height) / DESIGN_WIDTH
-        turn = 0.22 * math.sin(math.tau * number / 90)
-        zoom = 1 - 0.18 * math.sin(math.tau * (number + 4) / 70)
-        phase = math.tau * (number - 6) / 100
-        return cls(
-            round(ONE * zoom * math.cos(turn)),
-            round(ONE * zoom * math.sin(turn)),
-            round(ONE * speed * (150 + 1.7 * number)),
-            round(ONE * speed * (60 + 0.9 * number)),
-            round(ONE * width * (0.5 + 0.36 * math.sin(phase))),
-            round(ONE * height * (0.46 + 0.12 * math.cos(1.7 * phase))),
-            round(ONE * 0.2 * min(width, height)),
-            520 * number,
-        )
-
-    def ground_positions(self, width: int, height: int) -> tuple[Samples, Samples]:
-        """Where each sample's centre falls on the ground, (H, W) rows and columns: turned about the middle."""
-        down = (np.arange(height) - height // 2)[:, None]
-        right = (np.arange(width) - width // 2)[None, :]
-        return (
-            self.top + self.sine * right + self.cosine * down,
-            self.left + self.cosine * right - self.sine * down,
-        )
+    The camera turns about the picture's middle and zooms, over 90 and 70 pictures, and pans without end.
+    """
+    speed = max(width, height) / DESIGN_WIDTH
+    turn = 0.22 * math.sin(math.tau * number / 90)
+    zoom = 1 - 0.18 * math.sin(math.tau * (number + 4) / 70)
+    cosine, sine = round(ONE * zoom * math.cos(turn)), round(ONE * zoom * math.sin(turn))
+    top, left = round(ONE * speed * (60 + 0.9 * number)), round(ONE * speed * (150 + 1.7 * number))
+    down = (np.arange(height) - height // 2)[:, None]
+    right = (np.arange(width) - width // 2)[None, :]
+    return top + sine * right + cosine * down, left + cosine * right - sine * down
 
 
 def sample(ground: Samples, rows: Samples, columns: Samples) -> Samples:
     """Bilinear samples (H, W, 3) of the periodic ground at positions in 1/65536."""
     side = len(ground)
     top, left = (rows >> 16) % side, (columns >> 16) % side
-    down, right = ((part & (ONE - 1)) >> 8 for part in (rows, columns))
     bottom, far = (top + 1) % side, (left + 1) % side
-    down, right = down[:, :, None], right[:, :, None]
+    down, right = (((part & (ONE - 1)) >> 8)[:, :, None] for part in (rows, columns))
     upper = ground[top, left] * (256 - right) + ground[top, far] * right
     lower = ground[bottom, left] * (256 - right) + ground[bottom, far] * right
     samples: Samples = (upper * (256 - down) + lower * down + (1 << 15)) >> 16
     return samples
 
 
-def add_balloon(scene: Samples, view: View) -> None:
-    """A striped, shaded ball and its shadow on the ground; in place."""
+def add_balloon(scene: Samples, number: int) -> None:
+    """A striped, shaded ball, which drifts and spins, and its shadow on the ground; in place."""
     height, width = scene.shape[:2]
-    down = np.arange(height)[:, None] * ONE - view.balloon_y
-    right = np.arange(width)[None, :] * ONE - view.balloon_x
-    shadow = coverage(down - view.radius // 2, right + 3 * view.radius // 4, view.radius)
+    phase = math.tau * (number - 6) / 100
+    radius = round(ONE * 0.2 * min(width, height))
+    down = np.arange(height)[:, None] * ONE - round(ONE * height * (0.46 + 0.12 * math.cos(1.7 * phase)))
+    right = np.arange(width)[None, :] * ONE - round(ONE * width * (0.5 + 0.36 * math.sin(phase)))
+    shadow = coverage(down - radius // 2, right + 3 * radius // 4, radius)
     scene -= ((scene * shadow[:, :, None]) * 5 // 12) >> 8
     quarter = ONE // 4  # stripes have sharp edges, so each sample is the mean of four
     corners = [(y, x) for y in (-quarter, quarter) for x in (-quarter, quarter)]
-    ball = sum((ball_colours(down + y, right + x, view) for y, x in corners), np.zeros_like(scene)) >> 2
-    inside = coverage(down, right, view.radius)[:, :, None]
-    scene += ((ball - scene) * inside) >> 8
+    colours = (ball_colours(down + y, right + x, radius, SPIN * number) for y, x in corners)
+    ball = sum(colours, np.zeros_like(scene)) >> 2
+    scene += ((ball - scene) * coverage(down, right, radius)[:, :, None]) >> 8
 
 
-def ball_colours(down: Samples, right: Samples, view: View) -> Samples:
+def ball_colours(down: Samples, right: Samples, radius: int, spin: int) -> Samples:
     """RGB (H, W, 3) of the ball at distances from its middle; what lies outside is stretched from its rim."""
-    y = np.clip(down * 4096 // view.radius, -4096, 4096)  # 1/4096 of the radius
-    x = np.clip(right * 4096 // view.radius, -4096, 4096)
+    y, x = (np.clip(part * 4096 // radius, -4096, 4096) for part in (down, right))  # 1/4096 of the radius
     depth = np.sqrt(np.maximum(4096 * 4096 - y * y - x * x, 0)).astype(np.int64)
     half_chord = np.sqrt(4096 * 4096 - y * y).astype(np.int64)
-    meridian = x * 3 * 4096 // (half_chord + 512) + view.spin  # bends with the ball
+    meridian = x * 3 * 4096 // (half_chord + 512) + spin  # bends with the ball
     stripe = (meridian // STRIPE + (y + 5 * 4096) // 2200) % len(STRIPES)
     light = np.clip(72 + ((3 * depth - x - 2 * y) * 16 >> 12), 60, 144)
     colours: Samples = np.clip((np.array(STRIPES)[stripe] * light[:, :, None]) >> 7, 0, 255)

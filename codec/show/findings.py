@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from codec.measure.bd_rate import bd_rate
-from codec.measure.curves import Domain, curves_of
-from codec.measure.dials import dial_of
+from codec.measure.curves import Domain, bd_rate, curves_of
 from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
 
@@ -20,8 +18,7 @@ def findings(domains: Sequence[Domain]) -> list[str]:
     """Sentences for the head of a report; the first of the domains is that of the source's own samples."""
     _, points, peers = domains[0]
     return [
-        *_exact_files(points),
-        *_smallest_file(points),
+        *_smallest_files(points),
         *_motion_against(points, MotionModel.BLOCK, MotionModel.NONE),
         *_motion_against(points, MotionModel.MESH, MotionModel.BLOCK),
         *_uint8_against_int8(points),
@@ -30,39 +27,37 @@ def findings(domains: Sequence[Domain]) -> list[str]:
     ]
 
 
-def _exact_files(points: Sequence[Point]) -> Iterator[str]:
-    """The smallest file without error, and the smallest of each other residual coder without error."""
-    exact = sorted((point for point in points if point.exact), key=lambda point: point.file_bytes)
+def _smallest_files(points: Sequence[Point]) -> Iterator[str]:
+    """The smallest file without error, the smallest of each other coder without error, and the smallest of all."""
+    ordered = sorted(points, key=lambda point: point.file_bytes)
+    exact: dict[str, Point] = {}
+    for point in ordered:
+        if point.exact:
+            exact.setdefault(point.settings.residual_coder.label, point)
     if not exact:
         yield "No file is exact: every one of them differs from the source somewhere."
-        return
-    best = exact[0]
-    yield f"The smallest exact file has {best.file_bytes:,} bytes, a ratio of {best.ratio:.2f}: {_in_words(best)}."
-    seen = {best.settings.residual_coder}
-    for point in exact[1:]:
-        if point.settings.residual_coder not in seen:
-            seen.add(point.settings.residual_coder)
-            times = point.file_bytes / best.file_bytes
-            yield f"With {point.settings.residual_coder.label} the smallest exact file is {times:.2f} times as large."
+    for number, (coder, point) in enumerate(exact.items()):
+        if number == 0:
+            best = point
+            yield f"The smallest exact file {_size(best)}: {_in_words(best)}."
+        else:
+            yield f"With {coder} the smallest exact file is {point.file_bytes / best.file_bytes:.2f} times as large."
+    smallest = ordered[0]
+    if not smallest.exact:
+        cost = f"MSE {smallest.mse:.3g} per sample (PSNR {smallest.psnr:.1f} dB)"
+        yield f"The smallest file of all {_size(smallest)}, at {cost}: {_in_words(smallest)}."
 
 
-def _smallest_file(points: Sequence[Point]) -> Iterator[str]:
-    """The smallest file of all, and what it costs."""
-    best = min(points, key=lambda point: point.file_bytes)
-    if not best.exact:
-        cost = f"MSE {best.mse:.3g} per sample (PSNR {best.psnr:.1f} dB)"
-        yield (
-            f"The smallest file of all has {best.file_bytes:,} bytes, a ratio of {best.ratio:.2f}, "
-            f"at {cost}: {_in_words(best)}."
-        )
+def _size(point: Point) -> str:
+    return f"has {point.file_bytes:,} bytes, a ratio of {point.ratio:.2f}"
 
 
 def _in_words(point: Point) -> str:
-    """A point's residual, step and motion for a sentence."""
-    coder, motion = point.settings.residual_coder.label, point.settings.motion_model
-    dial = dial_of(point.settings)
-    step = f" at {dial[0]} {dial[1]}" if dial is not None else ""
-    return f"{coder}{step} {'without' if motion is MotionModel.NONE else f'with {motion.label}'} motion"
+    """A point's residual, dial and motion for a sentence."""
+    motion = point.settings.motion_model
+    dial = f" at {point.dial[0]} {point.dial[1]}" if point.dial else ""
+    moved = "without motion" if motion is MotionModel.NONE else f"with {motion.label} motion"
+    return f"{point.settings.residual_coder.label}{dial} {moved}"
 
 
 def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionModel) -> Iterator[str]:
@@ -70,8 +65,7 @@ def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionMo
     parts = []
     for coder in ResidualCoder:
         tested, anchored = (
-            [p for p in points if (p.settings.residual_coder, p.settings.motion_model) == (coder, motion)]
-            for motion in (test, anchor)
+            [point for point in points if point.curve == f"{coder.label}, {motion.label}"] for motion in (test, anchor)
         )
         if len(tested) == len(anchored) == 1 and tested[0].exact and anchored[0].exact:
             change = tested[0].file_bytes / anchored[0].file_bytes - 1
@@ -83,27 +77,20 @@ def _motion_against(points: Sequence[Point], test: MotionModel, anchor: MotionMo
         elif (average := bytes_at_equal_mse(tested, anchored)) is not None:
             parts.append(f"{coder.label} files at equal MSE are {_change(average)} on average")
     if parts:
-        yield f"{test.label.capitalize()} motion against {_against(anchor)}: {'; '.join(parts)}."
-
-
-def _against(motion: MotionModel) -> str:
-    return "none" if motion is MotionModel.NONE else f"{motion.label} motion"
+        against = "none" if anchor is MotionModel.NONE else f"{anchor.label} motion"
+        yield f"{test.label.capitalize()} motion against {against}: {'; '.join(parts)}."
 
 
 def _uint8_against_int8(points: Sequence[Point]) -> Iterator[str]:
     """How far files of the two differ at the same step and motion."""
-    of_coder = {
-        coder: {(p.settings.step, p.settings.motion): p for p in points if p.settings.residual_coder is coder}
+    int8, uint8 = (
+        {(p.settings.step, p.settings.motion): p for p in points if p.settings.residual_coder is coder}
         for coder in (ResidualCoder.INT8, ResidualCoder.UINT8)
-    }
-    pairs = [
-        (point, of_coder[ResidualCoder.INT8][key])
-        for key, point in of_coder[ResidualCoder.UINT8].items()
-        if key in of_coder[ResidualCoder.INT8]
-    ]
+    )
+    pairs = [(point, int8[key]) for key, point in uint8.items() if key in int8]
     if pairs:
-        furthest = max(abs(uint8.file_bytes / int8.file_bytes - 1) for uint8, int8 in pairs)
-        same_error = all(uint8.mse == int8.mse for uint8, int8 in pairs)
+        furthest = max(abs(of_uint8.file_bytes / of_int8.file_bytes - 1) for of_uint8, of_int8 in pairs)
+        same_error = all(of_uint8.mse == of_int8.mse for of_uint8, of_int8 in pairs)
         yield (
             f"At the same step and motion, uint8 and int8 files differ by at most {100 * furthest:.2f} % in size"
             f"{', and have the same MSE' if same_error else ''}."
@@ -112,29 +99,22 @@ def _uint8_against_int8(points: Sequence[Point]) -> Iterator[str]:
 
 def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:
     """Our smallest exact file beside those of others."""
-    exact = [point for point in points if point.exact]
+    exact = [point.file_bytes for point in points if point.exact]
     others = sorted((peer for peer in peers if peer.exact), key=lambda peer: peer.file_bytes)
     if exact and others:
-        best = min(point.file_bytes for point in exact)
-        parts = [f"{best / peer.file_bytes:.2f} times that of {peer.peer}" for peer in others]
+        parts = [f"{min(exact) / peer.file_bytes:.2f} times that of {peer.peer}" for peer in others]
         yield f"Size of our smallest exact file: {'; '.join(parts)}."
 
 
 def _lossy_peers(domain: Domain, is_one: bool) -> Iterator[str]:
     """Files of ``dct`` with block motion against those of others at equal quality, where that can be said."""
-    _, points, peers = domain
-    curves = curves_of([*points, *peers])
-    rated = {name: [(point.file_bytes, point.quality) for point in members] for name, members in curves.items()}
-    ours = f"{ResidualCoder.DCT.label}, {MotionModel.BLOCK.label}"
-    found = {
-        peer: bd_rate(rated[peer], rated.get(ours, [])).change
-        for peer in dict.fromkeys(p.curve for p in peers)
-        if peer in rated
-    }
+    ours = curves_of(domain.points).get(f"{ResidualCoder.DCT.label}, {MotionModel.BLOCK.label}", [])
+    found = {peer: bd_rate(curve, ours).change for peer, curve in curves_of(domain.peers).items()}
     parts = [f"against {peer}: {_change(change)}" for peer, change in found.items() if change is not None]
     if parts:
         where = "" if is_one else f" in {domain.planes_name}"
-        yield f"Files of dct with block motion at equal {quality_name(points)}{where}, on average, {'; '.join(parts)}."
+        quality = quality_name(domain.points)
+        yield f"Files of dct with block motion at equal {quality}{where}, on average, {'; '.join(parts)}."
 
 
 def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> float | None:
@@ -146,12 +126,11 @@ def bytes_at_equal_mse(tested: Sequence[Point], anchored: Sequence[Point]) -> fl
     """
     curves = []
     for points in (tested, anchored):
-        lossy = sorted((point for point in points if not point.exact), key=lambda point: point.mse)
+        lossy = sorted((point.mse, point.file_bytes) for point in points if not point.exact)
         if len(lossy) < 2:
             return None
-        curves.append(tuple(np.log([(point.mse, point.file_bytes) for point in lossy]).T))
-    low = max(mse[0] for mse, _ in curves)
-    high = min(mse[-1] for mse, _ in curves)
+        curves.append(np.log(lossy).T)
+    low, high = max(mse[0] for mse, _ in curves), min(mse[-1] for mse, _ in curves)
     if low >= high:
         return None
     positions = np.linspace(low, high, 201)

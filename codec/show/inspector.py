@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from codec import Inspection, Leaves, Progress, Video
-from codec.models import BlockKind, MotionModel, ResidualCoder
+from codec import Inspection, Progress, Video
+from codec.models import BlockKind, ResidualCoder
 from codec.picture.colour import conversion, full_size
-from codec.picture.images import encoded
-from codec.picture.planes import Picture, SampleFormat
-from codec.show.pages import asset, data_url, environment
+from codec.picture.planes import Picture
+from codec.show.pages import environment, picture_url
 from codec.whole_file import refuse_overwrite, whole_file
 
 __all__ = ["LIMIT_BYTES", "InspectorSummary", "write_inspector"]
@@ -35,13 +34,12 @@ MAX_SAMPLES = 1 << 21  # of a picture as shown; 1080p still passes whole
 
 @dataclass(frozen=True)
 class InspectorSummary:
-    """What went into a page: how many of how many pictures, and its bytes."""
+    """What went into a page: how many of how many pictures, its bytes, and what was left out, if anything."""
 
     shown: int
     pictures: int
     page_bytes: int
     note: str
-    """What was left out, or empty."""
 
 
 @dataclass
@@ -53,12 +51,8 @@ class Kept:
     pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
 
-    def wants(self, position: int) -> bool:
-        """Whether the picture at ``position`` should be added."""
-        return position % self.stride == 0
-
     def add(self, position: int, picture: dict[str, Any]) -> None:
-        """Add a picture, and drop others where it is too much."""
+        """Add the picture at a multiple of ``stride``, and drop others where it is too much."""
         self.pictures[position] = picture
         self.sizes[position] = len(json.dumps(picture))
         while sum(self.sizes.values()) > self.budget and len(self.pictures) > 1:
@@ -79,7 +73,7 @@ def write_inspector(
 ) -> InspectorSummary:
     """Write the page of the pictures from ``start`` to before ``stop``.
 
-    Where they are more than ``limit_bytes``, only every second, fourth … is shown, and the page says so.
+    Where they take more than ``limit_bytes``, only every second, fourth … is shown, and the page says so.
 
     Raises:
         MediaError: the page exists and ``force`` is not set, or cannot be written.
@@ -96,7 +90,7 @@ def write_inspector(
     for position, seen in enumerate(video.inspections(start, stop)):
         timeline.append(_timeline_entry(seen))
         shared |= seen.packet.pictures > 1
-        if kept.wants(position):
+        if position % kept.stride == 0:
             kept.add(position, _picture_entry(seen, shrink))
         if progress is not None:
             progress(Progress(position + 1, stop - start, sum(kept.sizes.values())))
@@ -108,47 +102,22 @@ def write_inspector(
         "timeline": timeline,
         "pictures": list(kept.pictures.values()),
     }
-    page = _page(video, data, note)
-    with whole_file(path, force=force, inputs=[video.path]) as file:
-        file.write(page)
-    return InspectorSummary(len(kept.pictures), stop - start, len(page), note)
-
-
-def _page(video: Video, data: dict[str, Any], note: str) -> bytes:
-    """The page as UTF-8."""
-    info = video.info
-    header = info.header
-    is_tree = header.residual is ResidualCoder.DCT
-    cells = f", cells of {header.cell_size} × {header.cell_size}"
-    if is_tree:
-        cells = (cells if header.motion is MotionModel.MESH else "") + ", leaves of 32 × 32 to 8 × 8"
-    facts = [
-        f"{video.format}",
-        f"{len(video)} picture{'s' if len(video) > 1 else ''}, {video.rate} a second",
-        f"residual {header.residual.label}",
-        f"motion {header.motion.label}{cells}",
-        f"{info.file_bytes:,} bytes",
-    ]
-    is_yuv = video.format.sample_format.plane_names == ("Y", "U", "V")
-    samples_note = (
-        "Samples are those of the file's own planes; chroma is repeated to the size of luma." if is_yuv else ""
-    )
-    text = (
+    page = (
         environment()
         .get_template("inspector.html.j2")
         .render(
             name=Path(video.path).name,
-            facts=" · ".join(facts),
+            video=video,
+            header=seen.header,
+            file_bytes=video.inventory(shares=False).file_bytes,
             note=note,
-            samples_note=samples_note,
-            tree=is_tree,
-            even=" and ".join(data["even"]),
-            style=Markup(asset("inspector.css")),
-            script=Markup(asset("inspector.js")),
-            data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+            data=data,
+            json=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
         )
     )
-    return text.encode()
+    with whole_file(path, force=force, inputs=[video.path]) as file:
+        file.write(page.encode())
+    return InspectorSummary(len(kept.pictures), stop - start, len(page.encode()), note)
 
 
 def _note(kept: Kept, pictures: int, shrink: int) -> str:
@@ -201,35 +170,32 @@ def _timeline_entry(seen: Inspection) -> dict[str, Any]:
 
 
 def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
-    motion = seen.field
-    has_modes = motion is not None and motion.modes.size > 0
+    motion, leaves = seen.field, seen.leaves
+    modes = motion if motion is not None and motion.modes.size else None
+    table = None
+    if leaves is not None:  # what the page needs of each: top, left, side, kind, …, dy, dx
+        columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.lapped, leaves.coded)
+        table = _base64(np.column_stack([*columns, leaves.vectors_quarter_pel]), "<i2")
     return {
         "number": seen.number,
         "references": len(seen.references),
         "decoded": _samples(seen.picture, shrink),
         "prediction": _samples(seen.predictions[0], shrink) if seen.predictions else None,
-        "vectors": _base64(motion.vectors_quarter_pel, "<f4") if motion is not None else None,
-        "modes": _base64(motion.modes, "u1") if motion is not None and has_modes else None,
-        "own": _base64(motion.own_quarter_pel, "<i2") if motion is not None and has_modes else None,
+        "vectors": motion and _base64(motion.vectors_quarter_pel, "<f4"),
+        "modes": modes and _base64(modes.modes, "u1"),
+        "own": modes and _base64(modes.own_quarter_pel, "<i2"),
         "qps": seen.qps,
-        "leaves": _base64(_leaf_table(seen.leaves), "<i2") if seen.leaves is not None else None,
+        "leaves": table,
         "bits": {component: _base64(bits, "<f4") for component, bits in seen.cell_bits.items()},
         "headerBits": seen.header_bits,
         "packet": list(seen.packet),
     }
 
 
-def _leaf_table(leaves: Leaves) -> npt.NDArray[np.int64]:
-    """What the page needs of each leaf, (leaves, 9): top, left, side, kind, quartered, lapped, coded planes, dy, dx."""
-    columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.lapped, leaves.coded, leaves.vectors_quarter_pel)
-    return np.column_stack(columns).astype(np.int64)
-
-
 def _samples(picture: Picture, shrink: int) -> str:
     """All planes at the size of luma, as the channels of a lossless WebP."""
-    planes = full_size(picture)
-    samples = planes[0] if picture.format.sample_format is SampleFormat.GRAY else np.stack(planes, axis=2)
-    return data_url("image/webp", encoded(np.ascontiguousarray(samples[::shrink, ::shrink]), "WEBP"))
+    samples = np.stack(full_size(picture), axis=2)[::shrink, ::shrink]
+    return picture_url(samples[..., 0] if samples.shape[2] == 1 else samples, "WEBP")
 
 
 def _base64(values: npt.NDArray[Any], dtype: str) -> str:

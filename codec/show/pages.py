@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
-from importlib import resources
+from typing import Literal
 
 import jinja2
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["asset", "data_url", "environment"]
+from codec.picture.images import encoded
+
+__all__ = ["data_url", "environment", "picture_url"]
 
 
 def environment() -> jinja2.Environment:
@@ -21,11 +25,11 @@ def environment() -> jinja2.Environment:
     )
 
 
-def asset(name: str) -> str:
-    """The text of a style sheet or script that goes into a page as it is."""
-    return resources.files("codec.show").joinpath("templates", name).read_text("utf-8")
-
-
 def data_url(media_type: str, data: bytes) -> str:
     """Bytes as a URL that needs no network."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def picture_url(samples: npt.NDArray[np.uint8], kind: Literal["PNG", "WEBP"] = "PNG") -> str:
+    """(H, W) or (H, W, 3) as a lossless picture in a ``data:`` URL."""
+    return data_url(f"image/{kind.lower()}", encoded(np.ascontiguousarray(samples), kind))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import matplotlib
@@ -20,32 +21,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from codec.measure.bd_rate import Curve
-from codec.measure.dials import dial_of
+from codec.measure.curves import Curve
 from codec.measure.peers import CONSTANT
-from codec.measure.points import PeerPoint, Point, Rated, quality_name
+from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
 
-__all__ = [
-    "plot_components",
-    "plot_mesh_against_block",
-    "plot_psnr_against_bits",
-    "plot_psnr_against_ratio",
-    "plot_size_against_mse",
-    "png",
-    "svg",
-]
+__all__ = ["RATE_PLOTS", "STYLE", "RatePlot", "plot_components", "plot_mesh_against_block", "plot_rates", "png", "svg"]
 
 # Okabe and Ito's colours, which the colour-blind tell apart
-COLOUR_OF = {
-    "lossless": "#000000",
-    "int8": "#0072b2",
-    "uint8": "#d55e00",
-    "float16": "#009e73",
-    "dct": "#aa3377",
-}
+COLOUR_OF = {"lossless": "#000000", "int8": "#0072b2", "uint8": "#d55e00", "float16": "#009e73", "dct": "#aa3377"}
 PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e0a100", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
 LEGEND_COLUMNS = 3  # of the names of peers
 COLOUR_OF_COMPONENT = {
@@ -57,19 +43,11 @@ COLOUR_OF_COMPONENT = {
 }
 
 
-class LineLook(NamedTuple):
-    """How a motion model is drawn: markers that show through each other where curves meet."""
-
-    marker: str
-    size: float
-    filled: bool
-    dashes: Literal["-", "--", ":"]
-
-
-LOOK_OF = {
-    MotionModel.NONE: LineLook("o", 6.0, True, ":"),
-    MotionModel.BLOCK: LineLook("s", 8.0, False, "--"),
-    MotionModel.MESH: LineLook("^", 4.5, True, "-"),
+# markers that show through each other where curves meet
+LOOK_OF: dict[MotionModel, dict[str, Any]] = {
+    MotionModel.NONE: {"marker": "o", "markersize": 6.0, "linestyle": ":"},
+    MotionModel.BLOCK: {"marker": "s", "markersize": 8.0, "linestyle": "--", "markerfacecolor": "none"},
+    MotionModel.MESH: {"marker": "^", "markersize": 4.5, "linestyle": "-"},
 }
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -84,20 +62,19 @@ STYLE: dict[Any, Any] = {
 TRIMMED: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}  # nothing is cut off, and no margin is wide
 
 
+@matplotlib.rc_context(STYLE)
 def svg(figure: Figure) -> str:
     """The figure as an ``<svg>`` element, without XML prologue, date or creator."""
     text = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(text, format="svg", **TRIMMED, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    whole = text.getvalue()
-    return whole[whole.index("<svg") :]
+    figure.savefig(text, format="svg", **TRIMMED, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+@matplotlib.rc_context(STYLE)
 def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
     """The figure as a PNG file."""
     data = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(data, format="png", dpi=dots_per_inch, **TRIMMED, metadata={"Software": None})
+    figure.savefig(data, format="png", dpi=dots_per_inch, **TRIMMED, metadata={"Software": None})
     return data.getvalue()
 
 
@@ -107,58 +84,26 @@ def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
 class RatePlot(NamedTuple):
     """One rate/distortion plot: what its axes are."""
 
-    rate: Callable[[Rated], float]
+    title: str  # with ``{quality}`` for PSNR or PSNR-YUV
+    rate: str  # an attribute of `Measured`
     rate_label: str
-    distortion: Callable[[Rated], float]
-    distortion_label: str
-    log_distortion: bool
-    exact_label: str
-    exact_on_top: bool
+    distortion: Literal["mse", "quality"]
+    better: str
 
 
-def plot_size_against_mse(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
-    """File bytes against MSE per sample, both logarithmic; down and left is better."""
-    mse = RatePlot(
-        lambda point: point.file_bytes,
-        "file size (bytes, logarithmic)",
-        lambda point: point.mse,
-        "MSE per sample (logarithmic)",
-        True,
-        "exact\n(MSE 0)",
-        False,
-    )
-    return _rate_figure(points, peers, mse, "down and left is better")
+RATE_PLOTS = (
+    RatePlot("File size against MSE", "file_bytes", "file size (bytes, logarithmic)", "mse", "down and left"),
+    RatePlot(
+        "{quality} against bits per pixel", "bits_per_pixel", "bits per pixel (logarithmic)", "quality", "up and left"
+    ),
+    RatePlot(
+        "{quality} against ratio", "ratio", "ratio: raw bytes / file bytes (logarithmic)", "quality", "up and right"
+    ),
+)
 
 
-def plot_psnr_against_bits(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
-    """Bits per pixel, logarithmic, against PSNR; up and left is better."""
-    bits = RatePlot(
-        lambda point: point.bits_per_pixel,
-        "bits per pixel (logarithmic)",
-        lambda point: point.quality,
-        f"{quality_name([*points, *peers])} (dB)",
-        False,
-        "exact\n(PSNR ∞)",
-        True,
-    )
-    return _rate_figure(points, peers, bits, "up and left is better")
-
-
-def plot_psnr_against_ratio(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
-    """Raw bytes over file bytes, logarithmic, against PSNR; up and right is better."""
-    ratio = RatePlot(
-        lambda point: point.ratio,
-        "ratio: raw bytes / file bytes (logarithmic)",
-        lambda point: point.quality,
-        f"{quality_name([*points, *peers])} (dB)",
-        False,
-        "exact\n(PSNR ∞)",
-        True,
-    )
-    return _rate_figure(points, peers, ratio, "up and right is better")
-
-
-def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot, better: str) -> Figure:
+@matplotlib.rc_context(STYLE)
+def plot_rates(plot: RatePlot, points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
     """The plot with its strip for exact points, a legend of colours and markers below, and names of peers above."""
     exact = [point for point in points if point.exact]
     lossy = [point for point in points if not point.exact]
@@ -167,29 +112,27 @@ def _rate_figure(points: Sequence[Point], peers: Sequence[PeerPoint], plot: Rate
     rows += dict.fromkeys(peer.curve for peer in exact_peers)
     panels = [(False, 4.4 if lossy_peers else 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
     shown = [(is_exact, height) for is_exact, height, members in panels if members]
-    if plot.exact_on_top:
+    if plot.distortion == "quality":  # what is exact is best: above for quality, below for MSE
         shown.reverse()
     heights = [height for _, height in shown]
-    with matplotlib.rc_context(STYLE):
-        names_height = 0.22 * -(-len(dict.fromkeys(peer.curve for peer in lossy_peers)) // LEGEND_COLUMNS)
-        figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9 + names_height), layout="constrained", facecolor="white")
-        all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-        for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
-            if is_exact:
-                _draw_exact(axes, exact, exact_peers, rows, plot)
-            else:
-                _draw_curves(axes, lossy, plot, better)
-                _draw_peers(axes, lossy_peers, plot)
-        all_axes[-1].set_xscale("log")
-        _plain_log_ticks(all_axes[-1].xaxis)
-        all_axes[-1].set_xlabel(plot.rate_label)
-        if handles := _legend(points):
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
-        if lossy_peers:
-            looks = _peer_looks(lossy_peers)
-            peer_handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-            place: dict[str, Any] = {"loc": "outside upper center", "ncols": LEGEND_COLUMNS, "columnspacing": 1.2}
-            figure.legend(handles=peer_handles, **place, frameon=False, fontsize=8)
+    looks = _peer_looks(lossy_peers)
+    names_height = 0.22 * -(-len(looks) // LEGEND_COLUMNS)
+    figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9 + names_height), layout="constrained", facecolor="white")
+    all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
+        if is_exact:
+            _draw_exact(axes, exact, exact_peers, rows, plot)
+        else:
+            _draw_curves(axes, lossy, lossy_peers, plot)
+    all_axes[-1].set_xscale("log")
+    _plain_log_ticks(all_axes[-1].xaxis)
+    all_axes[-1].set_xlabel(plot.rate_label)
+    if handles := _legend(points):
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
+    if looks:
+        handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
+        place: dict[str, Any] = {"loc": "outside upper center", "ncols": LEGEND_COLUMNS, "columnspacing": 1.2}
+        figure.legend(handles=handles, **place, frameon=False, fontsize=8)
     return figure
 
 
@@ -209,50 +152,28 @@ def _peer_looks(peers: Sequence[PeerPoint]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _draw_peers(axes: Axes, peers: Sequence[PeerPoint], plot: RatePlot) -> None:
-    """One thin line a peer, behind ours."""
-    for name, look in _peer_looks(peers).items():
-        curve = sorted((peer for peer in peers if peer.curve == name), key=plot.rate)
-        axes.plot([plot.rate(peer) for peer in curve], [plot.distortion(peer) for peer in curve], **look, zorder=1.5)
-
-
-def _draw_curves(axes: Axes, points: Sequence[Point], plot: RatePlot, better: str) -> None:
-    """One line a residual and motion, through its steps."""
+def _draw_curves(axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint], plot: RatePlot) -> None:
+    """One line a residual and motion, through its dial's values; behind them one thin line a peer."""
+    at = attrgetter(plot.rate, plot.distortion)
     for coder in ResidualCoder:
         for motion in LOOK_OF:
-            curve = [p for p in points if (p.settings.residual_coder, p.settings.motion_model) == (coder, motion)]
-            curve.sort(key=plot.rate)
-            rates, distortions = [plot.rate(point) for point in curve], [plot.distortion(point) for point in curve]
-            axes.plot(rates, distortions, **_look(coder, motion), linestyle=LOOK_OF[motion].dashes)
-    if plot.log_distortion:
+            curve = sorted(at(p) for p in points if p.curve == f"{coder.label}, {motion.label}")
+            axes.plot(*_columns(curve), **_look(coder, motion))
+    for name, look in _peer_looks(peers).items():
+        axes.plot(*_columns(sorted(at(peer) for peer in peers if peer.curve == name)), **look, zorder=1.5)
+    if plot.distortion == "mse":
         axes.set_yscale("log")
         _plain_log_ticks(axes.yaxis)
-    axes.set_ylabel(plot.distortion_label)
-    axes.set_title(better, loc="right", fontsize=8.5, color="#555555", style="italic")
-    _label_dials(axes, points, plot)
-
-
-def _look(coder: ResidualCoder, motion: MotionModel) -> dict[str, Any]:
-    """Colour and marker; those of uint8 are larger and behind, as its points lie on those of int8."""
-    look, wide = LOOK_OF[motion], coder is ResidualCoder.UINT8
-    return {
-        "color": COLOUR_OF[coder.label],
-        "marker": look.marker,
-        "markersize": look.size + (4 if wide else 0),
-        "markerfacecolor": COLOUR_OF[coder.label] if look.filled and not wide else "none",
-        "linewidth": 1.2,
-        "zorder": 2 if wide else 3,
-    }
-
-
-def _label_dials(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
-    """Where the dial stands, at the dearest point of each, so that no label lies on another line."""
-    dials = [(dial_of(point.settings), point) for point in points]
-    for wanted in sorted({dial for dial, _ in dials if dial is not None}):
-        last = max((point for dial, point in dials if dial == wanted), key=plot.rate)
+        axes.set_ylabel("MSE per sample (logarithmic)")
+    else:
+        axes.set_ylabel(f"{quality_name([*points, *peers])} (dB)")
+    axes.set_title(f"{plot.better} is better", loc="right", fontsize=8.5, color="#555555", style="italic")
+    # where the dial stands, at the dearest point of each, so that no label lies on another line
+    for dial in sorted({point.dial for point in points if point.dial is not None}):
+        last = max((point for point in points if point.dial == dial), key=attrgetter(plot.rate))
         axes.annotate(
-            f"{wanted[0]} {wanted[1]}",
-            (plot.rate(last), plot.distortion(last)),
+            f"{dial[0]} {dial[1]}",
+            at(last),
             xytext=(7, 5),
             textcoords="offset points",
             fontsize=8,
@@ -262,20 +183,33 @@ def _label_dials(axes: Axes, points: Sequence[Point], plot: RatePlot) -> None:
         )
 
 
+def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [rate for rate, _ in pairs], [distortion for _, distortion in pairs]
+
+
+def _look(coder: ResidualCoder, motion: MotionModel) -> dict[str, Any]:
+    """Colour and marker; those of uint8 are larger and behind, as its points lie on those of int8."""
+    look = {"color": COLOUR_OF[coder.label], "linewidth": 1.2, "zorder": 3, **LOOK_OF[motion]}
+    if coder is ResidualCoder.UINT8:
+        look |= {"markersize": look["markersize"] + 4, "markerfacecolor": "none", "zorder": 2}
+    return look
+
+
 def _draw_exact(
     axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint], rows: Sequence[str], plot: RatePlot
 ) -> None:
     """Points without error, a row a residual coder or peer; only their rate is a measure here."""
+    rate = attrgetter(plot.rate)
     for point in points:
         coder = point.settings.residual_coder
-        look = _look(coder, point.settings.motion_model)
-        axes.plot(plot.rate(point), rows.index(coder.label), **look, linestyle="none")
+        look = _look(coder, point.settings.motion_model) | {"linestyle": "none"}
+        axes.plot(rate(point), rows.index(coder.label), **look)
     for peer in peers:
-        axes.plot(plot.rate(peer), rows.index(peer.curve), marker="x", markersize=5, color="#6b6b6b", linestyle="none")
+        axes.plot(rate(peer), rows.index(peer.curve), marker="x", markersize=5, color="#6b6b6b", linestyle="none")
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylabel(plot.exact_label)
+    axes.set_ylabel("exact\n(MSE 0)" if plot.distortion == "mse" else "exact\n(PSNR ∞)")
     axes.set_facecolor("#f5f3ec")
 
 
@@ -287,37 +221,34 @@ def _legend(points: Sequence[Point]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = []
     for coder, motion in zip_longest(coders, motions):
         handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder.label], label=coder.label))
-        if motion is None:
-            handles.append(nothing)
-            continue
-        look = _look(ResidualCoder.LOSSLESS, motion) | {"color": "#555555"}
-        if LOOK_OF[motion].filled:
-            look["markerfacecolor"] = "#555555"
-        handles.append(Line2D([], [], **look, linestyle=LOOK_OF[motion].dashes, label=f"motion {motion.label}"))
+        look = {} if motion is None else _look(ResidualCoder.LOSSLESS, motion) | {"color": "#555555"}
+        handles.append(nothing if motion is None else Line2D([], [], **look, label=f"motion {motion.label}"))
     return handles
 
 
 def _plain_log_ticks(axis: Axis) -> None:
     """Plain numbers at 1, 2 and 5, so that even a narrow range has some."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axis.set_major_formatter(_short_number)
     axis.set_minor_formatter(NullFormatter())
 
 
-def short_number(value: float) -> str:
-    """A tick label: 200k, 1.5M, 0.02."""
+def _short_number(value: float, _: float) -> str:
+    """A label for the tick at ``value``: 200k, 1.5M, 0.02."""
     for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{suffix}"
     return f"{value:g}"
 
 
+@matplotlib.rc_context(STYLE)
 def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
     """How many more bytes mesh needs than block at equal PSNR, in per cent, for each residual coder that tells.
 
     None where no coder has both curves, with enough points and a shared range.
     """
-    lines = []
+    figure = Figure(figsize=(6.2, 2.9), layout="constrained", facecolor="white")
+    axes = figure.subplots()
     for coder in ResidualCoder:
         try:
             mesh, block = (
@@ -329,54 +260,50 @@ def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
         low, high = max(mesh.psnr[0], block.psnr[0]), min(mesh.psnr[-1], block.psnr[-1])
         if low < high:
             places = np.linspace(low, high, 101)
-            lines.append((coder, places, 100 * (mesh.at(places) / block.at(places) - 1)))
-    if not lines:
-        return None
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.2, 2.9), layout="constrained", facecolor="white")
-        axes = figure.subplots()
-        for coder, places, change in lines:
+            change = 100 * (mesh.at(places) / block.at(places) - 1)
             axes.plot(places, change, color=COLOUR_OF[coder.label], label=coder.label)
-        axes.axhline(0, color="#555555", linewidth=0.8)
-        axes.set_xlabel(f"{quality_name(points)} (dB)")
-        axes.set_ylabel("bytes of mesh against block (%)")
-        low, high = axes.get_ylim()
-        axes.set_ylim(min(low, -1), max(high, 1))  # less than 1 % is little, and looks so
-        axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color="#555555", style="italic")
-        axes.legend(frameon=False)
+    if not axes.lines:
+        return None
+    axes.axhline(0, color="#555555", linewidth=0.8)
+    axes.set_xlabel(f"{quality_name(points)} (dB)")
+    axes.set_ylabel("bytes of mesh against block (%)")
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, -1), max(high, 1))  # less than 1 % is little, and looks so
+    axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color="#555555", style="italic")
+    axes.legend(frameon=False)
     return figure
 
 
 # ------------------------------------------------------------------------------------------- bytes by component
 
 
+@matplotlib.rc_context(STYLE)
 def plot_components(points: Sequence[Point]) -> Figure:
     """Bytes by component: stacked shares of each file, and beside them the bytes of all but the residual."""
     names = [name for name in COLOUR_OF_COMPONENT if any(point.bytes[name] for point in points)]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 1.2 + 0.19 * len(points)), layout="constrained", facecolor="white")
-        whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1))
-        _stack(whole, points, names, lambda point, name: 100 * point.bytes[name] / point.file_bytes)
-        _stack(rest, points, [name for name in names if name != "residual"], lambda point, name: point.bytes[name])
-        whole.set_xlim(0, 100)
-        whole.set_yticks(range(len(points)), [f"{point.label}:  {point.file_bytes:,}" for point in points])
-        whole.set_ylim(len(points) - 0.4, -0.6)
-        whole.set_xlabel("share of the file (%)")
-        rest.set_xlabel("bytes of all but the residual")
-        patches = [Patch(color=COLOUR_OF_COMPONENT[name], label=name) for name in names]
-        figure.legend(handles=patches, loc="outside upper center", ncols=len(names), frameon=False)
+    figure = Figure(figsize=(7.2, 1.2 + 0.19 * len(points)), layout="constrained", facecolor="white")
+    whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1))
+    _stack(whole, points, names, lambda point, name: 100 * point.bytes[name] / point.file_bytes)
+    _stack(rest, points, [name for name in names if name != "residual"], lambda point, name: point.bytes[name])
+    whole.set_xlim(0, 100)
+    whole.set_yticks(range(len(points)), [f"{point.label}:  {point.file_bytes:,}" for point in points])
+    whole.set_ylim(len(points) - 0.4, -0.6)
+    whole.set_xlabel("share of the file (%)")
+    rest.set_xlabel("bytes of all but the residual")
+    patches = [Patch(color=COLOUR_OF_COMPONENT[name], label=name) for name in names]
+    figure.legend(handles=patches, loc="outside upper center", ncols=len(names), frameon=False)
     return figure
 
 
 def _stack(axes: Axes, points: Sequence[Point], names: Sequence[str], length: Callable[[Point, str], float]) -> None:
     """Horizontal bars, one a point, in the order of the components."""
-    left = [0.0] * len(points)
+    left = np.zeros(len(points))
     for name in names:
-        values = [length(point, name) for point in points]
+        values = np.array([length(point, name) for point in points], np.float64)
         axes.barh(range(len(points)), values, left=left, color=COLOUR_OF_COMPONENT[name], height=0.72)
-        left = [start + value for start, value in zip(left, values, strict=True)]
+        left += values
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axes.xaxis.set_major_formatter(_short_number)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_xlim(0, 1.04 * max(max(left), 1))
+    axes.set_xlim(0, 1.04 * max(left.max(), 1))

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from markupsafe import Markup
+import numpy as np
+import numpy.typing as npt
 
 import codec
 from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
-from codec.measure.curves import Domain, compare_curves, domains_of
-from codec.measure.dials import dial_of
+from codec.measure.curves import compare_curves, domains_of, refuse_unknown_curve
 from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
-from codec.measure.points import Clip, Comparison, PeerPoint, Point, quality_name, write_csv, write_json
+from codec.measure.points import (
+    Clip,
+    PeerPoint,
+    Point,
+    curve_name,
+    dial_of,
+    points_as_json,
+    quality_name,
+    write_csv,
+    write_json,
+)
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.models import ResidualCoder
+from codec.picture.colour import to_array
+from codec.picture.planes import Picture
 from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
-from codec.show.pages import asset, data_url, environment
-from codec.show.plots import (
-    plot_components,
-    plot_mesh_against_block,
-    plot_psnr_against_bits,
-    plot_psnr_against_ratio,
-    plot_size_against_mse,
-    svg,
-)
-from codec.show.samples import make_samples
+from codec.show.pages import data_url, environment, picture_url
+from codec.show.plots import RATE_PLOTS, plot_components, plot_mesh_against_block, plot_rates, svg
 from codec.whole_file import InputFile, refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
@@ -46,6 +51,8 @@ if TYPE_CHECKING:
 __all__ = ["ReportMeta", "make_report", "refuse_pages", "write_report"]
 
 MEASURING_PACKAGES = ("numpy", "zstandard", "scikit-image")
+MAX_WIDTH, MAX_HEIGHT = 384, 288  # of what is shown: a cut-out at full resolution, so that errors stay visible
+AMPLIFICATIONS = (16, 8, 4, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -90,12 +97,12 @@ def make_report(
         source_spec: anything `codec.encode` takes, or a `Clip` in memory.
         output_path: the page to make.
         settings: what to measure; `default_settings` if not given.
-        json_path: where to write the points as JSON (`codec.measure.points.points_as_json`).
-        csv_path: where to write them as CSV.
+        json_path: where to write the points, as docs/sweep_schema.md says.
+        csv_path: the points as a table.
         force: replace files that exist.
         progress: called after every point.
         jobs: points at once; the number of processors if not given.
-        executor: measures them there instead, ``jobs`` at once; each is sent the whole clip.
+        executor: measures them there instead, ``jobs`` at once.
         pictures: measure only the first so many.
         anchor: name of the curve that others are compared with, such as ``int8, block``.
         peers: measure other codecs too: what ffmpeg has, that on PATH or of the extra ``mvz[peers]``, and Pillow.
@@ -111,7 +118,8 @@ def make_report(
     refuse_pages((output_path, json_path, csv_path), force, clip.files)
     sample_number = len(clip.pictures) // 2
     chosen = default_settings() if settings is None else list(settings)
-    _refuse_anchor(anchor, chosen, peers)
+    curves = [curve_name(of) for of in chosen if dial_of(of) is not None]
+    refuse_unknown_curve(anchor, curves + [peer.name for peer in PEERS if peer.values and peers])
     chromas = {of.chroma or CHROMAS[0] for of in chosen if of.residual_coder is ResidualCoder.DCT}
     if peers and len(chromas) > 1:
         raise ConfigError("other codecs get the planes that dct codes: measure one chroma at a time beside them")
@@ -120,12 +128,22 @@ def make_report(
     points = sweep(
         clip, chosen, jobs=jobs, executor=executor, progress=progress, keep_picture=sample_number, cache=cache
     )
-    others, skipped = _measured_peers(clip, next(iter(chromas), None), cache, points, progress) if peers else ([], [])
-    meta = ReportMeta(clip, jobs, sample_number, others, skipped, anchor)
-    write_report(points, meta, output_path, force=force)
+    others: list[PeerPoint] = []
+    skipped: list[Skipped] = []
+    if peers:
+        done = itertools.count(len(points) + 1)
+        total = len(points) + peer_count()
+
+        def tell(found: PeerPoint | Skipped) -> None:
+            number = next(done)
+            if progress is not None and isinstance(found, PeerPoint):
+                progress(SweepProgress(number, total, found))
+
+        others, skipped = measure_peers(clip, chroma=next(iter(chromas), None), progress=tell, cache=cache)
+    write_report(points, ReportMeta(clip, jobs, sample_number, others, skipped, anchor), output_path, force=force)
     if json_path is not None:
-        bd_rates = compare_curves(domains_of(clip, points, others), anchor)
-        write_json(points, json_path, clip=clip, jobs=jobs, peers=others, bd_rates=bd_rates, force=force)
+        bd_rates = [of.as_dict() for of in compare_curves(domains_of(clip, points, others), anchor)]
+        write_json(points_as_json(points, clip, jobs, others, bd_rates), json_path, force=force)
     if csv_path is not None:
         write_csv([*points, *others], csv_path, force=force)
     cache.clear()
@@ -146,33 +164,6 @@ def refuse_pages(paths: Iterable[str | os.PathLike[str] | None], force: bool, in
                 raise MediaError(f"{path}: cannot be written: there is no folder {Path(path).parent}")
 
 
-def _refuse_anchor(anchor: str | None, settings: Sequence[Settings], peers: bool) -> None:
-    """Refuse an anchor before anything is measured, where it will be no curve."""
-    names = [f"{of.residual_coder.label}, {of.motion_model.label}" for of in settings if dial_of(of) is not None]
-    names = list(dict.fromkeys(names + [peer.name for peer in PEERS if peer.values and peers]))
-    if anchor is not None and anchor not in names:
-        raise ConfigError(f"no curve is called {anchor!r}; there are {'; '.join(names) or 'none'}")
-
-
-def _measured_peers(
-    clip: Clip,
-    chroma: str | None,
-    cache: SweepCache,
-    points: Sequence[Point],
-    progress: Callable[[SweepProgress], None] | None,
-) -> tuple[list[PeerPoint], list[Skipped]]:
-    """`measure_peers`, whose points count on from ours."""
-    done = len(points)
-
-    def tell(found: PeerPoint | Skipped) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None and isinstance(found, PeerPoint):
-            progress(SweepProgress(done, len(points) + peer_count(), found))
-
-    return measure_peers(clip, chroma=chroma, progress=tell, cache=cache)
-
-
 def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathLike[str], force: bool = False) -> None:
     """The page of points that were already measured.
 
@@ -187,13 +178,7 @@ def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathL
 def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     """The page as text."""
     templates = environment()
-    templates.filters |= {
-        "significant": significant,
-        "decibels": decibels,
-        "seconds": seconds,
-        "share": share,
-        "percent": percent,
-    }
+    templates.filters |= {of.__name__: of for of in (significant, decibels, seconds, percent)}
     samples = None
     if meta.sample_number is not None:
         samples = make_samples(points, meta.clip.pictures[meta.sample_number], meta.sample_number)
@@ -202,20 +187,20 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     return templates.get_template("report.html.j2").render(
         name=Path(meta.clip.label).name or meta.clip.label,
         clip=meta.clip,
-        style=Markup(asset("report.css")),
-        findings=[unbroken(sentence) for sentence in findings(domains)],
-        domains=[_shown(domain, compare_curves(domains, meta.anchor)) for domain in domains],
-        components=_image(plot_components(points), "Bytes by component", ""),
-        mesh_plot=_image(mesh_plot, "Mesh against block at equal PSNR", "") if mesh_plot is not None else None,
+        findings=findings(domains),
+        domains=domains,
+        plots=[[(p, _url(plot_rates(p, domain.points, domain.peers))) for p in RATE_PLOTS] for domain in domains],
+        comparisons=compare_curves(domains, meta.anchor),
+        components_url=_url(plot_components(points)),
+        mesh_url=_url(mesh_plot) if mesh_plot is not None else None,
         quality=quality_name(points),
         points=points,
         peers=meta.peers,
         commands=_commands(meta.peers),
         skipped=meta.skipped,
         programs=list(dict.fromkeys(peer.version for peer in meta.peers)),
-        dial_of=dial_of,
         component_names=[name for name in points[0].bytes if any(point.bytes[name] for point in points)],
-        is_yuv=any(point.error.psnr_yuv is not None for domain in domains for point in (*domain.points, *domain.peers)),
+        is_yuv=any(domain.quality == "PSNR-YUV" for domain in domains),
         has_ssim=any(point.error.ssim is not None for point in points),
         samples=samples,
         jobs=meta.jobs,
@@ -226,77 +211,12 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     )
 
 
-class PlotImage(NamedTuple):
-    """A plot for the page."""
-
-    title: str
-    description: str
-    url: str
+def _url(figure: Figure) -> str:
+    return data_url("image/svg+xml", svg(figure).encode())
 
 
-class Shown(NamedTuple):
-    """A domain for the page: plots, table and comparisons of what was measured in the same planes."""
-
-    planes_name: str
-    points: Sequence[Point]
-    peers: Sequence[PeerPoint]
-    plots: list[PlotImage]
-    planes: list[str]
-    """Letters of the planes that have columns of their own."""
-    is_yuv: bool
-    quality: str
-    comparisons: list[Comparison]
-
-
-def _shown(domain: Domain, comparisons: Sequence[Comparison]) -> Shown:
-    measured = [*domain.points, *domain.peers]
-    planes = list(measured[0].error.planes)
-    return Shown(
-        domain.planes_name,
-        domain.points,
-        domain.peers,
-        _plots(domain.points, domain.peers),
-        planes if len(planes) > 1 else [],
-        any(point.error.psnr_yuv is not None for point in measured),
-        quality_name(measured),
-        [comparison for comparison in comparisons if comparison.measured_in == domain.measured_in],
-    )
-
-
-def _plots(points: Sequence[Point], peers: Sequence[PeerPoint]) -> list[PlotImage]:
-    """The rate and distortion plots; what to read from each is said beside it."""
-    said = "Each marker is one file."
-    if any(point.exact for point in (*points, *peers)):
-        said += " Files without error are in the shaded strip: they have no place on the other axis."
-    return [
-        _image(plot_size_against_mse(points, peers), "File size against MSE", said),
-        _image(
-            plot_psnr_against_bits(points, peers),
-            f"{quality_name([*points, *peers])} against bits per pixel",
-            "The same files for every luma sample.",
-        ),
-        _image(
-            plot_psnr_against_ratio(points, peers),
-            f"{quality_name([*points, *peers])} against ratio",
-            "The same files against the raw samples.",
-        ),
-    ]
-
-
-def _image(figure: Figure, title: str, description: str) -> PlotImage:
-    return PlotImage(title, description, data_url("image/svg+xml", svg(figure).encode()))
-
-
-class Command(NamedTuple):
-    """What was run for the points of a peer."""
-
-    label: str
-    command: str
-    version: str
-
-
-def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
-    """One command a peer, with N where its points differ: at the dial."""
+def _commands(peers: Sequence[PeerPoint]) -> list[tuple[str, str, str]]:
+    """What the points of a peer are called, their program's version, and the command, with N where points differ."""
     commands = []
     for name in dict.fromkeys(peer.peer for peer in peers):
         points = [peer for peer in peers if peer.peer == name]
@@ -304,12 +224,12 @@ def _commands(peers: Sequence[PeerPoint]) -> list[Command]:
         command = " ".join(word.pop() if len(word) == 1 else "N" for word in words)
         dials = [point.dial for point in points if point.dial is not None]
         values = f", {dials[0][0]} N: {', '.join(str(value) for _, value in dials)}" if len(dials) > 1 else ""
-        commands.append(Command(name + values, command, points[0].version))
+        commands.append((name + values, points[0].version, command))
     return commands
 
 
-def _common_settings(points: Sequence[Point]) -> dict[str, Any]:
-    """What was set besides residual, motion and step: one value each, or all that occur."""
+def _common_settings(points: Sequence[Point]) -> dict[str, str]:
+    """What was set besides residual, motion and dial: one value each, or all that occur."""
     common = {}
     for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search_range"), ("run", "run")):
         values = {getattr(point.settings, field) for point in points}
@@ -327,6 +247,60 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+# ------------------------------------------------------------------------------------------- sample pictures
+
+
+class DecodedSample(NamedTuple):
+    """One point's picture and its difference from the source."""
+
+    point: Point
+    decoded_url: str
+    difference_url: str
+
+
+class Samples(NamedTuple):
+    """What to show of one picture of the clip."""
+
+    number: int
+    width: int
+    height: int
+    cropped: bool
+    source_url: str
+    amplification: int  # a difference is shown as 128 + this times (decoded − source), cut to 0…255
+    decoded: list[DecodedSample]
+
+
+def make_samples(points: Sequence[Point], source: Picture, number: int) -> Samples:
+    """The source, and what the coarsest setting makes of it with each motion model.
+
+    That is the residual coder and dial with the largest MSE. Only points that kept their decoded picture can be shown.
+    """
+    lossy = [point for point in points if not point.exact and point.sample is not None]
+    worst = max(lossy, key=lambda point: point.mse, default=None)
+    shown = [p for p in lossy if worst and (p.settings.residual, p.dial) == (worst.settings.residual, worst.dial)]
+    original = _middle(source)
+    pictures = [_middle(point.sample) for point in shown if point.sample is not None]
+    differences = [picture.astype(np.int16) - original for picture in pictures]
+    # the most that leaves 99 % of all differences unclipped
+    large = max((float(np.percentile(np.abs(difference), 99)) for difference in differences), default=127.0)
+    amplification = next((factor for factor in AMPLIFICATIONS if factor * large <= 127), 1)
+    amplified = [np.clip(128 + amplification * each, 0, 255).astype(np.uint8) for each in differences]
+    height, width = original.shape[:2]
+    cropped = (width, height) != (source.format.width, source.format.height)
+    decoded = [
+        DecodedSample(point, picture_url(picture), picture_url(difference))
+        for point, picture, difference in zip(shown, pictures, amplified, strict=True)
+    ]
+    return Samples(number, width, height, cropped, picture_url(original), amplification, decoded)
+
+
+def _middle(picture: Picture) -> npt.NDArray[np.uint8]:
+    """At most `MAX_WIDTH` × `MAX_HEIGHT` from the middle of a picture, as people look at it."""
+    samples = to_array(picture)
+    top, left = max(len(samples) - MAX_HEIGHT, 0) // 2, max(samples.shape[1] - MAX_WIDTH, 0) // 2
+    return samples[top : top + MAX_HEIGHT, left : left + MAX_WIDTH]
 
 
 # ------------------------------------------------------------------------------------------- numbers as text
@@ -347,11 +321,6 @@ def decibels(value: float | None) -> str:
     return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
-def unbroken(sentence: str) -> str:
-    """A sentence whose numbers stay on one line with their units."""
-    return sentence.replace(" %", "\N{NO-BREAK SPACE}%").replace(" dB", "\N{NO-BREAK SPACE}dB")
-
-
 def seconds(value: float) -> str:
     """Thousandths below one second, hundredths below ten, tenths above."""
     return f"{value:.{3 if value < 1 else 2 if value < 10 else 1}f}"
@@ -361,8 +330,3 @@ def percent(change: float) -> str:
     """A relative change with its sign: −12.3 %; 0.0 % where nothing of it is left."""
     rounded = round(100 * change, 1)
     return f"{rounded:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}") if rounded else "0.0\N{NO-BREAK SPACE}%"
-
-
-def share(part: float, whole: float) -> str:
-    """A part in per cent, with one decimal."""
-    return f"{100 * part / whole:.1f} %"
