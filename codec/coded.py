@@ -67,7 +67,7 @@ LEVEL_DTYPES: dict[ResidualCoder, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class Quantiser:
-    """How levels of one plane become residual samples (spec 8.3).
+    """How levels of one plane become residual samples (spec 8.2).
 
     Attributes:
         step_256: step in 1/256 of a sample value, 1…65280 (65280 is a step of 255).
@@ -92,7 +92,7 @@ class PlaneResidual:
 
 @dataclass(frozen=True, eq=False)
 class ContextSubstreams:
-    """Symbols of a picture, apart by context (spec 6.7).
+    """Symbols of a picture, apart by context (spec 9.6).
 
     Attributes:
         symbols: uint8, flat: one queue behind the other; to be decoded, with room behind the start of each for as
@@ -128,7 +128,7 @@ class LosslessResidual:
 
 @dataclass(frozen=True, eq=False)
 class AlfParameters:
-    """The filter of a picture's luma (spec 8.6.10).
+    """The filter of a picture's luma (spec 10.13).
 
     Attributes:
         taps: int8 (12,), in 1/128.
@@ -141,7 +141,7 @@ class AlfParameters:
 
 @dataclass(frozen=True, eq=False)
 class NodeGrid:
-    """The mesh of a picture (spec 6.9): backward motion of the corners of cells, which lies bilinear between them.
+    """The mesh of a picture (spec 10.7): backward motion of the corners of cells, which lies bilinear between them.
 
     Attributes:
         cell_size: side of a cell in luma samples, a power of two.
@@ -197,7 +197,7 @@ class WrittenSymbols:
 
 
 def mesh_differences(meshes: Sequence[NodeGrid]) -> npt.NDArray[np.int32]:
-    """What is left of vectors where they go on as in the mesh before, above and to the left (spec 6.9).
+    """What is left of vectors where they go on as in the mesh before, above and to the left (spec 10.7).
 
     Returns int32 (meshes, rows, columns, 2), in sixteenths of a sample.
     """
@@ -267,19 +267,19 @@ class SequenceHeader:
 
     @property
     def coded_format(self) -> PictureFormat:
-        """Size, planes and colour of pictures as they are coded; RGB becomes BT.601 with full range (spec 8.6.11)."""
+        """Size, planes and colour of pictures as they are coded; RGB becomes BT.601 with full range (spec 10.14)."""
         if self.coded in (None, self.format.sample_format):
             return self.format
         return self.format.as_yuv(self.coded or self.format.sample_format)
 
     @property
     def half_sample_tap(self) -> int:
-        """Which filter makes half samples (spec 7.2)."""
+        """Which filter makes half samples (spec 7.5)."""
         return SHARP if self.residual in (ResidualCoder.LOSSLESS, ResidualCoder.DCT) else SOFT
 
     @property
     def greens_apart(self) -> bool:
-        """Whether planes are coded as G, R − G and B − G (spec 8.2.4): errors would add up, so only without any."""
+        """Whether planes are coded as G, R − G and B − G (spec 9.1): errors would add up, so only without any."""
         lossless = self.residual is ResidualCoder.LOSSLESS and self.max_error == 0
         return lossless and self.format.sample_format is SampleFormat.RGB
 

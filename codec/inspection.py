@@ -32,7 +32,7 @@ class PacketFacts(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """The leaves of the quadtrees of a ``dct`` picture, in coding order (spec 8.6.1)."""
+    """The leaves of the quadtrees of a ``dct`` picture, in coding order (spec 10.1)."""
 
     places: npt.NDArray[np.int64]
     """(leaves, 3): top, left and side in luma samples; right and below they may reach beyond the picture."""

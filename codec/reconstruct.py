@@ -110,7 +110,7 @@ class ReconstructedPicture(NamedTuple):
 
 
 def predict(field: MotionField | None, references: int, history: History) -> tuple[Prediction, ...]:
-    """The motion-compensated planes from each of the references (spec 7), none for an I picture.
+    """The motion-compensated planes from each of the references (spec 7.4), none for an I picture.
 
     The second is predicted as if motion had been the same: by vectors twice as long.
     """
@@ -127,7 +127,7 @@ def complete(
     header: SequenceHeader,
     name: str | None = None,
 ) -> Picture:
-    """Prediction + residual of every plane, of the coders in the sample domain (spec 8.1)."""
+    """Prediction + residual of every plane, of the coders in the sample domain (spec 8.5)."""
     prediction = predictions[0] if predictions else (None,) * len(residual)
     return Picture(header.format, tuple(map(add_residual, residual, prediction)), name)
 
@@ -139,7 +139,7 @@ def complete_lossless(
     history: History,
     name: str | None = None,
 ) -> History:
-    """The same for the lossless coder (spec 8.2), whose samples are predicted and completed one by one."""
+    """The same for the lossless coder (spec 9), whose samples are predicted and completed one by one."""
     planes, weights, _ = _decoded(residual, predictions, header, history)
     picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
     return history.after(picture, header, weights, len(predictions))
@@ -171,7 +171,7 @@ def _decoded(
 def decode_blocks(
     coded: CodedSymbols, is_p: bool, history: History, header: SequenceHeader, traced: bool, name: str | None = None
 ) -> History:
-    """The same for ``dct`` (spec 8.6), whose blocks are read, predicted and completed one by one."""
+    """The same for ``dct`` (spec 10), whose blocks are read, predicted and completed one by one."""
     from codec.dct.picture import PictureDecoder
 
     picture_format = header.coded_format
@@ -193,7 +193,7 @@ def decode_blocks(
 
 
 def present(picture: Picture, header: SequenceHeader) -> Picture:
-    """A decoded picture in the format of the sequence: RGB that was coded as Y'CbCr is RGB again (spec 8.6.11)."""
+    """A decoded picture in the format of the sequence: RGB that was coded as Y'CbCr is RGB again (spec 10.14)."""
     if picture.format.sample_format is header.format.sample_format:
         return picture
     assert header.format.sample_format is SampleFormat.RGB

@@ -1,4 +1,4 @@
-"""``int8``, ``uint8``, ``float16``: levels to residuals (spec 8.3, 8.4), with the prediction to samples (spec 8.1)."""
+"""``int8``, ``uint8``, ``float16``: levels to residuals (spec 8.2, 8.3), with the prediction to samples (spec 8.5)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["SpatialPredictor", "add_residual", "inverse"]
 def inverse(coder: ResidualCoder, levels: Levels, quantiser: Quantiser) -> Residual:
     """Residual samples of levels, int16 of the same shape, −255…255.
 
-    ``int8`` and ``uint8``: level times step, rounded to the nearest whole number, ties away from zero (spec 8.3).
+    ``int8`` and ``uint8``: level times step, rounded to the nearest whole number, ties away from zero (spec 8.2).
     Levels reach ±255 and steps 65280/256, so products stay below 2**24.
 
-    ``float16``: level · 255, rounded to the nearest whole number, ties upward (spec 8.4). The product of an 11-bit and
+    ``float16``: level · 255, rounded to the nearest whole number, ties upward (spec 8.3). The product of an 11-bit and
     an 8-bit significand is exact in binary32. Adding ½ rounds only where |product| < 2⁻¹, and never across a whole
     number.
     """
@@ -58,7 +58,7 @@ def add_residual(residual: PlaneResidual, prediction: npt.NDArray[np.uint8] | No
 
 @cython.cclass
 class SpatialPredictor:
-    """Predicts the samples of a plane from those before them in raster order (spec 8.5)."""
+    """Predicts the samples of a plane from those before them in raster order (spec 8.4)."""
 
     samples: cython.uchar[:, ::1]
 

@@ -9,7 +9,7 @@ from codec.coded import NodeGrid
 
 
 def displacements(grid: NodeGrid, rows: int, columns: int) -> npt.NDArray[np.int32]:
-    """What every eighth sample moves by, int32 (rows, columns, 2) in quarter samples (spec 8.6.6)."""
+    """What every eighth sample moves by, int32 (rows, columns, 2) in quarter samples (spec 10.7)."""
     side = grid.cell_size
     (i, v), (j, u) = divmod(8 * np.arange(rows), side), divmod(8 * np.arange(columns), side)
     nodes = grid.nodes_sixteenth_pel.astype(np.int32)

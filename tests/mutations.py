@@ -255,7 +255,7 @@ def harmed_queues(queues, random):
 
 
 def families_of(id_: int, stream: bytes) -> list[FamilyStreams]:
-    """The families of contexts of a stream of blocks (spec 6.8)."""
+    """The families of contexts of a stream of blocks (spec 10.5)."""
     from codec.dct.tables import FAMILIES
 
     cursor, families = Cursor(stream), []

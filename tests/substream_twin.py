@@ -1,4 +1,4 @@
-"""A reader and a writer of streams of queues, made from section 6.7 of the specification and not from the code."""
+"""A reader and a writer of streams of queues, made from section 9.6 of the specification and not from the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ContextSubstreams of symbols as bytes, against a reader written from section 6.7 of the specification."""
+"""ContextSubstreams of symbols as bytes, against a reader written from section 9.6 of the specification."""
 
 # ruff: noqa: SIM300  (the expected value comes first)
 

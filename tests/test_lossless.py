@@ -1,4 +1,4 @@
-"""The lossless coder against section 8.2 of the specification, and compiled against the same code as Python."""
+"""The lossless coder against section 9 of the specification, and compiled against the same code as Python."""
 
 # ruff: noqa: SIM300  (the expected value comes first)
 
@@ -35,7 +35,7 @@ SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49)) 
 
 NEAR = [(0, -1), (0, 1), (-1, 0), (1, 0)]
 CAUSAL = [(-1, 0), (-1, -1), (-1, 1), (-2, 0)]
-# section 8.2.1 by references: the base, then the others up to the taps marked E, as (plane, dy, dx)
+# section 9.2 by references: the base, then the others up to the taps marked E, as (plane, dy, dx)
 BASES = (("C", -1, 0), ("P", 0, 0), ("P", 0, 0))
 OTHERS = (
     [("C", *place) for place in [*CAUSAL[1:], (-2, 1), (-1, 2), (-2, -1), (-1, -2)]],

@@ -59,7 +59,7 @@ def test_compiled_predictions_are_those_of_the_same_code_as_python(tap, subsampl
 
 
 def half_samples(plane, tap, axis):
-    """Spec 7.2 in plain numbers: the sample half-way behind each one, before rounding."""
+    """Spec 7.5 in plain numbers: the sample half-way behind each one, before rounding."""
     taps = (1, -tap, 15 + tap, 15 + tap, -tap, 1)
     pad = [(2, 3) if number == axis else (0, 0) for number in range(2)]
     wide = np.pad(plane.astype(int), pad, mode="edge")

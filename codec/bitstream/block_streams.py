@@ -1,4 +1,4 @@
-"""Blocks of a packet group as streams of symbols, and back (spec 6.8)."""
+"""Blocks of a packet group as streams of symbols, and back (spec 10.5)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def bit_limit(header: SequenceHeader) -> int:
 
 
 def block_bytes(header: SequenceHeader) -> int:
-    """What the blocks of a picture take at most once they are unpacked (spec 10): symbols, leaves, counts, levels."""
+    """What the blocks of a picture take at most once they are unpacked (spec 12): symbols, leaves, counts, levels."""
     shape = shape_of(header.coded_format)
     rows, columns = shape.cells
     return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples

@@ -22,7 +22,7 @@ Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
 StreamCosts = Iterator[tuple[tuple[StreamId, ...], Costs]]
 """What the symbols of streams cost that are spread together."""
 
-LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 8.2.3; what a lossless symbol costs depends on them
+LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 9.5; what a lossless symbol costs depends on them
 
 
 class CellBits(NamedTuple):

@@ -1,4 +1,4 @@
-"""ContextSubstreams of symbols to bytes and back (spec 6.7)."""
+"""ContextSubstreams of symbols to bytes and back (spec 9.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small symbols as digits that share bytes, with escapes (spec 6.2, 6.7): the loops."""
+"""Small symbols as digits that share bytes, with escapes (spec 6.3, 9.6): the loops."""
 
 from __future__ import annotations
 

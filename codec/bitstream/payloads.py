@@ -108,7 +108,7 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
 
 
 def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tuple[planes.SampleFormat, ...]:
-    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 8.6.11)."""
+    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 10.14)."""
     if transformed and sample_format is planes.SampleFormat.RGB:
         return planes.SampleFormat.YUV420, planes.SampleFormat.YUV444
     return (sample_format,)

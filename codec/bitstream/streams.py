@@ -119,7 +119,7 @@ def unpack_meshed(
 
 
 def have_fields(header: SequenceHeader, references: Sequence[int], streams: dict[StreamId, bytes]) -> list[bool]:
-    """Which pictures of a packet group have a motion field: of ``dct`` those that MESH_FLAGS names (spec 6.9).
+    """Which pictures of a packet group have a motion field: of ``dct`` those that MESH_FLAGS names (spec 10.7).
 
     Raises:
         BitstreamError: MESH_FLAGS is there without a mesh, has another size, or names an I picture.
@@ -144,7 +144,7 @@ def field_count(pictures: Sequence[PictureHeader]) -> int:
 
 
 def unpack_names(frame: bytes | None, count: int, limits: Limits) -> tuple[str, ...]:
-    """Names of a packet group's pictures, or none at all (spec 6.5)."""
+    """Names of a packet group's pictures, or none at all (spec 6.4)."""
     if frame is None:
         return ()
     size = declared_size(frame)
@@ -190,7 +190,7 @@ def check_streams(
 
 
 def group_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
-    """What levels or queues, vectors and modes of a packet group take at most once they are decompressed (spec 10)."""
+    """What levels or queues, vectors and modes of a packet group take at most once they are decompressed (spec 12)."""
     motion = 4 * math.prod(header.grid_shape)
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
@@ -319,7 +319,7 @@ def unpack_levels(
 
 
 def subtract_green(header: SequenceHeader, planes: list[Levels]) -> None:
-    """Replace levels of red and blue by their differences from green modulo 256, in place (spec 6.4).
+    """Replace levels of red and blue by their differences from green modulo 256, in place (spec 8.1).
 
     Saves 4…21 % of int8 bytes at step 8 on RGB clips that come from a camera; float16 is left alone.
     """
@@ -336,7 +336,7 @@ def add_green(header: SequenceHeader, planes: list[Levels]) -> None:
 
 
 def _greens_apart(header: SequenceHeader) -> bool:
-    """Whether levels of red and blue are coded as differences from those of green (spec 6.4)."""
+    """Whether levels of red and blue are coded as differences from those of green (spec 8.1)."""
     return header.format.sample_format is SampleFormat.RGB and LEVEL_DTYPES[header.residual].itemsize == 1
 
 

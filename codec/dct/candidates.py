@@ -1,4 +1,4 @@
-"""What a coding block knows of those before it: contexts, available samples, MPM and merge candidates (spec 8.6.3)."""
+"""What a coding block knows of those before it: contexts, available samples, merge candidates (spec 10.2, 10.6)."""
 
 from __future__ import annotations
 

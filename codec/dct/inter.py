@@ -1,4 +1,4 @@
-"""Prediction of a block from the picture before (spec 8.6.6)."""
+"""Prediction of a block from the picture before (spec 10.9)."""
 
 from __future__ import annotations
 
@@ -340,7 +340,7 @@ class InterPredictor:
 
 @cython.cclass
 class Mesh:
-    """Motion of the corners of square cells, in sixteenths of a luma sample, bilinear between them (spec 6.9, 7.4)."""
+    """Motion of the corners of square cells, in sixteenths of a luma sample, bilinear between them (spec 10.7, 7.7)."""
 
     nodes: cython.short[:, :, ::1]
     log2: cython.int  # of the side of a cell in luma samples
@@ -367,7 +367,7 @@ class Mesh:
         return dy, dx
 
     def vector(self, y: cython.int, x: cython.int) -> tuple[cython.int, cython.int]:
-        """The motion of a luma sample in quarter samples (spec 8.6.6)."""
+        """The motion of a luma sample in quarter samples (spec 10.7)."""
         side: cython.int = 1 << self.log2
         dy, dx = self.between(y >> self.log2, x >> self.log2, y & (side - 1), x & (side - 1), side, side)
         half: cython.int = 2 << (2 * self.log2)

@@ -1,4 +1,4 @@
-"""Prediction of a block from the samples around it (spec 8.6.5)."""
+"""Prediction of a block from the samples around it (spec 10.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters of decoded samples before they become a reference: deblocking and ALF (spec 8.6.9, 8.6.10)."""
+"""Filters of decoded samples before they become a reference: deblocking and ALF (spec 10.12, 10.13)."""
 
 from __future__ import annotations
 

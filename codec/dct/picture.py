@@ -1,4 +1,4 @@
-"""From the symbols of a picture to its samples, coding block by coding block (spec 8.6.2, 8.6.7)."""
+"""From the symbols of a picture to its samples, coding block by coding block (spec 10.3, 10.11)."""
 
 from __future__ import annotations
 

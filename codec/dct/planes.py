@@ -1,4 +1,4 @@
-"""The planes of the picture that is decoded, and of the reference (spec 8.6.7)."""
+"""The planes of the picture that is decoded, and of the reference (spec 10.11)."""
 
 from __future__ import annotations
 

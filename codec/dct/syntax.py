@@ -1,4 +1,4 @@
-"""What the file says of a coding block and of the levels of its transform blocks (spec 8.6.2, 8.6.4)."""
+"""What the file says of a coding block and of the levels of its transform blocks (spec 10.3, 10.4)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def malformed(reason: cython.p_char) -> cython.int:
 
 @cython.cclass
 class SymbolReader:
-    """The symbols of the pictures of a packet, context substream by context substream, and their bits (spec 6.8)."""
+    """The symbols of the pictures of a packet, context substream by context substream, and their bits (spec 10.5)."""
 
     symbols: cython.uchar[::1]  # one substream behind the other
     substream: cython.int[::1]  # by context
@@ -139,7 +139,7 @@ class SymbolReader:
 
 @cython.cclass
 class CodingBlock:
-    """A square that is not split: where it lies, in units of 8×8 samples, and what the file says of it (spec 8.6.1)."""
+    """A square that is not split: where it lies, in units of 8×8 samples, and what the file says of it (spec 10.1)."""
 
     row: cython.int
     column: cython.int
@@ -175,7 +175,7 @@ class CodingBlock:
 
 @cython.cclass
 class Levels:
-    """The levels of one transform block that are not 0 (spec 8.6.4)."""
+    """The levels of one transform block that are not 0 (spec 10.4)."""
 
     count: cython.int
     position: cython.int[::1]  # in the block's scan

@@ -1,4 +1,4 @@
-"""Constants of the transform coder, as spec 9.3 lists them."""
+"""Constants of the transform coder, as spec 11.3 lists them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SIZES: Final = (4, 8, 16, 32)
 MAX_QP: Final = 51
 MAX_LEVEL: Final = 32767
 
-# Where the contexts of each syntax element begin (spec 8.6.4); those of nodes begin at 0
+# Where the contexts of each syntax element begin (spec 10.4); those of nodes begin at 0
 CBF_CONTEXTS: Final = 54  # which quarters of luma have levels, by size and whether the block is intra
 CHROMA_CBF_CONTEXT: Final = 60  # which of two chroma blocks have levels
 MODE_CONTEXTS: Final = 61  # intra modes, by size
@@ -68,7 +68,7 @@ CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
 FAMILIES: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
 """Where each family of contexts ends. Substreams never mix families."""
 
-# What symbols mean (spec 8.6.2, 8.6.4)
+# What symbols mean (spec 10.3, 10.4)
 SPLIT: Final = 4  # of a node; those below are SKIP with a merge candidate
 FIRST_CODED: Final = 5  # of a node, from here on 16 · kind shown + 8 · transform split + CBF
 KIND_INTER: Final = 4  # a kind that is shown; those below are MERGE, INTRA and WARPED follow

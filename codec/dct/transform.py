@@ -1,4 +1,4 @@
-"""From the levels of a transform block to its residual (spec 8.6.8)."""
+"""From the levels of a transform block to its residual (spec 10.10)."""
 
 from __future__ import annotations
 

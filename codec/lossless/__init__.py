@@ -1,1 +1,1 @@
-"""``lossless`` (spec 8.2): predictor, contexts and row coder."""
+"""``lossless`` (spec 9): predictor, contexts and row coder."""

@@ -1,6 +1,6 @@
 """``lossless``: every sample from its neighbours, here and in earlier pictures, by weights that the file brings.
 
-What is left goes into context substreams by the activity around it (spec 8.2).
+What is left goes into context substreams by the activity around it (spec 9).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CoderHeader(Protocol):
 
     @property
     def greens_apart(self) -> bool:
-        """Whether planes are G, R − G and B − G (spec 8.2.4)."""
+        """Whether planes are G, R − G and B − G (spec 9.1)."""
 
 
 def decode_lossless(
@@ -68,7 +68,7 @@ def planes_of(shapes: Sequence[tuple[int, int]]) -> tuple[Plane, ...]:
 
 
 def weight_differences(weights: Sequence[Weights], before: Sequence[Weights]) -> list[Weights]:
-    """Weights minus those of the same predictor set before, where there were any (spec 6.7), modulo 2**16."""
+    """Weights minus those of the same predictor set before, where there were any (spec 9.3), modulo 2**16."""
     return [after - fitted(start, after.shape) for after, start in zip_longest(weights, before)]
 
 
@@ -88,7 +88,7 @@ def fitted(weights: Weights | None, shape: tuple[int, ...]) -> Weights:
 
 
 def subtract_green(planes: Sequence[Plane]) -> tuple[Plane, ...]:
-    """G, R − G + 128 and B − G + 128, modulo 256, of R, G and B (spec 8.2.4)."""
+    """G, R − G + 128 and B − G + 128, modulo 256, of R, G and B (spec 9.1)."""
     red, green, blue = planes
     return green, red - green + np.uint8(128), blue - green + np.uint8(128)
 

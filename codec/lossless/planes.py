@@ -1,4 +1,4 @@
-"""The planes that ``lossless`` predicts a sample from (spec 8.2.1): the one that is coded, and those before it."""
+"""The planes that ``lossless`` predicts a sample from (spec 9.2): the one that is coded, and those before it."""
 
 from __future__ import annotations
 

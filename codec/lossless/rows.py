@@ -1,4 +1,4 @@
-"""The samples of a plane, one after the other, in both directions (spec 8.2).
+"""The samples of a plane, one after the other, in both directions (spec 9).
 
 A sample is predicted from its taps; what is left of it goes to a context substream, which the activity around it and
 the prediction choose. What both directions need is said once, in small functions.
@@ -36,7 +36,7 @@ MEANING: cython.int = 3 * tables.CONTEXTS
 
 @cython.cclass
 class ContextSymbols:
-    """The symbols of a picture apart by context, and the place of each context's next one (spec 6.7).
+    """The symbols of a picture apart by context, and the place of each context's next one (spec 9.6).
 
     To be decoded, there is room beyond each place for as many symbols as there are samples, and two more.
 
@@ -106,7 +106,7 @@ class PlaneCoder:
     Attributes:
         taps: where the taps lie, the base and then pairs.
         starts: by predictor set, what rounds and is added, and the weight of the base, from plain samples (spec
-            8.2.1). Set 0 is the base alone.
+            9.2). Set 0 is the base alone.
         weights: by predictor set, those of all other taps; 0 is the weight of a tap that completes the last pair.
         cell_sets: the predictor set of each cell.
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.

@@ -1,4 +1,4 @@
-"""The tables of ``lossless``: where its taps lie (spec 8.2.1), and contexts by activity (spec 8.2.3)."""
+"""The tables of ``lossless``: where its taps lie (spec 9.2), and contexts by activity (spec 9.5)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _taps(source: int, places: Sequence[tuple[int, int]]) -> tuple[Tap, ...]:
     return tuple((source, dy, dx) for dy, dx in places)
 
 
-# (plane, dy, dx) by the number of pictures that a picture is predicted from (spec 8.2.1); the last two are in the
+# (plane, dy, dx) by the number of pictures that a picture is predicted from (spec 9.2); the last two are in the
 # row that is being decoded, all others are there before the row begins
 TAPS: Final[tuple[tuple[Tap, ...], ...]] = (
     _taps(CURRENT, (*_CAUSAL, (-2, 1), (-1, 2), (-2, -1), (-1, -2), *_WEST)),
@@ -67,7 +67,7 @@ MARGIN_ROWS: Final = 2
 MARGIN_COLUMNS: Final = 4  # left; right there are as many, and what completes the last vector
 
 MAX_MAGNITUDE: Final = 32  # of a residual, for contexts
-THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 8.2.3)
+THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 9.5)
 HALVED_LEVELS: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
 HALF: Final = 512  # more than any activity
 

@@ -48,7 +48,7 @@ class ReferencePlane:
     corners: cython.uchar[::1]  # a cell as the vector of each of its nodes predicts it
 
     def __init__(self, plane: npt.NDArray[np.uint8], tap: int) -> None:
-        """``plane`` is uint8 (rows, columns); ``tap`` is ``SHARP`` or ``SOFT``, or 0 for no half samples (spec 7.2)."""
+        """``plane`` is uint8 (rows, columns); ``tap`` is ``SHARP`` or ``SOFT``, or 0 for no half samples (spec 7.5)."""
         self.height, self.width = plane.shape
         self.stride = self.width + 2 * BORDER
         self.plane_size = (self.height + 2 * BORDER) * self.stride
@@ -157,7 +157,7 @@ class ReferencePlane:
     def quarter_places(
         self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int
     ) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t]:
-        """Where the two samples lie that (y, x) moved by a vector is the mean of, rounded up at a half (spec 7.2)."""
+        """Where the two samples lie that (y, x) moved by a vector is the mean of, rounded up at a half (spec 7.5)."""
         place = self.place(y + (dy >> 2), x + (dx >> 2))
         phase = 4 * (dy & 3) + (dx & 3)
         first = place + self.quarters[phase, 0] * self.plane_size + self.quarters[phase, 1] * self.stride
@@ -193,7 +193,7 @@ class ReferencePlane:
         lx: cython.int,
         target: cython.uchar[::1],
     ) -> cython.void:
-        """Every cell is the reference moved by its vector (spec 7.3)."""
+        """Every cell is the reference moved by its vector (spec 7.6)."""
         for row in range(vectors.shape[0]):
             for column in range(vectors.shape[1]):
                 self.move_cell(vectors, row, column, log2_cell, ly, lx, target)
@@ -208,7 +208,7 @@ class ReferencePlane:
         lx: cython.int,
         target: cython.uchar[::1],
     ) -> cython.void:
-        """Every cell in its mode (spec 7.4…7.6)."""
+        """Every cell in its mode (spec 7.6…7.8)."""
         for row in range(modes.shape[0]):
             for column in range(modes.shape[1]):
                 if modes[row, column] == BLEND:
@@ -249,7 +249,7 @@ class ReferencePlane:
         ly: cython.int,
         lx: cython.int,
     ) -> cython.void:
-        """Put a block of the plane, moved by one vector, at ``place`` of ``target`` (spec 7.2)."""
+        """Put a block of the plane, moved by one vector, at ``place`` of ``target`` (spec 7.5)."""
         samples, stride = self.samples, self.stride
         if ly == 0 and lx == 0:
             first, second = self.quarter_places(top, left, dy, dx)
@@ -270,7 +270,7 @@ class ReferencePlane:
         log2_unit: cython.int,
         target: cython.uchar[::1],
     ) -> cython.void:
-        """A cell that is moved by what lies bilinearly between its nodes' vectors (spec 7.4).
+        """A cell that is moved by what lies bilinearly between its nodes' vectors (spec 7.7).
 
         They are in sixteenths of a luma sample times 2**``log2_unit``.
         """
@@ -292,7 +292,7 @@ class ReferencePlane:
                 target[there + u] = self.sample(16 * (top + v) + dy, 16 * (left + u) + dx)
 
     def sample(self, y_sixteenth: cython.int, x_sixteenth: cython.int) -> cython.int:
-        """The reference between its samples (spec 7.2).
+        """The reference between its samples (spec 7.5).
 
         Sums down have 16 bits, −6120…22440, sums across 32.
         """
@@ -311,7 +311,7 @@ class ReferencePlane:
         lx: cython.int,
         target: cython.uchar[::1],
     ) -> cython.void:
-        """A cell as each node's vector predicts it, mixed bilinearly (spec 7.5)."""
+        """A cell as each node's vector predicts it, mixed bilinearly (spec 7.8)."""
         corners = self.corners
         log2_rows, log2_columns = log2_cell - ly, log2_cell - lx
         top, left = row << log2_rows, column << log2_columns

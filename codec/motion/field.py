@@ -26,10 +26,10 @@ Vectors = npt.NDArray[np.int16]
 Modes = npt.NDArray[np.uint8]
 
 MAX_VECTOR_QUARTER_PEL = (
-    4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.4 keep to 2**23, vectors doubled
+    4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.7 keep to 2**23, vectors doubled
 )
 
-# Taps next to the middle ones of the filter that makes half samples (spec 7.2). SHARP is H.264's, and matches what was
+# Taps next to the middle ones of the filter that makes half samples (spec 7.5). SHARP is H.264's, and matches what was
 # decoded from it exactly; in a loop that quantises, SOFT saves 0…2 % of the bytes, since it passes on less noise
 SHARP, SOFT = 5, 4
 
@@ -47,7 +47,7 @@ def grid_shape(model: MotionModel, cell_size: int, width: int, height: int) -> t
 
 
 class CellMode(enum.IntEnum):
-    """How a cell of a mesh is predicted (spec 7.4…7.6); the value is the code in the file."""
+    """How a cell of a mesh is predicted (spec 7.6…7.8); the value is the code in the file."""
 
     WARP = 0
     BLEND = 1
@@ -76,14 +76,14 @@ class MotionField:
     own_quarter_pel: Vectors = field(default_factory=lambda: np.zeros((0, 0, 2), np.int16))
 
     def differences(self) -> Vectors:
-        """Each vector minus the median prediction from its neighbours (spec 6.3), int16, same shape."""
+        """Each vector minus the median prediction from its neighbours (spec 7.2), int16, same shape."""
         from codec.motion.vector_prediction import vector_differences
 
         differences: Vectors = vector_differences(self.vectors_quarter_pel)
         return differences
 
     def own_differences(self) -> Vectors:
-        """Each own vector minus its prediction from the cell's nodes (spec 6.6), int16 (own cells, 2)."""
+        """Each own vector minus its prediction from the cell's nodes (spec 7.3), int16 (own cells, 2)."""
         if self.model is MotionModel.BLOCK:
             return np.zeros((0, 2), np.int16)
         own = self.modes == CellMode.OWN

@@ -1,4 +1,4 @@
-"""Filters between samples (spec 7.2, 9.1, 9.2), as plain tables."""
+"""Filters between samples (spec 7.5, 11.1, 11.2), as plain tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIXTEENTH_TAPS: Final[npt.NDArray[np.int16]] = np.array(
 
 FULL, ACROSS, DOWN, BOTH = range(4)  # where a half sample lies
 
-# What a quarter sample is the mean of, by 4 · (dy & 3) + (dx & 3): (kind, rows down, columns right), twice (spec 9.2)
+# What a quarter sample is the mean of, by 4 · (dy & 3) + (dx & 3): (kind, rows down, columns right), twice (spec 11.2)
 QUARTERS: Final = (
     (FULL, 0, 0, FULL, 0, 0),
     (FULL, 0, 0, ACROSS, 0, 0),

@@ -1,4 +1,4 @@
-"""Vectors as differences from the median of their neighbours (spec 6.3)."""
+"""Vectors as differences from the median of their neighbours (spec 7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoder only: the taps of the ALF, by least squares (spec 8.6.10)."""
+"""Encoder only: the taps of the ALF, by least squares (spec 10.13)."""
 
 from __future__ import annotations
 

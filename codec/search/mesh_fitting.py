@@ -119,7 +119,7 @@ class MeshFitter:
         return phase * self.reference.plane_size + self.reference.place(y + (dy >> 2), x + (dx >> 2))
 
     def blend_error(self, row: cython.int, column: cython.int, bound: cython.int) -> cython.int:
-        """Squared error of a cell in mode BLEND, exact (spec 7.5); from ``bound`` on, a part of it."""
+        """Squared error of a cell in mode BLEND, exact (spec 7.8); from ``bound`` on, a part of it."""
         nodes, quarters, log2_cell = self.nodes, self.quarters, self.log2_cell
         top, left, size = row << log2_cell, column << log2_cell, 1 << log2_cell
         a = self.quarter_place(top, left, nodes[row, column, 0], nodes[row, column, 1])
@@ -279,7 +279,7 @@ class MeshFitter:
         return self.matcher.vector_bits(dy - ((y + 2) >> 2), dx - ((x + 2) >> 2))
 
     def exact_warp_error(self, row: cython.int, column: cython.int) -> cython.int:
-        """Squared error of a cell in mode WARP as a decoder predicts it (spec 7.4)."""
+        """Squared error of a cell in mode WARP as a decoder predicts it (spec 7.7)."""
         self.reference.warp(self.nodes, row, column, self.log2_cell, 0, 0, 2, self.warped)
         top, left, size = row << self.log2_cell, column << self.log2_cell, 1 << self.log2_cell
         total: cython.int = 0

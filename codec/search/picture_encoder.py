@@ -99,7 +99,7 @@ def as_streamed(counts: Counts) -> Counts:
 
 
 def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
-    """A source picture in the format that is coded (spec 8.6.11)."""
+    """A source picture in the format that is coded (spec 10.14)."""
     if picture.format.sample_format is header.coded_format.sample_format:
         return picture
     return rgb_to_yuv(picture, header.coded_format)

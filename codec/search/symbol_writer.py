@@ -1,4 +1,4 @@
-"""Encoder only: coding blocks as symbols, which are written or only counted (spec 8.6.2, 8.6.4)."""
+"""Encoder only: coding blocks as symbols, which are written or only counted (spec 10.3, 10.4)."""
 
 from __future__ import annotations
 

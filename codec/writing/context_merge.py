@@ -1,4 +1,4 @@
-"""Which contexts share a stream: chosen by the writer, told to the reader (spec 6.8)."""
+"""Which contexts share a stream: chosen by the writer, told to the reader (spec 10.5)."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def compress(symbols: bytes) -> bytes:
 
 
 def compress_digits(symbols: bytes) -> bytes:
-    """One zstd frame as above but without its content size, for symbols in which nothing repeats (spec 6.7).
+    """One zstd frame as above but without its content size, for symbols in which nothing repeats (spec 9.6).
 
     Huffman codes are all that helps there; the smallest tables and the longest least match keep zstd from looking
     for more, which takes a tenth of the time.
@@ -73,12 +73,12 @@ def compress_digits(symbols: bytes) -> bytes:
 
 
 def compress_symbols(symbols: bytes) -> bytes:
-    """One zstd frame as `compress_digits` makes, with all the care that a stream of symbols is worth (spec 6.8)."""
+    """One zstd frame as `compress_digits` makes, with all the care that a stream of symbols is worth (spec 10.5)."""
     return _CONTEXTS.symbols.compress(symbols)
 
 
 def without_head(frame: bytes) -> bytes | None:
-    """A frame of `compress_symbols` without the two bytes of its head, and the three of its only block's (spec 6.8).
+    """A frame of `compress_symbols` without the two bytes of its head, and the three of its only block's (spec 10.5).
 
     None where it has another head, or more blocks. Its window, which is no larger, is not kept.
     """

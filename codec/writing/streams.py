@@ -59,7 +59,7 @@ def pack_streams(
 
 
 def encoded_name(name: str) -> bytes:
-    """A name as it is kept (spec 6.5): UTF-8, with bytes of a file system that are not UTF-8 as they were.
+    """A name as it is kept (spec 6.4): UTF-8, with bytes of a file system that are not UTF-8 as they were.
 
     Raises:
         ValueError: a zero byte, or half a surrogate pair.
@@ -82,7 +82,7 @@ def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:
 
 
 def pack_vectors(differences: Differences) -> dict[StreamId, bytes]:
-    """VECTOR_FLAGS, which components differ from their prediction, and VECTOR_VALUES, by how much (spec 6.3)."""
+    """VECTOR_FLAGS, which components differ from their prediction, and VECTOR_VALUES, by how much (spec 7.2)."""
     symbols = zigzag(differences)
     differs = symbols > 0
     flags = (2 * differs[:, 0] + differs[:, 1]).astype(np.uint8)
@@ -173,7 +173,7 @@ def pack_meshed(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
 
 
 def pack_meshes(meshes: Sequence[NodeGrid]) -> dict[StreamId, bytes]:
-    """The streams of the meshes of a packet group of ``dct``, in order (spec 6.9)."""
+    """The streams of the meshes of a packet group of ``dct``, in order (spec 10.7)."""
     if not meshes:
         return {}
     return pack_vectors(mesh_differences(meshes).reshape(-1, 2).astype(np.int16))
