@@ -28,11 +28,11 @@ __all__ = [
     "CellMode",
     "ChecksumError",
     "CodecError",
+    "CodingBlocks",
     "ConfigError",
     "ExistsError",
     "Inspection",
     "Inventory",
-    "Leaves",
     "LimitError",
     "Limits",
     "MediaError",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
         TruncatedError,
         UnsupportedError,
     )
-    from codec.inspection import Inspection, Leaves
+    from codec.inspection import CodingBlocks, Inspection
     from codec.motion.field import CellMode, MotionField
     from codec.parallel import Progress
     from codec.picture.planes import Picture, PictureFormat
@@ -81,7 +81,7 @@ _HOMES = {
     "codec.decoder": ("Video", "decode", "open"),
     "codec.encoder": ("Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
-    "codec.inspection": ("Inspection", "Leaves"),
+    "codec.inspection": ("Inspection", "CodingBlocks"),
     "codec.motion.field": ("CellMode", "MotionField"),
     "codec.parallel": ("Progress",),
     "codec.picture.planes": ("Picture", "PictureFormat"),

@@ -222,7 +222,7 @@ class Shape(NamedTuple):
 
     @property
     def cells(self) -> tuple[int, int]:
-        """(rows, columns) of the smallest leaves."""
+        """(rows, columns) of the 8×8 units."""
         return self.rows // MIN_BLOCK, self.columns // MIN_BLOCK
 
     @property

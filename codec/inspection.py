@@ -20,7 +20,7 @@ from codec.motion.field import Vectors
 from codec.picture.planes import Picture
 from codec.reconstruct import BlockTrace, ReconstructedPicture, lossless_residuals, predict, present
 
-__all__ = ["Inspection", "Leaves", "inspect_packet"]
+__all__ = ["CodingBlocks", "Inspection", "inspect_packet"]
 
 
 class PacketFacts(NamedTuple):
@@ -31,21 +31,21 @@ class PacketFacts(NamedTuple):
     bytes: int
 
 
-class Leaves(NamedTuple):
-    """The leaves of the quadtrees of a ``dct`` picture, in coding order (spec 10.1)."""
+class CodingBlocks(NamedTuple):
+    """The coding blocks of a ``dct`` picture, in coding order (spec 10.1)."""
 
     places: npt.NDArray[np.int64]
-    """(leaves, 3): top, left and side in luma samples; right and below they may reach beyond the picture."""
+    """(blocks, 3): top, left and side in luma samples; right and below they may reach beyond the picture."""
     kinds: npt.NDArray[np.uint8]
-    """(leaves,): a `BlockKind`."""
-    quartered: npt.NDArray[np.uint8]
-    """(leaves,): 1 where luma is transformed by quarters."""
-    lapped: npt.NDArray[np.uint8]
-    """(leaves,): 1 where what neighbours' vectors predict is mixed into the prediction."""
+    """(blocks,): a `BlockKind`."""
+    transform_split: npt.NDArray[np.uint8]
+    """(blocks,): 1 where luma is transformed by quarters."""
+    obmc: npt.NDArray[np.uint8]
+    """(blocks,): 1 where what neighbours' vectors predict is mixed into the prediction."""
     coded: npt.NDArray[np.uint8]
-    """(leaves,): which planes have levels, a bit each, luma the lowest."""
+    """(blocks,): which planes have levels, a bit each, luma the lowest."""
     vectors_quarter_pel: npt.NDArray[np.int16]
-    """(leaves, 2): (dy, dx), backward; (0, 0) for intra leaves. Of the averaged candidate it is the first vector."""
+    """(blocks, 2): (dy, dx), backward; (0, 0) for intra blocks. Of the averaged candidate it is the first vector."""
 
 
 @dataclass(eq=False)
@@ -84,7 +84,7 @@ class Inspection:
         references: the decoded pictures that it is predicted from, the newest first; none for an I picture.
         predictions: what motion makes of each of them, before any residual. Of ``dct`` the one that every block was
             predicted by, from inside the picture or the reference; I pictures have it too.
-        leaves: of ``dct``, else None.
+        coding_blocks: of ``dct``, else None.
         picture: the decoded picture.
     """
 
@@ -93,7 +93,7 @@ class Inspection:
     coded: CodedPicture
     references: tuple[Picture, ...]
     predictions: tuple[Picture, ...]
-    leaves: Leaves | None
+    coding_blocks: CodingBlocks | None
     picture: Picture
     _packet: Packet
 
@@ -106,8 +106,8 @@ class Inspection:
     def field(self) -> MotionField | None:
         """Backward motion; None for an I picture, and where nothing moves.
 
-        Of ``dct`` it is the mesh that warped ``leaves`` take, its vectors float64, since they lie between quarters, and
-        None without one; other leaves have their vectors.
+        Of ``dct`` it is the mesh that warped blocks take, its vectors float64, since they lie between quarters, and
+        None without one; other blocks have their vectors.
         """
         residual = self.coded.residual
         if isinstance(residual, CodedSymbols):
@@ -173,11 +173,11 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
         planes = predict(coded.field, coded.references, seen.before)
         predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
         return Inspection(seen.number, header, coded, references, predictions, None, seen.picture, packet)
-    kinds, _, lapped, quartered, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
+    kinds, _, obmc, transform_split, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
     vectors = trace.blocks[:, 9:].astype(np.int16)
-    leaves = Leaves(block_places(trace.blocks), kinds, quartered, lapped, planes_coded, vectors)
+    blocks = CodingBlocks(block_places(trace.blocks), kinds, transform_split, obmc, planes_coded, vectors)
     predictions = (present(trace.prediction, header),)
-    return Inspection(seen.number, header, coded, references, predictions, leaves, seen.picture, packet)
+    return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)
 
 
 def _trace(seen: ReconstructedPicture) -> BlockTrace | None:

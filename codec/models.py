@@ -45,7 +45,7 @@ class PictureType(enum.IntEnum):
 
 
 class BlockKind(_Labelled):
-    """How a leaf of a ``dct`` picture's quadtree is predicted (spec 10.1)."""
+    """How a coding block of a ``dct`` picture is predicted (spec 10.1)."""
 
     SKIP = 0
     MERGE = 1

@@ -26,7 +26,7 @@ from codec.picture.planes import Picture
 ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
-    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "Leaves", "CellMode"),
+    *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CodingBlocks", "CellMode"),
     *("MotionField", "Picture", "PictureFormat"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),

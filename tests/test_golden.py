@@ -49,16 +49,16 @@ def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_referen
     assert references == [[0, 1, 2], [2]]
 
 
-def test_every_kind_of_leaf_is_in_a_golden_file():
-    kinds, lapped = set(), set()
+def test_every_kind_of_coding_block_is_in_a_golden_file():
+    kinds, obmc = set(), set()
     for name, entry in MANIFEST.items():
         if entry["residual"] == "dct":
             with codec.open(FIXTURES / "golden" / name) as video:
                 for seen in video.inspections():
-                    kinds |= set(seen.leaves.kinds.tolist())
-                    lapped |= set(seen.leaves.kinds[seen.leaves.lapped == 1].tolist())
+                    kinds |= set(seen.coding_blocks.kinds.tolist())
+                    obmc |= set(seen.coding_blocks.kinds[seen.coding_blocks.obmc == 1].tolist())
     assert set(BlockKind) == kinds
-    assert {BlockKind.MERGE, BlockKind.INTER} == lapped
+    assert {BlockKind.MERGE, BlockKind.INTER} == obmc
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

@@ -64,7 +64,7 @@ def test_bits_of_components_are_those_that_info_counts(made, residual, motion):
             assert counted[component] == pytest.approx(totals[component])
 
 
-def test_bits_of_every_stream_of_dct_go_to_leaves(made):
+def test_bits_of_every_stream_of_dct_go_to_coding_blocks(made):
     with codec.open(made(residual="dct", motion="block", run=3, gop=4)) as video:
         for seen in video.inspections():
             assert {"motion", "modes", "residual"} <= set(seen.cell_bits) | {"motion"}
@@ -123,28 +123,28 @@ def test_vectors_of_nodes_are_shared_by_the_cells_around_them():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_leaves_cover_every_sample_once(made, mode):
+def test_coding_blocks_cover_every_sample_once(made, mode):
     with codec.open(made(mode, residual="dct", motion="block", run=3, gop=4)) as video:
         for seen in video.inspections():
             times = np.zeros((35, 44), int)
-            for top, left, side in seen.leaves.places:
+            for top, left, side in seen.coding_blocks.places:
                 times[top : top + side, left : left + side] += 1
             assert (1 == times).all()
 
 
-def test_only_dct_has_leaves_and_predicts_inside_i_pictures(made):
+def test_only_dct_has_coding_blocks_and_predicts_inside_i_pictures(made):
     with codec.open(made(residual="int8", motion="block", step=8)) as video:
-        assert (None, ()) == (video.inspect(0).leaves, video.inspect(0).predictions)
+        assert (None, ()) == (video.inspect(0).coding_blocks, video.inspect(0).predictions)
     with codec.open(made(residual="dct", motion="block")) as video:
         first, second = video.inspections(0, 2)
         assert (None, 1, 1) == (second.field, len(first.predictions), len(second.predictions))
-        assert {BlockKind.INTRA} == set(first.leaves.kinds.tolist())
-        assert not first.leaves.vectors_quarter_pel.any()
+        assert {BlockKind.INTRA} == set(first.coding_blocks.kinds.tolist())
+        assert not first.coding_blocks.vectors_quarter_pel.any()
         assert second.references[0].same_samples(first.picture)
 
 
 @pytest.mark.parametrize("block", [4, 8, 16, 32])
-def test_bits_of_leaves_go_to_the_cells_that_they_cover(tmp_path, monkeypatch, block):
+def test_bits_of_coding_blocks_go_to_the_cells_that_they_cover(tmp_path, monkeypatch, block):
     monkeypatch.setattr(codec.Settings, "_idle", lambda self: ())  # other encoders may name other cells
     pictures = np.full((2, 64, 96), 90, np.uint8)
     pictures[1, 32:, :32] = np.random.default_rng(3).integers(0, 256, (32, 32))
@@ -166,12 +166,12 @@ def shifted(tmp_path_factory):
         yield list(video.inspections())
 
 
-def test_vectors_of_leaves_say_where_the_prediction_comes_from(shifted):
+def test_vectors_of_coding_blocks_say_where_the_prediction_comes_from(shifted):
     first, second = shifted
     reference, prediction = first.picture.planes[0], second.predictions[0].planes[0]
-    leaves = second.leaves
+    blocks = second.coding_blocks
     checked = 0
-    for (top, left, side), kind, (dy, dx) in zip(leaves.places, leaves.kinds, leaves.vectors_quarter_pel, strict=True):
+    for (top, left, side), kind, (dy, dx) in zip(blocks.places, blocks.kinds, blocks.vectors_quarter_pel, strict=True):
         y, x = top + dy // 4, left + dx // 4
         whole = dy % 4 == dx % 4 == 0 and min(y, x) >= 0 and max(y, x) + side <= 64
         if kind == BlockKind.INTER and whole:
@@ -189,10 +189,10 @@ def test_first_block_of_an_i_picture_is_predicted_from_no_sample_at_all(shifted)
 def test_prediction_is_the_picture_where_nothing_is_added_and_no_filter_reaches(shifted):
     second = shifted[1]
     assert second.coded.residual.alf is None
-    leaves = second.leaves
-    for expected, chosen in ((False, leaves.coded == 0), (True, leaves.coded == 1)):
+    blocks = second.coding_blocks
+    for expected, chosen in ((False, blocks.coded == 0), (True, blocks.coded == 1)):
         changes = second.picture.planes[0] != second.predictions[0].planes[0]
-        inner = [changes[y + 3 : y + side - 3, x + 3 : x + side - 3] for y, x, side in leaves.places[chosen]]
+        inner = [changes[y + 3 : y + side - 3, x + 3 : x + side - 3] for y, x, side in blocks.places[chosen]]
         assert expected == any(map(np.any, inner))
         assert inner
 

@@ -204,13 +204,13 @@ def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
         assert float(rows["bits of the cell"].replace(",", "")) == pytest.approx(
             sum(bits[cell] for bits in seen.cell_bits.values()), abs=0.06
         )
-        assert (seen.leaves is not None) == ("leaf" in rows)
-        if seen.leaves is not None:
-            top, left, side = seen.leaves.places.T
-            (leaf,) = np.flatnonzero((top <= y) & (y < top + side) & (left <= x) & (x < left + side))
-            kind = BlockKind(seen.leaves.kinds[leaf]).label
-            assert f"{side[leaf]} × {side[leaf]}, {kind}" == rows["leaf"]
-            dy, dx = seen.leaves.vectors_quarter_pel[leaf] / 4
+        assert (seen.coding_blocks is not None) == ("coding block" in rows)
+        if seen.coding_blocks is not None:
+            top, left, side = seen.coding_blocks.places.T
+            (block,) = np.flatnonzero((top <= y) & (y < top + side) & (left <= x) & (x < left + side))
+            kind = BlockKind(seen.coding_blocks.kinds[block]).label
+            assert f"{side[block]} × {side[block]}, {kind}" == rows["coding block"]
+            dy, dx = seen.coding_blocks.vectors_quarter_pel[block] / 4
             expected = f"{dx:g}, {dy:g}".replace("-", "−") if kind != "intra" else None
             assert expected == rows.get("comes from, dx, dy")
             assert "{}, {}".format(*seen.qps) == rows["qp, qp of chroma"]
@@ -253,15 +253,15 @@ def test_keys_draw_on_top_and_take_away(opened, name, key):
     assert 0 == page.evaluate(f"{drawn}.filter(Boolean).length")
 
 
-def test_leaves_that_take_the_mesh_have_a_colour_and_their_legend_its_place(browser, turning, tmp_path):
+def test_coding_blocks_that_take_the_mesh_have_a_colour_and_their_legend_its_place(browser, turning, tmp_path):
     page_of(turning, tmp_path / "page.html")
     with codec.open(turning) as video:
-        leaves = video.inspect(1).leaves
+        blocks = video.inspect(1).coding_blocks
     for width in (1300, 1000, 420):
         page = browser.new_page(viewport={"width": width, "height": 800})
-        page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1&show=leaves")
+        page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1&show=coding_blocks")
         page.wait_for_selector("body[data-shown='1']")
-        for top, left, side in leaves.places[leaves.kinds == BlockKind.WARPED]:
+        for top, left, side in blocks.places[blocks.kinds == BlockKind.WARPED]:
             place = f"canvas.width * {(left + side / 2) / 128}, canvas.width * {(top + side / 2) / 128}, 1, 1"
             drawn = f"canvas => Array.from(canvas.getContext('2d').getImageData({place}).data)"
             assert [0, 153, 136] == pytest.approx(page.locator("#overlay").evaluate(drawn)[:3], abs=3)

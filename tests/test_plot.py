@@ -27,7 +27,7 @@ from codec.show.motion_arrays import (
     whole_motion,
 )
 
-LEAF_DRAWINGS = ["leaves", "vectors", "field", "prediction", "residual", "why_backward"]
+BLOCK_DRAWINGS = ["coding_blocks", "vectors", "field", "prediction", "residual", "why_backward"]
 BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]
 MESH_DRAWINGS = ["vectors", "field", "mesh", "modes", "prediction", "residual", "why_backward"]
 
@@ -60,21 +60,21 @@ def test_everything_there_is_to_draw_is_drawn(mvz, files, tmp_path, motion, expe
             assert drawing.width > 300
 
 
-def test_leaves_of_dct_are_drawn_also_of_i_pictures(mvz, tmp_path):
+def test_coding_blocks_of_dct_are_drawn_also_of_i_pictures(mvz, tmp_path):
     path = tmp_path / "dct.mvz"
     pictures = list(moving_sequence(64, 48, 2))
     with codec.Writer(path, format=pictures[0].format, settings=codec.Settings("dct", scene_cut=False)) as out:
         for picture in pictures:
             out.append(picture)
     assert 0 == mvz("plot", path, "-o", tmp_path / "drawn", "--pictures", "0:2")[0]
-    expected = {f"0000_{name}.png" for name in ("leaves", "prediction", "residual")}
-    expected |= {f"0001_{name}.png" for name in LEAF_DRAWINGS}
+    expected = {f"0000_{name}.png" for name in ("coding_blocks", "prediction", "residual")}
+    expected |= {f"0001_{name}.png" for name in BLOCK_DRAWINGS}
     assert expected == {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
 
 
-def test_mesh_of_dct_is_drawn_beside_its_leaves(mvz, turning, tmp_path):
+def test_mesh_of_dct_is_drawn_beside_its_coding_blocks(mvz, turning, tmp_path):
     assert 0 == mvz("plot", turning, "-o", tmp_path)[0]
-    assert {f"0001_{name}.png" for name in [*LEAF_DRAWINGS, "mesh"]} == {drawn.name for drawn in tmp_path.iterdir()}
+    assert {f"0001_{name}.png" for name in [*BLOCK_DRAWINGS, "mesh"]} == {drawn.name for drawn in tmp_path.iterdir()}
 
 
 def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):
@@ -99,7 +99,7 @@ def test_nothing_to_draw_is_wrong_use(mvz, files, tmp_path):
 def test_the_only_picture_of_a_file_is_drawn_without_being_asked_for(mvz, tmp_path):
     codec.encode(np.zeros((1, 16, 16), np.uint8), tmp_path / "one.mvz", codec.Settings("dct"))
     assert 0 == mvz("plot", tmp_path / "one.mvz", "-o", tmp_path / "drawn", "--quiet")[0]
-    assert {"0000_leaves.png", "0000_prediction.png", "0000_residual.png"} == {
+    assert {"0000_coding_blocks.png", "0000_prediction.png", "0000_residual.png"} == {
         drawn.name for drawn in (tmp_path / "drawn").iterdir()
     }
 
@@ -151,14 +151,14 @@ def test_own_vectors_fill_their_cells():
     assert np.array_equal(np.broadcast_to((1.0, -2.0), (8, 8, 2)), dense)
 
 
-def test_field_of_dct_has_vectors_of_leaves_the_mesh_where_it_is_taken_and_nothing_inside_the_picture(turning):
+def test_field_of_dct_has_vectors_of_coding_blocks_the_mesh_where_it_is_taken_and_nothing_inside_the_picture(turning):
     with codec.open(turning) as video:
         seen = video.inspect(1)
-    dense, leaves = dense_field(seen), seen.leaves
-    assert {int(BlockKind.WARPED)} < set(leaves.kinds.tolist())
+    dense, blocks = dense_field(seen), seen.coding_blocks
+    assert {int(BlockKind.WARPED)} < set(blocks.kinds.tolist())
     middles = []
     for (top, left, side), kind, vector in zip(
-        leaves.places, leaves.kinds, leaves.vectors_quarter_pel / 4, strict=True
+        blocks.places, blocks.kinds, blocks.vectors_quarter_pel / 4, strict=True
     ):
         inside = dense[top : top + side, left : left + side]
         if kind == BlockKind.INTRA:
@@ -232,7 +232,7 @@ class _Seen:
 
     def __init__(self, field, picture):
         self.field = field
-        self.leaves = None
+        self.coding_blocks = None
         self.header = picture  # both have a format
 
 

@@ -35,7 +35,7 @@ STREAM_OF_FAMILY = (0, 0, 1, 2, 3, 3)
 
 
 def symbol_limit(header: SequenceHeader) -> int:
-    """More symbols than a picture can have: 24 for each smallest leaf, two for each sample."""
+    """More symbols than a picture can have: 24 for each 8×8 unit, two for each sample."""
     shape = shape_of(header.coded_format)
     rows, columns = shape.cells
     return 24 * rows * columns + 2 * shape.samples
@@ -49,7 +49,7 @@ def bit_limit(header: SequenceHeader) -> int:
 
 
 def block_bytes(header: SequenceHeader) -> int:
-    """What the blocks of a picture take at most once they are unpacked (spec 12): symbols, leaves, counts, levels."""
+    """What the blocks of a picture take at most once they are unpacked (spec 12): symbols, blocks, counts, levels."""
     shape = shape_of(header.coded_format)
     rows, columns = shape.cells
     return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples

@@ -25,7 +25,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.projections.polar import PolarAxes
 
-from codec import CellMode, Inspection, Leaves, MotionField, Video
+from codec import CellMode, CodingBlocks, Inspection, MotionField, Video
 from codec.errors import ConfigError, MediaError
 from codec.models import BlockKind, MotionModel
 from codec.picture.colour import luma, to_array
@@ -34,9 +34,9 @@ from codec.show.motion_arrays import (
     Arrows,
     area_ratios,
     arrows,
+    block_arrows,
     both_directions,
     dense_field,
-    leaf_arrows,
     node_positions,
 )
 from codec.show.plots import STYLE, png, svg
@@ -62,7 +62,7 @@ KINDS = {
     BlockKind.INTRA: ("#cc3311", "intra: from the samples around it"),
     BlockKind.WARPED: ("#009988", "warped: from the picture's mesh"),
 }
-"""Colour and words of each kind of cell or leaf."""
+"""Colour and words of each kind of cell or coding block."""
 
 
 # ------------------------------------------------------------------------------------------- files
@@ -121,13 +121,13 @@ def draw_pictures(
 
 def drawings(seen: Inspection) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
     """Name, what it shows, and how to draw it, of all that there is to draw of a picture."""
-    field, leaves = seen.field, seen.leaves
+    field, blocks = seen.field, seen.coding_blocks
     size = seen.picture.format.width, seen.picture.format.height
     vectors = moving = None
-    if leaves is not None:
-        yield "leaves", "the quadtree: how each leaf is predicted", partial(plot_leaves, seen, leaves)
-        if leaves.vectors_quarter_pel.any():
-            vectors, moving = "where each leaf comes from", partial(leaf_arrows, leaves, *size)
+    if blocks is not None:
+        yield "coding_blocks", "how each coding block is predicted", partial(plot_blocks, seen, blocks)
+        if blocks.vectors_quarter_pel.any():
+            vectors, moving = "where each block comes from", partial(block_arrows, blocks, *size)
     elif field is not None:
         of = "block" if field.model is MotionModel.BLOCK else "node"
         vectors, moving = f"where each {of} comes from", partial(arrows, field, *size)
@@ -136,12 +136,12 @@ def drawings(seen: Inspection) -> Iterator[tuple[str, str, Callable[[], Figure]]
         yield "field", "direction and length of motion at every sample", partial(plot_field, seen)
     if field is not None and field.model is MotionModel.MESH:
         yield "mesh", "the mesh here and where it comes from, and changes of area", partial(plot_mesh, seen, field)
-        if leaves is None or field.modes.any():
+        if blocks is None or field.modes.any():
             yield "modes", "how each cell is predicted", partial(plot_modes, seen, field)
     if seen.predictions:
-        by = "by motion alone" if leaves is None else "block by block"
+        by = "by motion alone" if blocks is None else "block by block"
         yield "prediction", f"decoded, and predicted {by}", partial(plot_prediction, seen)
-        step = "compensation" if leaves is None else "prediction"
+        step = "compensation" if blocks is None else "prediction"
         left = f"what is left before and after {step}" if seen.references else "what levels and filters change"
         yield "residual", left, partial(plot_residual, seen)
     if seen.references:
@@ -249,7 +249,7 @@ def plot_field(seen: Inspection) -> Figure:
     return figure
 
 
-# ------------------------------------------------------------------------------------------- cells and leaves
+# ------------------------------------------------------------------------------------------- cells and coding blocks
 
 
 def plot_mesh(seen: Inspection, field: MotionField) -> Figure:
@@ -272,8 +272,8 @@ def plot_mesh(seen: Inspection, field: MotionField) -> Figure:
     usual = float(np.percentile(np.abs(ratios - 1)[~own], 95)) if not own.all() else 0.0
     reach = min(max(math.ceil(20 * usual) / 20, 0.05), 0.5)
     scale = ScalarMappable(Normalize(1 - reach, 1 + reach), "RdBu_r")
-    cells, leaves = _squares(_cells(field)), seen.leaves
-    without = cells[own.ravel()] if leaves is None else _squares(leaves.places)[leaves.kinds != BlockKind.WARPED]
+    cells, blocks = _squares(_cells(field)), seen.coding_blocks
+    without = cells[own.ravel()] if blocks is None else _squares(blocks.places)[blocks.kinds != BlockKind.WARPED]
     for corners, colours in ((cells, scale.to_rgba(ratios.ravel(), alpha=0.85)), (without, NEITHER)):
         over.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors="white", linewidths=0.2))
     figure.colorbar(scale, ax=over, shrink=0.85, extend="both", label="below 1: it grows")
@@ -287,7 +287,7 @@ def _cells(field: MotionField) -> npt.NDArray[np.int64]:
 
 
 def _squares(places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Corners of cells or leaves given by top, left and side, (count, 4, 2) as (x, y)."""
+    """Corners of cells or coding blocks given by top, left and side, (count, 4, 2) as (x, y)."""
     square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     corners: npt.NDArray[np.float64] = places[:, None, 1::-1] + square * places[:, None, 2:] - 0.5
     return corners
@@ -299,11 +299,11 @@ def plot_modes(seen: Inspection, field: MotionField) -> Figure:
     return _plot_kinds(seen, "cell", title, _cells(field), field.modes.ravel().tolist(), MODES)
 
 
-def plot_leaves(seen: Inspection, leaves: Leaves) -> Figure:
-    """The leaves of the quadtrees over the grey picture: colours say how each is predicted."""
-    by_size = [f"{int(np.sum(leaves.places[:, 2] == side))} of {side} × {side}" for side in (32, 16, 8)]
-    title = f"leaves: {', '.join(by_size)} samples"
-    return _plot_kinds(seen, "leaf", title, leaves.places, leaves.kinds.tolist(), KINDS)
+def plot_blocks(seen: Inspection, blocks: CodingBlocks) -> Figure:
+    """The coding blocks over the grey picture: colours say how each is predicted."""
+    by_size = [f"{int(np.sum(blocks.places[:, 2] == side))} of {side} × {side}" for side in (32, 16, 8)]
+    title = f"coding blocks: {', '.join(by_size)} samples"
+    return _plot_kinds(seen, "coding block", title, blocks.places, blocks.kinds.tolist(), KINDS)
 
 
 def _plot_kinds(
@@ -343,7 +343,7 @@ def _plot_kinds(
 def plot_prediction(seen: Inspection) -> Figure:
     """The decoded picture beside its prediction: the one before, moved, or of ``dct`` what every block is made of."""
     picture, prediction = seen.picture, seen.predictions[0]
-    what = f"picture {seen.number - 1}, moved" if seen.leaves is None else "predicted block by block"
+    what = f"picture {seen.number - 1}, motion-compensated" if seen.coding_blocks is None else "predicted block by block"
     figure, axes = panels(seen, (1, 2), f"Picture {seen.number}: its prediction")
     show(axes[0, 0], to_array(picture), "decoded")
     show(axes[0, 1], to_array(prediction), f"{what}: {_quality(luma(picture), luma(prediction))}")
@@ -353,7 +353,7 @@ def plot_prediction(seen: Inspection) -> Figure:
 def plot_residual(seen: Inspection) -> Figure:
     """The difference from the picture before, if any, and from the prediction, on one scale: signed, and its size."""
     samples, reach = luma(seen.picture), RESIDUAL_REACH
-    if seen.leaves is None:
+    if seen.coding_blocks is None:
         step, what = "compensation", "what is left, before and after motion compensation"
     else:
         step, what = "prediction", "what is left, before and after prediction"

@@ -170,12 +170,12 @@ def _timeline_entry(seen: Inspection) -> dict[str, Any]:
 
 
 def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
-    motion, leaves = seen.field, seen.leaves
+    motion, blocks = seen.field, seen.coding_blocks
     modes = motion if motion is not None and motion.modes.size else None
     table = None
-    if leaves is not None:  # what the page needs of each: top, left, side, kind, …, dy, dx
-        columns = (leaves.places, leaves.kinds, leaves.quartered, leaves.lapped, leaves.coded)
-        table = _base64(np.column_stack([*columns, leaves.vectors_quarter_pel]), "<i2")
+    if blocks is not None:  # what the page needs of each: top, left, side, kind, …, dy, dx
+        columns = (blocks.places, blocks.kinds, blocks.transform_split, blocks.obmc, blocks.coded)
+        table = _base64(np.column_stack([*columns, blocks.vectors_quarter_pel]), "<i2")
     return {
         "number": seen.number,
         "references": len(seen.references),
@@ -185,7 +185,7 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
         "modes": modes and _base64(modes.modes, "u1"),
         "own": modes and _base64(modes.own_quarter_pel, "<i2"),
         "qps": seen.qps,
-        "leaves": table,
+        "coding_blocks": table,
         "bits": {component: _base64(bits, "<f4") for component, bits in seen.cell_bits.items()},
         "headerBits": seen.header_bits,
         "packet": list(seen.packet),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 import codec
-from codec import CellMode, Inspection, Leaves, MotionField
+from codec import CellMode, CodingBlocks, Inspection, MotionField
 from codec.models import BlockKind, MotionModel
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
@@ -20,7 +20,7 @@ from codec.settings import Settings
 
 __all__ = [
     *("Arrows", "Directions", "Splat", "area_ratios", "arrows", "both_directions", "dense_field", "gather"),
-    *("leaf_arrows", "node_positions", "splat"),
+    *("block_arrows", "node_positions", "splat"),
 ]
 
 Field = npt.NDArray[Any]  # float64 (..., 2): (dy, dx) in luma samples
@@ -30,14 +30,14 @@ def dense_field(inspection: Inspection) -> Field:
     """Displacement of every luma sample, float64 (H, W, 2) in samples: where it comes from, relative to itself.
 
     In blended cells, which mix several motions, it is the mean that the mixing weights give.
-    NaN where a leaf of ``dct`` is predicted from inside the picture.
+    NaN where a block of ``dct`` is predicted from inside the picture.
     """
     height, width = inspection.header.format.height, inspection.header.format.width
-    field, leaves = inspection.field, inspection.leaves
+    field, blocks = inspection.field, inspection.coding_blocks
     dense = np.zeros((height, width, 2)) if field is None else _spread(field)[:height, :width]
-    if leaves is not None:
-        vectors = leaves.vectors_quarter_pel / 4
-        for (top, left, side), kind, vector in zip(leaves.places.tolist(), leaves.kinds.tolist(), vectors, strict=True):
+    if blocks is not None:
+        vectors = blocks.vectors_quarter_pel / 4
+        for (top, left, side), kind, vector in zip(blocks.places.tolist(), blocks.kinds.tolist(), vectors, strict=True):
             if kind != BlockKind.WARPED:  # which have the mesh's
                 dense[top : top + side, left : left + side] = np.nan if kind == BlockKind.INTRA else vector
     return dense
@@ -97,19 +97,19 @@ def arrows(field: MotionField, width: int, height: int, most_across: int = 44) -
     return Arrows(starts[inside], vectors[inside], own[inside], width / min(grid.shape[1], most_across))
 
 
-def leaf_arrows(leaves: Leaves, width: int, height: int, most_across: int = 44) -> Arrows:
-    """Vectors at the middle of leaves that have one; of small leaves in a large picture only some."""
+def block_arrows(blocks: CodingBlocks, width: int, height: int, most_across: int = 44) -> Arrows:
+    """Vectors at the middle of blocks that have one; of small blocks in a large picture only some."""
     spacing = max(width / most_across, 8.0)
     numbers = np.zeros((height, width), np.int64)
-    for number, (top, left, side) in enumerate(leaves.places.tolist()):
+    for number, (top, left, side) in enumerate(blocks.places.tolist()):
         numbers[top : top + side, left : left + side] = number
     rows, columns = (np.arange(min(spacing / 2, side - 1), side, spacing).astype(np.int64) for side in (height, width))
     shown = np.unique(numbers[np.ix_(rows, columns)])
-    shown = shown[leaves.kinds[shown] != BlockKind.INTRA]
+    shown = shown[blocks.kinds[shown] != BlockKind.INTRA]
     spacing = max(spacing, math.sqrt(width * height / max(len(shown), 1)))
-    ends = np.minimum(leaves.places[shown, :2] + leaves.places[shown, 2:], (height, width))
-    middles = (leaves.places[shown, :2] + ends - 1) / 2
-    return Arrows(middles, leaves.vectors_quarter_pel[shown] / 4, np.zeros(len(shown), bool), spacing)
+    ends = np.minimum(blocks.places[shown, :2] + blocks.places[shown, 2:], (height, width))
+    middles = (blocks.places[shown, :2] + ends - 1) / 2
+    return Arrows(middles, blocks.vectors_quarter_pel[shown] / 4, np.zeros(len(shown), bool), spacing)
 
 
 # ------------------------------------------------------------------------------------------- meshes

@@ -4,9 +4,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
-const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of leaves; skipped ones show the picture
-const LEAF = 9; // numbers of a leaf: top, left, side, kind, quartered, lapped, coded planes, dy, dx
-const LAYERS = ["leaves", "cells", "vectors", "mesh", "bits"];
+const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of coding blocks; skipped ones show the picture
+const BLOCK_NUMBERS = 9; // numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, dy, dx
+const LAYERS = ["coding_blocks", "cells", "vectors", "mesh", "bits"];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 const ASIDE = 290; // dots left for what stands beside the picture
 const WIDEST_BAR = 64; // dots
@@ -30,7 +30,7 @@ const tenths = (number) => number.toLocaleString("en-US", { minimumFractionDigit
 
 for (const picture of data.pictures) {
   picture.vectors = picture.vectors && new Float32Array(bytesOf(picture.vectors));
-  picture.leaves = picture.leaves && new Int16Array(bytesOf(picture.leaves));
+  picture.coding_blocks = picture.coding_blocks && new Int16Array(bytesOf(picture.coding_blocks));
   picture.own = picture.own && new Int16Array(bytesOf(picture.own));
   picture.modes = picture.modes && new Uint8Array(bytesOf(picture.modes));
   picture.total = new Float64Array(data.cells[0] * data.cells[1]);
@@ -146,10 +146,10 @@ function drawOverlay() {
   const picture = data.pictures[state.place];
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (element("bits").checked) drawBits(context, scale, picture);
-  if (element("leaves").checked && picture.leaves) drawLeaves(context, scale, picture);
+  if (element("coding_blocks").checked && picture.coding_blocks) drawBlocks(context, scale, picture);
   if (element("cells").checked) drawCells(context, scale, picture);
   if (element("mesh").checked && data.motion === "mesh") drawMesh(context, scale, picture);
-  if (element("vectors").checked) (picture.leaves ? drawLeafVectors : drawVectors)(context, scale, picture);
+  if (element("vectors").checked) (picture.coding_blocks ? drawBlockVectors : drawVectors)(context, scale, picture);
 }
 
 function eachCell(visit) {
@@ -182,7 +182,7 @@ function drawCells(context, scale, picture) {
   context.lineWidth = 1;
   context.strokeStyle = "rgb(255 255 255 / 0.55)";
   eachCell((row, column, cell) => {
-    if (picture.modes && !picture.leaves) {
+    if (picture.modes && !picture.coding_blocks) {
       context.fillStyle = `${MODE_COLOURS[picture.modes[cell]]}66`;
       context.fillRect(column * side, row * side, side, side);
     }
@@ -190,25 +190,25 @@ function drawCells(context, scale, picture) {
   });
 }
 
-function eachLeaf(picture, visit) {
-  for (let i = 0; i < picture.leaves.length; i += LEAF) {
-    const [top, left, side, kind, quartered, lapped, coded, dy, dx] = picture.leaves.subarray(i, i + LEAF);
-    visit({ top, left, side, kind, quartered, lapped, coded, dy: dy / 4, dx: dx / 4 });
+function eachBlock(picture, visit) {
+  for (let i = 0; i < picture.coding_blocks.length; i += BLOCK_NUMBERS) {
+    const [top, left, side, kind, transformSplit, obmc, coded, dy, dx] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
+    visit({ top, left, side, kind, transformSplit, obmc, coded, dy: dy / 4, dx: dx / 4 });
   }
 }
 
-function leafAt(picture, x, y) {
+function blockAt(picture, x, y) {
   let found = null;
-  eachLeaf(picture, (leaf) => {
-    if (y >= leaf.top && y < leaf.top + leaf.side && x >= leaf.left && x < leaf.left + leaf.side) found = leaf;
+  eachBlock(picture, (block) => {
+    if (y >= block.top && y < block.top + block.side && x >= block.left && x < block.left + block.side) found = block;
   });
   return found;
 }
 
-function drawLeaves(context, scale, picture) {
+function drawBlocks(context, scale, picture) {
   const isFilled = state.view !== "residual" && picture.references > 0; // colours hide residuals; I pictures have one
   context.lineWidth = 1;
-  eachLeaf(picture, ({ top, left, side, kind }) => {
+  eachBlock(picture, ({ top, left, side, kind }) => {
     const box = [left * scale, top * scale, side * scale, side * scale];
     context.strokeStyle = "rgb(255 255 255 / 0.6)";
     if (KIND_COLOURS[kind] && isFilled) {
@@ -222,10 +222,10 @@ function drawLeaves(context, scale, picture) {
   });
 }
 
-function drawLeafVectors(context, scale, picture) {
+function drawBlockVectors(context, scale, picture) {
   const drawn = new Set();
-  const apart = 9 / scale; // samples; of leaves that are closer than 9 dots one is drawn
-  eachLeaf(picture, ({ top, left, side, kind, dy, dx }) => {
+  const apart = 9 / scale; // samples; of blocks that are closer than 9 dots one is drawn
+  eachBlock(picture, ({ top, left, side, kind, dy, dx }) => {
     const [y, x] = [(top + Math.min(top + side, data.height)) / 2, (left + Math.min(left + side, data.width)) / 2];
     const place = `${Math.floor(y / apart)} ${Math.floor(x / apart)}`;
     if (data.kinds[kind] === "intra" || drawn.has(place)) return;
@@ -389,7 +389,7 @@ function describe() {
   for (const input of document.querySelectorAll("input[name=view]")) {
     input.parentElement.classList.toggle("off", input.value !== "decoded" && !picture.prediction);
   }
-  const moves = picture.vectors || (picture.leaves && entry.type === "P");
+  const moves = picture.vectors || (picture.coding_blocks && entry.type === "P");
   element("vectors").parentElement.classList.toggle("off", !moves);
   element("mesh").parentElement.classList.toggle("off", !picture.vectors);
 }
@@ -407,25 +407,25 @@ function describeCursor(samples) {
     rows.push(["prediction", values(samples.prediction)]);
     rows.push(["residual", differences.map((value) => (value > 0 ? `+${value}` : signed(value))).join(" ")]);
   }
-  if (picture.leaves) rows.push(...leafRows(picture, x, y));
+  if (picture.coding_blocks) rows.push(...blockRows(picture, x, y));
   const [row, column] = [Math.floor(y / data.cellSize), Math.floor(x / data.cellSize)];
   const cell = row * data.cells[1] + column;
   rows.push(["cell row, column", `${row}, ${column}`]);
-  if (picture.modes && !picture.leaves) rows.push(["mode", MODES[picture.modes[cell]]]);
+  if (picture.modes && !picture.coding_blocks) rows.push(["mode", MODES[picture.modes[cell]]]);
   if (picture.vectors) rows.push(...vectorRows(picture, row, column, cell));
   for (const [name, bits] of Object.entries(picture.bits)) rows.push([`${name} bits`, tenths(bits[cell])]);
   rows.push(["bits of the cell", tenths(picture.total[cell])]);
   return fill(element("values"), rows);
 }
 
-function leafRows(picture, x, y) {
-  const { side, kind, quartered, lapped, coded, dy, dx } = leafAt(picture, x, y);
+function blockRows(picture, x, y) {
+  const { side, kind, transformSplit, obmc, coded, dy, dx } = blockAt(picture, x, y);
   const planes = data.planesCoded.filter((_, plane) => (coded >> plane) & 1);
   const moved = data.kinds[kind] === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
   return [
-    ["leaf", `${side} × ${side}, ${data.kinds[kind]}${lapped ? ", lapped" : ""}`],
+    ["coding block", `${side} × ${side}, ${data.kinds[kind]}${obmc ? ", OBMC" : ""}`],
     ...moved,
-    ["levels in", planes.length ? `${planes.join(" ")}${quartered && coded & 1 ? ", luma by quarters" : ""}` : "no plane"],
+    ["levels in", planes.length ? `${planes.join(" ")}${transformSplit && coded & 1 ? ", transform split" : ""}` : "no plane"],
     ["qp, qp of chroma", picture.qps.join(", ")],
   ];
 }
@@ -478,7 +478,7 @@ const KEYS = {
   1: () => choose("decoded"),
   2: () => choose("prediction"),
   3: () => choose("residual"),
-  l: () => toggle("leaves"),
+  l: () => toggle("coding_blocks"),
   c: () => toggle("cells"),
   v: () => toggle("vectors"),
   m: () => toggle("mesh"),
