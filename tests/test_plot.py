@@ -27,7 +27,7 @@ from codec.show.motion_arrays import (
     whole_motion,
 )
 
-BLOCK_DRAWINGS = ["coding_blocks", "vectors", "field", "prediction", "residual", "why_backward"]
+DCT_DRAWINGS = ["coding_blocks", "vectors", "field", "prediction", "residual", "why_backward"]
 BLOCK_DRAWINGS = ["vectors", "field", "prediction", "residual", "why_backward"]
 MESH_DRAWINGS = ["vectors", "field", "mesh", "modes", "prediction", "residual", "why_backward"]
 
@@ -68,13 +68,13 @@ def test_coding_blocks_of_dct_are_drawn_also_of_i_pictures(mvz, tmp_path):
             out.append(picture)
     assert 0 == mvz("plot", path, "-o", tmp_path / "drawn", "--pictures", "0:2")[0]
     expected = {f"0000_{name}.png" for name in ("coding_blocks", "prediction", "residual")}
-    expected |= {f"0001_{name}.png" for name in BLOCK_DRAWINGS}
+    expected |= {f"0001_{name}.png" for name in DCT_DRAWINGS}
     assert expected == {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
 
 
 def test_mesh_of_dct_is_drawn_beside_its_coding_blocks(mvz, turning, tmp_path):
     assert 0 == mvz("plot", turning, "-o", tmp_path)[0]
-    assert {f"0001_{name}.png" for name in [*BLOCK_DRAWINGS, "mesh"]} == {drawn.name for drawn in tmp_path.iterdir()}
+    assert {f"0001_{name}.png" for name in [*DCT_DRAWINGS, "mesh"]} == {drawn.name for drawn in tmp_path.iterdir()}
 
 
 def test_svg_has_the_same_bytes_every_time_and_no_date(mvz, files, tmp_path):
