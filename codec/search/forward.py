@@ -39,7 +39,7 @@ class SourcePlane:
         whole = np.empty(np.asarray(plane.samples).shape, np.uint8)
         height, width = samples.shape
         whole[:height, :width] = samples
-        whole[height:, :width] = samples[-1:]
+        whole[height:, :width] = samples[height - 1 :]
         whole[:, width:] = whole[:, width - 1 : width]
         self.samples = whole.data
 
