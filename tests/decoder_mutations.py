@@ -69,6 +69,7 @@ class Mutation:
     variant: int
     line: int
     text: str
+    runs_at_import: bool
 
 
 class Sites(ast.NodeTransformer):
@@ -78,12 +79,13 @@ class Sites(ast.NodeTransformer):
         self.module, self.wanted = module, wanted
         self.count = 0
         self.found: list[Mutation] = []
+        self.functions = 0  # around the place
 
     def offer(self, node: ast.AST, variants: list[tuple[str, ast.AST]]) -> ast.AST:
         """Note the ways in which a node can be changed; returns the node, changed if it is the wanted one."""
         number, self.count = self.count, self.count + 1
         for variant, (text, changed) in enumerate(variants):
-            self.found.append(Mutation(self.module, number, variant, node.lineno, text))
+            self.found.append(Mutation(self.module, number, variant, node.lineno, text, self.functions == 0))
             if (number, variant) == self.wanted:
                 return ast.copy_location(changed, node)
         return node
@@ -141,7 +143,9 @@ class Sites(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.functions += 1
         node.body = [self.visit(part) for part in node.body if not is_text(part)] or [ast.Pass()]
+        self.functions -= 1
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -289,8 +293,8 @@ def main() -> None:
         tally: Counter[tuple[str, str]] = Counter()
 
         def outcome(mutation: Mutation) -> str:
-            # numbers at the top of a module run at every import, and may show anywhere
             files = [name for name in names if mutation.line in covered[name].get(mutation.module, ())]
+            files = names if mutation.runs_at_import else files
             if not files:
                 return "never run"
             return "survived" if survives(mutation, files) else "noticed"
