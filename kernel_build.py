@@ -42,7 +42,7 @@ from setuptools._distutils.ccompiler import new_compiler
 from setuptools.command.build_ext import build_ext
 
 import kernel_checkout
-from kernel_checkout import ROOT, SUFFIX
+from kernel_checkout import NUMBERS, ROOT, SUFFIX
 
 WHEEL = "build/wheel"  # what setuptools writes on its way to a wheel, below the checkout
 CTYPES = {
@@ -303,14 +303,14 @@ def vector_declarations(source: str) -> str:
 
 
 def numbers_of(source: str) -> dict[str, int]:
-    """The whole numbers that a module names at its top, also those of a module ``tables``, as far as they are plain."""
+    """The whole numbers that a module names at its top, also those of modules in `NUMBERS`, as far as plain."""
     modules: dict[str, SimpleNamespace] = {}
     numbers: dict[str, int] = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
             for alias in node.names:
                 file = ROOT.joinpath(*f"{node.module}.{alias.name}".split(".")).with_suffix(".py")
-                if alias.name == "tables" and file.exists():
+                if alias.name in NUMBERS and file.exists():
                     modules[alias.asname or alias.name] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -350,7 +350,7 @@ def build_in_place(levels: Sequence[str]) -> None:
     os.chdir(ROOT)
     compiled = ROOT / "codec" / "_compiled"
     with alone():
-        digest = kernel_checkout.digest_of_sources()
+        stamps, digest = kernel_checkout.stamps_of_sources(), kernel_checkout.digest_of_sources()
         for level in levels:
             if not kernel_checkout.is_fresh(level, digest):
                 kernel_checkout.record(level).unlink(missing_ok=True)
@@ -364,7 +364,7 @@ def build_in_place(levels: Sequence[str]) -> None:
             if level in levels or not kernel_checkout.is_fresh(level, digest):
                 file.unlink(missing_ok=True)
         for level in levels if digest else ():
-            kernel_checkout.record(level).write_text(digest, "ascii")
+            kernel_checkout.keep(level, digest, stamps)
 
 
 @contextlib.contextmanager

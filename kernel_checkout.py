@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import importlib.machinery
 import importlib.util
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.absolute()
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+NUMBERS = ("tables", "levels")  # modules whose plain numbers are constants of kernels
 
 
 def kernel_modules() -> Iterator[Path]:
@@ -21,9 +22,12 @@ def kernel_modules() -> Iterator[Path]:
 
 def digest_of_sources() -> str:
     """What all that makes kernels hashes to, or "" where there are none."""
+    import hashlib  # late, as hardly any import of the package needs it
+
     kernels = list(kernel_modules())
     mixed = hashlib.sha256()
-    others = [path for name in ("*.h", "tables.py", "vectors.py") for path in sorted((ROOT / "codec").rglob(name))]
+    patterns = ("*.h", "vectors.py", *(f"{name}.py" for name in NUMBERS))
+    others = [path for pattern in patterns for path in sorted((ROOT / "codec").rglob(pattern))]
     for path in (*kernels, *others, ROOT / "kernel_build.py"):
         content = path.read_bytes()
         mixed.update(f"{path.relative_to(ROOT).as_posix()} {len(content)} ".encode() + content)
@@ -35,9 +39,22 @@ def record(level: str) -> Path:
     return ROOT / "codec" / "_compiled" / level / f"sources{SUFFIX}.sha256"
 
 
+def stamps_of_sources() -> str:
+    """Size and time of all that may make kernels: while they stay, nothing has to be read, which takes 30 ms."""
+    paths = [Path(folder, name) for folder, _, names in os.walk(ROOT / "codec") for name in names]
+    found = [(path, path.stat()) for path in sorted(paths) if path.suffix in (".py", ".h")]
+    found.append((ROOT, (ROOT / "kernel_build.py").stat()))
+    return "\n".join(f"{path} {stat.st_mtime_ns} {stat.st_size}" for path, stat in found)
+
+
 def is_fresh(level: str, digest: str) -> bool:
     """Whether a level was compiled, whole, from these sources."""
-    return record(level).exists() and record(level).read_text("ascii") == digest
+    return record(level).exists() and record(level).read_text("utf-8").partition("\n")[0] == digest
+
+
+def keep(level: str, digest: str, stamps: str) -> None:
+    """Note what a level was compiled from, and the stamps that were taken before that was read."""
+    record(level).write_text(f"{digest}\n{stamps}", "utf-8")
 
 
 def fresh_level(levels: Sequence[str]) -> str:
@@ -45,10 +62,16 @@ def fresh_level(levels: Sequence[str]) -> str:
 
     ``MVZ_BUILD=LEVEL`` asks for a certain one, such as ``bounds``. "" where kernels must run as Python.
     """
-    digest = digest_of_sources()
     levels = os.environ.get("MVZ_BUILD", "").split() or levels
+    stamps = stamps_of_sources()
+    for level in levels:
+        if record(level).exists() and record(level).read_text("utf-8").partition("\n")[2] == stamps:
+            return level
+    digest = digest_of_sources()
     for level in levels:
         if not digest or is_fresh(level, digest):
+            with contextlib.suppress(OSError):  # a checkout that others own
+                keep(level, digest, stamps)
             return level if digest else ""
     level = next((level for level in levels if record(level).exists()), levels[0])
     why = "Cython and setuptools are not installed"

@@ -18,6 +18,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     sys.unraisablehook = _hide_interrupts
     _fill_closed_streams()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would wait, which costs 40 ms of CPU each time
     try:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup

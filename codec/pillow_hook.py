@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import IO, Any
@@ -38,7 +37,7 @@ def _open(file: IO[bytes], name: str | bytes) -> Any:
     return MvzImageFile(file, name)
 
 
-class _UntilPillow(MetaPathFinder):
+class _UntilPillow:
     """Finds nothing itself, but sees that ``PIL.Image`` is about to be imported, and goes."""
 
     def find_spec(

@@ -24,44 +24,33 @@
 typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
 typedef float Reals __attribute__((vector_size(4 * WORDS)));
 
-/* Samples of 8 bits as numbers of 32 bits. */
-static inline Words samples_of(const uint8_t *samples) {
-#if defined(__AVX2__)
-    return (Words)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)samples));
-#else
-    typedef uint8_t Bytes __attribute__((vector_size(WORDS)));
-    Bytes bytes;
-    memcpy(&bytes, samples, WORDS);
-    return __builtin_convertvector(bytes, Words);
-#endif
-}
-
-/* a · weights[0] + b · weights[1]; samples a and b are 0…255. */
-static inline Words pair_products(Words a, Words b, const int16_t *weights) {
-#if defined(__SSE2__)
-    int32_t both;
-    memcpy(&both, weights, 4);
-#endif
-#if defined(__AVX2__)
-    return (Words)_mm256_madd_epi16((__m256i)(a | b << 16), _mm256_set1_epi32(both));
-#elif defined(__SSE2__)
-    return (Words)_mm_madd_epi16((__m128i)(a | b << 16), _mm_set1_epi32(both));
-#else
-    return a * weights[0] + b * weights[1];
-#endif
-}
-
 static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
                                    const int16_t *weights, int32_t *sums) {
-    Words totals[LANES / WORDS];
-    for (int part = 0; part < LANES / WORDS; part++)
-        totals[part] = start[0] + start[1] * samples_of(samples + taps[0] + WORDS * part);
-    for (Py_ssize_t pair = 0; pair < pairs; pair++) {
-        const uint8_t *a = samples + taps[1 + 2 * pair], *b = samples + taps[2 + 2 * pair];
-        for (int part = 0; part < LANES / WORDS; part++)
-            totals[part] += pair_products(samples_of(a + WORDS * part), samples_of(b + WORDS * part), weights + 2 * pair);
+#if defined(__AVX2__)
+    __m256i added = _mm256_set1_epi32(start[0]), factor = _mm256_set1_epi32(start[1]);
+    __m128i base = _mm_loadu_si128((const __m128i *)(samples + taps[0]));
+    __m256i low = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, _mm256_cvtepu8_epi32(base)));
+    base = _mm_unpackhi_epi64(base, base);
+    __m256i high = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, _mm256_cvtepu8_epi32(base)));
+    for (Py_ssize_t k = 0; k < 2 * pairs; k += 2) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(samples + taps[1 + k]));
+        __m128i b = _mm_loadu_si128((const __m128i *)(samples + taps[2 + k]));
+        int32_t both;
+        memcpy(&both, weights + k, 4);
+        __m256i factors = _mm256_set1_epi32(both);
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)), factors));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)), factors));
     }
+    _mm256_storeu_si256((__m256i *)sums, low), _mm256_storeu_si256((__m256i *)(sums + 8), high);
+#else
+    int32_t totals[LANES];
+    for (int i = 0; i < LANES; i++)
+        totals[i] = start[0] + start[1] * samples[taps[0] + i];
+    for (Py_ssize_t k = 0; k < 2 * pairs; k++)
+        for (int i = 0; i < LANES; i++)
+            totals[i] += weights[k] * samples[taps[1 + k] + i];
     memcpy(sums, totals, sizeof totals);
+#endif
 }
 #define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
     weighted_sum_at(AT(const uint8_t, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
@@ -162,12 +151,12 @@ static inline int taps_8x8_at(const uint8_t *samples, Py_ssize_t stride, const i
 #define taps_8x8(samples, place, stride, taps, down, across)                                                              \
     taps_8x8_at(AT(const uint8_t, samples, place), stride, AT(const int16_t, taps, 8 * (down)), AT(const int16_t, taps, 8 * (across)))
 
-static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, float *sums) {
+static inline void products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, int count, float *sums) {
 #if defined(__AVX2__)
     __m256i totals[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
     for (Py_ssize_t x = 0; x < length; x += 16) {
         __m256i left = _mm256_loadu_si256((const __m256i *)(a + x));
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < count; k++) {
             __m256i right = _mm256_loadu_si256((const __m256i *)(b + k * stride + x));
             totals[k] = _mm256_add_epi32(totals[k], _mm256_madd_epi16(left, right));
         }
@@ -175,7 +164,7 @@ static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize
     __m256i sum = _mm256_hadd_epi32(_mm256_hadd_epi32(totals[0], totals[1]), _mm256_hadd_epi32(totals[2], totals[3]));
     _mm_storeu_ps(sums, _mm_cvtepi32_ps(_mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1))));
 #else
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < count; k++) {
         int32_t total = 0;
         for (Py_ssize_t x = 0; x < length; x++)
             total += a[x] * b[k * stride + x];
@@ -183,15 +172,76 @@ static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize
     }
 #endif
 }
-#define four_products(values, i, j, stride, length, sums, at) \
-    four_products_at(AT(const int16_t, values, i), AT(const int16_t, values, j), stride, length, AT(float, sums, at))
-
-static inline void differences_at(const uint8_t *a, const uint8_t *restrict b, int16_t *restrict differences) {
-    for (int i = 0; i < LANES; i++)
-        differences[i] = a[i] - b[i];
+static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, int count, float *sums) {
+    if (count >= 4) /* with a constant its loop is unrolled */
+        products_at(a, b, stride, length, 4, sums);
+    else if (count == 3)
+        products_at(a, b, stride, length, 3, sums);
+    else if (count == 2)
+        products_at(a, b, stride, length, 2, sums);
+    else
+        products_at(a, b, stride, length, 1, sums);
 }
-#define differences(samples, first, second, values, at) \
-    differences_at(AT(const uint8_t, samples, first), AT(const uint8_t, samples, second), AT(int16_t, values, at))
+#define four_products(values, i, j, stride, length, count, sums, at) \
+    four_products_at(AT(const int16_t, values, i), AT(const int16_t, values, j), stride, length, count, AT(float, sums, at))
+
+static inline void differences_at(const uint8_t *restrict a, const uint8_t *restrict b, Py_ssize_t stride, int rows,
+                                  int16_t *restrict differences) {
+    for (; rows > 0; rows--) {
+#if defined(__AVX2__) /* of plain loops, gcc 12 makes half as many instructions again */
+        __m256i one = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)a));
+        __m256i other = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)b));
+        _mm256_storeu_si256((__m256i *)differences, _mm256_sub_epi16(one, other));
+#else
+        for (int i = 0; i < LANES; i++)
+            differences[i] = a[i] - b[i];
+#endif
+        a += stride, b += stride, differences += LANES;
+    }
+}
+#define differences(samples, first, second, stride, rows, values, at)                                                    \
+    differences_at(AT(const uint8_t, samples, first), AT(const uint8_t, samples, second), stride, rows, AT(int16_t, values, at))
+
+static inline Py_ssize_t put_escapes_at(const uint8_t *symbols, Py_ssize_t size, int last, const uint8_t *orders, uint8_t *escapes) {
+    Py_ssize_t place = 0, count = 0;
+#if defined(__AVX2__)
+    for (__m128i lasts = _mm_set1_epi8(last); place + 8 <= size; place += 8) {
+        __m128i eight = _mm_loadl_epi64((const __m128i *)(symbols + place));
+        int are_last = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(eight, lasts), eight)) & 255;
+        __m128i order = _mm_loadl_epi64((const __m128i *)(orders + 8 * are_last));
+        _mm_storel_epi64((__m128i *)(escapes + count), _mm_shuffle_epi8(_mm_sub_epi8(eight, lasts), order));
+        count += __builtin_popcount(are_last);
+    }
+#endif
+    for (; place < size; place++) {
+        escapes[count] = symbols[place] - last;
+        count += symbols[place] >= last;
+    }
+    return count;
+}
+#define put_escapes(symbols, size, last, orders, escapes) \
+    put_escapes_at(AT(const uint8_t, symbols, 0), size, last, AT(const uint8_t, orders, 0), AT(uint8_t, escapes, 0))
+
+static inline void take_escapes_at(uint8_t *symbols, Py_ssize_t size, int last, const uint8_t *ranks, const uint8_t *escapes,
+                                   Py_ssize_t count) {
+    Py_ssize_t place = 0;
+#if defined(__AVX2__)
+    const uint8_t *end = escapes + count;
+    for (__m128i lasts = _mm_set1_epi8(last); place + 8 <= size && end - escapes >= 8; place += 8) {
+        __m128i eight = _mm_loadl_epi64((const __m128i *)(symbols + place));
+        int are_last = _mm_movemask_epi8(_mm_cmpeq_epi8(eight, lasts)) & 255;
+        __m128i rank = _mm_loadl_epi64((const __m128i *)(ranks + 8 * are_last));
+        __m128i taken = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)escapes), rank);
+        _mm_storel_epi64((__m128i *)(symbols + place), _mm_add_epi8(eight, taken));
+        escapes += __builtin_popcount(are_last);
+    }
+#endif
+    for (; place < size; place++)
+        if (symbols[place] == last)
+            symbols[place] += *escapes++;
+}
+#define take_escapes(symbols, size, last, ranks, escapes, count) \
+    take_escapes_at(AT(uint8_t, symbols, 0), size, last, AT(const uint8_t, ranks, 0), AT(const uint8_t, escapes, 0), count)
 
 #define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
 

@@ -16,7 +16,9 @@ __all__ = [
     "differences",
     "four_products",
     "looked_up",
+    "put_escapes",
     "rint",
+    "take_escapes",
     "weighted_rows",
     "weighted_sum",
 ]
@@ -130,15 +132,16 @@ def four_products(
     j: cython.Py_ssize_t,
     stride: cython.Py_ssize_t,
     length: cython.Py_ssize_t,
+    count: cython.int,
     sums: cython.float[::1],
     at: cython.Py_ssize_t,
 ) -> cython.void:
-    """sums[at + k] = Σ_x values[i + x] · values[j + k · stride + x], k below 4, x below ``length``, a multiple of 32.
+    """sums[at + k] = Σ_x values[i + x] · values[j + k · stride + x], k below ``count`` and 4, x below ``length``.
 
-    Sums stay below 2**31.
+    ``length`` is a multiple of 32, sums stay below 2**31, and four of them may be written.
     """
     wide = np.asarray(values, np.int64)
-    for k in range(4):
+    for k in range(min(count, 4)):
         sums[at + k] = wide[i : i + length] @ wide[j + k * stride : j + k * stride + length]
 
 
@@ -146,12 +149,50 @@ def differences(
     samples: cython.uchar[::1],
     first: cython.Py_ssize_t,
     second: cython.Py_ssize_t,
+    stride: cython.Py_ssize_t,
+    rows: cython.int,
     values: cython.short[::1],
     at: cython.Py_ssize_t,
 ) -> cython.void:
-    """values[at + i] = samples[first + i] − samples[second + i], i below 16."""
+    """values[at + 16 j + i] = samples[first + j · stride + i] − samples[second + j · stride + i], i below 16."""
     wide = np.asarray(samples, np.int16)
-    np.asarray(values)[at : at + LANES] = wide[first : first + LANES] - wide[second : second + LANES]
+    for j in range(rows):
+        a, b = first + j * stride, second + j * stride
+        np.asarray(values)[at + LANES * j :][:LANES] = wide[a : a + LANES] - wide[b : b + LANES]
+
+
+def put_escapes(
+    symbols: cython.const[cython.uchar[::1]],
+    size: cython.Py_ssize_t,
+    last: cython.int,
+    orders: cython.const[cython.uchar[::1]],
+    escapes: cython.uchar[::1],
+) -> cython.Py_ssize_t:
+    """What ``last`` leaves over of symbols that are that or more; returns how many. Up to 8 more may be written.
+
+    ``orders`` says of each set of 8 places which come first, second and so on.
+    """
+    found = np.asarray(symbols)[:size]
+    left = found[found >= last] - last
+    np.asarray(escapes)[: len(left)] = left
+    return len(left)
+
+
+def take_escapes(
+    symbols: cython.uchar[::1],
+    size: cython.Py_ssize_t,
+    last: cython.int,
+    ranks: cython.const[cython.uchar[::1]],
+    escapes: cython.const[cython.uchar[::1]],
+    count: cython.Py_ssize_t,
+) -> cython.void:
+    """Add to each symbol that is ``last`` the next of ``count`` escapes, which are enough.
+
+    ``ranks`` says of each set of 8 places which number each of them has, 128 outside.
+    """
+    found = np.asarray(symbols)[:size]
+    is_last = found == last
+    found[is_last] += np.asarray(escapes)[: np.count_nonzero(is_last)]
 
 
 def copy(

@@ -171,7 +171,7 @@ def walk(taps, source, weights, classes, queues, places, max_error):
     else:
         taps.set_source(source)
         encode_plane(coder, symbols, max_error)
-    places[:] = symbols.taken()
+    places[:] = symbols.places()
     return decoded, left
 
 

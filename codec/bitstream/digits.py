@@ -9,7 +9,7 @@ import cython
 import numpy as np
 
 from codec.errors import BitstreamError
-from codec.vectors import copy
+from codec.vectors import copy, put_escapes, take_escapes
 
 __all__ = ["add_escapes", "join", "split"]
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     Bytes = npt.NDArray[np.uint8]
 
+_BITS = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
+ORDERS = np.argsort(1 - _BITS, kind="stable").astype(np.uint8).reshape(-1)  # of each set of 8 places
+RANKS = np.where(_BITS, np.cumsum(_BITS, axis=1) - 1, 128).astype(np.uint8).reshape(-1)
+
 
 def join(symbols: Bytes, base: cython.int, digits_a_byte: cython.int) -> tuple[Bytes, Bytes]:
     """Symbols as digits below ``base``, and what the last digit leaves over of those that it stands for; uint8.
@@ -25,15 +29,16 @@ def join(symbols: Bytes, base: cython.int, digits_a_byte: cython.int) -> tuple[B
     There are 2, 3, 4 or 8 digits a byte, the first the most significant; the last byte is filled with 0.
     """
     joined = np.empty((len(symbols) + digits_a_byte - 1) // digits_a_byte, np.uint8)
-    escapes = np.empty(len(symbols) + 1, np.uint8)
+    escapes = np.empty(len(symbols) + 8, np.uint8)
     source: cython.const[cython.uchar[::1]] = memoryview(symbols)
     if missing := joined.size * digits_a_byte - len(symbols):
         source = memoryview(np.append(symbols, np.zeros(missing, np.uint8)))
     target: cython.uchar[::1] = memoryview(joined)
     left: cython.uchar[::1] = memoryview(escapes)
+    orders: cython.const[cython.uchar[::1]] = memoryview(ORDERS)
     size: cython.Py_ssize_t = len(symbols)
     with cython.nogil:
-        count = put_escapes(source, size, base - 1, left)
+        count = put_escapes(source, size, base - 1, orders, left)
         # with a constant the inner loop is unrolled, which takes half the time
         if digits_a_byte == 2:
             join_digits(source, base, 2, target)
@@ -44,22 +49,6 @@ def join(symbols: Bytes, base: cython.int, digits_a_byte: cython.int) -> tuple[B
         else:
             join_digits(source, base, 8, target)
     return joined, escapes[:count]
-
-
-def put_escapes(
-    symbols: cython.const[cython.uchar[::1]], size: cython.Py_ssize_t, last: cython.int, escapes: cython.uchar[::1]
-) -> cython.Py_ssize_t:
-    """What the last digit leaves over; ``escapes`` has room for one more than there are symbols."""
-    count: cython.Py_ssize_t = 0
-    for place in range(size):
-        escapes[count] = (symbols[place] - last) & 255
-        count -= is_last(symbols[place], last)
-    return count
-
-
-def is_last(symbol: cython.Py_ssize_t, last: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """−1 where a symbol is ``last`` or above, else 0: as arithmetic, since a branch would be guessed wrong often."""
-    return (last - 1 - symbol) >> 63
 
 
 def join_digits(
@@ -120,16 +109,13 @@ def split_digits(
         copy(symbols, number * digits_a_byte, table, joined[number] * digits_a_byte, digits_a_byte)
 
 
-def add_escapes(symbols: Bytes, last: cython.Py_ssize_t, escapes: Bytes) -> None:
-    """Add to each symbol that is the last digit what it left over, in order; ``escapes`` has one byte to spare."""
+def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
+    """Add to each symbol that is the last digit what it left over, in order."""
     target: cython.uchar[::1] = memoryview(symbols)
     left: cython.const[cython.uchar[::1]] = memoryview(escapes)
-    taken: cython.Py_ssize_t = 0
+    ranks: cython.const[cython.uchar[::1]] = memoryview(RANKS)
     with cython.nogil:
-        for place in range(target.shape[0]):
-            escaped = is_last(target[place], last)
-            target[place] = (target[place] + (left[taken] & escaped)) & 255
-            taken -= escaped
+        take_escapes(target, target.shape[0], last, ranks, left, left.shape[0])
 
 
 @functools.cache

@@ -56,7 +56,7 @@ def decode_lossless(
         coders.append(PlaneCoder(planes, weights[number], residual.classes[number], residuals[number], decoded[number]))
     source = ContextSymbols(residual.queues.symbols, residual.queues.starts)
     decode_planes(coders, source, header.max_error)
-    used, there = (source.taken() - residual.queues.starts).tolist(), residual.queues.sizes.tolist()
+    used, there = (source.places() - residual.queues.starts).tolist(), residual.queues.sizes.tolist()
     if used != there:
         raise BitstreamError(f"queues of {there} symbols where {used} are needed")
     return decoded, weights, residuals

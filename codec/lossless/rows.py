@@ -29,9 +29,10 @@ CELL: cython.int = tables.SET_SIDE
 ONE: cython.int = tables.ONE
 HALF: cython.int = tables.HALF
 MAX_MAGNITUDE: cython.int = tables.MAX_MAGNITUDE
-SECOND: cython.int = tables.CONTEXTS  # where `ContextSymbols.ahead` has what
-PLACE: cython.int = 2 * tables.CONTEXTS
-MEANING: cython.int = 3 * tables.CONTEXTS
+FIELDS: cython.int = 4  # of a context in `ContextSymbols.ahead`: what its next symbol says, and
+SECOND: cython.int = 1  # what the one after says,
+PLACE: cython.int = 2  # and the place of the next
+MEANING: cython.int = 4 * tables.CONTEXTS
 
 
 @cython.cclass
@@ -41,36 +42,33 @@ class ContextSymbols:
     To be decoded, there is room beyond each place for as many symbols as there are samples, and two more.
 
     Attributes:
-        ahead: of each context what its next symbol says; then what the second one says; then the place of the next;
-            then what each of 256 symbols says. All in one array, as a processor has few registers for addresses.
+        ahead: `FIELDS` of each context, then what each of 256 symbols says. All in one array, as a processor has few
+            registers for addresses.
+        context_of: `FIELDS` times the context of each activity.
     """
 
     symbols: cython.uchar[::1]
-    places: cython.longlong[::1]
     ahead: cython.longlong[::1]
     context_of: cython.uchar[::1]
 
     def __init__(self, symbols: Buffer, starts: npt.NDArray[np.int64]) -> None:
-        self.symbols, self.places = memoryview(symbols), memoryview(np.array(starts, np.int64))
-        self.ahead = memoryview(np.concatenate([np.zeros(MEANING, np.int64), tables.MEANINGS]))
-        self.context_of = memoryview(tables.CONTEXT_OF)
+        ahead = np.zeros((tables.CONTEXTS, FIELDS), np.int64)
+        ahead[:, PLACE] = starts
+        self.symbols = memoryview(symbols)
+        self.ahead = memoryview(np.append(ahead, tables.MEANINGS))
+        self.context_of = memoryview(FIELDS * tables.CONTEXT_OF)
 
     def open(self) -> cython.void:
         """Read the first two symbols of each context."""
-        for context in range(SECOND):
-            place = self.places[context]
+        for number in range(MEANING // FIELDS):
+            context = number * FIELDS
+            place = self.ahead[context + PLACE]
             self.ahead[context] = self.ahead[MEANING + self.symbols[place]]
-            self.ahead[SECOND + context] = self.ahead[MEANING + self.symbols[place + 1]]
-            self.ahead[PLACE + context] = place
+            self.ahead[context + SECOND] = self.ahead[MEANING + self.symbols[place + 1]]
 
-    def taken(self) -> npt.NDArray[np.int64]:
-        """The places, int64 (contexts,)."""
-        return np.array(self.places)
-
-    def close(self) -> cython.void:
-        """Set the places to what is read."""
-        for context in range(SECOND):
-            self.places[context] = self.ahead[PLACE + context]
+    def places(self) -> npt.NDArray[np.int64]:
+        """Where the next symbol of each context lies, int64 (contexts,)."""
+        return np.array(self.ahead[PLACE:MEANING:FIELDS])
 
 
 def wrapped(difference: cython.int) -> cython.int:
@@ -85,8 +83,8 @@ def clipped(sample: cython.int) -> cython.int:
 
 def turned(residual: cython.int, total: cython.int) -> cython.int:
     """A residual as it is in a substream, or back: its sign is turned round where the prediction was rounded up."""
-    flip = ((total >> 7) & 1) - 1  # −1 there, else 0
-    return (residual ^ flip) - flip
+    stays = -((total >> 7) & 1)  # −1 where it was not, else 0
+    return stays - (residual ^ stays)
 
 
 def upper_half(total: cython.int) -> cython.int:
@@ -145,7 +143,7 @@ class PlaneCoder:
         self.sums = memoryview(np.zeros((columns + LANES) // LANES * LANES + LANES, np.int32))
         self.activities = memoryview(np.zeros(columns + 1, np.int32))
         self.magnitudes = memoryview(np.zeros(3 * (columns + 4), np.uint8))
-        self.symbols = memoryview(np.zeros(columns, np.uint8))
+        self.symbols = memoryview(np.zeros(columns + 1, np.uint8))
         self.residuals, self.decoded = flat(residuals), flat(decoded)
 
     def set_plain_weights(self) -> cython.void:
@@ -201,7 +199,6 @@ class PlaneCoder:
         residuals, weights, cell_sets = self.residuals, self.weights, self.cell_sets
         symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
         columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
-        is_exact: cython.bint = max_error == 0
         for y in range(self.planes.rows):
             here = self.look_around(y, width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -215,34 +212,34 @@ class PlaneCoder:
                 total_so_far: cython.int = sums[cell * CELL] + of_two_west * samples[first + cell * CELL - 2]
                 for x in range(cell * CELL, min(cell * CELL + CELL, columns)):
                     lower = looked_up(context_of, activity_so_far, meaning & 255)
-                    upper = looked_up(context_of, activity_so_far + HALF, meaning & 255)
+                    upper = looked_up(context_of, activity_so_far, (meaning & 255) + HALF)
                     activity_so_far = activities[x + 1] + 2 * ((meaning >> 8) & 255)
                     total = total_so_far + of_west * west
                     total_so_far = sums[x + 1] + of_two_west * west
                     meaning = by_half(total, ahead[upper], ahead[lower])
                     context = by_half(total, upper, lower)
-                    place = ahead[PLACE + context]
-                    ahead[context] = ahead[SECOND + context]
-                    ahead[SECOND + context] = ahead[MEANING + symbols[place + 2]]
-                    ahead[PLACE + context] = place + 1
+                    place = ahead[context + PLACE]
+                    ahead[context] = ahead[context + SECOND]
+                    ahead[context + SECOND] = ahead[MEANING + symbols[place + 2]]
+                    ahead[context + PLACE] = place + 1
                     prediction = clipped(total >> 8)
-                    flip = ((total >> 7) & 1) - 1
-                    flipped = cython.cast(cython.int, meaning >> 16) ^ flip
-                    residual = flipped - flip
-                    if is_exact:  # noqa: SIM108
-                        west = (prediction - flip + flipped) & 255
+                    residual = turned(cython.cast(cython.int, meaning >> 16), total)
+                    if max_error == 0:
+                        west = (prediction + residual) & 255
+                        residual = west - prediction
                     else:
                         west = clipped(prediction + residual * step)
                     samples[first + x] = west
                     residuals[y * columns + x] = (residual + 128) & 255
-                    magnitudes[here + x] = (meaning >> 8) & 255
+            for x in range(columns):
+                magnitudes[here + x] = min(abs(wrapped(residuals[y * columns + x] - 128)), MAX_MAGNITUDE)
             self.end_row(y, here)
 
     def encode(self, target: ContextSymbols) -> cython.void:
         """Put each sample's symbol, where samples are what the decoder will have; all but places in vectors."""
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         residuals, row_symbols = self.residuals, self.symbols
-        symbols, places, context_of = target.symbols, target.places, target.context_of
+        symbols, ahead, context_of = target.symbols, target.ahead, target.context_of
         columns = self.planes.columns
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
@@ -256,11 +253,17 @@ class PlaneCoder:
             for x in range(columns):
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
                 sums[x] = activity + HALF * upper_half(sums[x])
-            for x in range(columns):
-                context = context_of[sums[x]]
-                place = places[context]
-                places[context] = place + 1
-                symbols[place] = row_symbols[x]
+            sums[columns] = 0
+            for pair in range((columns + 1) // 2):  # by twos, as a place waits for what was written to it
+                x = 2 * pair
+                context, next_context = context_of[sums[x]], context_of[sums[x + 1]]
+                place = ahead[context + PLACE]
+                next_place: cython.longlong = ahead[next_context + PLACE]
+                next_place += context == next_context
+                symbols[place], symbols[next_place] = row_symbols[x], row_symbols[x + 1]
+                ahead[context + PLACE] = place + 1
+                next_place += x + 1 < columns
+                ahead[next_context + PLACE] = next_place
             self.end_row(y, here)
 
     def encode_nearly(self, target: ContextSymbols, max_error: cython.int) -> cython.void:
@@ -282,8 +285,8 @@ class PlaneCoder:
                 value = turned(residual, total)
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
                 context = target.context_of[activity + HALF * upper_half(total)]
-                place = target.places[context]
-                target.places[context] = place + 1
+                place = target.ahead[context + PLACE]
+                target.ahead[context + PLACE] = place + 1
                 target.symbols[place] = symbol_of(value)
                 samples[first + x] = clipped(prediction + residual * step)
                 self.residuals[y * columns + x] = residual + 128
@@ -303,14 +306,16 @@ def decode_planes(coders: Sequence[PlaneCoder], source: ContextSymbols, max_erro
             decode_plane(second, source, max_error)
         if third is not None:
             decode_plane(third, source, max_error)
-        source.close()
 
 
 def decode_plane(coder: PlaneCoder, source: ContextSymbols, max_error: cython.int) -> cython.void:
     """Fill what the plane is predicted from, and decode it."""
     coder.planes.fill()
     coder.set_plain_weights()
-    coder.decode(source, max_error)
+    if max_error == 0:
+        coder.decode(source, 0)  # compiled apart, as it is most used
+    else:
+        coder.decode(source, max_error)
 
 
 def encode_plane(coder: PlaneCoder, target: ContextSymbols, max_error: cython.int) -> None:

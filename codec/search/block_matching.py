@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cython
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +62,12 @@ def error_8(
     return total
 
 
+@functools.cache  # as a picture of 352×288 would wait for it a tenth of its time
+def bits_of_differences(limit_quarter_pel: int) -> npt.NDArray[np.int8]:
+    """The bits of a difference of vectors, by its magnitude."""
+    return np.array([2 * (2 * n + 1).bit_length() - 1 for n in range(2 * limit_quarter_pel + 4097)], np.int8)
+
+
 @cython.cclass
 class BlockMatcher:
     """A picture and its reference, the window at work, and the best vector so far.
@@ -91,8 +99,7 @@ class BlockMatcher:
         self.height, self.width = source.shape
         self.source = memoryview(np.ascontiguousarray(source).reshape(-1))
         self.reference, self.samples, self.limit = reference, reference.samples, limit_quarter_pel
-        lengths = [2 * (2 * n + 1).bit_length() - 1 for n in range(2 * limit_quarter_pel + 4097)]
-        self.bits = memoryview(np.array(lengths, np.int8))
+        self.bits = memoryview(bits_of_differences(limit_quarter_pel))
 
     def vector_bits(self, difference_y: cython.int, difference_x: cython.int) -> cython.int:
         """Length of both components of a difference."""

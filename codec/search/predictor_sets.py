@@ -156,10 +156,10 @@ class PredictorSetFit:
         for cell in range(self.cell_sets.shape[0]):
             used = self.take_inputs(cell // across * CELL, cell % across * CELL)
             place = cell * self.length
-            for i in range(inputs):  # from the diagonal on; the last four reach into what the next row fills later
+            for i in range(inputs):  # from the diagonal on
                 for four in range((inputs - i + 3) // 4):
-                    j = (i + 4 * four) * AREA
-                    four_products(self.values, i * AREA, j, AREA, used, self.products, place + i % 4 + 4 * four)
+                    j, at = i + 4 * four, place + i % 4 + 4 * four
+                    four_products(self.values, i * AREA, j * AREA, AREA, used, inputs - j, self.products, at)
                 place += 4 * ((inputs + 3) // 4 - i // 4)
 
     def take_inputs(self, top: cython.Py_ssize_t, left: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -170,13 +170,12 @@ class PredictorSetFit:
         used = (lines * CELL + 31) // 32 * 32
         for x in range(used):
             values[x] = 1
-        for line in range(lines):
-            corner = self.planes.origin + (top + line * self.row_step) * self.planes.stride + left
-            for number in range(1, self.taps + 1):
-                first, second = corner, corner + self.offsets[0]
-                if number < self.taps:
-                    first, second = corner + self.offsets[number], corner + self.origins[number]
-                differences(samples, first, second, values, number * AREA + line * CELL)
+        corner, stride = self.planes.origin + top * self.planes.stride + left, self.row_step * self.planes.stride
+        for number in range(1, self.taps + 1):
+            first, second = corner, corner + self.offsets[0]
+            if number < self.taps:
+                first, second = corner + self.offsets[number], corner + self.origins[number]
+            differences(samples, first, second, stride, lines, values, number * AREA)
         if columns < CELL or lines * CELL < used:
             for number in range(self.taps + 1):
                 for x in range(used):

@@ -343,7 +343,9 @@ def _plot_kinds(
 def plot_prediction(seen: Inspection) -> Figure:
     """The decoded picture beside its prediction: the one before, moved, or of ``dct`` what every block is made of."""
     picture, prediction = seen.picture, seen.predictions[0]
-    what = f"picture {seen.number - 1}, motion-compensated" if seen.coding_blocks is None else "predicted block by block"
+    what = (
+        f"picture {seen.number - 1}, motion-compensated" if seen.coding_blocks is None else "predicted block by block"
+    )
     figure, axes = panels(seen, (1, 2), f"Picture {seen.number}: its prediction")
     show(axes[0, 0], to_array(picture), "decoded")
     show(axes[0, 1], to_array(prediction), f"{what}: {_quality(luma(picture), luma(prediction))}")
