@@ -386,4 +386,74 @@ static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const 
 #define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
     half_hadamard_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, v, u), (b).strides[0], columns)
 
+static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count) {
+    if (count == 16) /* a number that is known takes a move and no call */
+        memcpy(target, source, 16);
+    else if (count == 8)
+        memcpy(target, source, 8);
+    else if (count == 4)
+        memcpy(target, source, 4);
+    else
+        memcpy(target, source, count);
+}
+#define copy_row(target, v, u, source, y, x, count) \
+    copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
+
+/* Sums of products fit 16 bits: shares below 32, and half of 1 << shift. */
+static inline void mix_row_at(uint8_t *samples, const uint8_t *second, int share, int slope, int shift, int count) {
+    Bytes8 one = {0}, other = {0};
+    copy_row_at((uint8_t *)&one, samples, count), copy_row_at((uint8_t *)&other, second, count);
+    Row8 mixed = __builtin_convertvector(one, Row8), shares = {0, 1, 2, 3, 4, 5, 6, 7};
+    shares = (int16_t)share - (int16_t)slope * shares;
+    mixed += (shares * (__builtin_convertvector(other, Row8) - mixed) + (int16_t)(1 << (shift - 1))) >> shift;
+    one = __builtin_convertvector(mixed, Bytes8);
+    copy_row_at(samples, (uint8_t *)&one, count);
+}
+#define mix_row(samples, y, x, second, share, slope, shift, count) \
+    mix_row_at(PLACE(uint8_t, samples, y, x), PLACE(const uint8_t, second, y, x), share, slope, shift, count)
+
+static inline Words square_sums(Row8 row) {
+    Words sums = {0};
+#if defined(__SSE2__)
+    __m128i pairs = _mm_madd_epi16((__m128i)row, (__m128i)row);
+    memcpy(&sums, &pairs, sizeof pairs);
+#else
+    for (int i = 0; i < 8; i++)
+        sums[i & 3] += row[i] * row[i];
+#endif
+    return sums;
+}
+
+/* The sums of rows from both ends of a block go into rows 0…7 of pairs, the differences into rows 8…15. */
+static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int16_t *pairs, int side) {
+    int width = side < 8 ? 4 : 8, last = side - 1;
+    Words total = {0};
+    for (int j = 0; j < side >> 1; j += 2)
+        for (int i = 0; i < side; i += 8) {
+            Row8 rows[4];
+            for (int k = 0; k < 4; k++) {
+                int row = k < 2 ? j + k : last - j - (k - 2);
+                Bytes8 one = {0}, other = {0};
+                copy_row_at((uint8_t *)&one, a + row * a_stride + i, width);
+                copy_row_at((uint8_t *)&other, b + row * b_stride + i, width);
+                rows[k] = __builtin_convertvector(one, Row8) - __builtin_convertvector(other, Row8);
+                total += square_sums(rows[k]);
+            }
+            for (int odd = 0; odd < 2; odd++) {
+                Row8 even_row = odd ? rows[0] - rows[2] : rows[0] + rows[2], odd_row = odd ? rows[1] - rows[3] : rows[1] + rows[3];
+                Row8 low = ZIPPED(Row8, even_row, odd_row, 0, 8, 1, 9, 2, 10, 3, 11);
+                Row8 high = ZIPPED(Row8, even_row, odd_row, 4, 12, 5, 13, 6, 14, 7, 15);
+                int16_t *target = pairs + 64 * (8 * odd + (j >> 1)) + 2 * i;
+                memcpy(target, &low, 16), memcpy(target + 8, &high, 16);
+            }
+        }
+    int sum = 0;
+    for (int i = 0; i < WORDS; i++)
+        sum += total[i];
+    return sum;
+}
+#define fold(a, b, y, x, pairs, side)                                                                                     \
+    fold_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, y, x), (b).strides[0],                 \
+            AT(int16_t, pairs, 0), side)
+
 #endif

@@ -273,3 +273,53 @@ def sums_of_pairs(
     """
     rows = np.asarray(pairs)[first : first + (count >> 1)].reshape(count >> 1, 32, 2)[:, :side].transpose(0, 2, 1)
     np.asarray(sums)[:side] = np.asarray(numbers, np.int32)[row, :count] @ rows.reshape(count, side).astype(np.int32)
+
+
+def copy_row(
+    target: cython.uchar[:, ::1],
+    v: cython.int,
+    u: cython.int,
+    source: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    count: cython.int,
+) -> cython.void:
+    """target[v, u + i] = source[y, x + i], i below ``count``; the two do not overlap."""
+    np.asarray(target)[v, u : u + count] = np.asarray(source)[y, x : x + count]
+
+
+def mix_row(
+    samples: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    second: cython.uchar[:, ::1],
+    share: cython.int,
+    slope: cython.int,
+    shift: cython.int,
+    count: cython.int,
+) -> cython.void:
+    """Bring samples[y, x + i] nearer to those of ``second``, by (share − slope · i) / 2 ** shift; i below 4 or 8."""
+    shares = share - slope * np.arange(count)
+    row = np.asarray(samples)[y, x : x + count]
+    change = shares * (np.asarray(second)[y, x : x + count].astype(np.int32) - row) + (1 << (shift - 1))
+    row += (change >> shift).astype(np.uint8)
+
+
+def fold(
+    a: cython.uchar[:, ::1],
+    b: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    pairs: cython.short[:, ::1],
+    side: cython.int,
+) -> cython.int:
+    """Of a − b, a block of 4…32: sums of rows from both ends, in pairs as `sums_of_pairs` takes them.
+
+    From row 8 on the differences of the same. Returns Σ (a − b)². All 16 numbers of the shortest rows may change.
+    """
+    block = np.asarray(a)[y : y + side, x : x + side].astype(np.int32) - np.asarray(b)[y : y + side, x : x + side]
+    upper, lower = block[: side >> 1], block[: (side >> 1) - 1 : -1]
+    for first, folded in ((0, upper + lower), (8, upper - lower)):
+        rows = folded.reshape(-1, 2, side).transpose(0, 2, 1).reshape(-1, 2 * side)
+        np.asarray(pairs)[first : first + (side >> 2), : 2 * side] = rows
+    return int((block * block).sum())

@@ -8,7 +8,7 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
-from codec.vectors import taps_down
+from codec.vectors import copy_row, mix_row, taps_down
 
 __all__ = ["InterPredictor", "Mesh"]
 
@@ -36,16 +36,9 @@ def copy(
     height: cython.int,
     width: cython.int,
 ) -> cython.void:
-    """Copy a rectangle; of 16 or 32 columns as vectors."""
-    if width & 15 == 0:
-        for strip in range(0, width, 16):
-            for j in range(height):
-                for i in range(16):
-                    target[top + j, left + strip + i] = source[y + j, x + strip + i]
-    else:
-        for j in range(height):
-            for i in range(width):
-                target[top + j, left + i] = source[y + j, x + i]
+    """Copy a rectangle."""
+    for j in range(height):
+        copy_row(target, top + j, left, source, y + j, x, width)
 
 
 def luma_once(
@@ -125,7 +118,11 @@ def luma_down(
     """Filter what is filtered across by eight taps down, with one rounding at the end."""
     for strip in range(0, width, 16):
         for j in range(height):
-            taps_down(wide, j, strip, taps, down, target, top + j, left + strip)
+            if down == 0:
+                for i in range(16):
+                    target[top + j, left + strip + i] = clip_short((wide[j + 3, strip + i] + 32) >> 6, 0, 255)
+            else:
+                taps_down(wide, j, strip, taps, down, target, top + j, left + strip)
 
 
 def chroma_once(
@@ -224,11 +221,16 @@ def mix_from_edge(
     while 1 << shift < 4 * reach:
         shift += 1
     for j in range(height):
-        for i in range(width):
-            share: cython.int = 2 * (reach - (i if from_left else j)) - 1
-            sample: cython.int = samples[top + j, left + i]
-            change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
-            samples[top + j, left + i] = sample + change
+        first = 2 * reach - 1 - (0 if from_left else 2 * j)
+        if width < 4:
+            for i in range(width):
+                sample: cython.int = samples[top + j, left + i]
+                share = first - 2 * i if from_left else first
+                change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
+                samples[top + j, left + i] = sample + change
+        for i in range(0, width & ~3, 8):
+            share = first - 2 * i if from_left else first
+            mix_row(samples, top + j, left + i, second, share, 2 * from_left, shift, min(width - i, 8))
 
 
 @cython.cclass
@@ -306,15 +308,26 @@ class InterPredictor:
 
         There are sixteen planes with a margin, one below the other, by 4 · (dy & 3) + (dx & 3), with room for squares.
         """
-        for top in range(0, luma.height + 2 * MARGIN, 32):
-            above = min(top - MARGIN, luma.height + 4) + BORDER
-            for left in range(0, luma.width + 2 * MARGIN, 32):
-                before = min(left - MARGIN, luma.width + 4) + BORDER
+        quarters, far = self.quarters, MARGIN - 8
+        rows, columns = luma.height + 2 * MARGIN, luma.width + 2 * MARGIN
+        for y in range(-8, luma.height + 8, 32):
+            for x in range(-8, luma.width + 8, 32):
+                top, left = min(y, luma.height - 24), min(x, luma.width - 24)
                 for across in range(4):
-                    luma_across(luma.reference, self.wide, self.luma_taps, above, before, 32, 32, across)
+                    luma_across(luma.reference, self.wide, self.luma_taps, top + BORDER, left + BORDER, 32, 32, across)
                     for down in range(4):
-                        row = (4 * down + across) * self.quarter_rows + top
-                        luma_down(self.wide, self.luma_taps, 32, 32, down, self.quarters, row, left)
+                        row = (4 * down + across) * self.quarter_rows + top + MARGIN
+                        luma_down(self.wide, self.luma_taps, 32, 32, down, quarters, row, left + MARGIN)
+        for phase in range(16):
+            first = phase * self.quarter_rows
+            for row in range(first + far, first + rows - far):  # further out all samples are those of the edge
+                for column in range(far):
+                    quarters[row, column] = quarters[row, far]
+                for column in range(columns - far, columns):
+                    quarters[row, column] = quarters[row, columns - far - 1]
+            for row in range(far):
+                copy_row(quarters, first + row, 0, quarters, first + far, 0, columns)
+                copy_row(quarters, first + rows - far + row, 0, quarters, first + rows - far - 1, 0, columns)
 
     def average(self, plane: Plane, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Make a block of the samples the mean of its two predictions."""

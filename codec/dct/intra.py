@@ -9,6 +9,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.vectors import copy_row
 
 __all__ = ["IntraPredictor"]
 
@@ -157,10 +158,14 @@ class IntraPredictor:
             inverse = (8192 + (-angle >> 1)) // -angle
             for i in range(1, -((side * angle) >> 5)):
                 line[start - i] = references[corner - step * ((i * inverse + 128) >> 8)]
-        if looks_up:
+        if looks_up and side >= 16:
             look_along(line, target, y, x, side, angle)
+            return
+        look_along(line, self.turned, 0, 0, side, angle)
+        if looks_up:
+            for j in range(side):
+                copy_row(target, y + j, x, self.turned, j, 0, side)
         else:
-            look_along(line, self.turned, 0, 0, side, angle)
             turn(self.turned, target, y, x, side)
 
 
@@ -172,19 +177,17 @@ def look_along(
     side: cython.int,
     angle: cython.int,
 ) -> cython.void:
-    """Rows of samples from a line of reference samples, which begins at 64: each as far along as the direction goes."""
-    width = min(side, 8)
+    """Rows of samples from a line of reference samples, which begins at 64: each as far along as the direction goes.
+
+    Rows are whole vectors of 16 samples, also those of smaller blocks.
+    """
     for j in range(side):
         place, far = 65 + (((j + 1) * angle) >> 5), ((j + 1) * angle) & 31
         near = 32 - far
-        for strip in range(0, side, 8):
-            if width == 8:
-                for i in range(8):
-                    value: cython.short = near * line[place + strip + i] + far * line[place + strip + i + 1] + 16
-                    target[y + j, x + strip + i] = value >> 5
-            else:
-                for i in range(4):
-                    target[y + j, x + i] = (near * line[place + i] + far * line[place + i + 1] + 16) >> 5
+        for strip in range(0, side, 16):
+            for i in range(16):
+                value: cython.short = near * line[place + strip + i] + far * line[place + strip + i + 1] + 16
+                target[y + j, x + strip + i] = value >> 5
 
 
 def turn(

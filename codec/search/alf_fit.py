@@ -105,10 +105,9 @@ class AlfFit:
     def sum_gains(self, source: SourcePlane, gains: cython.longlong[:, ::1]) -> cython.void:
         """By how much filtering lessens the squared error of each square of 64×64 samples."""
         for y in range(self.luma.height):
-            for x in range(self.luma.width):
-                before: cython.int = source.samples[y, x] - self.luma.reference[y + BORDER, x + BORDER]
-                after: cython.int = source.samples[y, x] - self.luma.samples[y, x]
-                gains[y >> 6, x >> 6] += before * before - after * after
+            for left in range(0, self.luma.width, 64):
+                width = min(self.luma.width - left, 64)
+                gains[y >> 6, left >> 6] += gain(source.samples, self.luma.reference, self.luma.samples, y, left, width)
 
     def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
         """Make the samples of squares without a flag what they were."""
@@ -123,4 +122,21 @@ def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, 
     total: cython.int = 0
     for x in range(width):
         total += features[one, x] * features[other, x]
+    return total
+
+
+def gain(
+    source: cython.uchar[:, ::1],
+    before: cython.uchar[:, ::1],
+    after: cython.uchar[:, ::1],
+    y: cython.int,
+    left: cython.int,
+    width: cython.int,
+) -> cython.int:
+    """How much less the squared error of a part of a row is, at most 64 samples; ``before`` has a border."""
+    total: cython.int = 0
+    for x in range(left, left + width):
+        old: cython.int = source[y, x] - before[y + BORDER, x + BORDER]
+        new: cython.int = source[y, x] - after[y, x]
+        total += old * old - new * new
     return total

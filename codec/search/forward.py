@@ -11,7 +11,7 @@ from codec.dct import tables
 from codec.dct.planes import Plane
 from codec.dct.syntax import Levels
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter
-from codec.vectors import sums_of_pairs
+from codec.vectors import fold, sums_of_pairs
 
 __all__ = ["LevelSearch", "SourcePlane"]
 
@@ -57,7 +57,7 @@ class LevelSearch:
     basis: cython.short[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
     columns: cython.short[:, ::1]  # the same, a basis function a column, and columns two by two
     positions: cython.int[:, ::1]
-    folded: cython.short[:, ::1]  # see `fold`
+    folded: cython.short[:, ::1]  # see `codec.vectors.fold`
     line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths: at most 1443
     across: cython.int[::1]  # and across, in 1/2**17: at most 8160
     by_position: cython.int[::1]  # coefficients in the order of the scan
@@ -154,10 +154,11 @@ class LevelSearch:
         """
         size, side = log2 - 2, 1 << log2
         self.count = 0
-        self.error = fold(source, samples, self.folded, y, x, side)
+        self.error = fold(source, samples, y, x, self.folded, side)
         remaining: cython.double = self.error + 0.5  # what rounding may add up to
         most: cython.double = least * least
-        least_value: cython.int = cython.cast(cython.int, 131072 * least)
+        # one more than rounded down: below the least a level would round to 0, which no symbol says
+        least_value: cython.int = cython.cast(cython.int, 131072 * least) + 1
         end: cython.int = 0
         for k in range(side):
             if remaining < most:
@@ -362,30 +363,6 @@ class LevelSearch:
                 -magnitude if self.value[n] < 0 else magnitude,
             )
             node = before if node == last else self.node_before[node]
-
-
-def fold(
-    source: cython.uchar[:, ::1],
-    samples: cython.uchar[:, ::1],
-    folded: cython.short[:, ::1],
-    y: cython.int,
-    x: cython.int,
-    side: cython.int,
-) -> cython.int:
-    """Sums of the differences of two rows from both ends of a block, two by two, and from row 8 on their differences.
-
-    Returns the squared error.
-    """
-    error: cython.int = 0
-    for j in range(side >> 1):
-        v = y + side - 1 - j
-        for i in range(side):
-            upper: cython.int = source[y + j, x + i] - samples[y + j, x + i]
-            lower: cython.int = source[v, x + i] - samples[v, x + i]
-            error += upper * upper + lower * lower
-            folded[j >> 1, 2 * i + (j & 1)] = upper + lower
-            folded[8 + (j >> 1), 2 * i + (j & 1)] = upper - lower
-    return error
 
 
 def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int) -> cython.int:

@@ -49,7 +49,7 @@ class Effort(NamedTuple):
     Attributes:
         all_skips: whether every merge candidate is tried as a skip, or the nearest alone.
         splits: whether transforms are also split.
-        rounds: around the best vector, at half and at quarter samples.
+        rounds: around the best vector, with each step; 1 also begins without seeds, and goes on in full samples.
         near: ways to predict are coded where their Hadamard costs are this near the least, relative.
         intra_modes: of I pictures, coded fully.
         intra_rounds: of refinement of the direction.
@@ -79,8 +79,8 @@ class Effort(NamedTuple):
 
 EFFORTS: dict[Speed, Effort] = {
     Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, True, 2, 0.5, 2.0, 1.5),
-    Speed.MEDIUM: Effort(False, True, 2, 0.1, 2, 2, 1, 2.0, False, 1, 3.0, 8.0, 1.1),
-    Speed.FAST: Effort(False, False, 1, 0.0, 1, 1, 0, 1e9, False, 1, 5.0, 10.0, 1.1),
+    Speed.MEDIUM: Effort(False, True, 2, 0.1, 3, 2, 1, 2.0, False, 1, 3.0, 8.0, 1.1),
+    Speed.FAST: Effort(False, False, 1, 0.0, 2, 2, 0, 1e9, False, 1, 5.0, 10.0, 1.1),
 }
 
 
@@ -141,12 +141,12 @@ class PictureSearch:
         samples = sum(view.size for view in self._views()[:3])
         self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
         self.levels = LevelSearch(self.writer)
-        self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
         self.vectors = VectorSearch(decoder.luma, decoder.inter, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
         self.alf = AlfFit(decoder.luma, decoder.alf)
         self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
         self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
+        self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
         self.all_skips, self.splits, self.near = effort.all_skips, effort.splits, effort.near
         self.intra_modes, self.four_modes_from = effort.intra_modes, effort.four_modes
         self.obmc_from, self.stop = effort.obmc_from, effort.stop
@@ -469,7 +469,7 @@ class PictureSearch:
         kind = self.block.kind
         self.predict()
         self.code_chroma()
-        self.code_luma(self.trial.luma, False)
+        self.code_luma(self.trial.luma, False, 1e30)
         error = self.trial.luma.error
         chroma_cost: cython.double = 0
         if self.planes > 1:
@@ -490,7 +490,7 @@ class PictureSearch:
             if cost < least:
                 least, chosen = cost, 2
             if self.block.cbf & 1 and self.splits:
-                self.code_luma(self.split, True)
+                self.code_luma(self.split, True, least - chroma_cost)
                 self.block.transform_split = True
                 self.trial.set_cbf(self.split, self.planes)
                 if self.block.cbf or kind != MERGE:
@@ -525,13 +525,15 @@ class PictureSearch:
         self.trial.luma.cbf = cbf
         return bits
 
-    def code_luma(self, found: PlaneLevels, split: cython.bint) -> cython.void:
-        """Choose levels for the prediction of luma."""
+    def code_luma(self, found: PlaneLevels, split: cython.bint, bound: cython.double) -> cython.void:
+        """Choose levels for the prediction of luma; not of all its transform blocks where these cost ``bound``."""
         log2, neighbours = self.block.log2 - split, self.blocks.coded_neighbours(self.block, 0)
         found.start(log2)
         for part in range(4 if split else 1):
             y, x = 8 * self.block.row + ((part >> 1) << log2), 8 * self.block.column + ((part & 1) << log2)
             self.levels.code(self.luma, self.decoder.luma, y, x, log2, False, neighbours, self.step, found)
+            if found.cost >= bound:
+                return
 
     def code_chroma(self) -> cython.void:
         """Choose levels for the prediction of chroma; of intra blocks predict and decode, too."""
@@ -612,8 +614,10 @@ class PictureSearch:
         self.block.modes = FOUR_MODES * mode
         self.trial.luma.start(log2)
         self.code_intra(self.trial.luma, 8 * row, 8 * column, mode)
-        self.code_chroma()
-        self.finish_intra(self.trial.luma, best)
+        has_chroma: cython.bint = self.trial.luma.cost < best.cost
+        if has_chroma:
+            self.code_chroma()
+            self.finish_intra(self.trial.luma, best)
         if self.trial.luma.cbf == 0 or not (self.splits if log2 > 3 else is_first and self.four_modes):
             return
         self.split.start(log2 - 1)
@@ -627,11 +631,13 @@ class PictureSearch:
                 mode = self.intra.mode[0]
                 self.block.modes |= mode << (6 * part)
             self.code_intra(self.split, y, x, mode)
+            if self.split.cost >= best.cost:
+                return
             if self.split.cbf >> part & 1:
                 self.decoder.transform.add(
                     self.levels.levels, self.decoder.scale, log2 - 1, self.decoder.luma.samples, y, x
                 )
-        if log2 == 3:
+        if log2 == 3 or not has_chroma:
             self.code_chroma()
         self.finish_intra(self.split, best)
 

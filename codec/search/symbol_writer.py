@@ -11,6 +11,7 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels
+from codec.vectors import copy_row
 
 __all__ = ["PlaneLevels", "SymbolWriter", "Trial"]
 
@@ -129,11 +130,9 @@ class Trial:
         height, width = 1 << self.block.log2 >> plane.log2_y, 1 << self.block.log2 >> plane.log2_x
         for j in range(height):
             if back:
-                for i in range(width):
-                    samples[y + j, x + i] = kept[j, i]
+                copy_row(samples, y + j, x, kept, j, 0, width)
             else:
-                for i in range(width):
-                    kept[j, i] = samples[y + j, x + i]
+                copy_row(kept, j, 0, samples, y + j, x, width)
 
 
 @cython.cclass

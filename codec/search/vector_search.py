@@ -20,6 +20,7 @@ from codec.vectors import half_hadamard
 __all__ = ["VectorSearch"]
 
 MARGIN: cython.int = 36  # samples before the picture that a block may begin
+FULL_ROUNDS: cython.int = 16  # in full samples, where no seeds led near
 DIRECT: cython.int = tables.DIRECT  # numbers below are symbols
 VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
@@ -148,11 +149,14 @@ class VectorSearch:
         tried_dx: cython.int,
         best: cython.double,
     ) -> cython.double:
-        """Try the eight vectors around the best that are not around the one that was tried; returns the least cost."""
+        """Try the vectors around the best, eight or in full samples four, that are not around the one that was tried.
+
+        Returns the least cost.
+        """
         centre_dy, centre_dx = self.best_dy, self.best_dx
         for k in range(9):
             dy, dx = centre_dy + step * (k // 3 - 1), centre_dx + step * (k % 3 - 1)
-            if k != 4 and (abs(dy - tried_dy) > step or abs(dx - tried_dx) > step):
+            if k != 4 and (k & 1 or step < 4) and (abs(dy - tried_dy) > step or abs(dx - tried_dx) > step):
                 best = self.try_vector(candidates, y, x, side, dy, dx, best)
         return best
 
@@ -178,8 +182,11 @@ class VectorSearch:
         while step >= 1:
             dy, dx = self.best_dy, self.best_dx
             best = self.look_around(candidates, y, x, side, step, dy + 3 * step, dx, best)  # nothing was tried before
-            if self.rounds > 1 and (self.best_dy != dy or self.best_dx != dx):
-                best = self.look_around(candidates, y, x, side, step, dy, dx, best)
+            left: cython.int = FULL_ROUNDS if self.rounds == 1 and step == 4 else self.rounds
+            while left > 1 and (self.best_dy != dy or self.best_dx != dx):
+                tried_dy, tried_dx, dy, dx = dy, dx, self.best_dy, self.best_dx
+                best = self.look_around(candidates, y, x, side, step, tried_dy, tried_dx, best)
+                left -= 1
             step >>= 1
         self.parent_dy[log2], self.parent_dx[log2] = self.best_dy, self.best_dx
         return best
