@@ -399,45 +399,53 @@ static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count
 #define copy_row(target, v, u, source, y, x, count) \
     copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
 
+/* 4 samples, or 8, as numbers of 16 bits. */
+static inline Row8 row_of(const uint8_t *samples, int count) {
+    Bytes8 bytes = {0};
+    if (count == 8)
+        memcpy(&bytes, samples, 8);
+    else
+        memcpy(&bytes, samples, 4);
+#if defined(__AVX2__)
+    int64_t all;
+    memcpy(&all, &bytes, 8);
+    return (Row8)_mm_cvtepu8_epi16(_mm_cvtsi64_si128(all));
+#else
+    return __builtin_convertvector(bytes, Row8);
+#endif
+}
+
 /* Sums of products fit 16 bits: shares below 32, and half of 1 << shift. */
 static inline void mix_row_at(uint8_t *samples, const uint8_t *second, int share, int slope, int shift, int count) {
-    Bytes8 one = {0}, other = {0};
-    copy_row_at((uint8_t *)&one, samples, count), copy_row_at((uint8_t *)&other, second, count);
-    Row8 mixed = __builtin_convertvector(one, Row8), shares = {0, 1, 2, 3, 4, 5, 6, 7};
+    Row8 mixed = row_of(samples, count), shares = {0, 1, 2, 3, 4, 5, 6, 7};
     shares = (int16_t)share - (int16_t)slope * shares;
-    mixed += (shares * (__builtin_convertvector(other, Row8) - mixed) + (int16_t)(1 << (shift - 1))) >> shift;
-    one = __builtin_convertvector(mixed, Bytes8);
-    copy_row_at(samples, (uint8_t *)&one, count);
+    mixed += (shares * (row_of(second, count) - mixed) + (int16_t)(1 << (shift - 1))) >> shift;
+    Bytes8 one = __builtin_convertvector(mixed, Bytes8);
+    if (count == 8)
+        memcpy(samples, &one, 8);
+    else
+        memcpy(samples, &one, 4);
 }
 #define mix_row(samples, y, x, second, share, slope, shift, count) \
     mix_row_at(PLACE(uint8_t, samples, y, x), PLACE(const uint8_t, second, y, x), share, slope, shift, count)
 
-static inline Words square_sums(Row8 row) {
-    Words sums = {0};
-#if defined(__SSE2__)
-    __m128i pairs = _mm_madd_epi16((__m128i)row, (__m128i)row);
-    memcpy(&sums, &pairs, sizeof pairs);
-#else
-    for (int i = 0; i < 8; i++)
-        sums[i & 3] += row[i] * row[i];
-#endif
-    return sums;
-}
-
 /* The sums of rows from both ends of a block go into rows 0…7 of pairs, the differences into rows 8…15. */
 static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int16_t *pairs, int side) {
     int width = side < 8 ? 4 : 8, last = side - 1;
-    Words total = {0};
+    typedef int32_t Four __attribute__((vector_size(16)));
+    Four total = {0};
     for (int j = 0; j < side >> 1; j += 2)
         for (int i = 0; i < side; i += 8) {
             Row8 rows[4];
             for (int k = 0; k < 4; k++) {
                 int row = k < 2 ? j + k : last - j - (k - 2);
-                Bytes8 one = {0}, other = {0};
-                copy_row_at((uint8_t *)&one, a + row * a_stride + i, width);
-                copy_row_at((uint8_t *)&other, b + row * b_stride + i, width);
-                rows[k] = __builtin_convertvector(one, Row8) - __builtin_convertvector(other, Row8);
-                total += square_sums(rows[k]);
+                rows[k] = row_of(a + row * a_stride + i, width) - row_of(b + row * b_stride + i, width);
+#if defined(__SSE2__)
+                total += (Four)_mm_madd_epi16((__m128i)rows[k], (__m128i)rows[k]);
+#else
+                for (int n = 0; n < 8; n++)
+                    total[n & 3] += rows[k][n] * rows[k][n];
+#endif
             }
             for (int odd = 0; odd < 2; odd++) {
                 Row8 even_row = odd ? rows[0] - rows[2] : rows[0] + rows[2], odd_row = odd ? rows[1] - rows[3] : rows[1] + rows[3];
@@ -447,10 +455,7 @@ static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *
                 memcpy(target, &low, 16), memcpy(target + 8, &high, 16);
             }
         }
-    int sum = 0;
-    for (int i = 0; i < WORDS; i++)
-        sum += total[i];
-    return sum;
+    return total[0] + total[1] + total[2] + total[3];
 }
 #define fold(a, b, y, x, pairs, side)                                                                                     \
     fold_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, y, x), (b).strides[0],                 \

@@ -117,11 +117,13 @@ def luma_down(
 ) -> cython.void:
     """Filter what is filtered across by eight taps down, with one rounding at the end."""
     for strip in range(0, width, 16):
-        for j in range(height):
-            if down == 0:
+        if down == 0:
+            for j in range(height):
                 for i in range(16):
-                    target[top + j, left + strip + i] = clip_short((wide[j + 3, strip + i] + 32) >> 6, 0, 255)
-            else:
+                    sample: cython.short = wide[j + 3, strip + i] + 32
+                    target[top + j, left + strip + i] = clip_short(sample >> 6, 0, 255)
+        else:
+            for j in range(height):
                 taps_down(wide, j, strip, taps, down, target, top + j, left + strip)
 
 
