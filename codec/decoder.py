@@ -355,7 +355,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
         if samples > limit:
             rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
-            raise LimitError(rule, path=self.path)
+            raise LimitError(rule, path=self.path, offset=0)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
 
     def _most_ahead(self, gops: Sequence[Sequence[GroupEntry]]) -> int:

@@ -284,6 +284,7 @@ def test_more_samples_than_the_limit_are_refused_before_the_first_is_decoded(mvz
     targets = {"decode": ["-o", tmp_path / "x.npy"], "inspect": ["-o", tmp_path / "x.html"], "compare": [long_file]}
     code, _, err = mvz(command, long_file, *targets.get(command, ()))
     assert code == 1
+    assert f"{long_file}, byte 0: " in err
     assert f"samples to decode; the limit is {codec.Limits().max_samples}" in err
     assert "--max-…" in err
     assert list(tmp_path.iterdir()) == []
