@@ -49,7 +49,7 @@ class Effort(NamedTuple):
     Attributes:
         all_skips: whether every merge candidate is tried as a skip, or the nearest alone.
         splits: whether transforms are also split.
-        rounds: around the best vector, with each step; 1 also begins without seeds, and goes on in full samples.
+        rounds: around the best vector, at half and at quarter samples.
         near: ways to predict are coded where their Hadamard costs are this near the least, relative.
         intra_modes: of I pictures, coded fully.
         intra_rounds: of refinement of the direction.
@@ -188,6 +188,11 @@ class PictureSearch:
         with cython.nogil:
             self.search_picture()
         return self.writer
+
+    def vectors_before(self) -> npt.NDArray[np.int16]:
+        """The vectors of the picture before, of each 16×16 samples: int16 (rows, columns, 2)."""
+        vectors = np.stack([np.asarray(self.before.dy)[1::2, 1::2], np.asarray(self.before.dx)[1::2, 1::2]], axis=-1)
+        return np.ascontiguousarray(vectors, np.int16)
 
     def finish(self) -> tuple[AlfParameters | None, tuple[Samples, ...]]:
         """Make what the last search decodes to the reference, with the ALF that is found; the ALF, and the planes."""

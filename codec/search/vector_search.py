@@ -20,7 +20,7 @@ from codec.vectors import half_hadamard
 __all__ = ["VectorSearch"]
 
 MARGIN: cython.int = 36  # samples before the picture that a block may begin
-FULL_ROUNDS: cython.int = 16  # in full samples, where no seeds led near
+FULL_ROUNDS: cython.int = 16  # in full samples, as a block may move unlike those before it
 DIRECT: cython.int = tables.DIRECT  # numbers below are symbols
 VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
@@ -163,7 +163,7 @@ class VectorSearch:
     def search(self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int) -> cython.double:
         """Find the best vector; returns its Hadamard sum + √λ · bits.
 
-        It begins from the merge candidates, what a search of 16×16 blocks found, and the vector of the block that is
+        It begins from the merge candidates, seeds of 16×16 samples, and the vector of the block that is
         split, and goes downhill in full samples, in halves, then in quarters.
         """
         side = 1 << log2
@@ -182,7 +182,7 @@ class VectorSearch:
         while step >= 1:
             dy, dx = self.best_dy, self.best_dx
             best = self.look_around(candidates, y, x, side, step, dy + 3 * step, dx, best)  # nothing was tried before
-            left: cython.int = FULL_ROUNDS if self.rounds == 1 and step == 4 else self.rounds
+            left: cython.int = FULL_ROUNDS if step == 4 else self.rounds
             while left > 1 and (self.best_dy != dy or self.best_dx != dx):
                 tried_dy, tried_dx, dy, dx = dy, dx, self.best_dy, self.best_dx
                 best = self.look_around(candidates, y, x, side, step, tried_dy, tried_dx, best)
