@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import NamedTuple
 
@@ -170,12 +170,16 @@ class PictureSearch:
             self.decoder.inter.fill_quarters(self.decoder.luma)
 
     def search(
-        self, rates: npt.NDArray[np.float64], seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None
+        self,
+        rates: npt.NDArray[np.float64],
+        seeds: npt.NDArray[np.int16] | None,
+        mesh: NodeGrid | None,
+        learn: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]] | None = None,
     ) -> SymbolWriter:
         """Decide all blocks, and give their symbols, until the next search. What they decode to is in the planes.
 
         ``rates``, float64 (contexts, 256), say what symbols cost; ``seeds`` are vectors of 16×16 samples in quarters,
-        or None where nothing moves.
+        or None where nothing moves. ``learn`` gives the rates for each further row of CTUs by the symbols so far.
         """
         self.writer.start(rates)
         self.moves, self.warps = seeds is not None, mesh is not None
@@ -185,8 +189,16 @@ class PictureSearch:
             luma, cb, cr = self._views()[:3]
             self.warped_luma, self.warped_cb = np.empty_like(luma).data, np.empty_like(cb).data
             self.warped_cr = np.empty_like(cr).data
+            with cython.nogil:
+                self.warp_planes()
+        for first in range(0, self.blocks.rows, 4):
+            row: cython.int = first
+            if learn is not None and row > 0:
+                self.writer.rates = learn(self.writer.counts()).data
+            with cython.nogil:
+                self.search_row(row)
         with cython.nogil:
-            self.search_picture()
+            self.decoder.deblock(self.qp, self.qp_chroma)
         return self.writer
 
     def vectors_before(self) -> npt.NDArray[np.int16]:
@@ -232,19 +244,19 @@ class PictureSearch:
         views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
         return [np.asarray(view) for view in views]
 
-    def search_picture(self) -> cython.void:
-        """All CTUs in the order of coding; then deblock."""
-        if self.warps:
-            warp_plane(self.decoder.mesh, self.decoder.luma, self.warped_luma)
-            if self.planes > 1:
-                warp_plane(self.decoder.mesh, self.decoder.cb, self.warped_cb)
-                warp_plane(self.decoder.mesh, self.decoder.cr, self.warped_cr)
-        for row in range(0, self.blocks.rows, 4):
-            for column in range(0, self.blocks.columns, 4):
-                self.vectors.parent_dy[6] = self.before.dy[row, column]
-                self.vectors.parent_dx[6] = self.before.dx[row, column]
-                self.search_node(row, column, 5, self.best_32)
-        self.decoder.deblock(self.qp, self.qp_chroma)
+    def warp_planes(self) -> cython.void:
+        """Predict all planes by the mesh."""
+        warp_plane(self.decoder.mesh, self.decoder.luma, self.warped_luma)
+        if self.planes > 1:
+            warp_plane(self.decoder.mesh, self.decoder.cb, self.warped_cb)
+            warp_plane(self.decoder.mesh, self.decoder.cr, self.warped_cr)
+
+    def search_row(self, row: cython.int) -> cython.void:
+        """A row of CTUs, in the order of coding."""
+        for column in range(0, self.blocks.columns, 4):
+            self.vectors.parent_dy[6] = self.before.dy[row, column]
+            self.vectors.parent_dx[6] = self.before.dx[row, column]
+            self.search_node(row, column, 5, self.best_32)
 
     def search_node(self, row: cython.int, column: cython.int, log2: cython.int, best: Trial) -> cython.double:
         """Decide a square of the quadtree: a coding block against what its quarters come to; returns what it costs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from codec.writing.context_merge import merge_contexts
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 
-LAMBDA = 0.10  # λ, as a share of the squared quantiser step
+LAMBDA = {Speed.SLOW: 0.095, Speed.MEDIUM: 0.08, Speed.FAST: 0.09}  # λ, as a share of the squared quantiser step
 I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
 CHROMA_OFFSET = -1  # from luma's QP: 1.2 % fewer bytes at equal PSNR-YUV (6:1:1), nothing lost at equal PSNR-Y
 SEED_BLOCK = 16
@@ -63,9 +63,9 @@ class CodedGop(NamedTuple):
     checksums: list[int]
 
 
-def lagrangian_of(qp: int) -> float:
+def lagrangian_of(qp: int, speed: Speed) -> float:
     """λ of a quantiser."""
-    return LAMBDA * float(2 ** ((qp - 4) / 3))
+    return LAMBDA[speed] * float(2 ** ((qp - 4) / 3))
 
 
 def picture_qp(qp: int, number: int) -> int:
@@ -127,14 +127,16 @@ class GopEncoder:
         number, search = len(self.checksums), self._search
         qp = picture_qp(self._settings.base_qp, number)
         qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
-        search.start(source.planes, number > 0, qp, qp_chroma, lagrangian_of(qp))
+        lagrangian = lagrangian_of(qp, self._settings.speed_preset)
+        search.start(source.planes, number > 0, qp, qp_chroma, lagrangian)
         if number:
             search.interpolate()
         seeds = self._seeds(source) if number else None
         rates = self._fixed_rates if self._fixed_rates is not None else rates_of(self._counts)
-        best = self._try(seeds, None, rates)
+        # an I picture learns on its way
+        best = self._try(seeds, None, rates, rates_of if number == 0 and self._fixed_rates is None else None)
         if number and self._header.motion is MotionModel.MESH:
-            best = self._with_mesh(source, seeds, best, lagrangian_of(qp), rates)
+            best = self._with_mesh(source, seeds, best, lagrangian, rates)
             self._mesh = best.mesh or self._mesh
         if EFFORTS[self._settings.speed_preset].passes > 1:
             self.all_counts += best.counts
@@ -145,9 +147,15 @@ class GopEncoder:
         self.checksums.append(present(self._newest, self._header).crc32())
         return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh))
 
-    def _try(self, seeds: npt.NDArray[np.int16] | None, mesh: NodeGrid | None, rates: Rates) -> Attempt:
+    def _try(
+        self,
+        seeds: npt.NDArray[np.int16] | None,
+        mesh: NodeGrid | None,
+        rates: Rates,
+        learn: Callable[[Counts], Rates] | None = None,
+    ) -> Attempt:
         """The picture coded with such rates, perhaps with a mesh, and its symbols counted."""
-        writer = self._search.search(rates, seeds, mesh)
+        writer = self._search.search(rates, seeds, mesh, learn)
         return Attempt(mesh, writer.written(), writer.counts())
 
     def _costed(self, attempt: Attempt, rates: Rates, lagrangian: float) -> Attempt:

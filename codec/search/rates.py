@@ -88,7 +88,7 @@ def run_shares(none: npt.NDArray[np.float64], power: float) -> npt.NDArray[np.fl
     return np.asarray((1 - none) * shares / shares.sum(axis=-2, keepdims=True) + none * (RUN_BASES == 0)[:, None])
 
 
-EXPECTED: Final = 8 * expected_counts()
+EXPECTED: Final = 16 * expected_counts()
 
 
 def rates_of(counts: Counts) -> Rates:
