@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codec.vectors import half_hadamard, sums_of_pairs, taps_down
+from codec.vectors import copy_row, fold, half_hadamard, mix_row, sums_of_pairs, taps_down
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +45,20 @@ for mode, speed, motion, qp in (
         print(len(coded[0]), zlib.crc32(coded[0]))
 """
 
+COEFFICIENTS = """
+import numpy as np
+from codec.search.forward import LevelSearch
+from codec.search.symbol_writer import SymbolWriter
+
+search = LevelSearch(SymbolWriter(1, 64))
+source = np.random.default_rng(3).integers(0, 256, (8, 8)).astype(np.uint8)
+search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, 40)
+smallest = min(abs(value) for value in search.value[: search.count])
+for least in (smallest - 0.5 / 131072, smallest + 0.5 / 131072):
+    search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, least)
+    print(min(abs(value) for value in search.value[: search.count]) >= least)
+"""
+
 
 def encoded(suffix, **environment):
     command = [sys.executable, "-c", ENCODE, suffix]
@@ -54,6 +68,13 @@ def encoded(suffix, **environment):
 
 def test_tiny_clips_become_the_same_bytes_compiled_and_uncompiled():
     assert encoded(".so") == encoded(".py", MVZ_UNCOMPILED="1")
+
+
+def test_no_coefficient_is_below_the_least_which_would_become_a_level_of_0():
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MVZ_UNCOMPILED": "1"}
+    command = [sys.executable, "-c", COEFFICIENTS]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["True", "True"]
 
 
 @pytest.mark.parametrize("columns", [8, 16, 32])
@@ -90,3 +111,25 @@ def test_eight_taps_down_are_rounded_and_clipped():
     expected = np.zeros((3, 40), int)
     expected[1, 4:20] = [min(max((total + 2048) >> 12, 0), 255) for total in sums]
     np.testing.assert_array_equal(expected, target)
+
+
+@pytest.mark.parametrize("side", [4, 8, 32])
+def test_folding_sums_rows_from_both_ends(side):
+    random = np.random.default_rng(side)
+    a, b = random.integers(0, 256, (2, 36, 40)).astype(np.uint8)
+    pairs = np.zeros((16, 64), np.int16)
+    block = a[2 : 2 + side, 3 : 3 + side].astype(int) - b[2 : 2 + side, 3 : 3 + side]
+    assert (block**2).sum() == fold(a.data, b.data, 2, 3, pairs.data, side)
+    for row in range(side // 2):
+        for first, sign in ((0, 1), (8, -1)):
+            expected = block[row] + sign * block[side - 1 - row]
+            np.testing.assert_array_equal(expected, pairs[first + row // 2, row % 2 : 2 * side : 2])
+
+
+def test_a_row_is_mixed_less_and_less_and_copied():
+    samples, second = np.array([[9, 200, 200, 200, 200, 9]], np.uint8), np.array([[9, 40, 40, 41, 240, 9]], np.uint8)
+    mix_row(samples.data, 0, 1, second.data, 7, 2, 4, 4)
+    expected = [200 + (share * (there - 200) + 8 >> 4) for share, there in ((7, 40), (5, 40), (3, 41), (1, 240))]
+    assert samples.tolist() == [[9, *expected, 9]]
+    copy_row(samples.data, 0, 0, second.data, 0, 2, 3)
+    assert samples.tolist() == [[40, 41, 240, *expected[2:], 9]]

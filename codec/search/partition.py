@@ -323,66 +323,24 @@ class PictureSearch:
         own_obmc_cost: cython.double = 1e30
         obmc_cost: cython.double = 1e30
         warp_cost: cython.double = 1e30
-        merge_cost: cython.double = 1e30
-        cost: cython.double
-        nearest: cython.double
-        bound: cython.double
-        merge: cython.int = 0
         obmc_merge: cython.int = 0
         self.trial.start(row, column, log2, MERGE)
         self.candidates.find(self.blocks, self.before, self.block)
-        count = self.candidates.count
-        for candidate in range(4):
-            if not self.has_candidate(candidate):
-                continue
-            if candidate == AVERAGED:
-                dy, dx = self.candidates.dy[0], self.candidates.dx[0]
-                self.start_inter(row, column, log2, MERGE, False, AVERAGED, dy, dx)
-                self.decoder.predict_plane(self.decoder.luma, self.block)
-                cost = self.vectors.predicted(y, x, side, merge_cost)
-            else:
-                cost = self.vectors.hadamard(
-                    y, x, side, self.candidates.dy[candidate], self.candidates.dx[candidate], merge_cost
-                )
-            cost += lagrangian * min(rates[context, FIRST_MERGE + 16 * candidate + 1], rates[context, candidate] + 1)
-            if cost < merge_cost:
-                merge_cost, merge = cost, candidate
+        merge_cost, merge = self.rank_merges(row, column, log2, context)
         shown = 0 if merge == AVERAGED else merge
         merge_dy, merge_dx = self.candidates.dy[shown], self.candidates.dx[shown]
         self.vectors.parent_dy[log2], self.vectors.parent_dx[log2] = merge_dy, merge_dx
-        dy, dx = merge_dy, merge_dx
         if merge_cost > 2 * step:
             if self.moves:
-                own_cost = self.vectors.search(self.candidates, y, x, log2)
-                own_cost += lagrangian * rates[context, FIRST_INTER + 1]
-                dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
-                for k in range(count):
-                    if self.candidates.dy[k] == dy and self.candidates.dx[k] == dx:
-                        own_cost = 1e30
+                own_cost = self.search_vector(y, x, log2, context)
+            dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
             if row + column > 0 and min(merge_cost, own_cost) > self.obmc_from * step:
                 bound = min(merge_cost, own_cost) * (1 + self.near)
-                nearest = bound
-                for candidate in range(count):
-                    symbol = FIRST_OBMC + 16 * (1 + candidate)
-                    cost = lagrangian * min(rates[context, symbol + 1], rates[context, symbol] + 1)
-                    self.start_inter(
-                        row, column, log2, INTER, True, 0,
-                        self.candidates.dy[candidate], self.candidates.dx[candidate],
-                    )  # fmt: skip
-                    self.decoder.predict_plane(self.decoder.luma, self.block)
-                    cost += self.vectors.predicted(y, x, side, nearest - cost)
-                    if cost < nearest:
-                        nearest, obmc_merge = cost, candidate
-                if nearest < bound:
-                    obmc_cost = nearest
+                obmc_cost, obmc_merge = self.rank_obmc(row, column, log2, context, bound)
                 if own_cost < 1e30:
                     bits = self.writer.vector_bits(dy - self.candidates.dy[0], dx - self.candidates.dx[0])
-                    cost = lagrangian * (bits + rates[context, FIRST_OBMC + 1])
-                    self.start_inter(row, column, log2, INTER, True, 0, dy, dx)
-                    self.decoder.predict_plane(self.decoder.luma, self.block)
-                    cost += self.vectors.predicted(y, x, side, bound - cost)
-                    if cost < bound:
-                        own_obmc_cost = cost
+                    bits += rates[context, FIRST_OBMC + 1]
+                    own_obmc_cost = self.weigh(row, column, log2, INTER, True, 0, dy, dx, bits, bound)
         if self.warps:
             warp_cost = self.vectors.sums(y, x, self.warped_luma, y, x, side, 1e30)
             warp_cost += lagrangian * min(rates[context, FIRST_WARPED + 1], rates[context, FIRST_WARPED] + 1)
@@ -396,6 +354,7 @@ class PictureSearch:
         if merge_cost <= near:
             self.start_inter(row, column, log2, MERGE, False, merge, merge_dy, merge_dx)
             has_levels |= self.try_inter(best)
+        dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
         if own_cost <= near:
             self.start_inter(row, column, log2, INTER, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
@@ -411,6 +370,72 @@ class PictureSearch:
             self.start_inter(row, column, log2, WARPED, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
         return -nearest if not has_levels or nearest < self.stop * step else nearest
+
+    def rank_merges(
+        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int
+    ) -> tuple[cython.double, cython.int]:
+        """The merge candidate of the least Hadamard cost, after that cost."""
+        rates, lagrangian = self.writer.rates, self.vectors.lagrangian
+        best: cython.double = 1e30
+        merge: cython.int = 0
+        for candidate in range(4):
+            if self.has_candidate(candidate):
+                bits = min(rates[context, FIRST_MERGE + 16 * candidate + 1], rates[context, candidate] + 1)
+                shown = 0 if candidate == AVERAGED else candidate
+                dy, dx = self.candidates.dy[shown], self.candidates.dx[shown]
+                cost: cython.double
+                if candidate == AVERAGED:
+                    cost = self.weigh(row, column, log2, MERGE, False, AVERAGED, dy, dx, bits, best)
+                else:
+                    cost = self.vectors.hadamard(8 * row, 8 * column, 1 << log2, dy, dx, best) + lagrangian * bits
+                if cost < best:
+                    best, merge = cost, candidate
+        return best, merge
+
+    def rank_obmc(
+        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, bound: cython.double
+    ) -> tuple[cython.double, cython.int]:
+        """The same with OBMC, of costs below ``bound``; else 1e30."""
+        rates = self.writer.rates
+        best: cython.double = 1e30
+        merge: cython.int = 0
+        for candidate in range(self.candidates.count):
+            symbol = FIRST_OBMC + 16 * (1 + candidate)
+            bits = min(rates[context, symbol + 1], rates[context, symbol] + 1)
+            dy, dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
+            cost = self.weigh(row, column, log2, MERGE, True, candidate, dy, dx, bits, min(best, bound))
+            if cost < best:
+                best, merge = cost, candidate
+        return best, merge
+
+    def weigh(
+        self,
+        row: cython.int,
+        column: cython.int,
+        log2: cython.int,
+        kind: cython.int,
+        obmc: cython.bint,
+        merge: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        bits: cython.double,
+        bound: cython.double,
+    ) -> cython.double:
+        """The Hadamard cost of a block that is predicted in luma, and that of ``bits``; 1e30 from ``bound`` on."""
+        self.start_inter(row, column, log2, kind, obmc, merge, dy, dx)
+        self.decoder.predict_plane(self.decoder.luma, self.block)
+        cost: cython.double = self.vectors.lagrangian * bits
+        cost += self.vectors.predicted(8 * row, 8 * column, 1 << log2, bound - cost)
+        return cost if cost < bound else 1e30
+
+    def search_vector(self, y: cython.int, x: cython.int, log2: cython.int, context: cython.int) -> cython.double:
+        """Find a vector; returns its Hadamard cost, 1e30 where it is a merge candidate's."""
+        cost: cython.double = self.vectors.search(self.candidates, y, x, log2)
+        dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
+        for k in range(self.candidates.count):
+            if self.candidates.dy[k] == dy and self.candidates.dx[k] == dx:
+                return 1e30
+        return cost + self.vectors.lagrangian * self.writer.rates[context, FIRST_INTER + 1]
 
     def has_candidate(self, candidate: cython.int) -> cython.bint:
         """Whether the block at work has a merge candidate."""
