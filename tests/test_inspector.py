@@ -209,7 +209,8 @@ def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
             top, left, side = seen.coding_blocks.places.T
             (block,) = np.flatnonzero((top <= y) & (y < top + side) & (left <= x) & (x < left + side))
             kind = BlockKind(seen.coding_blocks.kinds[block]).label
-            assert f"{side[block]} × {side[block]}, {kind}" == rows["coding block"]
+            obmc = ", OBMC" if seen.coding_blocks.obmc[block] else ""
+            assert f"{side[block]} × {side[block]}, {kind}{obmc}" == rows["coding block"]
             dy, dx = seen.coding_blocks.vectors_quarter_pel[block] / 4
             expected = f"{dx:g}, {dy:g}".replace("-", "−") if kind != "intra" else None
             assert expected == rows.get("comes from, dx, dy")
