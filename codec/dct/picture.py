@@ -119,7 +119,7 @@ class PictureDecoder:
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, uint8 (height, width) each; () if nothing but reads.
 
-        ``symbols`` stand at its first; ``alf`` is a `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
+        ``symbols`` stand at its first; ``alf`` is an `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
 
         Raises:
             BitstreamError: symbols end too early or have no meaning, or a vector is too long.

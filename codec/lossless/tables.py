@@ -10,30 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *(
-        "BASE",
-        "CONTEXTS",
-        "CONTEXT_OF",
-        "CURRENT",
-        "HALF",
-        "HALVED_LEVELS",
-        "MARGIN_COLUMNS",
-        "MARGIN_ROWS",
-        "MAX_MAGNITUDE",
-    ),
-    *(
-        "MEANINGS",
-        "NEWER",
-        "OLDER",
-        "ONE",
-        "TAPS",
-        "THRESHOLDS",
-        "paired_offsets",
-        "set_map_shape",
-        "tap_offsets",
-        "tap_origins",
-    ),
-    *("MAX_SETS", "SET_SIDE", "WEIGHT_COUNTS"),
+    *("BASE", "CONTEXTS", "CONTEXT_OF", "CURRENT", "HALF", "HALVED_LEVELS", "MARGIN_COLUMNS", "MARGIN_ROWS"),
+    *("MAX_MAGNITUDE", "MAX_SETS", "MEANINGS", "NEWER", "OLDER", "ONE", "SET_SIDE", "TAPS", "THRESHOLDS"),
+    *("WEIGHT_COUNTS", "paired_offsets", "set_map_shape", "tap_offsets", "tap_origins"),
 ]
 
 CONTEXTS: Final = 14  # context substreams of a picture
