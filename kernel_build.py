@@ -11,8 +11,9 @@ kernel modules want to know of it is a ``.pxd`` file, which is made here from it
   With ``@cython.exceptval(-1)`` it may raise, and only then returns −1, or with ``check=True`` perhaps also otherwise;
   without, it must not raise. With ``@cython.ccall`` Python may call it too.
 - All other functions stay Python's.
-- A module's ``NAME: cython.int = 3`` is a C number, of that module alone; where it can be told from the sources, also
-  by way of another module's number (``tables.NAME``), a constant.
+- A module's ``NAME: cython.int = 3`` is a C number, of that module alone; where it can be told from the sources, a
+  constant. So are plain whole numbers of a module of tables, and of an enumeration: ``tables.SPLIT``,
+  ``BlockKind.INTRA``, but for what ``is`` compares.
 - Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
 - ``from math import sqrt`` is C's function, and so is ``from codec.vectors import …``: ``codec/vectors.h`` has what
   ``codec/vectors.py`` says in Python, for which its annotations are the declarations.
@@ -185,7 +186,7 @@ def translate(work: Path) -> None:
     def write_c(path: Path) -> str:
         """What Cython says of a module, now or when it last wrote its C file."""
         c_file, said = work / path.with_suffix(".c"), work / path.with_suffix(".said")
-        stamp = hashlib.sha256("\0".join((shared, sources.get(path, ""), *directives)).encode()).hexdigest()
+        stamp = hashlib.sha256("\0".join((shared, files.get(work / path, ""), *directives)).encode()).hexdigest()
         if c_file.exists() and said.exists() and said.read_text("utf-8").startswith(stamp):
             return said.read_text("utf-8").partition("\n")[2]
         new = c_file.with_suffix(".new.c")
@@ -302,20 +303,37 @@ def vector_declarations(source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def numbers_of(source: str) -> dict[str, int]:
-    """The whole numbers that a module names at its top, also those of modules in `NUMBERS`, as far as plain."""
-    modules: dict[str, SimpleNamespace] = {}
-    numbers: dict[str, int] = {}
-    for node in ast.parse(source).body:
+def named_numbers(tree: ast.Module) -> dict[str, SimpleNamespace]:
+    """What a module imports from those in `NUMBERS`: modules and enumerations, each with its plain whole numbers."""
+    found = {}
+    for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
-            for alias in node.names:
-                file = ROOT.joinpath(*f"{node.module}.{alias.name}".split(".")).with_suffix(".py")
-                if alias.name in NUMBERS and file.exists():
-                    modules[alias.asname or alias.name] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            here = ROOT.joinpath(*(node.module or "").split("."))
+            for name in [alias.name for alias in node.names]:
+                if name in NUMBERS and (here / name).with_suffix(".py").exists():
+                    found[name] = SimpleNamespace(**numbers_of((here / name).with_suffix(".py").read_text("utf-8")))
+                elif here.name in NUMBERS:
+                    body = ast.parse(here.with_suffix(".py").read_text("utf-8")).body
+                    for part in body:
+                        if isinstance(part, ast.ClassDef) and part.name == name:
+                            found[name] = SimpleNamespace(**numbers_in(part.body, {}))
+    return found
+
+
+def numbers_of(source: str) -> dict[str, int]:
+    """The whole numbers that a module names at its top, also by way of `named_numbers`, as far as plain."""
+    tree = ast.parse(source)
+    return numbers_in(tree.body, named_numbers(tree))
+
+
+def numbers_in(body: Iterable[ast.stmt], known: dict[str, SimpleNamespace]) -> dict[str, int]:
+    """The whole numbers that statements give names to."""
+    numbers: dict[str, int] = {}
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             try:
-                value = eval(ast.unparse(node.value), {"__builtins__": {}, **modules}, numbers)
+                value = eval(ast.unparse(node.value), {"__builtins__": {}, **known}, numbers)
             except (NameError, AttributeError, TypeError, ValueError):
                 continue
             names = target.elts if isinstance(target, ast.Tuple) else [target]
@@ -336,8 +354,18 @@ def constant_of(node: ast.stmt, numbers: dict[str, int]) -> str | None:
 
 def source_for_cython(source: str) -> str:
     """A module's source without what its ``.pxd`` file has: functions of `FROM_C`, constants. Lines stay in place."""
-    lines, numbers = source.splitlines(keepends=True), numbers_of(source)
-    for node in ast.parse(source).body:
+    tree = ast.parse(source)
+    lines, numbers, known = source.splitlines(keepends=True), numbers_of(source), named_numbers(tree)
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    objects = [part for node in compared if isinstance(node.ops[0], ast.Is | ast.IsNot) for part in node.comparators]
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node not in objects]
+    for node in sorted(used, key=lambda node: node.col_offset, reverse=True):
+        name = ast.unparse(node)
+        number = getattr(known.get(name.partition(".")[0]), node.attr, None)
+        line = lines[node.lineno - 1].encode()
+        if number is not None and line[node.col_offset : node.end_col_offset] == name.encode():
+            lines[node.lineno - 1] = (line[: node.col_offset] + b"%d" % number + line[node.end_col_offset :]).decode()
+    for node in tree.body:
         is_from_c = isinstance(node, ast.ImportFrom) and node.module in FROM_C
         if is_from_c or constant_of(node, numbers):
             lines[node.lineno - 1 : node.end_lineno] = ["\n"] * ((node.end_lineno or node.lineno) - node.lineno + 1)

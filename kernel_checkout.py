@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.absolute()
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
-NUMBERS = ("tables", "levels")  # modules whose plain numbers are constants of kernels
+NUMBERS = ("tables", "models")  # modules whose plain numbers, and those of their enumerations, are constants of kernels
 
 
 def kernel_modules() -> Iterator[Path]:

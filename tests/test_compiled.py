@@ -109,6 +109,22 @@ cdef class Filter:
     assert expected.lstrip() == kernel_build.declarations(source, {"codec.dct.planes": {"Plane"}})
 
 
+def test_numbers_of_tables_and_enumerations_become_constants():
+    source = """
+import cython
+from codec.dct import tables
+from codec.models import BlockKind, ResidualCoder
+FIRST: cython.int = tables.FIRST_CODED + 1
+def kind(symbol: cython.int) -> cython.int:
+    return BlockKind.SKIP if symbol < tables.SPLIT else symbol - FIRST
+def is_lossless(coder: ResidualCoder) -> bool:
+    return coder is ResidualCoder.LOSSLESS
+"""
+    expected = source.replace("FIRST: cython.int = tables.FIRST_CODED + 1", "").replace("BlockKind.SKIP", "0")
+    assert kernel_build.source_for_cython(source) == expected.replace("tables.SPLIT", "4")
+    assert "cdef enum:\n    FIRST = 6\n" in kernel_build.declarations(source, {})
+
+
 @pytest.fixture
 def checkout(tmp_path):
     """A function that runs a kernel in a package which has nothing else, and tells its answer and what was said."""

@@ -8,14 +8,9 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.syntax import CodingBlock
+from codec.models import BlockKind
 
 __all__ = ["BlockMap", "MergeCandidates"]
-
-SKIP: cython.int = 0
-INTRA: cython.int = 3
-
-PLANAR: cython.int = 0
-DC: cython.int = 1
 
 
 def median(a: cython.int, b: cython.int, c: cython.int) -> cython.int:
@@ -72,10 +67,10 @@ class BlockMap:
         skipped: cython.int = 0
         if column > 0:
             smaller += self.log2[row, column - 1] < log2
-            skipped += self.kind[row, column - 1] == SKIP
+            skipped += self.kind[row, column - 1] == BlockKind.SKIP
         if row > 0:
             smaller += self.log2[row - 1, column] < log2
-            skipped += self.kind[row - 1, column] == SKIP
+            skipped += self.kind[row - 1, column] == BlockKind.SKIP
         return 9 * (3 * is_p + 5 - log2) + 3 * smaller + skipped
 
     def coded_neighbours(self, block: CodingBlock, plane: cython.int) -> cython.int:
@@ -91,17 +86,17 @@ class BlockMap:
         """The first MPM of a quarter: the intra mode to its left, or DC."""
         if quarter & 1:
             return (block.modes >> (6 * (quarter - 1))) & 63
-        if block.column > 0 and self.kind[block.row, block.column - 1] == INTRA:
+        if block.column > 0 and self.kind[block.row, block.column - 1] == BlockKind.INTRA:
             return (self.modes[block.row, block.column - 1] >> (6 * (quarter + 1))) & 63
-        return DC
+        return tables.DC
 
     def above_mode(self, block: CodingBlock, quarter: cython.int) -> cython.int:
         """The second MPM of a quarter: the intra mode above it, or planar."""
         if quarter & 2:
             return (block.modes >> (6 * (quarter - 2))) & 63
-        if block.row > 0 and self.kind[block.row - 1, block.column] == INTRA:
+        if block.row > 0 and self.kind[block.row - 1, block.column] == BlockKind.INTRA:
             return (self.modes[block.row - 1, block.column] >> (6 * (quarter + 2))) & 63
-        return PLANAR
+        return tables.PLANAR
 
 
 @cython.cclass
@@ -140,9 +135,9 @@ class MergeCandidates:
         above_dx: cython.int = 0
         corner_dy: cython.int = 0
         corner_dx: cython.int = 0
-        has_left: cython.bint = column > 0 and blocks.kind[row, column - 1] != INTRA
-        has_above: cython.bint = row > 0 and blocks.kind[row - 1, column] != INTRA
-        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.kind[row - 1, corner] != INTRA
+        has_left: cython.bint = column > 0 and blocks.kind[row, column - 1] != BlockKind.INTRA
+        has_above: cython.bint = row > 0 and blocks.kind[row - 1, column] != BlockKind.INTRA
+        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.kind[row - 1, corner] != BlockKind.INTRA
         if has_left:
             left_dy, left_dx = blocks.dy[row, column - 1], blocks.dx[row, column - 1]
         if has_above:

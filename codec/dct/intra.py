@@ -13,18 +13,13 @@ from codec.vectors import copy_row
 
 __all__ = ["IntraPredictor"]
 
-PLANAR: cython.int = 0
-DC: cython.int = 1
-HORIZONTAL: cython.int = 10
-VERTICAL: cython.int = 26
-
 
 def is_smoothed(mode: cython.int, side: cython.int) -> cython.bint:
     """Whether a block of luma is predicted from smoothed reference samples."""
-    if side < 8 or mode == DC:
+    if side < 8 or mode == tables.DC:
         return False
-    distance = min(abs(mode - VERTICAL), abs(mode - HORIZONTAL))
-    return mode == PLANAR or distance > (7 if side == 8 else 1 if side == 16 else 0)
+    distance = min(abs(mode - tables.VERTICAL), abs(mode - tables.HORIZONTAL))
+    return mode == tables.PLANAR or distance > (7 if side == 8 else 1 if side == 16 else 0)
 
 
 @cython.cclass
@@ -100,9 +95,9 @@ class IntraPredictor:
             if not self.is_smooth:
                 self.smooth()
             references = self.smoothed
-        if mode == PLANAR:
+        if mode == tables.PLANAR:
             self.predict_planar(references, target, y, x)
-        elif mode == DC:
+        elif mode == tables.DC:
             self.predict_dc(references, target, y, x)
         else:
             self.predict_angular(references, target, y, x, mode)

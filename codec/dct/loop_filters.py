@@ -9,11 +9,9 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.models import BlockKind
 
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
-
-BORDER: cython.int = tables.BORDER
-INTRA: cython.int = 3
 
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
@@ -69,7 +67,7 @@ def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizon
     position, side = 8 * (row if horizontal else column), 1 << blocks.log2[row, column]
     if position & ((side >> blocks.transform_split[row, column]) - 1):
         return 0
-    if blocks.kind[row, column] == INTRA or blocks.kind[other_row, other_column] == INTRA:
+    if blocks.kind[row, column] == BlockKind.INTRA or blocks.kind[other_row, other_column] == BlockKind.INTRA:
         return 2
     if (blocks.cbf[row, column] | blocks.cbf[other_row, other_column]) & 1:
         return 1
@@ -211,7 +209,7 @@ def filter_row(
     width: cython.int,
 ) -> cython.void:
     """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24."""
-    v, u = y + BORDER, left + BORDER
+    v, u = y + tables.BORDER, left + tables.BORDER
     for x in range(width):
         sums[x] = 64
     for k in range(12):

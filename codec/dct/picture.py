@@ -19,25 +19,13 @@ from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.errors import BitstreamError
+from codec.models import BlockKind
 
 __all__ = ["PictureDecoder"]
 
 Samples = npt.NDArray[np.uint8]
 
-SKIP: cython.int = 0
-MERGE: cython.int = 1
-INTER: cython.int = 2
-INTRA: cython.int = 3
-WARPED: cython.int = 4
-SPLIT: cython.int = tables.SPLIT
-AVERAGED: cython.int = tables.AVERAGED
-MODES: cython.int = tables.MODES
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
-
-CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
-CHROMA_CBF_CONTEXT: cython.int = tables.CHROMA_CBF_CONTEXT
-MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
-VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
 
 @cython.exceptval(-1)
@@ -209,7 +197,7 @@ class PictureDecoder:
             return 0
         if row + side <= rows and column + side <= columns:
             symbol = self.symbols.read(self.blocks.node_context(self.is_p, row, column, log2))
-            if symbol != SPLIT:
+            if symbol != tables.SPLIT:
                 self.block.row, self.block.column, self.block.log2 = row, column, log2
                 if not self.block.set_symbol(symbol):
                     return malformed(b"a symbol has no meaning")
@@ -224,13 +212,13 @@ class PictureDecoder:
     @cython.exceptval(-1)
     def decode_block(self, block: CodingBlock) -> cython.int:
         """Read the rest of a coding block, and decode its transform blocks in every plane."""
-        if block.cbf >> self.planes or not (self.is_p or block.kind == INTRA):
+        if block.cbf >> self.planes or not (self.is_p or block.kind == BlockKind.INTRA):
             return malformed(b"a symbol has no meaning")
-        if block.kind == INTRA:
+        if block.kind == BlockKind.INTRA:
             self.read_modes(block)
-        elif block.kind == INTER:
+        elif block.kind == BlockKind.INTER:
             self.read_vector(block)
-        if block.kind != INTRA and not self.only_reads:
+        if block.kind != BlockKind.INTRA and not self.only_reads:
             self.find_vector(block)
             self.predict_plane(self.luma, block)
             if self.planes > 1:
@@ -259,14 +247,14 @@ class PictureDecoder:
         """Read the intra mode of a coding block, or of each of its quarters in the smallest."""
         quarters = 4 if block.log2 == 3 and block.transform_split else 1
         for quarter in range(quarters):
-            symbol = self.symbols.read(MODE_CONTEXTS + 5 - block.log2)
+            symbol = self.symbols.read(tables.MODE_CONTEXTS + 5 - block.log2)
             if symbol == 0:
                 mode = self.blocks.left_mode(block, quarter)
             elif symbol == 1:
                 mode = self.blocks.above_mode(block, quarter)
             else:
                 mode = symbol - 2
-            if mode >= MODES:
+            if mode >= tables.MODES:
                 return malformed(b"a symbol has no meaning")
             block.modes |= mode << (6 * quarter)
         if quarters == 1:
@@ -276,25 +264,28 @@ class PictureDecoder:
     @cython.exceptval(-1)
     def read_vector(self, block: CodingBlock) -> cython.int:
         """Read the MVD of a coding block."""
-        dy = self.symbols.read_signed(VECTOR_CONTEXTS)
-        block.dy, block.dx = dy, self.symbols.read_signed(VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3))
+        dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
+        block.dy, block.dx = (
+            dy,
+            self.symbols.read_signed(tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3)),
+        )
         return 0
 
     @cython.exceptval(-1)
     def find_vector(self, block: CodingBlock) -> cython.int:
         """Make an MVD a vector, or take the vector of a merge candidate or of the mesh."""
-        if block.kind == WARPED:
+        if block.kind == BlockKind.WARPED:
             if not self.has_mesh:
                 return malformed(b"a block is warped by a mesh that the picture does not have")
             middle = 8 * (1 << (block.log2 - 3) >> 1)
             block.dy, block.dx = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
             return 0
         self.candidates.find(self.blocks, self.before, block)
-        if block.kind == INTER:
+        if block.kind == BlockKind.INTER:
             block.dy += self.candidates.dy[0]
             block.dx += self.candidates.dx[0]
         else:
-            averaged: cython.bint = block.merge == AVERAGED
+            averaged: cython.bint = block.merge == tables.AVERAGED
             if self.candidates.count <= (1 if averaged else block.merge):
                 return malformed(b"a block merges with a candidate that it does not have")
             candidate = 0 if averaged else block.merge
@@ -306,11 +297,11 @@ class PictureDecoder:
     def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
         """Predict a coding block from the picture before, in one plane."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
-        if block.kind == WARPED:
+        if block.kind == BlockKind.WARPED:
             self.mesh.predict(plane, plane.samples, y, x, side)
         else:
             self.inter.predict(plane, plane.samples, y, x, side, side, block.dy, block.dx)
-        if block.kind < INTER and block.merge == AVERAGED:
+        if block.kind < BlockKind.INTER and block.merge == tables.AVERAGED:
             self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
             self.inter.average(plane, y, x, side)
         if block.obmc and y > 0:
@@ -341,11 +332,11 @@ class PictureDecoder:
         while first < count:
             v, u = row + first * down, column + first * right
             dy, dx = blocks.dy[v, u], blocks.dx[v, u]
-            is_intra: cython.bint = blocks.kind[v, u] == INTRA
+            is_intra: cython.bint = blocks.kind[v, u] == BlockKind.INTRA
             end: cython.int = first + 1
             while end < count:
                 v, u = row + end * down, column + end * right
-                if blocks.dy[v, u] != dy or blocks.dx[v, u] != dx or (blocks.kind[v, u] == INTRA) != is_intra:
+                if blocks.dy[v, u] != dy or blocks.dx[v, u] != dx or (blocks.kind[v, u] == BlockKind.INTRA) != is_intra:
                     break
                 end += 1
             if not is_intra and (dy != block.dy or dx != block.dx):
@@ -361,7 +352,7 @@ class PictureDecoder:
         """Read and decode the transform blocks of a coding block in one plane."""
         coded: cython.bint = block.cbf >> plane.number & 1
         is_chroma: cython.bint = plane.number > 0
-        is_intra: cython.bint = block.kind == INTRA
+        is_intra: cython.bint = block.kind == BlockKind.INTRA
         if not (coded or is_intra):
             return 0
         if is_chroma:  # 4:2:2 has two blocks, one above the other
@@ -372,7 +363,9 @@ class PictureDecoder:
             log2, count, across = block.log2, 1, 0
         cbf: cython.int = coded  # a bit for each transform block
         if coded and count > 1:
-            cbf = self.symbols.read(CHROMA_CBF_CONTEXT if is_chroma else CBF_CONTEXTS + 2 * (5 - block.log2) + is_intra)
+            cbf = self.symbols.read(
+                tables.CHROMA_CBF_CONTEXT if is_chroma else tables.CBF_CONTEXTS + 2 * (5 - block.log2) + is_intra
+            )
             if cbf == 0 or cbf >> count:
                 return malformed(b"a symbol has no meaning")
         neighbours = self.blocks.coded_neighbours(block, plane.number)

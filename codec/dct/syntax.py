@@ -9,29 +9,12 @@ import numpy.typing as npt
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.errors import BitstreamError
+from codec.models import BlockKind
 
 __all__ = ["CodingBlock", "Levels", "SymbolReader"]
 
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
-
-SKIP: cython.int = 0  # kinds of coding blocks, see `codec.models.BlockKind`
-MERGE: cython.int = 1
-INTER: cython.int = 2
-INTRA: cython.int = 3
-WARPED: cython.int = 4
-
-ESCAPES: cython.int = tables.ESCAPE_CONTEXTS
-LEVELS: cython.int = tables.LEVEL_CONTEXTS
-MAX_LEVEL: cython.int = tables.MAX_LEVEL
-SPLIT: cython.int = tables.SPLIT
-FIRST_CODED: cython.int = tables.FIRST_CODED
-KIND_INTER: cython.int = tables.KIND_INTER
-OBMC_INTER: cython.int = tables.OBMC_INTER
-LAST_OBMC: cython.int = tables.LAST_OBMC
-LAST: cython.int = tables.LAST
-DIRECT: cython.int = tables.DIRECT
-MAX_BUCKETS: cython.int = tables.MAX_BUCKETS
 
 
 @cython.exceptval(-1)
@@ -123,12 +106,12 @@ class SymbolReader:
     def read_number(self, context: cython.int) -> cython.int:
         """A number ≥ 0: a symbol below 40, or one that names a bucket of 16, 32, 64…, and bits."""
         symbol = self.read(context)
-        if symbol < DIRECT:
+        if symbol < tables.DIRECT:
             return symbol
-        bucket = symbol - DIRECT
-        if bucket >= MAX_BUCKETS:
+        bucket = symbol - tables.DIRECT
+        if bucket >= tables.MAX_BUCKETS:
             return malformed(b"a symbol has no meaning")
-        return DIRECT - 16 + (16 << bucket) + self.read_bits(bucket + 4)
+        return tables.DIRECT - 16 + (16 << bucket) + self.read_bits(bucket + 4)
 
     @cython.exceptval(-1, check=True)
     def read_signed(self, context: cython.int) -> cython.int:
@@ -156,21 +139,21 @@ class CodingBlock:
     def set_symbol(self, symbol: cython.int) -> cython.bint:
         """Take apart the symbol of a coding block; whether it has a meaning."""
         self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.dy = self.dx = 0
-        if symbol < SPLIT:
-            self.kind, self.merge = SKIP, symbol
+        if symbol < tables.SPLIT:
+            self.kind, self.merge = BlockKind.SKIP, symbol
             return True
-        symbol -= FIRST_CODED
+        symbol -= tables.FIRST_CODED
         shown = symbol >> 4
         self.transform_split, self.cbf = (symbol >> 3) & 1, symbol & 7
-        if shown < KIND_INTER:
-            self.kind, self.merge = MERGE, shown
-        elif shown < OBMC_INTER:
-            self.kind = INTER + shown - KIND_INTER
-        elif shown == OBMC_INTER:
-            self.kind, self.obmc = INTER, True
+        if shown < tables.KIND_INTER:
+            self.kind, self.merge = BlockKind.MERGE, shown
+        elif shown < tables.OBMC_INTER:
+            self.kind = BlockKind.INTER + shown - tables.KIND_INTER
+        elif shown == tables.OBMC_INTER:
+            self.kind, self.obmc = BlockKind.INTER, True
         else:
-            self.kind, self.merge, self.obmc = MERGE, shown - OBMC_INTER - 1, True
-        return shown <= LAST_OBMC
+            self.kind, self.merge, self.obmc = BlockKind.MERGE, shown - tables.OBMC_INTER - 1, True
+        return shown <= tables.LAST_OBMC
 
 
 @cython.cclass
@@ -199,14 +182,14 @@ class Levels:
         coded_neighbours: cython.int,
     ) -> cython.int:
         """Read the levels of a block of 2 ** log2 × 2 ** log2 samples."""
-        first_context = LEVELS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
+        first_context = tables.LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
         size = 1 << (2 * log2)
         past = coded_neighbours  # 0…2 by the level before, or how many neighbours have levels
         total: cython.int = 0
         position: cython.int = 0
         count: cython.int = 0
         symbol: cython.int = 0
-        while symbol < LAST:
+        while symbol < tables.LAST:
             if position == size:
                 return malformed(b"a block has more levels than samples")
             symbol = symbols.read(first_context + 3 * self.band[position] + past)
@@ -218,11 +201,11 @@ class Levels:
                 return malformed(b"a block has more levels than samples")
             magnitude = (symbol & 3) + 1
             if magnitude == 4:
-                magnitude += symbols.read_number(ESCAPES + 4 * is_chroma + min(self.band[position], 3))
-                if magnitude > MAX_LEVEL:
+                magnitude += symbols.read_number(tables.ESCAPE_CONTEXTS + 4 * is_chroma + min(self.band[position], 3))
+                if magnitude > tables.MAX_LEVEL:
                     return malformed(b"a symbol has no meaning")
             total += magnitude
-            hides_sign: cython.bint = symbol >= LAST and count >= 2  # sign data hiding
+            hides_sign: cython.bint = symbol >= tables.LAST and count >= 2  # sign data hiding
             is_negative = total & 1 if hides_sign else symbols.read_bits(1)
             self.position[count], self.level[count] = position, -magnitude if is_negative else magnitude
             count += 1

@@ -23,11 +23,13 @@ __all__ = [
     "CHROMA_CBF_CONTEXT",
     "CHROMA_TAPS",
     "CONTEXTS",
+    "DC",
     "DIRECT",
     "ESCAPE_CONTEXTS",
     "FAMILIES",
     "FIRST_CODED",
     "FORWARD",
+    "HORIZONTAL",
     "KIND_INTER",
     "LAST",
     "LAST_OBMC",
@@ -40,6 +42,7 @@ __all__ = [
     "MODE_CONTEXTS",
     "MORTON",
     "OBMC_INTER",
+    "PLANAR",
     "RUN_BASES",
     "RUN_BITS",
     "SCALES",
@@ -49,6 +52,7 @@ __all__ = [
     "TC",
     "TRANSFORM",
     "VECTOR_CONTEXTS",
+    "VERTICAL",
 ]
 
 Words = npt.NDArray[np.int32]
@@ -75,6 +79,7 @@ KIND_INTER: Final = 4  # a kind that is shown; those below are MERGE, INTRA and 
 OBMC_INTER, LAST_OBMC = 7, 10  # MERGE with OBMC, but for the averaged candidate, lies behind
 AVERAGED: Final = 3  # the merge candidate that is the mean of the first two predictions
 MODES: Final = 35
+PLANAR, DC, HORIZONTAL, VERTICAL = 0, 1, 10, 26  # intra modes
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
 MAX_BUCKETS: Final = 12

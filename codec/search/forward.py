@@ -15,10 +15,6 @@ from codec.vectors import fold, sums_of_pairs
 
 __all__ = ["LevelSearch", "SourcePlane"]
 
-ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
-LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
-MAX_LEVEL: cython.int = tables.MAX_LEVEL
-LAST: cython.int = tables.LAST
 NODES_BACK: cython.int = 28  # of a trellis, that a node may follow
 
 _BASIS = np.rint(tables.FORWARD * 8192).astype(np.int32)
@@ -102,7 +98,7 @@ class LevelSearch:
     ) -> cython.void:
         """Choose the levels of a transform block whose prediction is there; add them, and what they cost."""
         is_chroma: cython.bint = plane.number > 0
-        first_context = LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
+        first_context = tables.LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
         gain: cython.double = 0
         self.levels.count = 0
         self.find_coefficients(source.samples, plane.samples, y, x, log2, step * self.rounding)
@@ -177,7 +173,7 @@ class LevelSearch:
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
-        return self.writer.number_bits(ESCAPE_CONTEXTS + is_chroma + min(self.band[position], 3), magnitude - 4)
+        return self.writer.number_bits(tables.ESCAPE_CONTEXTS + is_chroma + min(self.band[position], 3), magnitude - 4)
 
     def choose_levels(
         self, first_context: cython.int, is_chroma: cython.int, coded_neighbours: cython.int, step: cython.double
@@ -192,7 +188,7 @@ class LevelSearch:
         best: cython.double = 0
         for n in range(self.count):
             value = abs(self.value[n])
-            magnitude: cython.int = min(cython.cast(cython.int, value / step + 1 - self.rounding), MAX_LEVEL)
+            magnitude: cython.int = min(cython.cast(cython.int, value / step + 1 - self.rounding), tables.MAX_LEVEL)
             error = value - magnitude * step
             place = self.place[n]
             run = place - position
@@ -203,7 +199,7 @@ class LevelSearch:
             symbol = 4 * run_bucket[run] + min(magnitude, 4) - 1
             self.levels.position[n], self.levels.level[n] = place, magnitude if self.value[n] > 0 else -magnitude
             gain += error * error - value * value
-            last = gain + lagrangian * (bits + rates[context, symbol + LAST])
+            last = gain + lagrangian * (bits + rates[context, symbol + tables.LAST])
             if last < best:
                 best, found = last, n + 1
             gain += lagrangian * (bits + rates[context, symbol])
@@ -232,10 +228,10 @@ class LevelSearch:
         for n in range(last + 1):
             place, magnitude = self.levels.position[n], abs(self.levels.level[n])
             error = abs(self.value[n]) - magnitude * step
-            more = 1 if error > 0 and magnitude < MAX_LEVEL else -1
+            more = 1 if error > 0 and magnitude < tables.MAX_LEVEL else -1
             if magnitude + more > 0 or n < last:
                 context = first_context + 3 * self.band[position] + past
-                symbol = 4 * self.run_bucket[place - position] - 1 + (LAST if n == last else 0)
+                symbol = 4 * self.run_bucket[place - position] - 1 + (tables.LAST if n == last else 0)
                 bits: cython.double = -rates[context, symbol + min(magnitude, 4)]
                 if magnitude + more > 0:
                     bits += rates[context, symbol + min(magnitude + more, 4)]
@@ -278,7 +274,7 @@ class LevelSearch:
             nearest: cython.int = cython.cast(cython.int, value / step + 0.5)
             nodes_before = nodes
             for choice in range(2 if nearest > 1 else 1):
-                magnitude: cython.int = min(nearest - choice, MAX_LEVEL)
+                magnitude: cython.int = min(nearest - choice, tables.MAX_LEVEL)
                 error = value - magnitude * step
                 bits: cython.double = 1
                 if magnitude > 3:
@@ -297,7 +293,7 @@ class LevelSearch:
                 context = first_context + coded_neighbours
                 symbol = 4 * run_bucket[place] + shown
                 going = lagrangian * (rates[context, symbol] + run_bits[place])
-                ending = lagrangian * (rates[context, symbol + LAST] + run_bits[place])
+                ending = lagrangian * (rates[context, symbol + tables.LAST] + run_bits[place])
                 if magnitude & 1:
                     odd, last_odd = going, ending
                 else:
@@ -309,7 +305,9 @@ class LevelSearch:
                     symbol = 4 * run_bucket[run] + shown
                     going = cost_of[k] + lagrangian * (rates[context, symbol] + run_bits[run])
                     hides_sign: cython.bint = count_of[k] >= 2
-                    ending = cost_of[k] + lagrangian * (rates[context, symbol + LAST] + run_bits[run] - hides_sign)
+                    ending = cost_of[k] + lagrangian * (
+                        rates[context, symbol + tables.LAST] + run_bits[run] - hides_sign
+                    )
                     parity = (k ^ magnitude) & 1
                     if hides_sign and parity != is_negative:
                         ending = 1e30

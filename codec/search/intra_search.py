@@ -17,9 +17,6 @@ from codec.vectors import half_hadamard
 
 __all__ = ["IntraSearch"]
 
-MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
-MODES: cython.int = tables.MODES
-
 
 @cython.cclass
 class IntraSearch:
@@ -68,11 +65,11 @@ class IntraSearch:
                     mode = number if number < 2 else 4 * number - 6
                 else:
                     mode = left if number == 11 else above
-                if mode < 0 or mode >= MODES or (round_ > 0 and mode < 2) or tried >> mode & 1:
+                if mode < 0 or mode >= tables.MODES or (round_ > 0 and mode < 2) or tried >> mode & 1:
                     continue
                 tried |= cython.cast(cython.longlong, 1) << mode
                 symbol = 0 if mode == left else 1 if mode == above else mode + 2
-                bits = self.writer.rates[MODE_CONTEXTS + 5 - max(log2, 3), symbol]
+                bits = self.writer.rates[tables.MODE_CONTEXTS + 5 - max(log2, 3), symbol]
                 self.intra.predict(self.predicted, 0, 0, mode, True)
                 self.insert(self.hadamard(source.samples, y, x, 1 << log2) + self.lagrangian * bits, mode)
         return self.cost[0]

@@ -17,7 +17,7 @@ from codec.dct.inter import Mesh
 from codec.dct.picture import PictureDecoder
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
-from codec.models import Speed
+from codec.models import BlockKind, Speed
 from codec.search.alf_fit import AlfFit
 from codec.search.forward import LevelSearch, SourcePlane
 from codec.search.intra_search import IntraSearch
@@ -28,16 +28,8 @@ __all__ = ["PictureSearch"]
 
 Samples = npt.NDArray[np.uint8]
 
-SKIP: cython.int = 0
-MERGE: cython.int = 1
-INTER: cython.int = 2
-INTRA: cython.int = 3
-WARPED: cython.int = 4
-AVERAGED: cython.int = tables.AVERAGED
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
-SPLIT: cython.int = tables.SPLIT  # symbols of nodes
-FIRST_MERGE: cython.int = tables.FIRST_CODED
 FIRST_INTER: cython.int = tables.FIRST_CODED + 16 * tables.KIND_INTER
 FIRST_WARPED: cython.int = tables.FIRST_CODED + 16 * (tables.KIND_INTER + 2)
 FIRST_OBMC: cython.int = tables.FIRST_CODED + 16 * tables.OBMC_INTER  # a vector of its own; behind it merges
@@ -272,8 +264,8 @@ class PictureSearch:
             if done or log2 == 3:
                 self.put(best)
                 return best.cost
-            cost = self.lagrangian * self.writer.rates[context, SPLIT]
-            self.writer.put(context, SPLIT)
+            cost = self.lagrangian * self.writer.rates[context, tables.SPLIT]
+            self.writer.put(context, tables.SPLIT)
         half = side >> 1
         for quarter in range(4):
             there_row, there_column = row + (quarter >> 1) * half, column + (quarter & 1) * half
@@ -324,10 +316,10 @@ class PictureSearch:
         obmc_cost: cython.double = 1e30
         warp_cost: cython.double = 1e30
         obmc_merge: cython.int = 0
-        self.trial.start(row, column, log2, MERGE)
+        self.trial.start(row, column, log2, BlockKind.MERGE)
         self.candidates.find(self.blocks, self.before, self.block)
         merge_cost, merge = self.rank_merges(row, column, log2, context)
-        shown = 0 if merge == AVERAGED else merge
+        shown = 0 if merge == tables.AVERAGED else merge
         merge_dy, merge_dx = self.candidates.dy[shown], self.candidates.dx[shown]
         self.vectors.parent_dy[log2], self.vectors.parent_dx[log2] = merge_dy, merge_dx
         if merge_cost > 2 * step:
@@ -340,7 +332,7 @@ class PictureSearch:
                 if own_cost < 1e30:
                     bits = self.writer.vector_bits(dy - self.candidates.dy[0], dx - self.candidates.dx[0])
                     bits += rates[context, FIRST_OBMC + 1]
-                    own_obmc_cost = self.weigh(row, column, log2, INTER, True, 0, dy, dx, bits, bound)
+                    own_obmc_cost = self.weigh(row, column, log2, BlockKind.INTER, True, 0, dy, dx, bits, bound)
         if self.warps:
             warp_cost = self.vectors.sums(y, x, self.warped_luma, y, x, side, 1e30)
             warp_cost += lagrangian * min(rates[context, FIRST_WARPED + 1], rates[context, FIRST_WARPED] + 1)
@@ -352,22 +344,22 @@ class PictureSearch:
                     self.try_skip(row, column, log2, candidate, context, best)
         has_levels: cython.bint = False
         if merge_cost <= near:
-            self.start_inter(row, column, log2, MERGE, False, merge, merge_dy, merge_dx)
+            self.start_inter(row, column, log2, BlockKind.MERGE, False, merge, merge_dy, merge_dx)
             has_levels |= self.try_inter(best)
         dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
         if own_cost <= near:
-            self.start_inter(row, column, log2, INTER, False, 0, dy, dx)
+            self.start_inter(row, column, log2, BlockKind.INTER, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
         if own_obmc_cost <= near:
-            self.start_inter(row, column, log2, INTER, True, 0, dy, dx)
+            self.start_inter(row, column, log2, BlockKind.INTER, True, 0, dy, dx)
             has_levels |= self.try_inter(best)
         if obmc_cost <= near:
             dy, dx = self.candidates.dy[obmc_merge], self.candidates.dx[obmc_merge]
-            self.start_inter(row, column, log2, MERGE, True, obmc_merge, dy, dx)
+            self.start_inter(row, column, log2, BlockKind.MERGE, True, obmc_merge, dy, dx)
             has_levels |= self.try_inter(best)
         if warp_cost <= near:
             dy, dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
-            self.start_inter(row, column, log2, WARPED, False, 0, dy, dx)
+            self.start_inter(row, column, log2, BlockKind.WARPED, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
         return -nearest if not has_levels or nearest < self.stop * step else nearest
 
@@ -380,12 +372,12 @@ class PictureSearch:
         merge: cython.int = 0
         for candidate in range(4):
             if self.has_candidate(candidate):
-                bits = min(rates[context, FIRST_MERGE + 16 * candidate + 1], rates[context, candidate] + 1)
-                shown = 0 if candidate == AVERAGED else candidate
+                bits = min(rates[context, tables.FIRST_CODED + 16 * candidate + 1], rates[context, candidate] + 1)
+                shown = 0 if candidate == tables.AVERAGED else candidate
                 dy, dx = self.candidates.dy[shown], self.candidates.dx[shown]
                 cost: cython.double
-                if candidate == AVERAGED:
-                    cost = self.weigh(row, column, log2, MERGE, False, AVERAGED, dy, dx, bits, best)
+                if candidate == tables.AVERAGED:
+                    cost = self.weigh(row, column, log2, BlockKind.MERGE, False, tables.AVERAGED, dy, dx, bits, best)
                 else:
                     cost = self.vectors.hadamard(8 * row, 8 * column, 1 << log2, dy, dx, best) + lagrangian * bits
                 if cost < best:
@@ -403,7 +395,7 @@ class PictureSearch:
             symbol = FIRST_OBMC + 16 * (1 + candidate)
             bits = min(rates[context, symbol + 1], rates[context, symbol] + 1)
             dy, dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
-            cost = self.weigh(row, column, log2, MERGE, True, candidate, dy, dx, bits, min(best, bound))
+            cost = self.weigh(row, column, log2, BlockKind.MERGE, True, candidate, dy, dx, bits, min(best, bound))
             if cost < best:
                 best, merge = cost, candidate
         return best, merge
@@ -439,7 +431,7 @@ class PictureSearch:
 
     def has_candidate(self, candidate: cython.int) -> cython.bint:
         """Whether the block at work has a merge candidate."""
-        return self.candidates.count > (1 if candidate == AVERAGED else candidate)
+        return self.candidates.count > (1 if candidate == tables.AVERAGED else candidate)
 
     def start_inter(
         self,
@@ -455,18 +447,18 @@ class PictureSearch:
         """Make the trial a block with a vector."""
         self.trial.start(row, column, log2, kind)
         self.block.obmc, self.block.merge, self.block.dy, self.block.dx = obmc, merge, dy, dx
-        if kind == INTER:
+        if kind == BlockKind.INTER:
             self.trial.mvd_y, self.trial.mvd_x = dy - self.candidates.dy[0], dx - self.candidates.dx[0]
 
     def predict(self) -> cython.void:
         """Predict the trial, which has a vector, in all planes."""
-        if self.block.kind == WARPED:
+        if self.block.kind == BlockKind.WARPED:
             self.copy_warped(self.decoder.luma, self.warped_luma)
         else:
             self.decoder.predict_plane(self.decoder.luma, self.block)
         if self.planes == 1:
             return
-        if self.block.kind == WARPED:
+        if self.block.kind == BlockKind.WARPED:
             self.copy_warped(self.decoder.cb, self.warped_cb)
             self.copy_warped(self.decoder.cr, self.warped_cr)
         else:
@@ -492,8 +484,10 @@ class PictureSearch:
     ) -> cython.void:
         """Try to skip a block with a merge candidate."""
         y, x = 8 * row, 8 * column
-        shown = 0 if merge == AVERAGED else merge
-        self.start_inter(row, column, log2, SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown])
+        shown = 0 if merge == tables.AVERAGED else merge
+        self.start_inter(
+            row, column, log2, BlockKind.SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown]
+        )
         self.predict()
         cost: cython.double = self.levels.squared_error(self.luma, self.decoder.luma, y, x, 1 << log2)
         if self.planes > 1:
@@ -519,15 +513,15 @@ class PictureSearch:
             chroma_cost = self.trial.cb.cost + self.trial.cr.cost
         chosen: cython.int = 0  # 1 without levels, 2 with a whole transform, 3 with a split one
         least = best.cost
-        if kind == MERGE:
-            self.block.kind = MERGE if self.block.obmc else SKIP
+        if kind == BlockKind.MERGE:
+            self.block.kind = BlockKind.MERGE if self.block.obmc else BlockKind.SKIP
             cost = error + self.lagrangian * self.block_bits()
             if cost < least:
                 least, chosen = cost, 1
-            self.block.kind = MERGE
+            self.block.kind = BlockKind.MERGE
         self.trial.set_cbf(self.trial.luma, self.planes)
         has_levels: cython.bint = self.block.cbf > 0
-        if has_levels or kind != MERGE:
+        if has_levels or kind != BlockKind.MERGE:
             cost = self.trial.luma.cost + chroma_cost + self.lagrangian * self.block_bits()
             if cost < least:
                 least, chosen = cost, 2
@@ -535,7 +529,7 @@ class PictureSearch:
                 self.code_luma(self.split, True, least - chroma_cost)
                 self.block.transform_split = True
                 self.trial.set_cbf(self.split, self.planes)
-                if self.block.cbf or kind != MERGE:
+                if self.block.cbf or kind != BlockKind.MERGE:
                     has_levels = has_levels or self.block.cbf > 0
                     cost = self.split.cost + chroma_cost + self.lagrangian * self.split_bits()
                     if cost < least:
@@ -545,7 +539,7 @@ class PictureSearch:
         self.trial.cost = least
         self.block.transform_split = chosen == 3
         if chosen == 1:
-            self.block.kind, self.block.cbf = MERGE if self.block.obmc else SKIP, 0
+            self.block.kind, self.block.cbf = BlockKind.MERGE if self.block.obmc else BlockKind.SKIP, 0
             self.keep(self.trial.luma, best)
         elif chosen == 2:
             self.trial.set_cbf(self.trial.luma, self.planes)
@@ -585,7 +579,7 @@ class PictureSearch:
 
     def code_chroma_plane(self, source: SourcePlane, plane: Plane, found: PlaneLevels) -> cython.void:
         """The same of a plane."""
-        is_intra: cython.bint = self.block.kind == INTRA
+        is_intra: cython.bint = self.block.kind == BlockKind.INTRA
         log2, neighbours = self.block.log2 - plane.log2_x, self.blocks.coded_neighbours(self.block, plane.number)
         found.start(log2)
         for part in range(self.chroma_blocks):
@@ -599,7 +593,7 @@ class PictureSearch:
 
     def keep(self, luma: PlaneLevels, best: Trial) -> cython.void:
         """The trial with such levels of luma is the best so far; decode what is only predicted yet."""
-        is_inter: cython.bint = self.block.kind != INTRA
+        is_inter: cython.bint = self.block.kind != BlockKind.INTRA
         best.become(self.trial, luma)
         if self.block.cbf & 1 and (is_inter or not self.block.transform_split):
             self.decode(self.decoder.luma, self.decoder.scale, best.luma)
@@ -628,7 +622,7 @@ class PictureSearch:
         self, row: cython.int, column: cython.int, log2: cython.int, bound: cython.double, best: Trial
     ) -> cython.void:
         """Try intra modes, unless their Hadamard cost is beyond ``bound``."""
-        self.trial.start(row, column, log2, INTRA)
+        self.trial.start(row, column, log2, BlockKind.INTRA)
         least = self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, 0, 8 * row, 8 * column, log2)
         if least > bound:
             return
@@ -652,7 +646,7 @@ class PictureSearch:
         best: Trial,
     ) -> cython.void:
         """Try an intra mode, with luma's transform whole and split; for the first of the smallest with four modes."""
-        self.trial.start(row, column, log2, INTRA)
+        self.trial.start(row, column, log2, BlockKind.INTRA)
         self.block.modes = FOUR_MODES * mode
         self.trial.luma.start(log2)
         self.code_intra(self.trial.luma, 8 * row, 8 * column, mode)

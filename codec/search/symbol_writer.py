@@ -11,26 +11,10 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels
+from codec.models import BlockKind
 from codec.vectors import copy_row
 
 __all__ = ["PlaneLevels", "SymbolWriter", "Trial"]
-
-SKIP: cython.int = 0
-MERGE: cython.int = 1
-INTER: cython.int = 2
-INTRA: cython.int = 3
-
-CBF_CONTEXTS: cython.int = tables.CBF_CONTEXTS
-CHROMA_CBF_CONTEXT: cython.int = tables.CHROMA_CBF_CONTEXT
-MODE_CONTEXTS: cython.int = tables.MODE_CONTEXTS
-VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
-ESCAPE_CONTEXTS: cython.int = tables.ESCAPE_CONTEXTS
-LEVEL_CONTEXTS: cython.int = tables.LEVEL_CONTEXTS
-FIRST_CODED: cython.int = tables.FIRST_CODED
-KIND_INTER: cython.int = tables.KIND_INTER
-OBMC_INTER: cython.int = tables.OBMC_INTER
-LAST: cython.int = tables.LAST
-DIRECT: cython.int = tables.DIRECT
 
 
 @cython.cclass
@@ -203,14 +187,14 @@ class SymbolWriter:
 
     def put_number(self, context: cython.int, number: cython.int) -> cython.void:
         """Write a number ≥ 0: a symbol below 40, or one that names a bucket of 16, 32, 64…, and bits."""
-        if number < DIRECT:
+        if number < tables.DIRECT:
             self.put(context, number)
             return
         bucket: cython.int = 0
-        while (32 << bucket) - 16 <= number - DIRECT:
+        while (32 << bucket) - 16 <= number - tables.DIRECT:
             bucket += 1
-        self.put(context, DIRECT + bucket)
-        self.put_bits(number - DIRECT + 16 - (16 << bucket), bucket + 4)
+        self.put(context, tables.DIRECT + bucket)
+        self.put_bits(number - tables.DIRECT + 16 - (16 << bucket), bucket + 4)
 
     def put_signed(self, context: cython.int, number: cython.int) -> cython.void:
         """Write a number that may be negative: 0, 1, −1, 2, −2 as 0, 1, 2, 3, 4."""
@@ -218,26 +202,26 @@ class SymbolWriter:
 
     def put_vector(self, dy: cython.int, dx: cython.int) -> cython.void:
         """Write an MVD."""
-        self.put_signed(VECTOR_CONTEXTS, dy)
-        self.put_signed(VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3), dx)
+        self.put_signed(tables.VECTOR_CONTEXTS, dy)
+        self.put_signed(tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3), dx)
 
     def put_block(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.void:
         """Write a coding block; of 4:2:2, whose chroma has two transform blocks, ``chroma_blocks`` is 2."""
         self.put(
             blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block)
         )
-        if trial.block.kind == INTER:
+        if trial.block.kind == BlockKind.INTER:
             self.put_vector(trial.mvd_y, trial.mvd_x)
-        elif trial.block.kind == INTRA:
+        elif trial.block.kind == BlockKind.INTRA:
             self.put_modes(trial.block, blocks)
         if trial.block.cbf & 1:
-            is_intra: cython.bint = trial.block.kind == INTRA
-            context: cython.int = CBF_CONTEXTS + 2 * (5 - trial.block.log2) + is_intra
+            is_intra: cython.bint = trial.block.kind == BlockKind.INTRA
+            context: cython.int = tables.CBF_CONTEXTS + 2 * (5 - trial.block.log2) + is_intra
             self.put_plane(trial.luma, trial.block, blocks, 0, context if trial.block.transform_split else -1)
         if trial.block.cbf & 2:
-            self.put_plane(trial.cb, trial.block, blocks, 1, CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)
+            self.put_plane(trial.cb, trial.block, blocks, 1, tables.CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)
         if trial.block.cbf & 4:
-            self.put_plane(trial.cr, trial.block, blocks, 2, CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)
+            self.put_plane(trial.cr, trial.block, blocks, 2, tables.CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)
 
     def put_modes(self, block: CodingBlock, blocks: BlockMap) -> cython.void:
         """Write the intra mode of a coding block, or of each of its quarters in the smallest."""
@@ -245,7 +229,7 @@ class SymbolWriter:
             mode = block.modes >> (6 * quarter) & 63
             left, above = blocks.left_mode(block, quarter), blocks.above_mode(block, quarter)
             symbol = 0 if mode == left else 1 if mode == above else mode + 2
-            self.put(MODE_CONTEXTS + 5 - block.log2, symbol)
+            self.put(tables.MODE_CONTEXTS + 5 - block.log2, symbol)
 
     def put_plane(
         self, plane: PlaneLevels, block: CodingBlock, blocks: BlockMap, number: cython.int, cbf_context: cython.int
@@ -259,25 +243,25 @@ class SymbolWriter:
         for part in range(plane.blocks):
             if plane.cbf >> part & 1:
                 plane.take(part, self.levels)
-                self.put_levels(plane.log2, number > 0, block.kind == INTRA, neighbours)
+                self.put_levels(plane.log2, number > 0, block.kind == BlockKind.INTRA, neighbours)
 
     def put_levels(
         self, log2: cython.int, is_chroma: cython.bint, is_intra: cython.bint, coded_neighbours: cython.int
     ) -> cython.void:
         """Write the levels of a transform block."""
-        first_context = LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
+        first_context = tables.LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
         past: cython.int = coded_neighbours
         position: cython.int = 0
         for n in range(self.levels.count):
             run, magnitude = self.levels.position[n] - position, abs(self.levels.level[n])
             is_last: cython.bint = n == self.levels.count - 1
             bucket = self.run_bucket[run]
-            symbol = 4 * bucket + min(magnitude, 4) - 1 + LAST * is_last
+            symbol = 4 * bucket + min(magnitude, 4) - 1 + tables.LAST * is_last
             self.put(first_context + 3 * self.band[position] + past, symbol)
             self.put_bits(run - self.run_base[bucket], self.run_bits[bucket])
             if magnitude >= 4:
                 band = self.band[self.levels.position[n]]
-                self.put_number(ESCAPE_CONTEXTS + 4 * is_chroma + min(band, 3), magnitude - 4)
+                self.put_number(tables.ESCAPE_CONTEXTS + 4 * is_chroma + min(band, 3), magnitude - 4)
             if not is_last or n < 2:  # sign data hiding
                 self.put_bits(self.levels.level[n] < 0, 1)
             position, past = self.levels.position[n] + 1, min(magnitude, 3) - 1
@@ -313,10 +297,10 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
 
 def node_symbol(block: CodingBlock) -> cython.int:
     """The symbol of a coding block; the inverse of `CodingBlock.set_symbol`."""
-    if block.kind == SKIP:
+    if block.kind == BlockKind.SKIP:
         return block.merge
     if block.obmc:
-        shown = OBMC_INTER if block.kind == INTER else OBMC_INTER + 1 + block.merge
+        shown = tables.OBMC_INTER if block.kind == BlockKind.INTER else tables.OBMC_INTER + 1 + block.merge
     else:
-        shown = block.merge if block.kind == MERGE else KIND_INTER + block.kind - INTER
-    return FIRST_CODED + 16 * shown + 8 * block.transform_split + block.cbf
+        shown = block.merge if block.kind == BlockKind.MERGE else tables.KIND_INTER + block.kind - BlockKind.INTER
+    return tables.FIRST_CODED + 16 * shown + 8 * block.transform_split + block.cbf

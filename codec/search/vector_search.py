@@ -21,8 +21,6 @@ __all__ = ["VectorSearch"]
 
 MARGIN: cython.int = 36  # samples before the picture that a block may begin
 FULL_ROUNDS: cython.int = 16  # in full samples, as a block may move unlike those before it
-DIRECT: cython.int = tables.DIRECT  # numbers below are symbols
-VECTOR_CONTEXTS: cython.int = tables.VECTOR_CONTEXTS
 
 
 def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
@@ -113,7 +111,9 @@ class VectorSearch:
     def number_bits(self, context: cython.int, number: cython.int) -> cython.double:
         """What `SymbolWriter.put_signed` costs; most numbers are small."""
         folded = 2 * number - 1 if number > 0 else -2 * number
-        return self.writer.rates[context, folded] if folded < DIRECT else self.writer.number_bits(context, folded)
+        return (
+            self.writer.rates[context, folded] if folded < tables.DIRECT else self.writer.number_bits(context, folded)
+        )
 
     def try_vector(
         self,
@@ -129,8 +129,8 @@ class VectorSearch:
         if abs(dy) > self.limit or abs(dx) > self.limit:
             return best
         down, right = dy - candidates.dy[0], dx - candidates.dx[0]
-        context = VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
-        cost = self.lagrangian * (self.number_bits(VECTOR_CONTEXTS, down) + self.number_bits(context, right))
+        context = tables.VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
+        cost = self.lagrangian * (self.number_bits(tables.VECTOR_CONTEXTS, down) + self.number_bits(context, right))
         if cost < best:
             cost += self.hadamard(y, x, side, dy, dx, best - cost)
         if cost >= best:
