@@ -151,57 +151,6 @@ static inline int taps_8x8_at(const uint8_t *samples, Py_ssize_t stride, const i
 #define taps_8x8(samples, place, stride, taps, down, across)                                                              \
     taps_8x8_at(AT(const uint8_t, samples, place), stride, AT(const int16_t, taps, 8 * (down)), AT(const int16_t, taps, 8 * (across)))
 
-static inline void products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, int count, float *sums) {
-#if defined(__AVX2__)
-    __m256i totals[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (Py_ssize_t x = 0; x < length; x += 16) {
-        __m256i left = _mm256_loadu_si256((const __m256i *)(a + x));
-        for (int k = 0; k < count; k++) {
-            __m256i right = _mm256_loadu_si256((const __m256i *)(b + k * stride + x));
-            totals[k] = _mm256_add_epi32(totals[k], _mm256_madd_epi16(left, right));
-        }
-    }
-    __m256i sum = _mm256_hadd_epi32(_mm256_hadd_epi32(totals[0], totals[1]), _mm256_hadd_epi32(totals[2], totals[3]));
-    _mm_storeu_ps(sums, _mm_cvtepi32_ps(_mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1))));
-#else
-    for (int k = 0; k < count; k++) {
-        int32_t total = 0;
-        for (Py_ssize_t x = 0; x < length; x++)
-            total += a[x] * b[k * stride + x];
-        sums[k] = total;
-    }
-#endif
-}
-static inline void four_products_at(const int16_t *a, const int16_t *b, Py_ssize_t stride, Py_ssize_t length, int count, float *sums) {
-    if (count >= 4) /* with a constant its loop is unrolled */
-        products_at(a, b, stride, length, 4, sums);
-    else if (count == 3)
-        products_at(a, b, stride, length, 3, sums);
-    else if (count == 2)
-        products_at(a, b, stride, length, 2, sums);
-    else
-        products_at(a, b, stride, length, 1, sums);
-}
-#define four_products(values, i, j, stride, length, count, sums, at) \
-    four_products_at(AT(const int16_t, values, i), AT(const int16_t, values, j), stride, length, count, AT(float, sums, at))
-
-static inline void differences_at(const uint8_t *restrict a, const uint8_t *restrict b, Py_ssize_t stride, int rows,
-                                  int16_t *restrict differences) {
-    for (; rows > 0; rows--) {
-#if defined(__AVX2__) /* of plain loops, gcc 12 makes half as many instructions again */
-        __m256i one = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)a));
-        __m256i other = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)b));
-        _mm256_storeu_si256((__m256i *)differences, _mm256_sub_epi16(one, other));
-#else
-        for (int i = 0; i < LANES; i++)
-            differences[i] = a[i] - b[i];
-#endif
-        a += stride, b += stride, differences += LANES;
-    }
-}
-#define differences(samples, first, second, stride, rows, values, at)                                                    \
-    differences_at(AT(const uint8_t, samples, first), AT(const uint8_t, samples, second), stride, rows, AT(int16_t, values, at))
-
 static inline Py_ssize_t put_escapes_at(const uint8_t *symbols, Py_ssize_t size, int last, const uint8_t *orders, uint8_t *escapes) {
     Py_ssize_t place = 0, count = 0;
 #if defined(__AVX2__)

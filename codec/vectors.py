@@ -13,8 +13,6 @@ __all__ = [
     "LANES",
     "by_half",
     "copy",
-    "differences",
-    "four_products",
     "looked_up",
     "put_escapes",
     "rint",
@@ -124,41 +122,6 @@ def taps_8x8(
         column = sum(taps[8 * down + k] * samples[place + k * stride + i] for k in range(8))
         total += taps[8 * across + i] * column
     return total
-
-
-def four_products(
-    values: cython.short[::1],
-    i: cython.Py_ssize_t,
-    j: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    length: cython.Py_ssize_t,
-    count: cython.int,
-    sums: cython.float[::1],
-    at: cython.Py_ssize_t,
-) -> cython.void:
-    """sums[at + k] = Σ_x values[i + x] · values[j + k · stride + x], k below ``count`` and 4, x below ``length``.
-
-    ``length`` is a multiple of 32, sums stay below 2**31, and four of them may be written.
-    """
-    wide = np.asarray(values, np.int64)
-    for k in range(min(count, 4)):
-        sums[at + k] = wide[i : i + length] @ wide[j + k * stride : j + k * stride + length]
-
-
-def differences(
-    samples: cython.uchar[::1],
-    first: cython.Py_ssize_t,
-    second: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    rows: cython.int,
-    values: cython.short[::1],
-    at: cython.Py_ssize_t,
-) -> cython.void:
-    """values[at + 16 j + i] = samples[first + j · stride + i] − samples[second + j · stride + i], i below 16."""
-    wide = np.asarray(samples, np.int16)
-    for j in range(rows):
-        a, b = first + j * stride, second + j * stride
-        np.asarray(values)[at + LANES * j :][:LANES] = wide[a : a + LANES] - wide[b : b + LANES]
 
 
 def put_escapes(

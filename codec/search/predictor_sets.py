@@ -14,7 +14,7 @@ import numpy as np
 
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes
-from codec.vectors import LANES, differences, four_products, rint, weighted_rows
+from codec.vectors import LANES, rint, weighted_rows
 
 __all__ = ["fit_sets"]
 
@@ -159,8 +159,25 @@ class PredictorSetFit:
             for i in range(inputs):  # from the diagonal on
                 for four in range((inputs - i + 3) // 4):
                     j, at = i + 4 * four, place + i % 4 + 4 * four
-                    four_products(self.values, i * AREA, j * AREA, AREA, used, inputs - j, self.products, at)
+                    self.multiply(i * AREA, j * AREA, used, at)
                 place += 4 * ((inputs + 3) // 4 - i // 4)
+
+    def multiply(
+        self, i: cython.Py_ssize_t, j: cython.Py_ssize_t, length: cython.Py_ssize_t, at: cython.Py_ssize_t
+    ) -> cython.void:
+        """Sums of products of the input at ``i`` with that at ``j`` and the three after it; each below 2**31."""
+        first: cython.int = 0
+        second: cython.int = 0
+        third: cython.int = 0
+        fourth: cython.int = 0
+        for x in range(length):
+            value = self.values[i + x]
+            first += value * self.values[j + x]
+            second += value * self.values[j + AREA + x]
+            third += value * self.values[j + 2 * AREA + x]
+            fourth += value * self.values[j + 3 * AREA + x]
+        self.products[at], self.products[at + 1] = first, second
+        self.products[at + 2], self.products[at + 3] = third, fourth
 
     def take_inputs(self, top: cython.Py_ssize_t, left: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Set ``values`` to the inputs of a cell, `AREA` for each; returns how many of those are used, in 32s."""
@@ -175,7 +192,12 @@ class PredictorSetFit:
             first, second = corner, corner + self.offsets[0]
             if number < self.taps:
                 first, second = corner + self.offsets[number], corner + self.origins[number]
-            differences(samples, first, second, stride, lines, values, number * AREA)
+            at = number * AREA
+            for _ in range(lines):
+                for x in range(16):
+                    difference: cython.short = samples[first + x] - samples[second + x]
+                    values[at + x] = difference
+                first, second, at = first + stride, second + stride, at + CELL
         if columns < CELL or lines * CELL < used:
             for number in range(self.taps + 1):
                 for x in range(used):
