@@ -136,11 +136,16 @@ class CodingBlock:
     dy: cython.int  # of the vector, in quarter samples
     dx: cython.int
 
+    def start(self, kind: cython.int) -> cython.void:
+        """Have nothing but a place and a kind."""
+        self.kind = kind
+        self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.dy = self.dx = 0
+
     def set_symbol(self, symbol: cython.int) -> cython.bint:
         """Take apart the symbol of a coding block; whether it has a meaning."""
-        self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.dy = self.dx = 0
+        self.start(BlockKind.SKIP)
         if symbol < tables.SPLIT:
-            self.kind, self.merge = BlockKind.SKIP, symbol
+            self.merge = symbol
             return True
         symbol -= tables.FIRST_CODED
         shown = symbol >> 4

@@ -260,7 +260,8 @@ class PictureSearch:
         best.cost = 1e30
         if row + side <= self.blocks.rows and column + side <= self.blocks.columns:
             context = self.blocks.node_context(self.is_p, row, column, log2)
-            done = self.search_block(row, column, log2, context, best)
+            self.block.row, self.block.column, self.block.log2 = row, column, log2
+            done = self.search_block(context, best)
             if done or log2 == 3:
                 self.put(best)
                 return best.cost
@@ -288,27 +289,23 @@ class PictureSearch:
         self.writer.put_block(best, self.blocks, self.is_p, self.chroma_blocks)
         self.blocks.put(best.block)
 
-    def search_block(
-        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, best: Trial
-    ) -> cython.bint:
-        """Find the best coding block of a size; whether it is good enough not to be split."""
+    def search_block(self, context: cython.int, best: Trial) -> cython.bint:
+        """Find the best coding block where the trial is; whether it is good enough not to be split."""
         bound: cython.double = 1e30
         if self.is_p:
-            nearest = self.search_inter(row, column, log2, context, best)
+            nearest = self.search_inter(context, best)
             if nearest < 0:
                 return True
-            if nearest < self.intra_from * self.step * (1 << (2 * log2 - 6)):
+            if nearest < self.intra_from * self.step * (1 << (2 * self.block.log2 - 6)):
                 return False
             bound = cython.cast(cython.int, self.intra_near * nearest)
-        self.search_intra(row, column, log2, bound, best)
+        self.search_intra(bound, best)
         return False
 
-    def search_inter(
-        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, best: Trial
-    ) -> cython.double:
+    def search_inter(self, context: cython.int, best: Trial) -> cython.double:
         """Try merges and vectors; returns the least Hadamard cost, negative where there is nothing left to gain."""
-        rates = self.writer.rates
-        y, x, side = 8 * row, 8 * column, 1 << log2
+        rates, log2 = self.writer.rates, self.block.log2
+        y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << log2
         step: cython.double = self.step * (1 << (2 * log2 - 6))
         lagrangian: cython.double = self.vectors.lagrangian
         own_cost: cython.double = 1e30
@@ -316,9 +313,8 @@ class PictureSearch:
         obmc_cost: cython.double = 1e30
         warp_cost: cython.double = 1e30
         obmc_merge: cython.int = 0
-        self.trial.start(row, column, log2, BlockKind.MERGE)
         self.candidates.find(self.blocks, self.before, self.block)
-        merge_cost, merge = self.rank_merges(row, column, log2, context)
+        merge_cost, merge = self.rank_merges(context)
         shown = 0 if merge == tables.AVERAGED else merge
         merge_dy, merge_dx = self.candidates.dy[shown], self.candidates.dx[shown]
         self.vectors.parent_dy[log2], self.vectors.parent_dx[log2] = merge_dy, merge_dx
@@ -326,13 +322,13 @@ class PictureSearch:
             if self.moves:
                 own_cost = self.search_vector(y, x, log2, context)
             dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
-            if row + column > 0 and min(merge_cost, own_cost) > self.obmc_from * step:
+            if y + x > 0 and min(merge_cost, own_cost) > self.obmc_from * step:
                 bound = min(merge_cost, own_cost) * (1 + self.near)
-                obmc_cost, obmc_merge = self.rank_obmc(row, column, log2, context, bound)
+                obmc_cost, obmc_merge = self.rank_obmc(context, bound)
                 if own_cost < 1e30:
                     bits = self.writer.vector_bits(dy - self.candidates.dy[0], dx - self.candidates.dx[0])
                     bits += rates[context, FIRST_OBMC + 1]
-                    own_obmc_cost = self.weigh(row, column, log2, BlockKind.INTER, True, 0, dy, dx, bits, bound)
+                    own_obmc_cost = self.weigh(BlockKind.INTER, True, 0, dy, dx, bits, bound)
         if self.warps:
             warp_cost = self.vectors.sums(y, x, self.warped_luma, y, x, side, 1e30)
             warp_cost += lagrangian * min(rates[context, FIRST_WARPED + 1], rates[context, FIRST_WARPED] + 1)
@@ -341,33 +337,32 @@ class PictureSearch:
         if self.all_skips:
             for candidate in range(4):
                 if candidate != merge and self.has_candidate(candidate):
-                    self.try_skip(row, column, log2, candidate, context, best)
+                    self.try_skip(candidate, context, best)
         has_levels: cython.bint = False
         if merge_cost <= near:
-            self.start_inter(row, column, log2, BlockKind.MERGE, False, merge, merge_dy, merge_dx)
+            self.start_inter(BlockKind.MERGE, False, merge, merge_dy, merge_dx)
             has_levels |= self.try_inter(best)
         dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
         if own_cost <= near:
-            self.start_inter(row, column, log2, BlockKind.INTER, False, 0, dy, dx)
+            self.start_inter(BlockKind.INTER, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
         if own_obmc_cost <= near:
-            self.start_inter(row, column, log2, BlockKind.INTER, True, 0, dy, dx)
+            self.start_inter(BlockKind.INTER, True, 0, dy, dx)
             has_levels |= self.try_inter(best)
         if obmc_cost <= near:
             dy, dx = self.candidates.dy[obmc_merge], self.candidates.dx[obmc_merge]
-            self.start_inter(row, column, log2, BlockKind.MERGE, True, obmc_merge, dy, dx)
+            self.start_inter(BlockKind.MERGE, True, obmc_merge, dy, dx)
             has_levels |= self.try_inter(best)
         if warp_cost <= near:
             dy, dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
-            self.start_inter(row, column, log2, BlockKind.WARPED, False, 0, dy, dx)
+            self.start_inter(BlockKind.WARPED, False, 0, dy, dx)
             has_levels |= self.try_inter(best)
         return -nearest if not has_levels or nearest < self.stop * step else nearest
 
-    def rank_merges(
-        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int
-    ) -> tuple[cython.double, cython.int]:
+    def rank_merges(self, context: cython.int) -> tuple[cython.double, cython.int]:
         """The merge candidate of the least Hadamard cost, after that cost."""
         rates, lagrangian = self.writer.rates, self.vectors.lagrangian
+        y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << self.block.log2
         best: cython.double = 1e30
         merge: cython.int = 0
         for candidate in range(4):
@@ -377,16 +372,14 @@ class PictureSearch:
                 dy, dx = self.candidates.dy[shown], self.candidates.dx[shown]
                 cost: cython.double
                 if candidate == tables.AVERAGED:
-                    cost = self.weigh(row, column, log2, BlockKind.MERGE, False, tables.AVERAGED, dy, dx, bits, best)
+                    cost = self.weigh(BlockKind.MERGE, False, tables.AVERAGED, dy, dx, bits, best)
                 else:
-                    cost = self.vectors.hadamard(8 * row, 8 * column, 1 << log2, dy, dx, best) + lagrangian * bits
+                    cost = self.vectors.hadamard(y, x, side, dy, dx, best) + lagrangian * bits
                 if cost < best:
                     best, merge = cost, candidate
         return best, merge
 
-    def rank_obmc(
-        self, row: cython.int, column: cython.int, log2: cython.int, context: cython.int, bound: cython.double
-    ) -> tuple[cython.double, cython.int]:
+    def rank_obmc(self, context: cython.int, bound: cython.double) -> tuple[cython.double, cython.int]:
         """The same with OBMC, of costs below ``bound``; else 1e30."""
         rates = self.writer.rates
         best: cython.double = 1e30
@@ -395,16 +388,13 @@ class PictureSearch:
             symbol = FIRST_OBMC + 16 * (1 + candidate)
             bits = min(rates[context, symbol + 1], rates[context, symbol] + 1)
             dy, dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
-            cost = self.weigh(row, column, log2, BlockKind.MERGE, True, candidate, dy, dx, bits, min(best, bound))
+            cost = self.weigh(BlockKind.MERGE, True, candidate, dy, dx, bits, min(best, bound))
             if cost < best:
                 best, merge = cost, candidate
         return best, merge
 
     def weigh(
         self,
-        row: cython.int,
-        column: cython.int,
-        log2: cython.int,
         kind: cython.int,
         obmc: cython.bint,
         merge: cython.int,
@@ -414,10 +404,11 @@ class PictureSearch:
         bound: cython.double,
     ) -> cython.double:
         """The Hadamard cost of a block that is predicted in luma, and that of ``bits``; 1e30 from ``bound`` on."""
-        self.start_inter(row, column, log2, kind, obmc, merge, dy, dx)
+        self.start_inter(kind, obmc, merge, dy, dx)
         self.decoder.predict_plane(self.decoder.luma, self.block)
         cost: cython.double = self.vectors.lagrangian * bits
-        cost += self.vectors.predicted(8 * row, 8 * column, 1 << log2, bound - cost)
+        y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << self.block.log2
+        cost += self.vectors.predicted(y, x, side, bound - cost)
         return cost if cost < bound else 1e30
 
     def search_vector(self, y: cython.int, x: cython.int, log2: cython.int, context: cython.int) -> cython.double:
@@ -434,18 +425,10 @@ class PictureSearch:
         return self.candidates.count > (1 if candidate == tables.AVERAGED else candidate)
 
     def start_inter(
-        self,
-        row: cython.int,
-        column: cython.int,
-        log2: cython.int,
-        kind: cython.int,
-        obmc: cython.bint,
-        merge: cython.int,
-        dy: cython.int,
-        dx: cython.int,
+        self, kind: cython.int, obmc: cython.bint, merge: cython.int, dy: cython.int, dx: cython.int
     ) -> cython.void:
         """Make the trial a block with a vector."""
-        self.trial.start(row, column, log2, kind)
+        self.trial.start(kind)
         self.block.obmc, self.block.merge, self.block.dy, self.block.dx = obmc, merge, dy, dx
         if kind == BlockKind.INTER:
             self.trial.mvd_y, self.trial.mvd_x = dy - self.candidates.dy[0], dx - self.candidates.dx[0]
@@ -473,26 +456,16 @@ class PictureSearch:
             for i in range(x, x + (1 << self.block.log2 >> plane.log2_x)):
                 samples[j, i] = warped[j, i]
 
-    def try_skip(
-        self,
-        row: cython.int,
-        column: cython.int,
-        log2: cython.int,
-        merge: cython.int,
-        context: cython.int,
-        best: Trial,
-    ) -> cython.void:
+    def try_skip(self, merge: cython.int, context: cython.int, best: Trial) -> cython.void:
         """Try to skip a block with a merge candidate."""
-        y, x = 8 * row, 8 * column
+        y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << self.block.log2
         shown = 0 if merge == tables.AVERAGED else merge
-        self.start_inter(
-            row, column, log2, BlockKind.SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown]
-        )
+        self.start_inter(BlockKind.SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown])
         self.predict()
-        cost: cython.double = self.levels.squared_error(self.luma, self.decoder.luma, y, x, 1 << log2)
+        cost: cython.double = self.levels.squared_error(self.luma, self.decoder.luma, y, x, side)
         if self.planes > 1:
-            cost += self.levels.squared_error(self.cb, self.decoder.cb, y, x, 1 << log2)
-            cost += self.levels.squared_error(self.cr, self.decoder.cr, y, x, 1 << log2)
+            cost += self.levels.squared_error(self.cb, self.decoder.cb, y, x, side)
+            cost += self.levels.squared_error(self.cr, self.decoder.cr, y, x, side)
         self.trial.cost = cost + self.lagrangian * self.writer.rates[context, merge]
         if self.trial.cost < best.cost:
             self.keep(self.trial.luma, best)
@@ -618,38 +591,30 @@ class PictureSearch:
                 found.take(part, self.levels.levels)
                 self.decoder.transform.add(self.levels.levels, scale, log2, plane.samples, y, x)
 
-    def search_intra(
-        self, row: cython.int, column: cython.int, log2: cython.int, bound: cython.double, best: Trial
-    ) -> cython.void:
+    def search_intra(self, bound: cython.double, best: Trial) -> cython.void:
         """Try intra modes, unless their Hadamard cost is beyond ``bound``."""
-        self.trial.start(row, column, log2, BlockKind.INTRA)
-        least = self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, 0, 8 * row, 8 * column, log2)
+        self.trial.start(BlockKind.INTRA)
+        y, x, log2 = 8 * self.block.row, 8 * self.block.column, self.block.log2
+        least = self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, 0, y, x, log2)
         if least > bound:
             return
         first, second, third = self.intra.mode[0], self.intra.mode[1], self.intra.mode[2]
         near, tried = 1.15 * max(least, 1.0), 1 if self.is_p else self.intra_modes
         try_second: cython.bint = tried > 1 and self.intra.cost[1] <= near
         try_third: cython.bint = tried > 2 and self.intra.cost[2] <= near
-        self.try_intra(row, column, log2, first, True, best)
+        self.try_intra(first, True, best)
         if try_second:
-            self.try_intra(row, column, log2, second, False, best)
+            self.try_intra(second, False, best)
         if try_third:
-            self.try_intra(row, column, log2, third, False, best)
+            self.try_intra(third, False, best)
 
-    def try_intra(
-        self,
-        row: cython.int,
-        column: cython.int,
-        log2: cython.int,
-        mode: cython.int,
-        is_first: cython.bint,
-        best: Trial,
-    ) -> cython.void:
+    def try_intra(self, mode: cython.int, is_first: cython.bint, best: Trial) -> cython.void:
         """Try an intra mode, with luma's transform whole and split; for the first of the smallest with four modes."""
-        self.trial.start(row, column, log2, BlockKind.INTRA)
+        self.trial.start(BlockKind.INTRA)
+        top, left, log2 = 8 * self.block.row, 8 * self.block.column, self.block.log2
         self.block.modes = FOUR_MODES * mode
         self.trial.luma.start(log2)
-        self.code_intra(self.trial.luma, 8 * row, 8 * column, mode)
+        self.code_intra(self.trial.luma, top, left, mode)
         has_chroma: cython.bint = self.trial.luma.cost < best.cost
         if has_chroma:
             self.code_chroma()
@@ -661,7 +626,7 @@ class PictureSearch:
         if log2 == 3:
             self.block.modes = 0
         for part in range(4):
-            y, x = 8 * row + (part >> 1) * half, 8 * column + (part & 1) * half
+            y, x = top + (part >> 1) * half, left + (part & 1) * half
             if log2 == 3:
                 self.intra.rank(self.luma, self.decoder.luma, self.blocks, self.block, part, y, x, 2)
                 mode = self.intra.mode[0]

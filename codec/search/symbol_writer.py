@@ -82,12 +82,9 @@ class Trial:
         self.block, self.luma, self.cb, self.cr = CodingBlock(), PlaneLevels(), PlaneLevels(), PlaneLevels()
         self.luma_samples, self.cb_samples, self.cr_samples = (zeros((32, 32), np.uint8) for _ in range(3))
 
-    def start(self, row: cython.int, column: cython.int, log2: cython.int, kind: cython.int) -> cython.void:
-        """Be a coding block without levels or a vector."""
-        self.block.row, self.block.column, self.block.log2, self.block.kind = row, column, log2, kind
-        self.block.merge = self.block.obmc = self.block.transform_split = self.block.cbf = self.block.modes = (
-            self.block.dy
-        ) = self.block.dx = 0
+    def start(self, kind: cython.int) -> cython.void:
+        """Be a coding block in the same place without levels or a vector."""
+        self.block.start(kind)
         self.mvd_y = self.mvd_x = 0
 
     def set_cbf(self, luma: PlaneLevels, planes: cython.int) -> cython.void:
