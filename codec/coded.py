@@ -51,7 +51,7 @@ __all__ = [
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
-Weights = npt.NDArray[np.int16]  # (classes, what is added + one for each tap but the base), in 1/256
+Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
@@ -95,9 +95,9 @@ class ContextSubstreams:
     """Symbols of a picture, apart by context (spec 9.6).
 
     Attributes:
-        symbols: uint8, flat: one queue behind the other; to be decoded, with room behind the start of each for as
-            many symbols as the picture has samples, and two more.
-        starts: int64 (contexts,): where each queue starts.
+        symbols: uint8, flat: one substream behind the other; to be decoded, with room behind the start of each for
+            as many symbols as the picture has samples, and two more.
+        starts: int64 (contexts,): where each substream starts.
         sizes: int64 (contexts,): symbols of each.
     """
 
@@ -106,7 +106,7 @@ class ContextSubstreams:
     sizes: npt.NDArray[np.int64]
 
     def of(self, context: int) -> npt.NDArray[np.uint8]:
-        """The symbols of one queue."""
+        """The symbols of one substream."""
         start = self.starts[context]
         return self.symbols[start : start + self.sizes[context]]
 
@@ -117,13 +117,13 @@ class LosslessResidual:
 
     Attributes:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
-        classes: of each plane, uint8 (cell rows, cell columns): which weights a cell takes; 0 is the base alone.
-        queues: what is left, for all planes together.
+        predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone.
+        substreams: the symbols of all planes together.
     """
 
     weight_differences: tuple[Weights, ...]
-    classes: tuple[npt.NDArray[np.uint8], ...]
-    queues: ContextSubstreams
+    predictor_sets: tuple[npt.NDArray[np.uint8], ...]
+    substreams: ContextSubstreams
 
 
 @dataclass(frozen=True, eq=False)

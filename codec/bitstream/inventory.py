@@ -141,7 +141,7 @@ def _packet_entries(
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_group(packet)
     streams = compressed_streams(raw)
-    headers = picture_headers(header, raw, streams)
+    headers = picture_headers(header, raw)
     count = len(headers)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
