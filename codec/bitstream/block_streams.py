@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,22 +30,13 @@ BLOCK_STREAMS = (StreamId.BLOCK_NODES, StreamId.BLOCK_MODES, StreamId.BLOCK_VECT
 def symbol_limit(header: SequenceHeader) -> int:
     """More symbols than a picture can have: 24 for each 8×8 unit, two for each sample."""
     shape = shape_of(header.coded_format)
-    rows, columns = shape.cells
-    return 24 * rows * columns + 2 * shape.samples
-
-
-def bit_limit(header: SequenceHeader) -> int:
-    """More bits than a picture can have: 30 of a vector for each smallest block, 10 + 15 + 1 of a level a sample."""
-    shape = shape_of(header.coded_format)
-    rows, columns = shape.cells
-    return 30 * rows * columns + 26 * shape.samples
+    return 24 * math.prod(shape.cells) + 2 * shape.samples
 
 
 def block_bytes(header: SequenceHeader) -> int:
     """What the blocks of a picture take at most once they are unpacked (spec 12): symbols, blocks, counts, levels."""
     shape = shape_of(header.coded_format)
-    rows, columns = shape.cells
-    return symbol_limit(header) + 64 * rows * columns + 4 * shape.samples
+    return symbol_limit(header) + 64 * math.prod(shape.cells) + 4 * shape.samples
 
 
 def unpack_blocks(
@@ -56,9 +48,6 @@ def unpack_blocks(
         BitstreamError: streams are damaged, or more than pictures can have.
     """
     count = len(quantisers)
-    bits, most_bits = 8 * len(streams[StreamId.BLOCK_BITS]), bit_limit(header) * count
-    if bits > most_bits + 7:
-        raise BitstreamError(f"a stream of {bits} bits, where {most_bits} are possible")
     symbols = unpack_symbols(streams, symbol_limit(header) * count)
     filters = unpack_filters(header, streams[StreamId.ALF], count)
     return [

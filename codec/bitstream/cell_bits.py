@@ -8,11 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.packing import z_of
-from codec.bitstream.schema import COMPONENT_OF, StreamId
-from codec.bitstream.shares import block_bits
-from codec.bitstream.streams import symbols_of_levels
-from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences
+from codec.bitstream.schema import StreamId
+from codec.bitstream.shares import COMPONENT_OF, block_bits
+from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences, symbols_of_levels, z_of
 from codec.models import MotionModel
 from codec.picture.planes import Plane
 

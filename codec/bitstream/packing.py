@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cython
 import numpy as np
@@ -13,7 +13,7 @@ import zstandard
 from codec.errors import BitstreamError
 from codec.vectors import copy
 
-__all__ = ["COMPRESSED", "DIGITS", "EQUAL", "MAX_BLOCK_BYTES", "PLAIN", "StreamReader", "negative_first", "z_of"]
+__all__ = ["COMPRESSED", "DIGITS", "EQUAL", "MAX_BLOCK_BYTES", "PLAIN", "StreamReader"]
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -85,8 +85,7 @@ class StreamReader:
     def numbers(self, count: int) -> npt.NDArray[np.uint16]:
         """The next ``count`` numbers of two bytes: all low bytes, packed, then all high bytes."""
         low, high = self.symbols(count), self.symbols(count)
-        numbers: npt.NDArray[np.uint16] = low | high.astype(np.uint16) << 8
-        return numbers
+        return np.stack([low, high], axis=-1).view("<u2").ravel()
 
     def fill(self, symbols: Bytes, depth: int = MAX_DEPTH) -> None:
         """Fill an array with the next symbols; digits may be in digits ``depth`` deep.
@@ -130,16 +129,6 @@ def decompress(body: memoryview, size: int, is_block: bool) -> bytes:
         return _CONTEXTS.decompressor.decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise BitstreamError(f"what zstd compressed is damaged, or does not hold {size} bytes: {error}") from error
-
-
-def negative_first(z: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[Any]:
-    """0, 1, 2, 3 and so on to 0, −1, 1, −2, in the signed type of the same width (spec 2)."""
-    return ((z >> 1) ^ -(z & 1)).view(f"i{z.itemsize}")
-
-
-def z_of(numbers: npt.NDArray[np.signedinteger]) -> npt.NDArray[Any]:
-    """The inverse of `negative_first`."""
-    return (numbers << 1 ^ numbers >> 8 * numbers.itemsize - 1).view(f"u{numbers.itemsize}")
 
 
 def split(joined: Bytes, base: cython.int, digits_a_byte: cython.int, symbols: Bytes) -> int:

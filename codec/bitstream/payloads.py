@@ -120,16 +120,15 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(PICTURES, payload, "picture packet", **repeated_fields(header))
     transformed = header.residual is models.ResidualCoder.DCT
+    moves, meshes = header.motion is not models.MotionModel.NONE, header.motion is models.MotionModel.MESH
     for number, picture in enumerate(raw.pictures):
-        flags = 0
-        if transformed:
-            known = (schema.SAME_QPS if number else 0) | (schema.HAS_MESH if header.motion is models.MotionModel.MESH else 0)
-            flags = picture.references & known
-            picture.references -= flags
+        known = (schema.SAME_QPS if transformed and number else 0) | (schema.HAS_MESH if transformed and meshes else 0)
+        flags = picture.references & known
+        picture.references -= flags
         _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
         if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")
-        picture.has_field = bool(flags & schema.HAS_MESH if transformed else picture.references and header.grid_shape[0])
+        picture.has_field = bool(flags & schema.HAS_MESH if transformed else picture.references and moves)
         if picture.has_field and picture.references == 0:
             raise BitstreamError("an I picture with a mesh")
         if picture.qps is None:

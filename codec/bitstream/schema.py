@@ -24,8 +24,6 @@ from construct import (
 )
 
 __all__ = [
-    "COMPONENTS",
-    "COMPONENT_OF",
     "CRC",
     "END",
     "HAS_MESH",
@@ -135,27 +133,6 @@ class StreamId(enum.IntEnum):
     BLOCK_LEVELS = 10
     BLOCK_BITS = 11
     ALF = 12
-
-
-COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
-"""What bytes are counted under."""
-
-COMPONENT_OF = {
-    StreamId.NAMES: "headers",
-    StreamId.VECTORS: "motion",
-    StreamId.MODES: "modes",
-    StreamId.WEIGHTS: "weights",
-    StreamId.PREDICTOR_SETS: "weights",
-    StreamId.CONTEXT_SUBSTREAMS: "residual",
-    StreamId.RESIDUAL: "residual",
-    StreamId.BLOCK_NODES: "modes",
-    StreamId.BLOCK_MODES: "modes",
-    StreamId.BLOCK_VECTORS: "motion",
-    StreamId.BLOCK_LEVELS: "residual",
-    StreamId.BLOCK_BITS: "residual",
-    StreamId.ALF: "weights",
-}
-"""The component that an inventory counts each stream under."""
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

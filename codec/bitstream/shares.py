@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, unpack_blocks
-from codec.bitstream.packing import StreamReader, z_of
-from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
-from codec.bitstream.streams import PictureHeader, symbols_of_levels, unpack_levels, unpack_motion, unpack_sizes
-from codec.coded import CodedSymbols, SequenceHeader
+from codec.bitstream.packing import StreamReader
+from codec.bitstream.schema import StreamId
+from codec.bitstream.streams import PictureHeader, unpack_fields, unpack_levels, unpack_sizes
+from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.lossless.tables import WEIGHT_COUNTS
 from codec.models import ResidualCoder
@@ -20,7 +20,27 @@ from codec.models import ResidualCoder
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
 
-__all__ = ["block_bits", "picture_shares"]
+__all__ = ["COMPONENTS", "COMPONENT_OF", "block_bits", "picture_shares"]
+
+COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
+"""What bytes are counted under."""
+
+COMPONENT_OF = {
+    StreamId.NAMES: "headers",
+    StreamId.VECTORS: "motion",
+    StreamId.MODES: "modes",
+    StreamId.WEIGHTS: "weights",
+    StreamId.PREDICTOR_SETS: "weights",
+    StreamId.CONTEXT_SUBSTREAMS: "residual",
+    StreamId.RESIDUAL: "residual",
+    StreamId.BLOCK_NODES: "modes",
+    StreamId.BLOCK_MODES: "modes",
+    StreamId.BLOCK_VECTORS: "motion",
+    StreamId.BLOCK_LEVELS: "residual",
+    StreamId.BLOCK_BITS: "residual",
+    StreamId.ALF: "weights",
+}
+"""The component that an inventory counts each stream under."""
 
 
 def picture_shares(
@@ -35,10 +55,10 @@ def picture_shares(
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     if StreamId.VECTORS in streams:
         has_field = np.array([picture.has_field for picture in pictures])
-        motion = unpack_motion(header, int(has_field.sum()), streams)
-        vectors = [np.concatenate([at.reshape(-1, 2), own]) for at, own in zip(motion.nodes, motion.own, strict=True)]
+        fields = unpack_fields(header, pictures, streams)
+        vectors = [np.concatenate([of.differences().reshape(-1, 2), of.own_differences()]) for of in fields]
         bits["motion"][has_field] = entropies([z_of(differences) for differences in vectors])
-        bits["modes"][has_field] = entropies(list(motion.modes))
+        bits["modes"][has_field] = entropies([of.modes for of in fields])
     if header.residual is ResidualCoder.LOSSLESS:
         bits["weights"] += [
             sum(picture.predictor_set_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures

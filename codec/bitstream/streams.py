@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS, block_bytes, unpack_blocks
 from codec.bitstream.limits import Limits
-from codec.bitstream.packing import StreamReader, negative_first, z_of
+from codec.bitstream.packing import StreamReader
 from codec.bitstream.schema import StreamId
 from codec.coded import (
     LEVEL_DTYPES,
@@ -27,20 +27,19 @@ from codec.coded import (
     Quantiser,
     SequenceHeader,
     Weights,
+    negative_first,
 )
 from codec.errors import BitstreamError, LimitError
 from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, set_map_shape
 from codec.models import MotionModel, ResidualCoder
-from codec.motion.field import Modes
 from codec.picture.planes import SampleFormat
 
 __all__ = [
     "PictureHeader",
     "check_streams",
     "group_bytes",
-    "symbols_of_levels",
+    "unpack_fields",
     "unpack_levels",
-    "unpack_motion",
     "unpack_names",
     "unpack_sizes",
     "unpack_streams",
@@ -160,53 +159,31 @@ def unpack_vectors(data: bytes, count: int) -> Differences:
         return negative_first(stream.numbers(2 * count)).reshape(count, 2)
 
 
-class CodedMotion(NamedTuple):
-    """What the streams of a packet group say about its P pictures, before any prediction of vectors.
-
-    Attributes:
-        nodes: differences of the grids' vectors, int16 (pictures, rows, columns, 2).
-        modes: of cells, uint8 (pictures, cell rows, cell columns); of blocks (pictures, 0, 0).
-        own: differences of each picture's own vectors, int16 (own cells, 2).
-    """
-
-    nodes: Differences
-    modes: Modes
-    own: list[Differences]
-
-
-def unpack_motion(header: SequenceHeader, fields: int, streams: dict[StreamId, bytes]) -> CodedMotion:
-    """The motion of the pictures of a packet group that have ``fields``, one at least (spec 7.2, 7.3)."""
-    modes = np.zeros((fields, 0, 0), np.uint8)
-    if StreamId.MODES in streams:
-        with StreamReader(streams[StreamId.MODES]) as stream:
-            modes = stream.symbols(fields * math.prod(header.cell_shape)).reshape(fields, *header.cell_shape)
-        if int(modes.max()) >= len(CellMode):
-            raise BitstreamError(f"a cell mode is {int(modes.max())}; it lies in 0…{len(CellMode) - 1}")
-    own_counts = np.count_nonzero(modes == CellMode.OWN, axis=(1, 2))
-    nodes = fields * math.prod(header.grid_shape)
-    differences = unpack_vectors(streams[StreamId.VECTORS], nodes + int(own_counts.sum()))
-    own = np.split(differences[nodes:], np.cumsum(own_counts)[:-1])
-    return CodedMotion(differences[:nodes].reshape(fields, *header.grid_shape, 2), modes, own)
-
-
 def unpack_fields(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
 ) -> list[MotionField]:
     """The motion fields of a packet group, in order; the inverse of `pack_fields`."""
-    if StreamId.VECTORS not in streams:
+    count, cells = sum(picture.has_field for picture in pictures), math.prod(header.cell_shape)
+    if not count:
         return []
-    motion = unpack_motion(header, sum(picture.has_field for picture in pictures), streams)
-    limit = header.vector_limit_quarter_pel
+    modes = np.zeros((count, 0, 0), np.uint8)
+    if header.motion is MotionModel.MESH:
+        with StreamReader(streams[StreamId.MODES]) as stream:
+            modes = stream.symbols(count * cells).reshape(count, *header.cell_shape)
+    if modes.size and int(modes.max()) >= len(CellMode):
+        raise BitstreamError(f"a cell mode is {int(modes.max())}; it lies in 0…{len(CellMode) - 1}")
+    own_counts = np.count_nonzero(modes == CellMode.OWN, axis=(1, 2))
+    nodes, limit = count * math.prod(header.grid_shape), header.vector_limit_quarter_pel
+    differences = unpack_vectors(streams[StreamId.VECTORS], nodes + int(own_counts.sum()))
+    of_nodes = differences[:nodes].reshape(count, *header.grid_shape, 2)
+    own = np.split(differences[nodes:], np.cumsum(own_counts)[:-1])
     try:
-        fields = MotionField.all_from_differences(header.motion, header.cell_size, motion.nodes, limit)
-        if header.motion is not MotionModel.MESH:
-            return fields
-        return [
-            field.with_modes(modes, own, limit)
-            for field, modes, own in zip(fields, motion.modes, motion.own, strict=True)
-        ]
+        fields = MotionField.all_from_differences(header.motion, header.cell_size, of_nodes, limit)
+        if header.motion is MotionModel.MESH:
+            fields = [field.with_modes(modes[k], own[k], limit) for k, field in enumerate(fields)]
     except ValueError as error:
         raise BitstreamError(str(error)) from error
+    return fields
 
 
 def unpack_meshes(
@@ -259,23 +236,6 @@ def unpack_levels(
     ]
 
 
-def symbols_of_levels(header: SequenceHeader, residuals: Sequence[tuple[PlaneResidual, ...]]) -> list[npt.NDArray[np.unsignedinteger]]:
-    """What `unpack_levels` reads: the symbols of each plane of pictures (spec 8.1).
-
-    Red and blue less green save 4…21 % of int8 bytes at step 8 on RGB clips that come from a camera.
-    """
-    planes = []
-    for of_plane in zip(*residuals, strict=True):
-        levels = np.stack([residual.levels for residual in of_plane])
-        zeros = np.array([residual.quantiser.zero_point for residual in of_plane], np.uint8)[:, None, None]
-        planes.append(levels.view("<u2") if levels.itemsize == 2 else levels.view(np.uint8) - zeros)
-    if header.residual is ResidualCoder.FLOAT16:
-        return planes
-    if header.format.sample_format is SampleFormat.RGB:
-        planes = [planes[0] - planes[1], planes[1], planes[2] - planes[1]]
-    return [z_of(plane.view(np.int8)) for plane in planes]
-
-
 def unpack_lossless(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
 ) -> list[LosslessResidual]:
@@ -290,9 +250,7 @@ def unpack_lossless(
     return [LosslessResidual(*parts) for parts in zip(weights, sets, substreams, strict=True)]
 
 
-def unpack_weights(
-    header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes
-) -> list[tuple[Weights, ...]]:
+def unpack_weights(header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes) -> list[tuple[Weights, ...]]:
     """Weight differences of every plane of every picture (spec 9.3)."""
     # a plane that is coded after others has a weight for the residual of each
     shapes = [

@@ -53,7 +53,8 @@ def decode_lossless(
     for number, shape in enumerate(shapes):
         left = residuals[:number] if header.greens_apart else ()
         planes = TapPlanes(shape, [of_picture[number] for of_picture in predictions], left)
-        coders.append(PlaneCoder(planes, weights[number], residual.predictor_sets[number], residuals[number], decoded[number]))
+        sets = residual.predictor_sets[number]
+        coders.append(PlaneCoder(planes, weights[number], sets, residuals[number], decoded[number]))
     source = ContextSymbols(residual.substreams.symbols, residual.substreams.starts)
     decode_planes(coders, source, header.max_error)
     used, there = (source.places() - residual.substreams.starts).tolist(), residual.substreams.sizes.tolist()

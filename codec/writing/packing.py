@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 PLANS: Final[tuple[tuple[int, ...], ...]] = ((), (16,), (6, 16), (4, 16), (2, 6))
 """Bases of digits: what the last digit of one leaves over goes to the next, in the end to bytes."""
-ZEROS: Final = (0.08, 0.3, 0.45, 0.79)  # shares of zeros from which on the next plan is shortest, within 1 % on six clips
+ZEROS: Final = (
+    0.08,
+    0.3,
+    0.45,
+    0.79,
+)  # shares of zeros from which on the next plan is shortest, within 1 % on six clips
 
 _PARAMETERS: Final[dict[str, Any]] = {
     "format": zstandard.FORMAT_ZSTD1_MAGICLESS,

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.block_streams import BLOCK_STREAMS
-from codec.bitstream.packing import z_of
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import symbols_of_levels
 from codec.coded import (
     AlfParameters,
     CodedPicture,
@@ -22,6 +20,8 @@ from codec.coded import (
     SequenceHeader,
     WrittenSymbols,
     mesh_differences,
+    symbols_of_levels,
+    z_of,
 )
 from codec.dct.tables import FAMILIES
 from codec.lossless.tables import CONTEXTS
