@@ -11,7 +11,7 @@ import numpy as np
 import zstandard
 
 from codec.errors import BitstreamError
-from codec.vectors import copy
+from codec.vectors import copy, take_escapes
 
 __all__ = ["COMPRESSED", "DIGITS", "EQUAL", "MAX_BLOCK_BYTES", "PLAIN", "StreamReader"]
 
@@ -24,6 +24,9 @@ PLAIN, EQUAL, COMPRESSED = 0, 1, 6  # forms of packed symbols; between the last 
 DIGITS: Final = ((2, 8), (4, 4), (6, 3), (16, 2))  # base and digits a byte, from form 2 on
 MAX_DEPTH: Final = 3  # of digits in digits: it bounds how often a byte of the file is worked on
 MAX_VARINT_BYTES: Final = 5
+
+_BITS = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
+RANKS = np.where(_BITS, np.cumsum(_BITS, axis=1) - 1, 128).astype(np.uint8).reshape(-1)  # in each set of 8 places
 
 MAX_BLOCK_BYTES: Final = 1 << 17
 _HEAD: Final = b"\x28\xb5\x2f\xfd\xe0"  # of a frame that says its size in eight bytes, which follow
@@ -109,9 +112,8 @@ class StreamReader:
             base, digits_a_byte = DIGITS[form - 2]
             joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
             self.fill(joined, depth - 1)
-            count = split(joined, base, digits_a_byte, symbols)
-            escapes = np.empty(count + 1, np.uint8)
-            self.fill(escapes[:count], depth - 1)
+            escapes = np.empty(split(joined, base, digits_a_byte, symbols), np.uint8)
+            self.fill(escapes, depth - 1)
             add_escapes(symbols, base - 1, escapes)
 
 
@@ -180,16 +182,15 @@ def split_digits(
 
 
 def add_escapes(symbols: Bytes, last: cython.int, escapes: Bytes) -> None:
-    """Add to each symbol that is the last digit the next of ``escapes``, of which there is one more than needed."""
+    """Add to each symbol that is the last digit the next of ``escapes``.
+
+    A plain loop takes ten times as long, and reading a lossless file 2…4 % longer.
+    """
     target: cython.uchar[::1] = memoryview(symbols)
-    more: cython.const[cython.uchar[::1]] = memoryview(escapes)
+    left: cython.const[cython.uchar[::1]] = memoryview(escapes)
+    ranks: cython.const[cython.uchar[::1]] = memoryview(RANKS)
     with cython.nogil:
-        place: cython.Py_ssize_t = 0
-        for number in range(target.shape[0]):  # without a branch, which would be guessed wrong every third time
-            symbol: cython.int = target[number]
-            is_last: cython.int = symbol == last
-            target[number] = (symbol + is_last * more[place]) & 255
-            place += is_last
+        take_escapes(target, target.shape[0], last, ranks, left, left.shape[0])
 
 
 @functools.cache
