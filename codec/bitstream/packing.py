@@ -79,42 +79,33 @@ class StreamReader:
                 return value
         raise BitstreamError(f"a number of more than {MAX_VARINT_BYTES} bytes in a stream")
 
-    def symbols(self, count: int) -> Bytes:
-        """The next ``count`` symbols, packed."""
-        symbols = np.empty(count, np.uint8)
-        self.fill(symbols)
-        return symbols
-
-    def numbers(self, count: int) -> npt.NDArray[np.uint16]:
-        """The next ``count`` numbers of two bytes: all low bytes, packed, then all high bytes."""
-        low, high = self.symbols(count), self.symbols(count)
-        return np.stack([low, high], axis=-1).view("<u2").ravel()
-
-    def fill(self, symbols: Bytes, depth: int = MAX_DEPTH) -> None:
-        """Fill an array with the next symbols; digits may be in digits ``depth`` deep.
+    def symbols(self, count: int, depth: int = MAX_DEPTH) -> Bytes:
+        """The next ``count`` symbols, in which digits may be in digits ``depth`` deep; often not writable.
 
         Raises:
             BitstreamError: they break a rule of spec 6.2.
         """
-        if not symbols.size:
-            return
+        if not count:
+            return np.zeros(0, np.uint8)
         form = self.varint()
         if form == PLAIN:
-            symbols.data[:] = self.take(symbols.size)  # numpy would give the interpreter's lock away
-        elif form == EQUAL:
-            symbols[:] = self.take(1)[0]
-        elif form >= COMPRESSED:
-            length, blocks = divmod(form - COMPRESSED, 2)
-            symbols.data[:] = decompress(self.take(length), symbols.size, blocks == 0)
-        elif depth == 0:
+            return np.frombuffer(self.take(count), np.uint8)
+        if form == EQUAL:
+            return np.full(count, self.take(1)[0], np.uint8)
+        if form >= COMPRESSED:
+            length, has_heads = divmod(form - COMPRESSED, 2)
+            return np.frombuffer(decompress(self.take(length), count, has_heads == 0), np.uint8)
+        if depth == 0:
             raise BitstreamError(f"digits in digits more than {MAX_DEPTH} deep")
-        else:
-            base, digits_a_byte = DIGITS[form - 2]
-            joined = np.empty(-(-symbols.size // digits_a_byte), np.uint8)
-            self.fill(joined, depth - 1)
-            escapes = np.empty(split(joined, base, digits_a_byte, symbols), np.uint8)
-            self.fill(escapes, depth - 1)
-            add_escapes(symbols, base - 1, escapes)
+        base, digits_a_byte = DIGITS[form - 2]
+        joined, symbols = self.symbols(-(-count // digits_a_byte), depth - 1), np.empty(count, np.uint8)
+        escapes = self.symbols(split(joined, base, digits_a_byte, symbols), depth - 1)
+        add_escapes(symbols, base - 1, escapes)
+        return symbols
+
+    def numbers(self, count: int) -> npt.NDArray[np.uint16]:
+        """The next ``count`` numbers of two bytes: all low bytes, packed, then all high bytes."""
+        return np.stack([self.symbols(count), self.symbols(count)], axis=-1).view("<u2").ravel()
 
 
 def decompress(body: memoryview, size: int, is_block: bool) -> bytes:

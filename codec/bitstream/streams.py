@@ -169,7 +169,7 @@ def unpack_fields(
     modes = np.zeros((count, 0, 0), np.uint8)
     if header.motion is MotionModel.MESH:
         with StreamReader(streams[StreamId.MODES]) as stream:
-            modes = stream.symbols(count * cells).reshape(count, *header.cell_shape)
+            modes = stream.symbols(count * cells).reshape(count, *header.cell_shape).copy()
     if modes.size and int(modes.max()) >= len(CellMode):
         raise BitstreamError(f"a cell mode is {int(modes.max())}; it lies in 0…{len(CellMode) - 1}")
     own_counts = np.count_nonzero(modes == CellMode.OWN, axis=(1, 2))
@@ -305,5 +305,5 @@ def unpack_substreams(data: bytes, pictures: int, samples: int) -> list[ContextS
         # one substream behind the other, with room to read on from the last as far as a picture could want
         symbols = np.zeros((pictures + 1) * samples + 2, np.uint8)
         for first, size in zip(starts[0].tolist(), sizes.sum(axis=0).tolist(), strict=True):
-            stream.fill(symbols[first : first + size])
+            symbols.data[first : first + size] = stream.symbols(size).data  # numpy would give the lock away
     return [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
