@@ -29,10 +29,10 @@ import numpy as np
 from packing_twin import bomb, compressed, plain, varint
 
 import codec
+from codec.bitstream import payloads
 from codec.bitstream.container import ContainerReader
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.bitstream.packing import StreamReader
-from codec.bitstream import payloads
 from codec.bitstream.payloads import unpack_group
 from codec.bitstream.schema import StreamId
 from codec.coded import SequenceHeader
@@ -146,9 +146,11 @@ def arrays_of(header: SequenceHeader, run: PicturePacket) -> list[tuple[int, int
         return found
 
     by_id = {StreamId(id_): stream for id_, stream in run.streams}
-    with mock.patch.object(StreamReader, "symbols", symbols), mock.patch.object(
-        payloads, "compressed_streams", lambda _: by_id
-    ), contextlib.suppress(codec.BitstreamError):
+    with (
+        mock.patch.object(StreamReader, "symbols", symbols),
+        mock.patch.object(payloads, "compressed_streams", lambda _: by_id),
+        contextlib.suppress(codec.BitstreamError),
+    ):
         unpack_group(header, run.build(), DEFAULT_LIMITS)
     return arrays
 
@@ -205,7 +207,7 @@ def harm_any_payload(parts: Parts, random: Random) -> None:
 
 
 def harm_picture_headers(parts: Parts, random: Random) -> None:
-    """Numbers, counts, references, checksums, quantisers, predictor sets: whatever comes before the table of streams."""
+    """Numbers, counts, references, checksums, quantisers: whatever comes before the table of streams."""
     run = random.choice(parts.pictures())
     run.head[:] = harmed_bytes(bytes(run.head), random, may_resize=random.random() < 0.2)
 

@@ -961,7 +961,9 @@ def test_blocks_of_another_size_are_refused_before_they_are_expanded(name, size,
     for id_ in {id_ for run in sample.runs() for id_, _ in run.streams}:
         head = {NAMES: b"\5", CONTEXT_SUBSTREAMS: 2 * (b"\x10" + bytes(CONTEXTS - 1))}.get(id_, b"")
         path.write_bytes(
-            harmed_streams(sample, lambda old, id_=id_, head=head: [(s, head + harm if s == id_ else f) for s, f in old])
+            harmed_streams(
+                sample, lambda old, id_=id_, head=head: [(s, head + harm if s == id_ else f) for s, f in old]
+            )
         )
         tracemalloc.start()
         try:
@@ -976,9 +978,7 @@ def test_blocks_of_another_size_are_refused_before_they_are_expanded(name, size,
 def test_names_that_say_that_they_are_large_are_refused_before_they_are_expanded(size, samples, tmp_path):
     path = tmp_path / "bad.mvz"
     stream = varint(size) + b"\1a"
-    path.write_bytes(
-        harmed_streams(samples["named"], lambda old: [(s, stream if s == NAMES else f) for s, f in old])
-    )
+    path.write_bytes(harmed_streams(samples["named"], lambda old: [(s, stream if s == NAMES else f) for s, f in old]))
     tracemalloc.start()
     try:
         for read in (lambda video: video.picture(0), lambda video: video.info):
@@ -1225,9 +1225,7 @@ def test_other_predictor_sets_within_their_count_are_caught_or_as_good(name, sam
     for place, run in enumerate(sample.runs()):
         sets = symbols_of(one_of(run, PREDICTOR_SETS))
         for at, set_ in product(range(len(sets)), range(5)):
-            harmed = run.with_stream(
-                PREDICTOR_SETS, plain(sets[:at] + bytes([min(set_, 4)]) + sets[at + 1 :])
-            )
+            harmed = run.with_stream(PREDICTOR_SETS, plain(sets[:at] + bytes([min(set_, 4)]) + sets[at + 1 :]))
             error = assert_error_or_right(attempt, sample, with_changed(sample, place, streams=harmed.streams))
             assert type(error) in (type(None), BitstreamError, ChecksumError), str(error)
 

@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import zstandard
-from packing_twin import DIGITS_A_BYTE, Twin, bomb, compressed, plain, plain_stream, varint
+from packing_twin import DIGITS_A_BYTE, Twin, bomb, compressed, plain_stream, varint
 
 from codec.bitstream.packing import StreamReader, add_escapes, split
 from codec.bitstream.shares import substream_shares

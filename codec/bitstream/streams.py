@@ -18,7 +18,6 @@ from codec.coded import (
     LEVEL_DTYPES,
     CellMode,
     CodedPicture,
-    CodedSymbols,
     ContextSubstreams,
     LosslessResidual,
     MotionField,
@@ -79,26 +78,23 @@ def unpack_streams(
     """
     check_streams(header, pictures, streams, limits)
     names = unpack_names(streams.get(StreamId.NAMES), len(pictures), limits)
-    fields: Iterable[MotionField] = ()
-    residuals: Sequence[LosslessResidual | CodedSymbols | tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.DCT:
         meshes = iter(unpack_meshes(header, pictures, streams))
         blocks = unpack_blocks(header, [(picture.qps[0], picture.qps[1]) for picture in pictures], streams)
-        residuals = [
-            replace(of_picture, mesh=next(meshes)) if picture.has_field else of_picture
-            for picture, of_picture in zip(pictures, blocks, strict=True)
-        ]
+        return tuple(
+            CodedPicture(picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of)
+            for picture, of in zip(pictures, blocks, strict=True)
+        ), names
+    fields = iter(unpack_fields(header, pictures, streams))
+    residuals: Sequence[LosslessResidual] | Sequence[tuple[PlaneResidual, ...]]
+    if header.residual is ResidualCoder.LOSSLESS:
+        residuals = unpack_lossless(header, pictures, streams)
     else:
-        fields = unpack_fields(header, pictures, streams)
-        unpack = unpack_lossless if header.residual is ResidualCoder.LOSSLESS else unpack_levels
-        residuals = unpack(header, pictures, streams)
-    waiting = iter(fields)
-    has_field = [picture.has_field and header.residual is not ResidualCoder.DCT for picture in pictures]
-    coded = tuple(
-        CodedPicture(picture.references, next(waiting) if has else None, residual)
-        for picture, has, residual in zip(pictures, has_field, residuals, strict=True)
-    )
-    return coded, names
+        residuals = unpack_levels(header, pictures, streams)
+    return tuple(
+        CodedPicture(picture.references, next(fields) if picture.has_field else None, residuals[number])
+        for number, picture in enumerate(pictures)
+    ), names
 
 
 def unpack_names(data: bytes | None, count: int, limits: Limits) -> tuple[str, ...]:
