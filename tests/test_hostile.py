@@ -1113,7 +1113,7 @@ def test_names_that_are_not_utf8_survive(samples, attempt):
     assert ["a\udcff", None, "2.png"] == [picture.name for picture in pictures]
 
 
-# ------------------------------------------------------------------------- weights, predictor sets and context substreams
+# ------------------------------------------------------------------------- predictor sets and context substreams
 
 
 def one_of(run, id_):
