@@ -49,7 +49,7 @@ def unpack_blocks(
     """
     count = len(quantisers)
     symbols = unpack_symbols(streams, symbol_limit(header) * count)
-    filters = unpack_filters(header, streams[StreamId.ALF], count)
+    filters = unpack_filters(header, streams.get(StreamId.ALF), count)
     return [
         CodedSymbols(*qps, symbols, number == count, alf)
         for number, (qps, alf) in enumerate(zip(quantisers, filters, strict=True), 1)
@@ -88,8 +88,10 @@ def unpack_family(stream: StreamReader, contexts: int, limit: int) -> tuple[Numb
     return substream_of.astype(np.int64), symbols or [np.zeros(0, np.uint8)]
 
 
-def unpack_filters(header: SequenceHeader, data: bytes, count: int) -> list[AlfParameters | None]:
+def unpack_filters(header: SequenceHeader, data: bytes | None, count: int) -> list[AlfParameters | None]:
     """The filters of ``count`` pictures."""
+    if data is None:
+        return [None] * count
     rows, columns = (-(-side // ALF_BLOCK) for side in (header.format.height, header.format.width))
     with StreamReader(data) as stream:
         filtered = stream.symbols(count)

@@ -120,16 +120,16 @@ def check_streams(
         BitstreamError: streams other than the headers imply.
         LimitError: the packet group is larger than ``limits`` allow.
     """
-    implied = [StreamId.RESIDUAL]
+    implied, optional = [StreamId.RESIDUAL], [StreamId.NAMES]
     if header.residual is ResidualCoder.DCT:
-        implied = [*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.ALF]
+        implied, optional = [*BLOCK_STREAMS, StreamId.BLOCK_BITS], [StreamId.NAMES, StreamId.ALF]
     elif header.residual is ResidualCoder.LOSSLESS:
         implied = [StreamId.WEIGHTS, StreamId.PREDICTOR_SETS, StreamId.CONTEXT_SUBSTREAMS]
     fields = sum(picture.has_field for picture in pictures)
     if fields:
         is_modal = header.motion is MotionModel.MESH and header.residual is not ResidualCoder.DCT
         implied = [StreamId.VECTORS, *([StreamId.MODES] if is_modal else []), *implied]
-    found = [stream for stream in streams if stream is not StreamId.NAMES]
+    found = [stream for stream in streams if stream not in optional]
     if found != implied:
         names = ", ".join(stream.name for stream in found) or "none"
         raise BitstreamError(f"streams {names} where the headers imply {', '.join(stream.name for stream in implied)}")

@@ -122,7 +122,8 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
         inside = (contexts >= first) & (contexts < end)
         streams[stream] = pack_family(contexts[inside] - first, symbols[inside], end - first)
     streams[StreamId.BLOCK_BITS] = np.packbits(np.concatenate([picture.bits for picture in pictures])).tobytes()
-    streams[StreamId.ALF] = pack_filters([picture.alf for picture in pictures])
+    if any(picture.alf is not None for picture in pictures):
+        streams[StreamId.ALF] = pack_filters([picture.alf for picture in pictures])
     return streams
 
 
@@ -143,8 +144,5 @@ def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) ->
 def pack_filters(filters: Sequence[AlfParameters | None]) -> bytes:
     """Which pictures have a filter; then the taps of all filters; then a flag for each block of each."""
     there = [alf for alf in filters if alf is not None]
-    packed = pack(np.array([alf is not None for alf in filters], np.uint8))
-    if there:
-        packed += pack(np.concatenate([alf.taps for alf in there]).view(np.uint8))
-        packed += pack(np.concatenate([alf.flags.ravel() for alf in there]))
-    return packed
+    taps, flags = np.concatenate([alf.taps for alf in there]), np.concatenate([alf.flags.ravel() for alf in there])
+    return pack(np.array([alf is not None for alf in filters], np.uint8)) + pack(taps.view(np.uint8)) + pack(flags)
