@@ -45,13 +45,16 @@ __all__ = [
     "Weights",
     "WrittenSymbols",
     "mesh_differences",
+    "negative_first",
     "shape_of",
+    "symbols_of_levels",
+    "z_of",
 ]
 
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
-Weights = npt.NDArray[np.int16]  # (classes, what is added + one for each tap but the base), in 1/256
+Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
@@ -95,9 +98,9 @@ class ContextSubstreams:
     """Symbols of a picture, apart by context (spec 9.6).
 
     Attributes:
-        symbols: uint8, flat: one queue behind the other; to be decoded, with room behind the start of each for as
-            many symbols as the picture has samples, and two more.
-        starts: int64 (contexts,): where each queue starts.
+        symbols: uint8, flat: one substream behind the other; to be decoded, with room behind the start of each for
+            as many symbols as the picture has samples, and two more.
+        starts: int64 (contexts,): where each substream starts.
         sizes: int64 (contexts,): symbols of each.
     """
 
@@ -106,7 +109,7 @@ class ContextSubstreams:
     sizes: npt.NDArray[np.int64]
 
     def of(self, context: int) -> npt.NDArray[np.uint8]:
-        """The symbols of one queue."""
+        """The symbols of one substream."""
         start = self.starts[context]
         return self.symbols[start : start + self.sizes[context]]
 
@@ -117,13 +120,13 @@ class LosslessResidual:
 
     Attributes:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
-        classes: of each plane, uint8 (cell rows, cell columns): which weights a cell takes; 0 is the base alone.
-        queues: what is left, for all planes together.
+        predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone.
+        substreams: the symbols of all planes together.
     """
 
     weight_differences: tuple[Weights, ...]
-    classes: tuple[npt.NDArray[np.uint8], ...]
-    queues: ContextSubstreams
+    predictor_sets: tuple[npt.NDArray[np.uint8], ...]
+    substreams: ContextSubstreams
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +208,35 @@ def mesh_differences(meshes: Sequence[NodeGrid]) -> npt.NDArray[np.int32]:
     for axis in range(3):
         differences = np.diff(differences, axis=axis, prepend=0)
     return differences
+
+
+def negative_first(z: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[Any]:
+    """0, 1, 2, 3 and so on to 0, −1, 1, −2, in the signed type of the same width (spec 2)."""
+    return ((z >> 1) ^ -(z & 1)).view(f"i{z.itemsize}")
+
+
+def z_of(numbers: npt.NDArray[np.signedinteger]) -> npt.NDArray[Any]:
+    """The inverse of `negative_first`."""
+    return (numbers << 1 ^ numbers >> 8 * numbers.itemsize - 1).view(f"u{numbers.itemsize}")
+
+
+def symbols_of_levels(
+    header: SequenceHeader, residuals: Sequence[tuple[PlaneResidual, ...]]
+) -> list[npt.NDArray[np.unsignedinteger]]:
+    """The symbols of each plane of pictures, (pictures, rows, columns): what is coded of their levels (spec 8.1).
+
+    Red and blue less green save 4…21 % of int8 bytes at step 8 on RGB clips that come from a camera.
+    """
+    planes = []
+    for of_plane in zip(*residuals, strict=True):
+        levels = np.stack([residual.levels for residual in of_plane])
+        zeros = np.array([residual.quantiser.zero_point for residual in of_plane], np.uint8)[:, None, None]
+        planes.append(levels.view("<u2") if levels.itemsize == 2 else levels.view(np.uint8) - zeros)
+    if header.residual is ResidualCoder.FLOAT16:
+        return planes
+    if header.format.sample_format is SampleFormat.RGB:
+        planes = [planes[0] - planes[1], planes[1], planes[2] - planes[1]]
+    return [z_of(plane.view(np.int8)) for plane in planes]
 
 
 class Shape(NamedTuple):

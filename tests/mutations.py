@@ -2,7 +2,7 @@
 
 ``mutated(data, random, others)`` makes another file of one; `outcome` says what a reader makes of it.
 Nothing here knows the fields of a coder's picture headers or what its symbols mean: of a new coder it is enough that
-`fixtures/golden` has files. Streams that are not one frame, as queues and blocks, are taken apart into symbols here.
+`fixtures/golden` has files. What symbols are where in a stream is what the reader asks it for.
 As a command it takes many files apart in one process::
 
     PYTHONPATH=. python tests/mutations.py [--files 100000] [--seed 0] [--seconds 10] [--only "*_dct_*"]
@@ -26,23 +26,22 @@ from random import Random
 from unittest import mock
 
 import numpy as np
-import zstandard
+from packing_twin import bomb, compressed, plain, varint
 
 import codec
-from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, FamilyStreams, unpack_family
+from codec.bitstream import payloads
 from codec.bitstream.container import ContainerReader
-from codec.bitstream.context_substreams import Cursor, unpack_substreams
+from codec.bitstream.limits import DEFAULT_LIMITS
+from codec.bitstream.packing import StreamReader
+from codec.bitstream.payloads import unpack_group
 from codec.bitstream.schema import StreamId
-from codec.coded import ContextSubstreams
-from codec.lossless.tables import CONTEXTS
+from codec.coded import SequenceHeader
 from codec.picture.planes import Picture
-from codec.writing.streams import pack_part, pack_substreams, varint
+from codec.writing.packing import pack
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 SIGNATURE_BYTES = 8
 TEMPTING = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 129, 191, 254, 255)
-COMPOSITES = {*BLOCK_STREAMS, StreamId.BLOCK_BITS, StreamId.CONTEXT_SUBSTREAMS}  # streams that are not one frame
-MOST_SYMBOLS = 1 << 25  # more is a bomb that an earlier harm has laid
 MEGABYTES = 512  # no number of mutated files may make the process grow by more; measured: 104 of 60,000
 
 
@@ -66,7 +65,7 @@ class Parts:
     """A whole file in its packets: (kind, payload), of which those of pictures are taken apart."""
 
     packets: list[tuple[bytes, bytes | PicturePacket]]
-    samples: int
+    header: SequenceHeader
     fit_index: bool = True
     rest: bytes = b""
     flips: list[int] = field(default_factory=list)
@@ -87,7 +86,7 @@ class Parts:
                 payload = PicturePacket(bytearray(packet.payload[:table]), streams)
                 assert payload.build() == packet.payload
             packets.append((packet.kind, payload))
-        return cls(packets, container.header.format.sample_count)
+        return cls(packets, container.header)
 
     def pictures(self) -> list[PicturePacket]:
         return [payload for _, payload in self.packets if isinstance(payload, PicturePacket)]
@@ -130,19 +129,30 @@ def mended(data: bytes) -> bytes:
     return bytes(fixed)
 
 
-def unpacked(frame: bytes) -> bytes | None:
-    """What a frame holds, or None where it is none that declares its size."""
-    with contextlib.suppress(zstandard.ZstdError):
-        if 0 <= zstandard.frame_content_size(b"\x28\xb5\x2f\xfd" + frame) < MOST_SYMBOLS:
-            return zstandard.ZstdDecompressor().decompress(b"\x28\xb5\x2f\xfd" + frame)
-    return None
+def arrays_of(header: SequenceHeader, run: PicturePacket) -> list[tuple[int, int, int, bytes]]:
+    """Of each array of symbols in a packet group: its stream's place, where it starts and ends there, and its symbols.
 
+    As far as a reader comes.
+    """
+    arrays: list[tuple[int, int, int, bytes]] = []
+    streams = {id(stream): place for place, (_, stream) in enumerate(run.streams)}
+    read = StreamReader.symbols
 
-def packed(symbols: bytes) -> bytes:
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        1, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=True, write_checksum=False, write_dict_id=False
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(symbols)
+    def symbols(reader: StreamReader, count: int, *depth: int) -> np.ndarray:
+        start = reader.position
+        found = read(reader, count, *depth)
+        if not depth and count:
+            arrays.append((streams[id(reader._data.obj)], start, reader.position, found.tobytes()))
+        return found
+
+    by_id = {StreamId(id_): stream for id_, stream in run.streams}
+    with (
+        mock.patch.object(StreamReader, "symbols", symbols),
+        mock.patch.object(payloads, "compressed_streams", lambda _: by_id),
+        contextlib.suppress(codec.BitstreamError),
+    ):
+        unpack_group(header, run.build(), DEFAULT_LIMITS)
+    return arrays
 
 
 # ------------------------------------------------------------------------------------------- harm
@@ -197,13 +207,13 @@ def harm_any_payload(parts: Parts, random: Random) -> None:
 
 
 def harm_picture_headers(parts: Parts, random: Random) -> None:
-    """Numbers, counts, references, checksums, quantisers, classes: whatever comes before the table of streams."""
+    """Numbers, counts, references, checksums, quantisers: whatever comes before the table of streams."""
     run = random.choice(parts.pictures())
     run.head[:] = harmed_bytes(bytes(run.head), random, may_resize=random.random() < 0.2)
 
 
-def harm_frame(parts: Parts, random: Random) -> None:
-    """A stream's compressed bytes."""
+def harm_stream(parts: Parts, random: Random) -> None:
+    """A stream's bytes: forms of packed symbols, sizes, what zstd compressed."""
     run = random.choice(parts.pictures())
     place = random.randrange(len(run.streams))
     id_, frame = run.streams[place]
@@ -211,98 +221,23 @@ def harm_frame(parts: Parts, random: Random) -> None:
 
 
 def harm_symbols(parts: Parts, random: Random) -> None:
-    """What a stream holds, in a sound frame: vectors, modes, weights, maps, levels, names."""
+    """What a stream holds, packed again: vectors, modes, weights, sets, symbols of contexts, levels, names."""
     run = random.choice(parts.pictures())
     place = random.randrange(len(run.streams))
-    id_, frame = run.streams[place]
-    symbols = None if id_ in COMPOSITES else unpacked(frame)
-    if symbols is None:
-        run.streams[place] = id_, harmed_composite(id_, frame, parts, run, random)
+    id_, stream = run.streams[place]
+    if id_ == StreamId.BLOCK_BITS:
+        run.streams[place] = id_, harmed_bytes(stream, random)
         return
-    for _ in range(random.choice((1, 1, 2, 8))):
-        symbols = harmed_bytes(symbols, random, may_resize=random.random() < 0.1)
-    run.streams[place] = id_, packed(symbols)
-
-
-def harmed_composite(id_: int, stream: bytes, parts: Parts, run: PicturePacket, random: Random) -> bytes:
-    """A stream that is not one frame: queues as queues, tracks of blocks as tracks, any other by its bytes."""
-    if id_ in BLOCK_STREAMS:
-        with contextlib.suppress(codec.BitstreamError):  # an earlier harm has left no families
-            return harmed_blocks(id_, stream, random)
-    if id_ == StreamId.CONTEXT_SUBSTREAMS:
-        pictures = int.from_bytes(run.head[4:6], "little")  # which another harm may have cut
-        with contextlib.suppress(codec.BitstreamError, ValueError, MemoryError):
-            if pictures * parts.samples < 1 << 20:
-                return pack_substreams(
-                    [harmed_queues(q, random) for q in unpack_substreams(stream, pictures, parts.samples)]
-                )
-    return harmed_bytes(stream, random)
-
-
-def harmed_queues(queues, random):
-    """Other symbols, or as many but in other contexts."""
-    of_context = [queues.of(context).tobytes() for context in range(CONTEXTS)]
-    if random.random() < 0.5:
-        place = random.randrange(CONTEXTS)
-        of_context[place] = harmed_bytes(of_context[place], random, may_resize=False)
+    arrays = arrays_of(parts.header, run)
+    place, start, end, symbols = random.choice(arrays)
+    if random.random() < 0.1:
+        symbols = random.choice(arrays)[3]
     else:
-        here, there = random.sample(range(CONTEXTS), 2)
-        count = random.randrange(1 + min(len(of_context[here]), 9))
-        of_context[there] += of_context[here][:count]
-        of_context[here] = of_context[here][count:]
-    sizes = np.array([len(symbols) for symbols in of_context], np.int64)
-    return ContextSubstreams(np.frombuffer(b"".join(of_context), np.uint8), np.cumsum(sizes) - sizes, sizes)
-
-
-def families_of(id_: int, stream: bytes) -> list[FamilyStreams]:
-    """The families of contexts of a stream of blocks (spec 10.5)."""
-    from codec.dct.tables import FAMILIES
-
-    cursor, families = Cursor(stream), []
-    for first, end, number in zip((0, *FAMILIES), FAMILIES, STREAM_OF_FAMILY, strict=False):
-        if BLOCK_STREAMS[number] == id_:
-            families.append(unpack_family(cursor, end - first, MOST_SYMBOLS))
-    return families
-
-
-def harmed_blocks(id_: int, stream: bytes, random: Random) -> bytes:
-    """A stream of families, one of which is harmed: if possible one that has symbols."""
-    families = families_of(id_, stream)
-    used = [number for number, family in enumerate(families) if family.symbols[0].size]
-    place = random.choice(used or range(len(families)))
-    return b"".join(
-        packed_family(family, random if number == place else None) for number, family in enumerate(families)
-    )
-
-
-def packed_family(family: FamilyStreams, random: Random | None) -> bytes:
-    """The tracks of a family, of which ``random`` harms symbols, the map, the order, sizes or their number."""
-    tracks = [track.tobytes() for track in family.symbols if track.size]
-    track_of = family.stream_of.astype(np.uint8).tobytes()
-    sizes, count = [len(track) for track in tracks], len(tracks)
-    kind = random.choice((0, 0, 0, 0, 1, 1, 2, 3, 4)) if random else None
-    place = random.randrange(count) if random and tracks else 0
-    if kind == 0 and tracks:
         for _ in range(random.choice((1, 1, 2, 8))):
-            tracks[place] = harmed_bytes(tracks[place], random, may_resize=random.random() < 0.1)
-        sizes[place] = len(tracks[place])
-    elif kind == 1 and tracks:  # a context goes to another track, to a new one or to none that there is
-        context, other = random.randrange(len(track_of)), random.choice((random.randrange(count), count, count + 1))
-        track_of = track_of[:context] + bytes([other & 255]) + track_of[context + 1 :]
-        if other >= count:
-            tracks, sizes, count = [*tracks, tracks[place]], [*sizes, sizes[place]], count + 1
-    elif kind == 2 and tracks:
-        there, moved = random.randrange(count), random.randrange(1, 9)
-        tracks[place], tracks[there] = tracks[place][moved:], tracks[there] + tracks[place][:moved]
-        sizes = [len(track) for track in tracks]
-    elif kind == 3 and tracks:
-        sizes[place] = random.choice((0, sizes[place] - 1, sizes[place] + 1, *TEMPTING, 1 << 20, (1 << 35) - 1))
-    elif kind == 4:
-        count = random.choice((count - 1, count + 1, random.randrange(256)))
-    pieces = [bytes([count & 255]), pack_part(np.frombuffer(track_of, np.uint8)) if count > 1 else b""]
-    for size, track in zip(sizes, tracks, strict=True):
-        pieces += [varint(size), pack_part(np.frombuffer(track, np.uint8))]
-    return b"".join(pieces)
+            symbols = harmed_bytes(symbols, random, may_resize=random.random() < 0.05)
+    id_, stream = run.streams[place]
+    packed = pack(np.frombuffer(symbols, np.uint8)) if random.random() < 0.7 else plain(symbols)
+    run.streams[place] = id_, stream[:start] + packed + stream[end:]
 
 
 def harm_streams(parts: Parts, random: Random) -> None:
@@ -350,23 +285,26 @@ def harm_framing(parts: Parts, random: Random) -> None:
 
 
 def harm_by_bomb(parts: Parts, random: Random) -> None:
-    """A frame of a few bytes that holds, or says that it holds, as much as it likes."""
+    """Symbols in a few bytes that become, or say that they become, as many as they like; digits in digits."""
     run = random.choice(parts.pictures())
-    place = random.randrange(len(run.streams))
-    id_, frame = run.streams[place]
-    if random.random() < 0.5:
-        bomb = packed(bytes(random.choice((1 << 12, 1 << 20, 1 << 24))))
-    else:
-        size = random.choice((0, 1, 1 << 31, (1 << 32) - 1, 1 << 40, (1 << 63) - 1))
-        bomb = bytes([0b1110_0000]) + struct.pack("<Q", size) + frame[2:]
-    run.streams[place] = id_, bomb
+    place, start, end, _ = random.choice(arrays_of(parts.header, run))
+    id_, stream = run.streams[place]
+    sizes = (0, 1, 1 << 12, 1 << 20, 1 << 24)
+    harm = random.choice(
+        (
+            compressed(bomb(random.choice(sizes))),
+            varint(random.choice((1 << 20, (1 << 35) - 1))) + b"\1\0",
+            bytes(random.choices((2, 3, 4, 5), k=random.choice((2, 3, 4, 1000)))) + b"\1\xff" * 9,
+        )
+    )
+    run.streams[place] = id_, stream[:start] + harm + stream[end:]
 
 
 HARMS = {
     harm_header: 2,
     harm_any_payload: 2,
     harm_picture_headers: 4,
-    harm_frame: 3,
+    harm_stream: 3,
     harm_symbols: 6,
     harm_streams: 2,
     harm_packets: 2,

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.block_streams import unpack_blocks, unpack_family, unpack_part
-from codec.bitstream.context_substreams import Cursor
+from codec.bitstream.block_streams import unpack_blocks, unpack_family
+from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import parse_group, unpack_group
-from codec.bitstream.schema import SAME_QPS, StreamId
-from codec.bitstream.streams import have_fields
+from codec.bitstream.schema import HAS_MESH, SAME_QPS, StreamId
 from codec.coded import CodedPicture, NodeGrid, PacketGroup
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES
@@ -32,7 +31,7 @@ from codec.search.picture_encoder import GopEncoder
 from codec.search.rates import rates_of
 from codec.writing.context_merge import merge_contexts
 from codec.writing.file import pack_group
-from codec.writing.streams import pack_blocks, pack_family, pack_part, varint
+from codec.writing.streams import pack_blocks, pack_family
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))
@@ -203,23 +202,16 @@ def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
 
 
 @pytest.mark.parametrize(
-    ("meshed", "rule"),
-    [
-        (b"", "MESH_FLAGS of 0 bytes"),
-        (b"\x40\0", "MESH_FLAGS of 2 bytes"),
-        (b"\x41", "MESH_FLAGS of 1 bytes"),
-        (b"\0", "names no picture"),
-        (b"\x80", "or an I picture"),
-    ],
+    ("place", "motion", "rule"),
+    [(0, MotionModel.MESH, "an I picture with a mesh"), (1, MotionModel.BLOCK, "references is 65")],
 )
-def test_a_list_of_meshes_that_breaks_a_rule_is_refused(meshed_run, meshed, rule):
+def test_a_mesh_of_a_picture_that_has_none_is_refused(meshed_run, place, motion, rule):
     header, run = meshed_run
-    references = [picture.references for picture in run.pictures]
+    payload = bytearray(pack_group(header, run))
+    first = 6  # the first picture's references, its CRC-32 and its two qps
+    payload[first + 7 * place] |= HAS_MESH
     with pytest.raises(BitstreamError, match=rule):
-        have_fields(header, references, {StreamId.MESH_FLAGS: meshed})
-    blocks = replace(header, motion=MotionModel.BLOCK)
-    with pytest.raises(BitstreamError, match="MESH_FLAGS of 1 bytes"):
-        have_fields(blocks, references, {StreamId.MESH_FLAGS: b"\x40"})
+        parse_group(replace(header, motion=motion), bytes(payload))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (5, 3)])
@@ -255,36 +247,14 @@ def coded(moving):
     return make
 
 
-def test_bits_that_no_picture_can_use_are_refused_before_they_are_read(coded):
+def test_bits_that_no_picture_uses_are_refused(coded):
     header, pictures = coded("gray")
     streams = pack_blocks(pictures)
-    most = 2 * (30 * 9 * 7 + 26 * 72 * 56)  # 70 × 52 samples
-    bits = streams[StreamId.BLOCK_BITS].ljust(-(-most // 8), b"\0")
-    streams[StreamId.BLOCK_BITS] = bits
+    streams[StreamId.BLOCK_BITS] += b"\0"
     first, second = unpack_blocks(header, [(18, 18)] * 2, streams)
     history = reconstruct(CodedPicture(0, None, first), History(), header)
     with pytest.raises(BitstreamError, match="bits are left over"):
         reconstruct(CodedPicture(1, None, second), history, header)
-    streams[StreamId.BLOCK_BITS] = bits + b"\0"
-    with pytest.raises(BitstreamError, match=f"bits, where {most} are possible"):
-        unpack_blocks(header, [(18, 18)] * 2, streams)
-
-
-@pytest.mark.parametrize(("count", "is_short"), [(1, False), (7, False), (5000, True), (400_000, False)])
-def test_frames_of_one_block_go_without_their_heads(count, is_short):
-    symbols = np.minimum(np.random.default_rng(2).geometric(0.4, count), 255).astype(np.uint8)
-    packed = pack_part(symbols)
-    length = Cursor(packed).varint()
-    assert (length > 1 and length & 1 == 1) == is_short
-    cursor = Cursor(packed)
-    np.testing.assert_array_equal(symbols, unpack_part(cursor, count))
-    cursor.end()
-
-
-def test_a_frame_without_head_that_no_frame_can_be_is_refused():
-    for body in (bytes(9), bytes((1 << 17) + 1)):
-        with pytest.raises(BitstreamError):
-            unpack_part(Cursor(varint(2 * len(body) + 1) + body), 100)
 
 
 def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run):
@@ -295,7 +265,7 @@ def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run
     assert payload[6 + 7 + 5 + 2] & SAME_QPS  # the third picture's references
     payload[6] |= SAME_QPS
     del payload[6 + 5 : 6 + 7]
-    with pytest.raises(BitstreamError, match="where there are none"):
+    with pytest.raises(BitstreamError, match="references is 128; it lies in 0…1"):
         unpack_group(header, bytes(payload))
 
 
@@ -304,18 +274,17 @@ def test_families_come_back_from_their_streams(count):
     random = np.random.default_rng(count)
     contexts = random.integers(0, count, 5000).astype(np.uint16)
     symbols = np.minimum(random.geometric(0.05 + 0.9 * (contexts % 3) / 3), 255).astype(np.uint8)
-    packed = b"".join(pack_family(contexts, symbols, count))
-    cursor = Cursor(packed)
-    family = unpack_family(cursor, count, symbols.size)
-    cursor.end()
-    of_symbols = family.stream_of[contexts]
-    for stream, part in enumerate(family.symbols):
-        np.testing.assert_array_equal(symbols[of_symbols == stream], part)
+    packed = pack_family(contexts, symbols, count)
+    with StreamReader(packed) as stream:
+        substream_of, substreams = unpack_family(stream, count, symbols.size)
+    of_symbols = substream_of[contexts]
+    for number, part in enumerate(substreams):
+        np.testing.assert_array_equal(symbols[of_symbols == number], part)
     with pytest.raises(BitstreamError, match="symbols, where 1…"):
-        unpack_family(Cursor(packed), count, 10)
+        unpack_family(StreamReader(packed), count, 10)
     for length in range(len(packed)):
         with pytest.raises(BitstreamError):
-            unpack_family(Cursor(packed[:length]), count, symbols.size)
+            unpack_family(StreamReader(packed[:length]), count, symbols.size)
 
 
 def test_contexts_that_are_alike_share_a_stream_and_others_do_not():
@@ -323,7 +292,7 @@ def test_contexts_that_are_alike_share_a_stream_and_others_do_not():
     alike[:4], other[100:104] = (400, 200, 100, 50), (500, 300, 100, 100)
     streams = merge_contexts(np.stack([alike, other, 2 * alike, np.zeros(256), 3 * other]))
     assert streams[0] == streams[2] != streams[1] == streams[4]
-    assert len(FAMILIES) == 6
+    assert len(FAMILIES) == 4
 
 
 def bits_of_stream(counts):

@@ -24,8 +24,8 @@ from codec.dct.tables import (
     CHROMA_CBF_CONTEXT,
     CHROMA_TAPS,
     CONTEXTS,
+    ELEMENTS,
     ESCAPE_CONTEXTS,
-    FAMILIES,
     LEVEL_CONTEXTS,
     LUMA_TAPS,
     MODE_CONTEXTS,
@@ -72,7 +72,7 @@ def meaningful_symbols(random, is_p, planes, mesh):
         substream[contexts] = len(pools)
         pools.append(pool)
 
-    for first, end in zip((0, *FAMILIES), FAMILIES, strict=False):
+    for first, end in zip((0, *ELEMENTS), ELEMENTS, strict=False):
         add(slice(first, end), random.integers(0, 40, count))
     kinds = random.choice([0, 0, 0, 1, 3, 4, 4, 5, 7, 8, *[6] * 2 * mesh], count) if is_p else np.full(count, 5)
     blocks = 5 + 16 * kinds + 8 * random.integers(0, 2, count) + random.integers(0, 1 << planes, count)

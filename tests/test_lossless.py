@@ -92,8 +92,8 @@ def context_twin(magnitudes, y, x, columns, total):
     return 2 * level + half if level < 4 else level + 4
 
 
-def walk_twin(shape, source, predictions, residuals, weights, classes, queues, max_error):
-    """Samples and residuals of a plane, whose symbols are taken from ``queues``, lists by context.
+def walk_twin(shape, source, predictions, residuals, weights, sets, substreams, max_error):
+    """Samples and residuals of a plane, whose symbols are taken from ``substreams``, lists by context.
 
     With a ``source`` they are found and appended instead.
     """
@@ -101,19 +101,19 @@ def walk_twin(shape, source, predictions, residuals, weights, classes, queues, m
     looking, step = Looking(predictions, residuals, samples), 2 * max_error + 1
     for y, x in np.ndindex(shape):
         base, tapped = looking.tapped(y, x)
-        class_ = int(classes[y // 16, x // 16])
+        class_ = int(sets[y // 16, x // 16])
         own = [0] * (1 + len(tapped)) if class_ == 0 else [int(weight) for weight in weights[class_ - 1]]
         total = 256 * base + 128 + own[0] + sum(w * t for w, t in zip(own[1:], tapped, strict=True))
         assert abs(total) < 1 << 27
         p = min(max(total >> 8, 0), 255)
-        queue = queues[context_twin(magnitudes, y, x, shape[1], total)]
+        of_context = substreams[context_twin(magnitudes, y, x, shape[1], total)]
         upward = not total & 128
         if source is not None:
             difference = int(source[y, x]) - p
             wanted = (difference + 128) % 256 - 128 if max_error == 0 else nearest_multiple(difference, step)
             value = ((-wanted if upward else wanted) + 128) % 256 - 128
-            queue.append(2 * value if value >= 0 else -2 * value - 1)
-        symbol = queue[-1] if source is not None else queue.pop(0)
+            of_context.append(2 * value if value >= 0 else -2 * value - 1)
+        symbol = of_context[-1] if source is not None else of_context.pop(0)
         v = -((symbol + 1) >> 1) if symbol % 2 else symbol >> 1
         r = -v if upward else v
         samples[y, x] = (p + r) & 255 if max_error == 0 else min(max(p + r * step, 0), 255)
@@ -127,7 +127,7 @@ def nearest_multiple(difference, step):
     return min(range(-255 // step - 1, 255 // step + 2), key=lambda multiple: abs(difference - multiple * step))
 
 
-def empty_queues(samples):
+def empty_substreams(samples):
     """Room for the symbols of so many samples in any context."""
     room = samples + 2
     symbols = np.full(CONTEXTS * room, 77, np.uint8)
@@ -162,10 +162,10 @@ def tap_planes(shape, predictions, residuals):
     return TapPlanes(shape, predictions, [(plane + 128).astype(np.uint8) for plane in residuals])
 
 
-def walk(taps, source, weights, classes, queues, places, max_error):
+def walk(taps, source, weights, sets, substreams, places, max_error):
     """Encode a source, or where there is none, decode; moves ``places`` on, and returns samples and residuals + 128."""
     (decoded,), (left,) = planes_of([taps.shape()]), planes_of([taps.shape()])
-    coder, symbols = PlaneCoder(taps, weights, classes, left, decoded), ContextSymbols(queues.symbols, places)
+    coder, symbols = PlaneCoder(taps, weights, sets, left, decoded), ContextSymbols(substreams.symbols, places)
     if source is None:
         decode_planes([coder], symbols, max_error)
     else:
@@ -176,7 +176,7 @@ def walk(taps, source, weights, classes, queues, places, max_error):
 
 
 def classed(random, kind, shape, references, residuals, count=3):
-    """Weights of ``count`` classes, and a map of them that has class 0 too."""
+    """Weights of ``count`` sets, and a map of them that has class 0 too."""
     weights = WEIGHTS[kind](random, (count, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
     return weights, random.integers(0, count + 1, set_map_shape(shape)).astype(np.uint8)
 
@@ -184,22 +184,22 @@ def classed(random, kind, shape, references, residuals, count=3):
 # ------------------------------------------------------------------------- the walk
 
 
-def assert_coded_as_the_twin_does(source, predictions, residuals, weights, classes, max_error):
+def assert_coded_as_the_twin_does(source, predictions, residuals, weights, sets, max_error):
     """Encoded so, and decoded to the same."""
     expected = [[] for _ in range(CONTEXTS)]
-    samples, left = walk_twin(source.shape, source, predictions, residuals, weights, classes, expected, max_error)
+    samples, left = walk_twin(source.shape, source, predictions, residuals, weights, sets, expected, max_error)
     assert np.abs(samples.astype(int) - source).max() <= max_error
 
-    queues = empty_queues(source.size)
-    taps, places = tap_planes(source.shape, predictions, residuals), queues.starts.copy()
-    decoded, residuals_found = walk(taps, source, weights, classes, queues, places, max_error)
+    substreams = empty_substreams(source.size)
+    taps, places = tap_planes(source.shape, predictions, residuals), substreams.starts.copy()
+    decoded, residuals_found = walk(taps, source, weights, sets, substreams, places, max_error)
     np.testing.assert_array_equal(samples, decoded)
     np.testing.assert_array_equal(left + 128, residuals_found)
-    found = [queues.symbols[start:end].tolist() for start, end in zip(queues.starts, places, strict=True)]
+    found = [substreams.symbols[start:end].tolist() for start, end in zip(substreams.starts, places, strict=True)]
     assert expected == found
 
-    again, places_again = tap_planes(source.shape, predictions, residuals), queues.starts.copy()
-    back, residuals_again = walk(again, None, weights, classes, queues, places_again, max_error)
+    again, places_again = tap_planes(source.shape, predictions, residuals), substreams.starts.copy()
+    back, residuals_again = walk(again, None, weights, sets, substreams, places_again, max_error)
     np.testing.assert_array_equal(samples, back)
     np.testing.assert_array_equal(residuals_found, residuals_again)
     assert places.tolist() == places_again.tolist()
@@ -210,29 +210,29 @@ def assert_coded_as_the_twin_does(source, predictions, residuals, weights, class
 def test_encoding_walk_equals_its_twin_and_decoding_gives_its_samples(references, residuals, kind):
     random = np.random.default_rng([references, residuals])
     for number, shape in enumerate(SHAPES):
-        weights, classes = classed(random, kind, shape, references, residuals)
+        weights, sets = classed(random, kind, shape, references, residuals)
         for scene in scenes(random, shape, references, residuals):
-            assert_coded_as_the_twin_does(*scene, weights, classes, MAX_ERRORS[number % len(MAX_ERRORS)])
+            assert_coded_as_the_twin_does(*scene, weights, sets, MAX_ERRORS[number % len(MAX_ERRORS)])
 
 
 @pytest.mark.parametrize("max_error", range(17))
 def test_every_max_error_is_walked_as_its_twin_does(max_error):
     random = np.random.default_rng(max_error)
     for references in range(3):
-        weights, classes = classed(random, "likely", (9, 17), references, 0)
+        weights, sets = classed(random, "likely", (9, 17), references, 0)
         for scene in scenes(random, (9, 17), references, 0):
-            assert_coded_as_the_twin_does(*scene, weights, classes, max_error)
+            assert_coded_as_the_twin_does(*scene, weights, sets, max_error)
 
 
 def test_smooth_pictures_reach_every_context():
     random = np.random.default_rng(3)
     noise = np.repeat(2.0 ** np.arange(-2, 8), 4)[:, None] * random.normal(size=(40, 40))
     source = np.clip(128 + noise.T, 0, 255).astype(np.uint8)  # ever more restless to the right
-    weights, classes = classed(random, "likely", source.shape, 0, 0)
-    queues = [[] for _ in range(CONTEXTS)]
-    walk_twin(source.shape, source, [], [], weights, classes, queues, 0)
-    assert all(queues)
-    assert_coded_as_the_twin_does(source, [], [], weights, classes, 0)
+    weights, sets = classed(random, "likely", source.shape, 0, 0)
+    substreams = [[] for _ in range(CONTEXTS)]
+    walk_twin(source.shape, source, [], [], weights, sets, substreams, 0)
+    assert all(substreams)
+    assert_coded_as_the_twin_does(source, [], [], weights, sets, 0)
 
 
 @pytest.mark.parametrize("kind", ["likely", "any", "extreme"])
@@ -240,31 +240,31 @@ def test_smooth_pictures_reach_every_context():
 def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
     random = np.random.default_rng([references, residuals])
     for number, shape in enumerate(SHAPES):
-        weights, classes = classed(random, kind, shape, references, residuals)
-        queues, max_error = empty_queues(shape[0] * shape[1]), MAX_ERRORS[number % len(MAX_ERRORS)]
-        queues.symbols[:] = random.integers(0, 256, queues.symbols.size)
+        weights, sets = classed(random, kind, shape, references, residuals)
+        substreams, max_error = empty_substreams(shape[0] * shape[1]), MAX_ERRORS[number % len(MAX_ERRORS)]
+        substreams.symbols[:] = random.integers(0, 256, substreams.symbols.size)
         for _, predictions, left in scenes(random, shape, references, residuals):
-            lists = [part.tolist() for part in np.split(queues.symbols, CONTEXTS)]
-            wanted = walk_twin(shape, None, predictions, left, weights, classes, lists, max_error)
-            taps, places = tap_planes(shape, predictions, left), queues.starts.copy()
-            decoded, walked = walk(taps, None, weights, classes, queues, places, max_error)
+            lists = [part.tolist() for part in np.split(substreams.symbols, CONTEXTS)]
+            wanted = walk_twin(shape, None, predictions, left, weights, sets, lists, max_error)
+            taps, places = tap_planes(shape, predictions, left), substreams.starts.copy()
+            decoded, walked = walk(taps, None, weights, sets, substreams, places, max_error)
             np.testing.assert_array_equal(wanted[0], decoded)
             np.testing.assert_array_equal(wanted[1] + 128, walked)
             used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
-            assert used == (places - queues.starts).tolist()
+            assert used == (places - substreams.starts).tolist()
 
 
-def test_a_walk_continues_where_the_plane_before_left_the_queues():
+def test_a_walk_continues_where_the_plane_before_left_the_substreams():
     random = np.random.default_rng(4)
     first, second = random.integers(0, 256, (2, 5, 6), np.uint8)
-    weights, classes = np.zeros((0, WEIGHT_COUNTS[0]), np.int16), np.zeros((1, 1), np.uint8)
+    weights, sets = np.zeros((0, WEIGHT_COUNTS[0]), np.int16), np.zeros((1, 1), np.uint8)
     expected = [[] for _ in range(CONTEXTS)]
-    queues = empty_queues(60)
-    places = queues.starts.copy()
+    substreams = empty_substreams(60)
+    places = substreams.starts.copy()
     for source in (first, second):
-        walk_twin(source.shape, source, [], [], weights, classes, expected, 0)
-        walk(tap_planes(source.shape, [], []), source, weights, classes, queues, places, 0)
-    assert expected == [queues.symbols[a:b].tolist() for a, b in zip(queues.starts, places, strict=True)]
+        walk_twin(source.shape, source, [], [], weights, sets, expected, 0)
+        walk(tap_planes(source.shape, [], []), source, weights, sets, substreams, places, 0)
+    assert expected == [substreams.symbols[a:b].tolist() for a, b in zip(substreams.starts, places, strict=True)]
 
 
 # ------------------------------------------------------------------------- planes, weights, colours
@@ -327,7 +327,7 @@ def coded(planes, predictions, before, speed, max_error, greens_apart):
     header = Header(max_error, greens_apart)
     residual, weights, decoded = code_lossless(planes, predictions, before, PRESETS[speed], header)
     assert isinstance(residual, LosslessResidual)
-    return [*weights, *residual.classes, *decoded, residual.queues.symbols, residual.queues.sizes]
+    return [*weights, *residual.predictor_sets, *decoded, residual.substreams.symbols, residual.substreams.sizes]
 
 
 @pytest.mark.parametrize("speed", PRESETS, ids=lambda speed: speed.label)
@@ -354,16 +354,16 @@ def symbols_after_a_fit(predictions, residuals, source, count, before=None, pres
     """Fit, encode; the symbols of all contexts together, and weights and the set of each cell."""
     taps = tap_planes(source.shape, predictions, residuals)
     taps.set_source(source)
-    weights, classes = fit_sets(taps, count, before, preset.first_rounds, preset.rounds, preset.row_step)
+    weights, sets = fit_sets(taps, count, before, preset.first_rounds, preset.rounds, preset.row_step)
     assert (count, WEIGHT_COUNTS[len(predictions)] + len(residuals)) == weights.shape
     assert np.int16 == weights.dtype
-    assert set_map_shape(source.shape) == classes.shape
-    assert int(classes.max()) <= count
-    queues = empty_queues(source.size)
-    places = queues.starts.copy()
-    walk(taps, source, weights, classes, queues, places, 0)
-    parts = [queues.symbols[start:end] for start, end in zip(queues.starts, places, strict=True)]
-    return np.concatenate(parts), weights, classes
+    assert set_map_shape(source.shape) == sets.shape
+    assert int(sets.max()) <= count
+    substreams = empty_substreams(source.size)
+    places = substreams.starts.copy()
+    walk(taps, source, weights, sets, substreams, places, 0)
+    parts = [substreams.symbols[start:end] for start, end in zip(substreams.starts, places, strict=True)]
+    return np.concatenate(parts), weights, sets
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
@@ -397,16 +397,16 @@ def test_a_residual_of_another_plane_is_made_use_of():
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
-def test_cells_that_follow_different_rules_are_put_into_different_classes(preset):
+def test_cells_that_follow_different_rules_are_put_into_different_sets(preset):
     random = np.random.default_rng(10)
     (newer,) = random.integers(0, 256, (1, 96, 96), np.uint8)
     newer[48:] //= 2  # so that cells of one half are harder at first
     source = np.roll(newer, 1, 1)
     source[48:] = np.roll(newer, -1, 1)[48:]
-    symbols, _, classes = symbols_after_a_fit([newer], [], source, 2, preset=preset)
+    symbols, _, sets = symbols_after_a_fit([newer], [], source, 2, preset=preset)
     assert np.count_nonzero(symbols) <= 2 * 96  # of the left and right edges
-    assert 1 == len(set(classes[:3].flat)) == len(set(classes[3:].flat))
-    assert classes[0, 0] != classes[3, 0]
+    assert 1 == len(set(sets[:3].flat)) == len(set(sets[3:].flat))
+    assert sets[0, 0] != sets[3, 0]
 
 
 def test_a_still_plane_is_in_class_zero_or_as_good():
@@ -420,9 +420,9 @@ def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
     (newer,) = random.integers(0, 256, (1, 64, 64), np.uint8)
     source = np.roll(newer, 1, 1)
     source[32:] = np.roll(newer, -1, 1)[32:]
-    first, weights, classes = symbols_after_a_fit([newer], [], source, 2)
+    first, weights, sets = symbols_after_a_fit([newer], [], source, 2)
     again, _, same = symbols_after_a_fit([newer], [], source, 2, weights)
-    assert classes.tolist() == same.tolist()
+    assert sets.tolist() == same.tolist()
     assert np.count_nonzero(again) <= np.count_nonzero(first) <= 2 * 64
 
 

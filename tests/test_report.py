@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec.bitstream.schema import COMPONENTS
+from codec.bitstream.shares import COMPONENTS
 from codec.errors import ConfigError, MediaError
 from codec.measure.curves import domains_of
 from codec.measure.metrics import ErrorSums, PictureError

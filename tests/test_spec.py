@@ -17,18 +17,17 @@ import codec
 from codec.bitstream import schema
 from codec.bitstream.block_streams import (
     BLOCK_STREAMS,
-    STREAM_OF_FAMILY,
     block_bytes,
     symbol_limit,
     unpack_blocks,
     unpack_family,
 )
-from codec.bitstream.context_substreams import DIGITS_A_BYTE, NESTED, SCHEMES, Cursor, unpack_substreams, unpack_symbols
-from codec.bitstream.frames import decompress, unzigzag
 from codec.bitstream.limits import Limits
+from codec.bitstream.packing import COMPRESSED, DIGITS, EQUAL, MAX_BLOCK_BYTES, MAX_DEPTH, PLAIN, StreamReader
 from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
-from codec.bitstream.schema import COMPONENT_OF, StreamId
-from codec.bitstream.streams import subtract_green, unpack_predictor_sets
+from codec.bitstream.schema import StreamId
+from codec.bitstream.shares import COMPONENT_OF
+from codec.bitstream.streams import PictureHeader, unpack_predictor_sets, unpack_substreams, unpack_vectors
 from codec.coded import (
     ALF_BLOCK,
     ContextSubstreams,
@@ -40,6 +39,8 @@ from codec.coded import (
     SequenceHeader,
     WrittenSymbols,
     mesh_differences,
+    negative_first,
+    symbols_of_levels,
 )
 from codec.dct import tables
 from codec.lossless import picture as lossless
@@ -60,8 +61,8 @@ from codec.picture.planes import (
     SampleFormat,
 )
 from codec.residual import add_residual, inverse
-from codec.writing.frames import compress
-from codec.writing.streams import pack_blocks, pack_substreams, pack_symbols, pack_vectors, varint
+from codec.writing.packing import pack, pack_quickly, varint
+from codec.writing.streams import pack_blocks, pack_substreams, pack_vectors
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -195,11 +196,22 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
 
 
-def test_schemes_of_queues_are_those_of_the_spec():
-    words = [["2 nested" if base == NESTED else str(base) for base in scheme] for scheme in SCHEMES]
-    assert rows_after("schemes") == [[str(number), ", ".join(bases)] for number, bases in enumerate(words)]
-    bases, counts = (", ".join(map(str, numbers)) for numbers in (DIGITS_A_BYTE, DIGITS_A_BYTE.values()))
-    assert f"k = {counts} where base = {bases}" in SPEC
+def test_forms_of_packed_symbols_are_those_of_the_spec():
+    bases, counts = zip(*DIGITS, strict=True)
+    listed, forms = ", ".join(map(str, bases)), ", ".join(map(str, range(EQUAL + 1, COMPRESSED)))
+    assert f"k = {', '.join(map(str, counts))} where base = {listed}" in SPEC
+    first, last = listed.rsplit(", ", 1)
+    first_form, last_form = forms.rsplit(", ", 1)
+    assert (
+        f"if form < {COMPRESSED}: return digits(count, {first} or {last} where form is {first_form} or {last_form})"
+        in SPEC
+    )
+    assert f"if form = {PLAIN}: return the next count bytes" in SPEC
+    assert f"if form = {EQUAL}: return the next byte, count times" in SPEC
+    assert f"the next (form − {COMPRESSED}) >> 1 bytes" in SPEC
+    assert "a form 2…5 inside three others is a BitstreamError" in SPEC
+    assert MAX_DEPTH == 3
+    assert MAX_BLOCK_BYTES == 2**17
 
 
 @pytest.mark.parametrize("residuals", [0, 1, 2])
@@ -221,10 +233,9 @@ def test_limits_are_those_of_the_spec():
 def test_the_example_of_vectors_holds():
     dy = np.array([[4, 4, 0], [8, 4, 0]], np.int16)
     field = MotionField(MotionModel.BLOCK, 16, np.stack([dy, 0 * dy], axis=-1))
-    flags, values = re.search(r"example: vectors .* -> ([0-9a-f ]+) \| ([0-9a-f ]+) -->", SPEC).groups()
-    streams = pack_vectors(field.differences().reshape(-1, 2))
-    assert decompress(streams[StreamId.VECTOR_FLAGS], 2).hex(" ") == flags
-    assert decompress(streams[StreamId.VECTOR_VALUES], 4).hex(" ") == values
+    data = bytes.fromhex(re.search(r"example: vectors .* -> ([0-9a-f ]+) -->", SPEC)[1])
+    assert pack_vectors(field.differences()) == data
+    assert unpack_vectors(data, 6).reshape(2, 3, 2).tolist() == field.differences().tolist()
 
 
 def example(name: str) -> str:
@@ -245,53 +256,52 @@ def header_of(picture_format: PictureFormat, residual: ResidualCoder, max_error:
 
 def test_the_example_of_levels_holds():
     levels, coded = map(numbers, example("levels").split("->"))
-    planes = [np.full((1, 1, 1), level, np.uint8) for level in levels]
+    planes = [np.full((1, 1), level, np.uint8) for level in levels]
     header = header_of(PictureFormat(1, 1, SampleFormat.RGB), ResidualCoder.UINT8)
-    subtract_green(header, planes)
-    assert [int(plane[0, 0, 0]) for plane in planes] == coded
+    residual = tuple(PlaneResidual(ResidualCoder.UINT8, Quantiser(256), plane) for plane in planes)
+    assert [plane.item() for plane in symbols_of_levels(header, [residual])] == coded
 
 
 def test_the_example_of_weights_holds():
     for case in example("weight").split(","):
         start, symbol, result = numbers(case)
         before = [np.array([[start]], np.int16)]
-        differences = [unzigzag(np.array([[symbol]], np.int32))]
+        differences = [negative_first(np.array([[symbol]], np.uint16))]
         assert lossless.weights_after(differences, before)[0].tolist() == [[result]]
 
 
 def test_the_example_of_a_varint_holds():
     number, data = example("varint").split(" -> ")
     assert varint(int(number)).hex(" ") == data
-    assert Cursor(bytes.fromhex(data)).varint() == int(number)
+    assert StreamReader(bytes.fromhex(data)).varint() == int(number)
 
 
-def test_the_examples_of_context_substreams_hold():
-    examples = re.findall(r"<!-- example: substream (.*) -> (.*) -->", SPEC)
-    assert [int(data[:2]) for _, data in examples] == [3, 4]
+def test_the_examples_of_packed_symbols_hold():
+    examples = re.findall(r"<!-- example: packed (.*) -> (.*) -->", SPEC)
+    assert len(examples) == 2
     for written, data in examples:
         symbols, packed = np.array(numbers(written), np.uint8), bytes.fromhex(data)
-        scheme = SCHEMES[packed[0]]
-        assert packed[:1] + b"".join(pack_symbols(symbols, scheme)) == packed
-        cursor, found = Cursor(packed[1:]), np.empty_like(symbols)
-        unpack_symbols(cursor, scheme, found)
-        cursor.end()
-        assert found.tolist() == symbols.tolist()
+        assert pack_quickly(symbols) == packed
+        with StreamReader(packed) as stream:
+            assert stream.symbols(symbols.size).tolist() == symbols.tolist()
+    plain = bytes.fromhex(re.search("The symbols 0, 1, 5, 0, 0, 40, 0 may be `([0-9a-f ]+)`", SPEC)[1])
+    assert StreamReader(plain).symbols(7).tolist() == numbers(examples[0][0])
 
 
-def queues_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
-    """The queues of a picture from the symbols of each context."""
+def substreams_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
+    """The context substreams of a picture from the symbols of each context."""
     sizes = np.array([len(symbols.get(context, [])) for context in range(CONTEXTS)], np.int64)
     flat = [symbol for context in range(CONTEXTS) for symbol in symbols.get(context, [])]
     return ContextSubstreams(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 def test_the_example_of_a_whole_stream_of_context_substreams_holds():
-    assert "fourteen sizes, all 0 except the sixth, which is 7, and the length, which is 8" in SPEC
-    written, data = re.findall(r"<!-- example: substream (.*) -> (03 .*) -->", SPEC)[0]
-    stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8]) + bytes.fromhex(data)
-    assert pack_substreams([queues_of({5: numbers(written)})]) == stream
-    (queues,) = unpack_substreams(stream, 1, 7)
-    assert queues.of(5).tolist() == numbers(written)
+    assert "fourteen sizes, all 0 except the sixth, which is 7, and then the seven symbols" in SPEC
+    written, data = re.findall(r"<!-- example: packed (0 1 5 .*) -> (.*) -->", SPEC)[0]
+    stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]) + bytes.fromhex(data)
+    assert pack_substreams([substreams_of({5: numbers(written)})]) == stream
+    (substreams,) = unpack_substreams(stream, 1, 7)
+    assert substreams.of(5).tolist() == numbers(written)
 
 
 def decode_gray(
@@ -301,10 +311,10 @@ def decode_gray(
     symbols: dict[int, list[int]],
     max_error: int = 0,
 ) -> list[list[int]]:
-    """A gray plane of one square, which is of class 1 where there are weights, decoded."""
+    """A gray plane of one square, which has predictor set 1 where there are weights, decoded."""
     count = WEIGHT_COUNTS[0 if prediction is None else 1]
     differences = np.array(weights, np.int16).reshape(-1, count)
-    residual = LosslessResidual((differences,), (np.full((1, 1), len(differences), np.uint8),), queues_of(symbols))
+    residual = LosslessResidual((differences,), (np.full((1, 1), len(differences), np.uint8),), substreams_of(symbols))
     header = header_of(PictureFormat(shape[1], shape[0], SampleFormat.GRAY), ResidualCoder.LOSSLESS, max_error)
     predictions = [] if prediction is None else [[np.array(prediction, np.uint8)]]
     ((plane,), _, _) = lossless.decode_lossless(residual, [shape], predictions, (), header)
@@ -335,7 +345,7 @@ def test_the_example_of_a_prediction_with_weights_holds():
         base, beside, west = prediction[y][x], prediction[y][0], samples[y][0] if x else prediction[y][0]
         assert total == 256 * base + 128 - 128 * (beside - base) + 128 * (west - base)
         assert (p, half) == (total >> 8, (total + 64) >> 7 & 1)
-        assert v == unzigzag(np.array([s])).item()
+        assert v == negative_first(np.array([s], np.uint8)).item()
         assert r == (v if total & 128 else -v)
         assert sample == p + r
 
@@ -373,7 +383,7 @@ def test_the_example_of_green_holds():
     assert [int(plane[0, 0]) for plane in lossless.add_green(coded)] == samples
 
 
-def test_queues_that_a_picture_does_not_use_up_are_refused():
+def test_context_substreams_that_a_picture_does_not_use_up_are_refused():
     prediction, symbols, _, _ = prediction_example()
     for context in symbols:
         moved = {**symbols, context: symbols[context][1:], 13: [0]}
@@ -381,12 +391,13 @@ def test_queues_that_a_picture_does_not_use_up_are_refused():
             decode_gray(prediction, (2, 2), PREDICTION_WEIGHTS, moved)
 
 
-def test_a_class_beyond_those_of_the_picture_header_is_refused():
+def test_a_predictor_set_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
-    maps = unpack_predictor_sets(header, [[1]], {StreamId.PREDICTOR_SETS: compress(b"\0\1")})
+    pictures = [PictureHeader(0, (Quantiser(256),), (1,))]
+    maps = unpack_predictor_sets(header, pictures, pack(np.array([0, 1], np.uint8)))
     assert maps[0][0].tolist() == [[0, 1]]
-    with pytest.raises(codec.BitstreamError, match="class"):
-        unpack_predictor_sets(header, [[1]], {StreamId.PREDICTOR_SETS: compress(b"\1\2")})
+    with pytest.raises(codec.BitstreamError, match="predictor set 2 of 1"):
+        unpack_predictor_sets(header, pictures, pack(np.array([1, 2], np.uint8)))
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
@@ -464,10 +475,9 @@ def listed(marker: str, first: int) -> list[int]:
 
 
 def test_families_of_contexts_are_those_of_the_spec():
-    names = ("quadtree nodes", "CBF", "intra modes", "MVDs", "escapes", "levels")
-    expected = []
-    for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, STREAM_OF_FAMILY, strict=False):
-        expected.append([name, f"{first}…{end - 1}", BLOCK_STREAMS[stream].name])
+    names, expected = ("quadtree nodes and CBF", "intra modes", "MVDs", "escapes and levels"), []
+    for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, BLOCK_STREAMS, strict=False):
+        expected.append([name, f"{first}…{end - 1}", stream.name])
     assert rows_after("families") == expected
     assert f"a *context* 0…{tables.CONTEXTS - 1}" in SPEC
 
@@ -523,7 +533,7 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
     assert f"except for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
-    assert f"a bit for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
+    assert f"a flag for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
     assert f"− centre, −{tables.ALF_CLIP}, {tables.ALF_CLIP})" in SPEC
 
 
@@ -646,8 +656,8 @@ def test_the_example_of_symbols_holds():
 
 def test_the_example_of_block_streams_holds():
     _, pairs, written = symbols_example()
-    nodes, levels, bits = (bytes.fromhex(part) for part in example("block streams").split("|"))
-    streams = {StreamId.BLOCK_NODES: nodes, StreamId.BLOCK_LEVELS: levels, StreamId.BLOCK_BITS: bits}
+    parts = [bytes.fromhex(part) for part in example("block streams").split("|")]
+    streams = dict(zip((*BLOCK_STREAMS, StreamId.BLOCK_BITS), parts, strict=True))
     contexts, symbols = (
         np.array(part, kind) for part, kind in zip(zip(*pairs, strict=True), (np.uint16, np.uint8), strict=True)
     )
@@ -661,11 +671,10 @@ def test_the_example_of_block_streams_holds():
 
 def test_the_example_of_a_family_holds():
     data, written = example("family").split("->")
-    cursor = Cursor(bytes.fromhex(data.replace(" ", "")))
-    family = unpack_family(cursor, 4, 100)
-    cursor.end()
+    with StreamReader(bytes.fromhex(data)) as stream:
+        substream_of, symbols = unpack_family(stream, 4, 100)
     expected = [numbers(part) for part in written.split(",")]
-    assert [family.stream_of.tolist(), *(track.tolist() for track in family.symbols)] == expected
+    assert [substream_of.tolist(), *(substream.tolist() for substream in symbols)] == expected
 
 
 def test_the_example_of_numbers_holds():
@@ -833,14 +842,15 @@ def test_the_largest_level_and_the_last_place_are_not_refused():
 def test_symbols_and_bits_that_are_left_over_are_refused():
     header = header_of(GRAY_8, ResidualCoder.DCT)
     nodes, nothing = StreamId.BLOCK_NODES, b"\0"
-    one, two = b"\1\1\1\0" + nothing, b"\1\2\1\0" + nothing
+    one, two = b"\1\1\1\0", b"\1\2\1\0"
+    empty = dict.fromkeys(BLOCK_STREAMS, nothing) | {StreamId.BLOCK_BITS: b""}
 
     def read(streams):
-        (picture,) = unpack_blocks(header, [(0, 0)], streams)
+        (picture,) = unpack_blocks(header, [(0, 0)], empty | streams)
         decoder_of(GRAY_8).decode(picture.symbols, True, 0, 0, None, None)
         picture.symbols.check_end()
 
-    read({nodes: one, StreamId.BLOCK_BITS: b""})
+    read({nodes: one})
     for streams in ({nodes: two}, {nodes: one, StreamId.BLOCK_BITS: nothing}, {nodes: one + nothing}):
         with pytest.raises(codec.BitstreamError):
             read(streams)
@@ -906,7 +916,6 @@ def test_sections_that_the_spec_refers_to_exist():
 
 
 def test_the_example_of_meshes_holds_and_warped_blocks_move_as_their_middles_do():
-    assert "MESH_FLAGS is `30`" in SPEC
     assert np.packbits([False, False, True, True]).tobytes() == bytes.fromhex("30")
     vectors, expected = (np.array([numbers(row) for row in part.split("/")]) for part in example("mesh").split("->"))
     grid = np.stack([vectors, vectors], axis=-1).astype(np.int16)

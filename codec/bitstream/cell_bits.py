@@ -8,19 +8,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.frames import zigzag
-from codec.bitstream.schema import COMPONENT_OF, StreamId
-from codec.bitstream.shares import block_bits
-from codec.bitstream.streams import RESIDUALS, subtract_green
-from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences
+from codec.bitstream.schema import StreamId
+from codec.bitstream.shares import COMPONENT_OF, block_bits
+from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences, symbols_of_levels, z_of
 from codec.models import MotionModel
 from codec.picture.planes import Plane
 
 __all__ = ["CellBits", "block_places", "cell_bits", "share_nodes", "sum_over_cells"]
 
 Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
-StreamCosts = Iterator[tuple[tuple[StreamId, ...], Costs]]
-"""What the symbols of streams cost that are spread together."""
+StreamCosts = Iterator[tuple[StreamId, Costs]]
+"""What the symbols of each stream cost."""
 
 LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 9.5; what a lossless symbol costs depends on them
 
@@ -57,12 +55,12 @@ def cell_bits(
         component = COMPONENT_OF[stream]
         bits[component] = bits.get(component, np.zeros(shape)) + 8 * count * (weights / weights.sum())
 
-    for streams, costs in (
+    for stream, costs in (
         *_motion_costs(header, pictures),
         *_block_costs(header, pictures, blocks),
         *(_lossless_costs(header, residuals) if residuals else _level_costs(header, pictures)),
     ):
-        spread(streams[0], sum(unknown.pop(stream, 0) for stream in streams), costs)
+        spread(stream, unknown.pop(stream, 0), costs)
     even = {stream: count for stream, count in unknown.items() if COMPONENT_OF[stream] != "headers"}
     for stream, count in even.items():
         spread(stream, count, np.ones(shape))
@@ -96,10 +94,10 @@ def _motion_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> S
     if not fields and not meshes:
         return
     if meshes:  # of dct
-        nodes = zigzag(mesh_differences(list(meshes.values()))).astype(np.int64)
+        nodes = z_of(mesh_differences(list(meshes.values()))).astype(np.int64)
     else:
-        nodes = np.stack([zigzag(field.differences()) for field in fields.values()]).astype(np.int64)
-    own = [zigzag(field.own_differences()).astype(np.int64).ravel() for field in fields.values()]
+        nodes = np.stack([z_of(field.differences()) for field in fields.values()]).astype(np.int64)
+    own = [z_of(field.own_differences()).astype(np.int64).ravel() for field in fields.values()]
     costs = _symbol_costs(np.concatenate([nodes.ravel(), *own]))
     vectors, modes = (np.zeros((len(pictures), *header.cell_shape)) for _ in range(2))
     is_block = header.motion is MotionModel.BLOCK
@@ -109,10 +107,10 @@ def _motion_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> S
     for (number, field), at_own in zip(fields.items(), of_own, strict=True):
         if at_own.size:
             vectors[number][field.modes == CellMode.OWN] += at_own.reshape(-1, 2).sum(axis=-1)
-    yield (StreamId.VECTOR_FLAGS, StreamId.VECTOR_VALUES), vectors
+    yield StreamId.VECTORS, vectors
     if fields and header.motion is MotionModel.MESH:
         modes[list(fields)] = _symbol_costs(np.stack([field.modes for field in fields.values()]).astype(np.int64))
-        yield (StreamId.MODES,), modes
+        yield StreamId.MODES, modes
 
 
 def share_nodes(of_nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -135,7 +133,7 @@ def _block_costs(
     for stream, bits in block_bits(residual.symbols).items():
         parts = np.split(bits, ends[:-1])
         costs = [_blocks_over_cells(part, of, header) for part, of in zip(parts, blocks, strict=True)]
-        yield (stream,), np.stack(costs)
+        yield stream, np.stack(costs)
 
 
 def block_places(blocks: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
@@ -155,27 +153,27 @@ def _blocks_over_cells(
 
 
 def _level_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> StreamCosts:
-    """What the levels of the coders in the sample domain cost, plane by plane."""
+    """What the levels of the coders in the sample domain cost, of all planes together."""
     residuals = [picture.residual for picture in pictures if isinstance(picture.residual, tuple)]
     if not residuals:
         return
-    planes = [np.stack([residual.levels for residual in plane]) for plane in zip(*residuals, strict=True)]
-    subtract_green(header, planes)
-    for stream, levels in zip(RESIDUALS, planes, strict=False):
-        parts = levels.view(np.uint8).reshape(*levels.shape, levels.dtype.itemsize).astype(np.int64)
+    total = np.zeros((len(pictures), *header.cell_shape))
+    for symbols in symbols_of_levels(header, residuals):
+        parts = symbols.view(np.uint8).reshape(*symbols.shape, symbols.itemsize).astype(np.int64)
         costs = sum(_symbol_costs(parts[..., byte]) for byte in range(parts.shape[-1]))
-        yield (stream,), np.stack([sum_over_cells(plane, header) for plane in np.asarray(costs)])
+        total += np.stack([sum_over_cells(plane, header) for plane in np.asarray(costs)])
+    yield StreamId.RESIDUAL, total
 
 
 def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Plane, ...]]) -> StreamCosts:
-    """What the queues cost; a symbol's frequency is that among symbols with similar neighbours."""
+    """What the context substreams cost; a symbol's frequency is that among symbols with similar neighbours."""
     total = np.zeros((len(residuals), *header.cell_shape))
     for plane in zip(*residuals, strict=True):
         symbols = np.stack(plane).astype(np.int64)
         levels = np.stack([_activity_levels(of_picture) for of_picture in symbols - 128])
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels)
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
-    yield (StreamId.CONTEXT_SUBSTREAMS,), total
+    yield StreamId.CONTEXT_SUBSTREAMS, total
 
 
 def _activity_levels(residuals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

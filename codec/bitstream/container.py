@@ -237,7 +237,7 @@ class ContainerReader:
     def _from_index(self) -> list[GroupEntry] | None:
         """The groups as the index lists them, or None where end or index is missing, damaged or does not fit.
 
-        Runs must fill the file from metadata to index, so an index can hide no packet.
+        Packet groups must fill the file from metadata to index, so an index can hide no packet.
         """
         end_offset = self.size - END_BYTES
         try:
@@ -320,7 +320,7 @@ class ContainerReader:
             raise BitstreamError(rule, path=self.path, offset=next_offset)
 
     def _check_groups(self) -> None:
-        """Runs must count on without a gap, start with an I picture and keep to the GOP limit (spec 5.5)."""
+        """Packet groups must count on without a gap, start with an I picture and keep to the GOP limit (spec 5.5)."""
         if not self.groups:
             raise BitstreamError("the file holds no picture", path=self.path, offset=self._first_group)
         expected, gop_pictures = 0, 0

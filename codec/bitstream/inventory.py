@@ -9,8 +9,8 @@ import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
 from codec.bitstream.payloads import compressed_streams, picture_headers
-from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
-from codec.bitstream.shares import picture_shares
+from codec.bitstream.schema import StreamId
+from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
 from codec.bitstream.streams import check_streams, unpack_names
 from codec.coded import SequenceHeader
 from codec.models import PictureType, ResidualCoder
@@ -141,7 +141,7 @@ def _packet_entries(
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_group(packet)
     streams = compressed_streams(raw)
-    headers = picture_headers(header, raw, streams)
+    headers = picture_headers(header, raw)
     count = len(headers)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))

@@ -18,9 +18,9 @@ class Limits:
 
     Attributes:
         max_pixels: luma samples of a picture.
-        max_group_bytes: levels or queues, vectors and modes of one packet, decompressed.
+        max_group_bytes: levels or symbols, vectors and modes of one packet, unpacked.
         max_pictures: pictures of a file.
-        max_names_bytes: names of one packet, decompressed.
+        max_names_bytes: names of one packet, unpacked.
         max_metadata_bytes: a metadata packet.
         max_samples: samples of all planes that one call decodes, which bounds how long it takes.
     """

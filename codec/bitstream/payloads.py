@@ -14,7 +14,7 @@ from codec import models
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import PictureHeader, have_fields, unpack_streams
+from codec.bitstream.streams import PictureHeader, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
     PacketGroup,
@@ -119,15 +119,20 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
     if len(payload) >= 6:  # before headers are read that nobody wants: 65535 of them take seconds
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(PICTURES, payload, "picture packet", **repeated_fields(header))
+    transformed = header.residual is models.ResidualCoder.DCT
+    moves, meshes = header.motion is not models.MotionModel.NONE, header.motion is models.MotionModel.MESH
     for number, picture in enumerate(raw.pictures):
-        if picture.qps is None and header.residual is models.ResidualCoder.DCT:
-            if number == 0:
-                raise BitstreamError("a picture with the quantisers of one before, where there are none")
-            picture.references -= schema.SAME_QPS
-            picture.qps = raw.pictures[number - 1].qps
+        known = (schema.SAME_QPS if transformed and number else 0) | (schema.HAS_MESH if transformed and meshes else 0)
+        flags = picture.references & known
+        picture.references -= flags
         _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
         if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")
+        picture.has_field = bool(flags & schema.HAS_MESH if transformed else picture.references and moves)
+        if picture.has_field and picture.references == 0:
+            raise BitstreamError("an I picture with a mesh")
+        if picture.qps is None:
+            picture.qps = raw.pictures[number - 1].qps
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
         for count in picture.predictor_set_counts:
@@ -155,23 +160,22 @@ def unpack_group(header: SequenceHeader, payload: bytes, limits: Limits = DEFAUL
     """
     raw = parse_group(header, payload)
     streams = compressed_streams(raw)
-    pictures, names = unpack_streams(header, picture_headers(header, raw, streams), streams, limits)
+    pictures, names = unpack_streams(header, picture_headers(header, raw), streams, limits)
     return PacketGroup(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
 
 
-def picture_headers(header: SequenceHeader, raw: Any, streams: dict[StreamId, bytes]) -> list[PictureHeader]:
-    """What the headers of pictures say, in a packet that `parse_group` accepted and that has these streams."""
+def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
+    """What the headers of pictures say, in a packet that `parse_group` accepted."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
-    fields = have_fields(header, [picture.references for picture in raw.pictures], streams)
     return [
         PictureHeader(
             picture.references,
             tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
             tuple(picture.predictor_set_counts),
             tuple(picture.qps),
-            has_field,
+            picture.has_field,
         )
-        for picture, has_field in zip(raw.pictures, fields, strict=True)
+        for picture in raw.pictures
     ]
 
 
@@ -205,7 +209,7 @@ def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
 
 
 def repeated_fields(header: SequenceHeader) -> dict[str, int]:
-    """How many planes have a quantiser, and how many have classes, in the header of a picture."""
+    """How many planes have a quantiser, and how many have predictor sets, in the header of a picture."""
     planes = len(header.format.plane_shapes)
     weighted = header.residual is models.ResidualCoder.LOSSLESS
     transformed = header.residual is models.ResidualCoder.DCT

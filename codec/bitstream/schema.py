@@ -24,10 +24,9 @@ from construct import (
 )
 
 __all__ = [
-    "COMPONENTS",
-    "COMPONENT_OF",
     "CRC",
     "END",
+    "HAS_MESH",
     "INDEX_ENTRY",
     "KIND_END",
     "KIND_INDEX",
@@ -47,7 +46,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 9)
+VERSION = (0, 10)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -83,7 +82,9 @@ SEQUENCE_HEADER = Struct(
 
 QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 
-SAME_QPS = 128  # added to the references of a picture that has the quantisers of the one before
+# Added to the references of a picture
+HAS_MESH = 64  # that a mesh predicts
+SAME_QPS = 128  # that has the quantisers of the one before
 
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
@@ -120,47 +121,18 @@ class StreamId(enum.IntEnum):
     """What a stream holds (spec 6.1); the value is its id in the file."""
 
     NAMES = 0
-    VECTOR_FLAGS = 1
-    VECTOR_VALUES = 2
-    MODES = 3
-    WEIGHTS = 4
-    PREDICTOR_SETS = 5
-    CONTEXT_SUBSTREAMS = 6
-    MESH_FLAGS = 7
-    BLOCK_NODES = 8
-    BLOCK_MODES = 9
-    BLOCK_VECTORS = 10
-    BLOCK_LEVELS = 11
-    BLOCK_BITS = 12
-    ALF = 13
-    RESIDUAL_0 = 16
-    RESIDUAL_1 = 17
-    RESIDUAL_2 = 18
-
-
-COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
-"""What bytes are counted under."""
-
-COMPONENT_OF = {
-    StreamId.NAMES: "headers",
-    StreamId.VECTOR_FLAGS: "motion",
-    StreamId.VECTOR_VALUES: "motion",
-    StreamId.MODES: "modes",
-    StreamId.WEIGHTS: "weights",
-    StreamId.PREDICTOR_SETS: "weights",
-    StreamId.CONTEXT_SUBSTREAMS: "residual",
-    StreamId.MESH_FLAGS: "motion",
-    StreamId.BLOCK_NODES: "modes",
-    StreamId.BLOCK_MODES: "modes",
-    StreamId.BLOCK_VECTORS: "motion",
-    StreamId.BLOCK_LEVELS: "residual",
-    StreamId.BLOCK_BITS: "residual",
-    StreamId.ALF: "weights",
-    StreamId.RESIDUAL_0: "residual",
-    StreamId.RESIDUAL_1: "residual",
-    StreamId.RESIDUAL_2: "residual",
-}
-"""The component that an inventory counts each stream under."""
+    VECTORS = 1
+    MODES = 2
+    WEIGHTS = 3
+    PREDICTOR_SETS = 4
+    CONTEXT_SUBSTREAMS = 5
+    RESIDUAL = 6
+    BLOCK_NODES = 7
+    BLOCK_MODES = 8
+    BLOCK_VECTORS = 9
+    BLOCK_LEVELS = 10
+    BLOCK_BITS = 11
+    ALF = 12
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

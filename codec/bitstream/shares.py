@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import BLOCK_STREAMS, STREAM_OF_FAMILY, unpack_blocks
-from codec.bitstream.context_substreams import Cursor, unpack_sizes
-from codec.bitstream.frames import zigzag
-from codec.bitstream.schema import COMPONENT_OF, COMPONENTS, StreamId
-from codec.bitstream.streams import PictureHeader, field_count, unpack_levels, unpack_motion
-from codec.coded import CodedSymbols, SequenceHeader
+from codec.bitstream.block_streams import BLOCK_STREAMS, unpack_blocks
+from codec.bitstream.packing import StreamReader
+from codec.bitstream.schema import StreamId
+from codec.bitstream.streams import PictureHeader, unpack_fields, unpack_levels, unpack_sizes
+from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.lossless.tables import WEIGHT_COUNTS
 from codec.models import ResidualCoder
@@ -21,7 +20,27 @@ from codec.models import ResidualCoder
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
 
-__all__ = ["block_bits", "picture_shares"]
+__all__ = ["COMPONENTS", "COMPONENT_OF", "block_bits", "picture_shares"]
+
+COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
+"""What bytes are counted under."""
+
+COMPONENT_OF = {
+    StreamId.NAMES: "headers",
+    StreamId.VECTORS: "motion",
+    StreamId.MODES: "modes",
+    StreamId.WEIGHTS: "weights",
+    StreamId.PREDICTOR_SETS: "weights",
+    StreamId.CONTEXT_SUBSTREAMS: "residual",
+    StreamId.RESIDUAL: "residual",
+    StreamId.BLOCK_NODES: "modes",
+    StreamId.BLOCK_MODES: "modes",
+    StreamId.BLOCK_VECTORS: "motion",
+    StreamId.BLOCK_LEVELS: "residual",
+    StreamId.BLOCK_BITS: "residual",
+    StreamId.ALF: "weights",
+}
+"""The component that an inventory counts each stream under."""
 
 
 def picture_shares(
@@ -33,13 +52,13 @@ def picture_shares(
     """
     if header.residual is ResidualCoder.DCT:
         return shares_of(block_shares(header, pictures, streams))
-    predicted = np.array([picture.references > 0 for picture in pictures])
-    motion = unpack_motion(header, int(predicted.sum()), streams)
-    vectors = [np.concatenate([nodes.reshape(-1, 2), own]) for nodes, own in zip(motion.nodes, motion.own, strict=True)]
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
-    if vectors:
-        bits["motion"][predicted] = entropies([zigzag(differences) for differences in vectors])
-        bits["modes"][predicted] = entropies(list(motion.modes))
+    if StreamId.VECTORS in streams:
+        has_field = np.array([picture.has_field for picture in pictures])
+        fields = unpack_fields(header, pictures, streams)
+        vectors = [np.concatenate([of.differences().reshape(-1, 2), of.own_differences()]) for of in fields]
+        bits["motion"][has_field] = entropies([z_of(differences) for differences in vectors])
+        bits["modes"][has_field] = entropies([of.modes for of in fields])
     if header.residual is ResidualCoder.LOSSLESS:
         bits["weights"] += [
             sum(picture.predictor_set_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures
@@ -48,9 +67,8 @@ def picture_shares(
             streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header.format.sample_count
         )
     else:
-        residuals = unpack_levels(header, [picture.quantisers for picture in pictures], streams)
-        for plane in zip(*residuals, strict=True):
-            bits["residual"] += entropies([residual.levels.view(np.uint8) for residual in plane])
+        for symbols in symbols_of_levels(header, unpack_levels(header, pictures, streams)):
+            bits["residual"] += entropies(list(symbols.view(np.uint8)))
     return shares_of(bits)
 
 
@@ -63,8 +81,7 @@ def block_shares(
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     bits["weights"] += [picture.alf is not None for picture in blocks]
     bits |= picture_bits(header, references, blocks)
-    if field_count(pictures):  # each field as much as another: they are a few bytes
-        bits["motion"] += [float(picture.has_field) for picture in pictures]
+    bits["motion"] += [float(picture.has_field) for picture in pictures]  # a mesh is a few bytes
     return bits
 
 
@@ -90,10 +107,10 @@ def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]
     counts = np.bincount(contexts.astype(np.int64) * 256 + values, minlength=CONTEXTS * 256).reshape(CONTEXTS, 256)
     totals = counts.sum(axis=1, keepdims=True)
     cost = np.log2(np.maximum(totals, 1)) - np.log2(np.maximum(counts, 1))
-    stream_of = np.repeat(STREAM_OF_FAMILY, np.diff((0, *FAMILIES)))[contexts]
+    family = np.searchsorted(FAMILIES, contexts, side="right")
     of_symbols = cost[contexts, values]
     of_streams = {
-        stream: np.bincount(blocks, of_symbols * (stream_of == number), len(bits)).astype(np.float64)
+        stream: np.bincount(blocks, of_symbols * (family == number), len(bits)).astype(np.float64)
         for number, stream in enumerate(BLOCK_STREAMS)
     }
     return of_streams | {StreamId.BLOCK_BITS: bits.astype(np.float64)}
@@ -123,17 +140,13 @@ def picture_bits(
 
 
 def substream_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
-    """Bytes of the queues of each picture of a packet group, float64 (pictures,), without looking into the queues.
+    """Bytes of the context substreams of each picture of a packet group, float64 (pictures,).
 
-    An estimate: in a queue every symbol counts the same.
+    An estimate: in a substream every symbol counts the same.
     """
-    cursor = Cursor(data)
-    sizes = unpack_sizes(cursor, pictures, samples)
-    shares = np.zeros(pictures)
-    for of_pictures in sizes.T:
-        if of_pictures.any():
-            length = cursor.varint()
-            cursor.take(length)
-            shares += length * of_pictures / of_pictures.sum()
-    cursor.end()
+    stream, shares = StreamReader(data), np.zeros(pictures)
+    for of_pictures in unpack_sizes(stream, pictures, samples).T:
+        start, count = stream.position, int(of_pictures.sum())
+        stream.symbols(count)
+        shares += (stream.position - start) * of_pictures / max(count, 1)
     return shares

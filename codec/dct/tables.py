@@ -25,6 +25,7 @@ __all__ = [
     "CONTEXTS",
     "DC",
     "DIRECT",
+    "ELEMENTS",
     "ESCAPE_CONTEXTS",
     "FAMILIES",
     "FIRST_CODED",
@@ -69,7 +70,9 @@ VECTOR_CONTEXTS: Final = 64  # vector differences: down; then right, by how far 
 ESCAPE_CONTEXTS: Final = 68  # of levels, by luma or chroma and four bands
 LEVEL_CONTEXTS: Final = 76  # by size, luma or chroma, intra or not, six bands, the level before
 CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
-FAMILIES: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
+ELEMENTS: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
+"""Where the contexts of each syntax element end."""
+FAMILIES: Final = (MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, CONTEXTS)
 """Where each family of contexts ends. Substreams never mix families."""
 
 # What symbols mean (spec 10.3, 10.4)

@@ -53,12 +53,13 @@ def decode_lossless(
     for number, shape in enumerate(shapes):
         left = residuals[:number] if header.greens_apart else ()
         planes = TapPlanes(shape, [of_picture[number] for of_picture in predictions], left)
-        coders.append(PlaneCoder(planes, weights[number], residual.classes[number], residuals[number], decoded[number]))
-    source = ContextSymbols(residual.queues.symbols, residual.queues.starts)
+        sets = residual.predictor_sets[number]
+        coders.append(PlaneCoder(planes, weights[number], sets, residuals[number], decoded[number]))
+    source = ContextSymbols(residual.substreams.symbols, residual.substreams.starts)
     decode_planes(coders, source, header.max_error)
-    used, there = (source.places() - residual.queues.starts).tolist(), residual.queues.sizes.tolist()
+    used, there = (source.places() - residual.substreams.starts).tolist(), residual.substreams.sizes.tolist()
     if used != there:
-        raise BitstreamError(f"queues of {there} symbols where {used} are needed")
+        raise BitstreamError(f"context substreams of {there} symbols where {used} are needed")
     return decoded, weights, residuals
 
 

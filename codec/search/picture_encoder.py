@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, mesh_differences
 from codec.dct.picture import PictureDecoder
-from codec.dct.tables import CONTEXTS, FAMILIES, MAX_QP
+from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import CellMode, MotionField
@@ -89,7 +89,7 @@ def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, sett
 def as_streamed(counts: Counts) -> Counts:
     """Counts of the substreams that contexts will share, for each context."""
     streamed = np.zeros_like(counts)
-    for first, end in zip((0, *FAMILIES), FAMILIES, strict=False):
+    for first, end in zip((0, *ELEMENTS), ELEMENTS, strict=False):
         streams = merge_contexts(counts[first:end].astype(np.float64))
         merged = np.zeros((int(streams.max()) + 1, counts.shape[1]), np.float32)
         np.add.at(merged, streams, counts[first:end])

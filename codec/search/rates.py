@@ -19,8 +19,8 @@ Rates = npt.NDArray[np.float64]
 
 INTRA_KIND: Final = tables.KIND_INTER + 1  # as a node's symbol shows it
 
-# Groups of contexts that are alike begin here: nodes of P pictures, then the families, levels by block
-_STARTS: Final = np.array((0, 27, *tables.FAMILIES[:4], *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18)))
+# Groups of contexts that are alike begin here: nodes of P pictures, then the other elements, levels by block
+_STARTS: Final = np.array((0, 27, *tables.ELEMENTS[:4], *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18)))
 _GROUP: Final = np.searchsorted(_STARTS, np.arange(CONTEXTS), side="right") - 1
 
 # What symbols are like in parkjoy, street and bunny at four QPs, rounded: begun with that, no picture need be coded
@@ -47,7 +47,7 @@ _INTRA_CBF: Final = (0.12, 0.3, 0.02, 0.22, 0.02, 0.1, 0.01, 0.21)
 def expected_counts() -> Counts:
     """Shares to begin with, before anything is coded."""
     counts = np.zeros((CONTEXTS, 256))
-    nodes, cbf, modes, vectors, escapes, levels = np.split(counts, tables.FAMILIES[:5])
+    nodes, cbf, modes, vectors, escapes, levels = np.split(counts, tables.ELEMENTS[:5])
     coded = np.multiply.outer(_KINDS, np.multiply.outer((0.7, 0.3), _INTER_CBF))  # by transform split or not
     coded[INTRA_KIND] = _KINDS[INTRA_KIND] * np.multiply.outer((0.7, 0.3), _INTRA_CBF)
     nodes[27:, :5] = 0.3, 0.04, 0.01, 0.03, 0.3

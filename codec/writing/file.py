@@ -104,7 +104,8 @@ def pack_group(header: SequenceHeader, group: PacketGroup) -> bytes:
     for picture, checksum in zip(group.pictures, group.checksums, strict=True):
         parameters = plane_parameters(header, picture)
         same = bool(pictures and parameters["qps"] and parameters["qps"] == pictures[-1]["qps"])
-        references = picture.references + (schema.SAME_QPS if same else 0)
+        has_mesh = isinstance(picture.residual, WrittenSymbols) and picture.residual.mesh is not None
+        references = picture.references + same * schema.SAME_QPS + has_mesh * schema.HAS_MESH
         pictures.append({"references": references, "checksum": checksum, **parameters})
     payload: bytes = schema.PICTURES.build(
         {

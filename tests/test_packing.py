@@ -1,0 +1,377 @@
+"""Packed symbols and context substreams, against a reader written from the specification."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import zstandard
+from packing_twin import DIGITS_A_BYTE, Twin, bomb, compressed, plain_stream, varint
+
+from codec.bitstream.packing import StreamReader, add_escapes, split
+from codec.bitstream.shares import substream_shares
+from codec.bitstream.streams import unpack_substreams
+from codec.coded import ContextSubstreams
+from codec.errors import BitstreamError
+from codec.lossless.tables import CONTEXTS
+from codec.writing.packing import PLANS, join, pack, pack_numbers, pack_quickly, packed_by
+from codec.writing.packing import varint as written_varint
+from codec.writing.streams import pack_substreams
+
+
+def substreams_of(lists):
+    """The context substreams of one picture from lists of symbols by context."""
+    symbols = np.array([symbol for of_context in lists for symbol in of_context], np.uint8)
+    sizes = np.array([len(of_context) for of_context in lists], np.int64)
+    return ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes)
+
+
+def lists_of(substreams):
+    return [substreams.of(context).tolist() for context in range(CONTEXTS)]
+
+
+def drawn(random, zeros, count):
+    """Symbols of which a share is zero, and the others mostly small."""
+    others = np.minimum(random.geometric(0.3, count), 255)
+    return np.where(random.random(count) < zeros, 0, others).tolist()
+
+
+# ------------------------------------------------------------------------- digits
+
+
+def symbols_for(base):
+    random = np.random.default_rng(base)
+    for count in (1, 2, 3, 7, 8, 9, 100, 1001):
+        yield random.integers(0, 256, count, np.uint8)
+        yield random.integers(0, base + 1, count).astype(np.uint8)
+        yield np.full(count, base - 1, np.uint8)
+        yield np.full(count, 255, np.uint8)
+        yield np.zeros(count, np.uint8)
+
+
+@pytest.mark.parametrize(("base", "digits_a_byte"), DIGITS_A_BYTE.items())
+def test_joined_digits_and_escapes_equal_their_twin_and_split_again(base, digits_a_byte):
+    for symbols in symbols_for(base):
+        joined, escapes = join(symbols, base, digits_a_byte)
+        digits = [min(int(symbol), base - 1) for symbol in symbols]
+        assert [int(symbol) - base + 1 for symbol in symbols if symbol >= base - 1] == escapes.tolist()
+        digits += [0] * (-len(digits) % digits_a_byte)
+        groups = np.array(digits).reshape(-1, digits_a_byte).tolist()
+        assert [sum(d * base**place for place, d in enumerate(group[::-1])) for group in groups] == joined.tolist()
+
+        back = np.full(symbols.size, 99, np.uint8)
+        assert escapes.size == split(joined, base, digits_a_byte, back)
+        assert digits[: symbols.size] == back.tolist()
+        add_escapes(back, base - 1, escapes)
+        assert symbols.tolist() == back.tolist()
+
+
+@pytest.mark.parametrize(("base", "digits_a_byte"), DIGITS_A_BYTE.items())
+def test_every_byte_is_split_or_refused(base, digits_a_byte):
+    for byte in range(256):
+        joined, symbols = np.array([0, byte], np.uint8), np.zeros(2 * digits_a_byte, np.uint8)
+        if byte >= base**digits_a_byte:
+            with pytest.raises(BitstreamError, match=f"a byte of {byte} is not {digits_a_byte} digits below {base}"):
+                split(joined, base, digits_a_byte, symbols)
+            continue
+        expected = [byte // base ** (digits_a_byte - 1 - place) % base for place in range(digits_a_byte)]
+        assert expected.count(base - 1) == split(joined, base, digits_a_byte, symbols)
+        assert [0] * digits_a_byte + expected == symbols.tolist()
+        for kept in range(1, digits_a_byte):
+            shorter = np.zeros(digits_a_byte + kept, np.uint8)
+            if any(expected[kept:]):
+                with pytest.raises(BitstreamError, match="fills up the last byte"):
+                    split(joined, base, digits_a_byte, shorter)
+            else:
+                split(joined, base, digits_a_byte, shorter)
+                assert expected[:kept] == shorter[digits_a_byte:].tolist()
+
+
+def test_escapes_add_up_modulo_256():
+    symbols = np.array([1, 5, 5, 0, 5], np.uint8)
+    add_escapes(symbols, 5, np.array([0, 251, 255], np.uint8))
+    assert [1, 5, 0, 0, 4] == symbols.tolist()
+
+
+# ------------------------------------------------------------------------- packed symbols
+
+
+def hold(symbols, data):
+    """Packed symbols are read as what they are, by the twin too, and to their end."""
+    twin = Twin(data)
+    assert symbols.tolist() == twin.symbols(symbols.size)
+    assert len(data) == twin.at
+    with StreamReader(data) as stream:
+        assert symbols.tolist() == stream.symbols(symbols.size).tolist()
+    return twin.forms
+
+
+def compress(data):
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        3, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False, write_checksum=False, write_dict_id=False
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_symbols_are_packed_as_the_specification_says_by_every_plan(plan):
+    random = np.random.default_rng(len(plan))
+    for count in (1, 2, 7, 63, 64, 65, 1000, 5000):
+        for zeros in (0.0, 0.5, 0.95, 1.0):
+            symbols = np.array(drawn(random, zeros, count), np.uint8)
+            hold(symbols, packed_by(plan, symbols, compress))
+
+
+@pytest.mark.parametrize("packer", [pack, pack_quickly])
+def test_symbols_come_back_in_every_form(packer):
+    random, forms = np.random.default_rng(3), set()
+    for size in (0, 1, 2, 100, 5000, 70_000, 200_000):
+        for symbols in (
+            random.integers(0, 256, size, np.uint8),
+            np.zeros(size, np.uint8),
+            np.full(size, 255, np.uint8),
+            (np.arange(size) % 251).astype(np.uint8),
+            np.minimum(random.geometric(0.2, size), 255).astype(np.uint8),
+            *(np.array(drawn(random, zeros, size), np.uint8) for zeros in (0.1, 0.4, 0.6, 0.9, 0.99)),
+        ):
+            forms |= set(hold(symbols, packer(symbols)))
+    assert {0, 1, 2, 3, 4, 5, 6} == forms
+
+
+def test_frames_of_one_block_go_without_its_head():
+    symbols = np.minimum(np.random.default_rng(2).geometric(0.4, 400_000), 255).astype(np.uint8)
+    for count, form in ((5000, 0), (400_000, 1)):
+        data = pack_quickly(symbols[:count])
+        assert form == Twin(data).varint() % 2
+        hold(symbols[:count], data)
+
+
+def test_numbers_come_back():
+    numbers = np.random.default_rng(4).integers(0, 65536, 1000).astype(np.uint16)
+    numbers[::2] %= 5
+    for packer in (pack, pack_quickly):
+        data = pack_numbers(numbers, packer)
+        assert numbers.tolist() == Twin(data).numbers(1000)
+        with StreamReader(data) as stream:
+            assert numbers.tolist() == stream.numbers(1000).tolist()
+
+
+def test_care_is_never_worse_than_the_plain_bytes_or_than_haste():
+    random = np.random.default_rng(5)
+    for count in (1, 10, 100, 1000, 10_000):
+        for zeros in (0.0, 0.2, 0.4, 0.6, 0.9):
+            symbols = np.array(drawn(random, zeros, count), np.uint8)
+            assert len(pack(symbols)) <= min(1 + count, 1.01 * len(pack_quickly(symbols)) + 3)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "data"),
+    [
+        ([0, 1, 5, 0, 0, 40, 0], "03 00 1c 30 05 01 2f 01 16"),
+        ([0, 0, 1, 0, 9, *[0] * 15], "02 02 01 80 01 27 04 01 1e 01 03"),
+        ([7, 200], "00 07 c8"),
+        ([15, 3, 255], "05 00 f3 f0 00 00 f0"),
+        ([5, 0, 0, 6], "04 01 b4 00 00 01"),
+        ([5, 4, 2, 35, 0, 0], "04 00 ce b4 05 01 0f 01 0f"),
+        ([9, 9, 9], "01 09"),
+    ],
+)
+def test_symbols_packed_by_hand_are_read(symbols, data):
+    hold(np.array(symbols, np.uint8), bytes.fromhex(data))
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 16383, 16384, 1 << 27, (1 << 35) - 1])
+def test_a_number_comes_back_from_its_bytes(value):
+    data = written_varint(value)
+    assert varint(value) == data
+    assert Twin(data).varint() == StreamReader(data).varint() == value
+    assert len(data) == max(1, -(-value.bit_length() // 7))
+
+
+def test_zero_bits_that_are_not_needed_are_allowed_up_to_five_bytes():
+    assert 5 == StreamReader(bytes([133, 128, 128, 128, 0])).varint()
+    with pytest.raises(BitstreamError, match="more than 5 bytes"):
+        StreamReader(bytes([133, 128, 128, 128, 128, 0])).varint()
+
+
+# ------------------------------------------------------------------------- whole streams
+
+
+ONE = [[7] if context == 4 else [] for context in range(CONTEXTS)]
+RISING = [drawn(np.random.default_rng(9), zeros, 3000) for zeros in np.linspace(0, 1, CONTEXTS)]
+RUNS = {
+    "one symbol": [ONE],
+    "one context": [[[]] * 13 + [[3, 0, 255, 0]]],
+    "all contexts": [RISING],
+    "zeros": [[[0] * 500] * CONTEXTS],
+    "the highest": [[[255] * 500] * CONTEXTS],
+    "three pictures": [RISING, RISING[::-1], RISING[3:] + RISING[:3]],
+    "pictures apart": [ONE, [[1]] + [[]] * 13, [[]] * 13 + [[2]]],
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_context_substreams_are_packed_as_the_specification_says_and_come_back(name):
+    pictures = RUNS[name]
+    data = pack_substreams([substreams_of(lists) for lists in pictures])
+    assert pictures == Twin(data).substreams(len(pictures))
+    samples = sum(map(len, pictures[0]))
+    substreams = unpack_substreams(data, len(pictures), samples)
+    assert pictures == [lists_of(of_picture) for of_picture in substreams]
+    assert pictures == [
+        lists_of(of_picture) for of_picture in unpack_substreams(plain_stream(pictures), len(pictures), samples)
+    ]
+    for of_picture in substreams:  # a walk may read as many symbols, and one ahead, whatever it was sent
+        assert int(of_picture.starts.max()) + samples + 2 <= of_picture.symbols.size
+
+
+def test_each_plan_is_chosen_for_some_share_of_zeros():
+    twin = Twin(pack_substreams([substreams_of(RISING)]))
+    sizes, first = twin.sizes(1)[0], []
+    for size in sizes:
+        before = len(twin.forms)
+        twin.symbols(size)
+        first.append(twin.forms[before])
+    assert [6, 5, 4, 3, 2, 1] == list(dict.fromkeys(first))
+
+
+def test_likely_symbols_take_little_more_than_their_entropy():
+    random = np.random.default_rng(10)
+    for zeros in (0.2, 0.5, 0.7, 0.9):
+        symbols = np.array(drawn(random, zeros, 100_000), np.uint8)
+        shares = np.bincount(symbols) / symbols.size
+        entropy = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum() * symbols.size / 8
+        data = pack_substreams([substreams_of([symbols.tolist()] + [[]] * 13)])
+        assert entropy < len(data) < 1.05 * entropy
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols_each_has(name):
+    pictures = RUNS[name]
+    data, samples = pack_substreams([substreams_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
+    shares = substream_shares(data, len(pictures), samples)
+    expected, reader = np.zeros(len(pictures)), Twin(data)
+    sizes = np.array([[reader.varint() for _ in range(CONTEXTS)] for _ in pictures])
+    for of_context in sizes.T:
+        start = reader.at
+        reader.symbols(int(of_context.sum()))
+        expected += (reader.at - start) * of_context / max(of_context.sum(), 1)
+    np.testing.assert_allclose(expected, shares)
+    for harmed in (data[:-1], b"\xff" * 6 + data):
+        with pytest.raises(BitstreamError):
+            substream_shares(harmed, len(pictures), samples)
+
+
+# ------------------------------------------------------------------------- streams that are not whole
+
+
+def sized(*sizes):
+    return b"".join(map(varint, sizes)) + bytes(CONTEXTS - len(sizes))
+
+
+def blocks_of(data):
+    """Blocks of zstd, with their heads."""
+    return compress(data)[2:]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rest", "match"),
+    [
+        (b"", b"", "ends too early"),
+        (bytes(13), b"", "ends too early"),
+        (sized(), b"", "context substreams of 0 symbols"),
+        (sized(3), b"\0abc", "context substreams of 3 symbols"),
+        (sized(5), b"\0abcde", "context substreams of 5 symbols"),
+        (sized(2, 1), b"\0ab\0c", "context substreams of 3 symbols"),
+        (sized((1 << 35) - 1), b"\0abcd", "context substreams of 34359738367 symbols"),
+        (b"\xff\xff\xff\xff\xff" + bytes(13), b"", "more than 5 bytes"),
+        (b"\x84\x80\x80\x80\x80\0" + bytes(13), b"\0abcd", "more than 5 bytes"),
+        (b"\x84\x80\x80\x80", b"", "ends too early"),
+        (sized(4), b"", "ends too early"),
+        (sized(4), b"\0", "ends too early"),
+        (sized(4), b"\0abc", "ends too early"),
+        (sized(4), b"\0abcde", "1 bytes after"),
+        (sized(4), b"\0abcd" + bytes(100), "100 bytes after"),
+        (sized(4), b"\1", "ends too early"),
+        (sized(4), b"\1aa", "1 bytes after"),
+        (sized(4), b"\xff\xff\xff\xff\xff\0", "more than 5 bytes"),
+        (sized(4), b"\6", "does not hold 4 bytes"),  # a block of nothing
+        (sized(4), b"\7", "does not hold 4 bytes"),  # no blocks
+        (sized(4), b"\x08", "ends too early"),
+        (sized(4), compressed(b"?", one=True), "does not hold 4 bytes"),
+        (sized(4), compressed(b"?"), "does not hold 4 bytes"),
+        (sized(4), compressed(bytes((1 << 17) + 1), one=True), "a block of 131073 bytes"),
+        (sized(4), compressed(bytes(1 << 22), one=True), "a block of 4194304 bytes"),
+        (sized(4), compressed(blocks_of(b"abc")), "does not hold 4 bytes"),
+        (sized(4), compressed(blocks_of(b"abcde")), "does not hold 4 bytes"),
+        (sized(4), compressed(blocks_of(bytes(1 << 20))), "does not hold 4 bytes"),
+        (sized(4), compressed(blocks_of(b"abcd")[:-1]), "does not hold 4 bytes"),
+        (sized(4), compressed(blocks_of(b"abcd") + b"\0"), "does not hold 4 bytes"),
+        (sized(4), compressed(blocks_of(b"abcd") * 2), "does not hold 4 bytes"),
+        (sized(4), compressed(compress(b"abcd")), "does not hold 4 bytes"),
+        (sized(4), b"\4\0\xd8\0", "216 is not 3 digits below 6"),
+        (sized(4), b"\4\0\0\xff", "255 is not 3 digits below 6"),
+        (sized(4), b"\4\0\0\1", "fills up the last byte"),
+        (sized(3, 1), b"\5\0\0\1\0a", "fills up the last byte"),
+        (sized(3, 1), b"\3\0\1\0a", "fills up the last byte"),
+        (sized(4), b"\2\2\0\x40", "fills up the last byte"),  # a second byte of digits, of one
+        (sized(4), b"\2\0\x08", "fills up the last byte"),  # a fifth digit of four
+        (sized(4), b"\5\0\xff\0", "ends too early"),  # two escapes, of which none is there
+        (sized(4), b"\5\0\xff", "ends too early"),  # two bytes of digits, of which one is there
+        (sized(4), b"\5\0\xff\xff\0abc", "ends too early"),  # four escapes, of which three are there
+        (sized(4), b"\5\0\xff\0\0abc", "1 bytes after"),  # two escapes
+        (sized(4), b"\2" * 4 + b"\1\0" * 5, "more than 3 deep"),
+        (sized(4), b"\3" * 100_000, "more than 3 deep"),
+    ],
+)
+def test_a_stream_of_context_substreams_that_breaks_a_rule_is_refused(sizes, rest, match):
+    with pytest.raises(BitstreamError, match=match):
+        unpack_substreams(sizes + rest, 1, 4)
+
+
+def test_the_streams_above_are_refused_for_what_they_say():
+    """What is right about them is read."""
+    for rest in (b"\0abcd", compressed(blocks_of(b"abcd"))):
+        (substreams,) = unpack_substreams(sized(4) + rest, 1, 4)
+        assert list(b"abcd") == substreams.of(0).tolist()
+    (substreams,) = unpack_substreams(sized(4) + b"\2" * 3 + b"\1\0", 1, 4)
+    assert [0] * 4 == substreams.of(0).tolist()
+
+
+def test_blocks_that_would_expand_without_end_are_stopped():
+    data = sized(4) + compressed(bomb(1 << 30))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BitstreamError, match="does not hold 4 bytes"):
+            unpack_substreams(data, 1, 4)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_symbols_than_a_window_of_zstd_come_back():
+    count = (1 << 27) + 100
+    with StreamReader(compressed(bomb(count))) as stream:
+        assert not stream.symbols(count).any()
+
+
+def test_cuts_and_other_bytes_are_refused_or_read_as_the_right_number_of_symbols():
+    pictures = RUNS["three pictures"]
+    data = pack_substreams([substreams_of(lists) for lists in pictures])
+    samples = sum(map(len, pictures[0]))
+    random = np.random.default_rng(11)
+    for end in random.integers(0, len(data), 100):
+        with pytest.raises(BitstreamError):
+            unpack_substreams(data[:end], 3, samples)
+    for _ in range(300):
+        harmed = bytearray(data)
+        at = random.integers(len(data) if random.integers(2) else 100)
+        harmed[at] = random.integers(256)
+        try:
+            substreams = unpack_substreams(bytes(harmed), 3, samples)
+        except BitstreamError:
+            continue
+        assert [samples] * 3 == [int(of_picture.sizes.sum()) for of_picture in substreams]
