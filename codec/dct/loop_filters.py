@@ -9,10 +9,11 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.motion import tables as motion_tables
 
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
 
-BORDER: cython.int = tables.BORDER
+BORDER: cython.int = motion_tables.BORDER
 INTRA: cython.int = 3
 
 
@@ -193,11 +194,12 @@ class AdaptiveLoopFilter:
 
     def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
+        reference = luma.reference.samples
         for y in range(luma.height):
             for square in range((luma.width + 63) >> 6):
                 if flags[y >> 6, square]:
                     width = min(64, luma.width - 64 * square)
-                    filter_row(luma.reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width)
+                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width)
 
 
 def filter_row(
