@@ -1,4 +1,4 @@
-"""Constants of the transform coder, as spec 11.3 lists them."""
+"""Constants of the transform coder, as spec 11.2 lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters between samples (spec 11.1, 11.2), as plain tables.
+"""Filters between samples (spec 11.1), as plain tables.
 
 Each has a row of taps for the samples −3…4 around a place, by sixteenths of a sample, that sum to 64; rows that
 nothing asks for are 0.

@@ -12,7 +12,7 @@ from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, MotionField, Vectors, grid_shape
 from codec.motion.tables import HALF_TAPS
-from codec.picture.planes import Plane
+from codec.picture.planes import Plane, Subsampling
 from codec.search.block_matching import BlockMatcher, shrink
 from codec.search.interpolation import InterpolatedPlanes
 
@@ -46,7 +46,7 @@ class Searched(NamedTuple):
 
 def half_samples(plane: Plane, tap: int) -> InterpolatedPlanes:
     """Luma (H, W) at half samples, by taps of ``SHARP`` or ``SOFT``."""
-    return InterpolatedPlanes(ReferencePlane(plane, (0, 0), HALF_TAPS[tap]), 2)
+    return InterpolatedPlanes(ReferencePlane(plane, Subsampling(0, 0), HALF_TAPS[tap]), 2)
 
 
 class Windows(NamedTuple):
