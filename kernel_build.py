@@ -309,14 +309,15 @@ def named_numbers(tree: ast.Module) -> dict[str, SimpleNamespace]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec"):
             here = ROOT.joinpath(*(node.module or "").split("."))
-            for name in [alias.name for alias in node.names]:
-                if name in NUMBERS and (here / name).with_suffix(".py").exists():
-                    found[name] = SimpleNamespace(**numbers_of((here / name).with_suffix(".py").read_text("utf-8")))
+            for name, known_as in [(alias.name, alias.asname or alias.name) for alias in node.names]:
+                file = (here / name).with_suffix(".py")
+                if name in NUMBERS and file.exists():
+                    found[known_as] = SimpleNamespace(**numbers_of(file.read_text("utf-8")))
                 elif here.name in NUMBERS:
                     body = ast.parse(here.with_suffix(".py").read_text("utf-8")).body
                     for part in body:
                         if isinstance(part, ast.ClassDef) and part.name == name:
-                            found[name] = SimpleNamespace(**numbers_in(part.body, {}))
+                            found[known_as] = SimpleNamespace(**numbers_in(part.body, {}))
     return found
 
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, CellMode, MotionField
+from codec.motion.tables import HALF_TAPS
 from codec.picture.colour import luma
 from codec.picture.planes import Plane, Subsampling
 from codec.picture.sources import open_source
@@ -128,7 +129,7 @@ def measure(name: str, search: Search, pairs: list[tuple[Plane, Plane]], beside:
     with ThreadPoolExecutor(threads) as pool:
         rate = len(pairs) / seconds(lambda: list(pool.map(lambda pair: search(*pair), pairs)))
     errors = [
-        source.astype(np.int32) - ReferencePlane(reference, SHARP).predict(field, Subsampling(0, 0))
+        source.astype(np.int32) - ReferencePlane(reference, Subsampling(0, 0), HALF_TAPS[SHARP]).predict(field)
         for field, (source, reference) in zip(fields, pairs, strict=True)
     ]
     psnr = 10 * math.log10(255**2 / np.mean([np.mean(error**2) for error in errors]))

@@ -19,7 +19,7 @@ from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidu
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import add_green, subtract_green
 from codec.models import MotionModel, ResidualCoder, Speed
-from codec.motion.compensation import Reference, ReferencePlane
+from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
 from codec.picture.arrays import picture_of
@@ -151,13 +151,15 @@ def search_motion(
     """The motion field of a P picture, estimated on luma against the decoded reference."""
     if header.motion is MotionModel.NONE:
         return None
-    from codec.search.motion import Searched, search_blocks
+    from codec.search.interpolation import InterpolatedPlanes
+    from codec.search.motion import Searched, half_samples, search_blocks
 
     searched_plane = luma(reference.picture)
-    # the luma of RGB is no plane of the picture, so its half samples serve the search alone
-    is_rgb = header.format.sample_format is SampleFormat.RGB
-    plane = ReferencePlane(searched_plane, header.half_sample_tap) if is_rgb else reference.plane(0)
-    searched = Searched(luma(source), searched_plane, plane, 4 * search_range, speed, before)
+    if header.format.sample_format is SampleFormat.RGB:  # whose luma is no plane of the picture
+        halves = half_samples(searched_plane, header.half_sample_tap)
+    else:
+        halves = InterpolatedPlanes(reference.plane(0), 2)
+    searched = Searched(luma(source), searched_plane, halves, 4 * search_range, speed, before)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
     from codec.search.mesh import search_mesh

@@ -20,6 +20,7 @@
 #endif
 #define LANES 16
 #define AT(type, view, place) ((type *)(view).data + (place))
+#define PLACE(type, view, y, x) ((type *)((view).data + (y) * (view).strides[0]) + (x))
 
 typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
 typedef float Reals __attribute__((vector_size(4 * WORDS)));
@@ -74,82 +75,6 @@ static inline void weighted_rows_at(const float *numbers, const float *rows, Py_
 #define weighted_rows(numbers, place, rows, first, count, sums, at)                                                     \
     weighted_rows_at(AT(const float, numbers, place), AT(const float, rows, first), count, AT(float, sums, at))
 
-typedef uint8_t Bytes8 __attribute__((vector_size(8)));
-typedef uint16_t Halves8 __attribute__((vector_size(16)));
-
-/* Inlined, a function would forget that its blocks do not overlap. */
-#define BLOCK static __attribute__((noinline, unused))
-
-static inline Halves8 wide_8(const uint8_t *samples) {
-    Bytes8 bytes;
-    memcpy(&bytes, samples, sizeof bytes);
-    return __builtin_convertvector(bytes, Halves8);
-}
-
-/* A block of means of two blocks, rounded up at a half. */
-BLOCK void mean_block_at(uint8_t *restrict target, long target_stride, const uint8_t *restrict a,
-                      const uint8_t *restrict b, long stride, int rows, int columns)
-{
-    for (int row = 0; row < rows; row++) {
-        int i = 0;
-        for (; i + 16 <= columns; i += 16)
-            for (int k = i; k < i + 16; k++)
-                target[k] = (a[k] + b[k] + 1) >> 1;
-        for (; i + 8 <= columns; i += 8)
-            for (int k = i; k < i + 8; k++)
-                target[k] = (a[k] + b[k] + 1) >> 1;
-        for (; i < columns; i++)
-            target[i] = (a[i] + b[i] + 1) >> 1;
-        target += target_stride, a += stride, b += stride;
-    }
-}
-
-/* A block between the samples of another: `down` and `right` sixteenths beside it. */
-BLOCK void bilinear_block_at(uint8_t *restrict target, long target_stride, const uint8_t *restrict above,
-                          long stride, int down, int right, int rows, int columns)
-{
-    const uint8_t *restrict below = above + stride;
-    uint16_t a = (16 - down) * (16 - right), b = (16 - down) * right, c = down * (16 - right), d = down * right;
-    for (int row = 0; row < rows; row++) {
-        int i = 0;
-        for (; i + 16 <= columns; i += 16) {
-            const uint8_t *restrict p = above + i, *restrict q = below + i;
-            uint8_t *restrict t = target + i;
-            for (int k = 0; k < 16; k++) {
-                uint16_t sum = a * p[k] + b * p[k + 1] + c * q[k] + d * q[k + 1] + 128; /* 256 · 255 + 128 */
-                t[k] = sum >> 8;
-            }
-        }
-        for (; i + 8 <= columns; i += 8) { /* as a loop, gcc 12 takes three times as long */
-            Halves8 sum = a * wide_8(above + i) + b * wide_8(above + i + 1) +
-                        c * wide_8(below + i) + d * wide_8(below + i + 1) + 128;
-            Bytes8 samples = __builtin_convertvector(sum >> 8, Bytes8);
-            memcpy(target + i, &samples, sizeof samples);
-        }
-        for (; i < columns; i++)
-            target[i] = (a * above[i] + b * above[i + 1] + c * below[i] + d * below[i + 1] + 128) >> 8;
-        target += target_stride, above += stride, below += stride;
-    }
-}
-#define mean_block(target, place, target_stride, samples, a, b, stride, rows, columns)                                    \
-    mean_block_at(AT(uint8_t, target, place), target_stride, AT(const uint8_t, samples, a), AT(const uint8_t, samples, b), \
-                  stride, rows, columns)
-#define bilinear_block(target, place, target_stride, samples, source, stride, down, right, rows, columns)                \
-    bilinear_block_at(AT(uint8_t, target, place), target_stride, AT(const uint8_t, samples, source), stride, down, right, \
-                      rows, columns)
-
-static inline int taps_8x8_at(const uint8_t *samples, Py_ssize_t stride, const int16_t *down, const int16_t *across) {
-    int16_t sums[8] = {0};
-    for (int k = 0; k < 8; k++)
-        for (int i = 0; i < 8; i++)
-            sums[i] += down[k] * samples[k * stride + i];
-    int total = 0;
-    for (int i = 0; i < 8; i++)
-        total += across[i] * sums[i];
-    return total;
-}
-#define taps_8x8(samples, place, stride, taps, down, across)                                                              \
-    taps_8x8_at(AT(const uint8_t, samples, place), stride, AT(const int16_t, taps, 8 * (down)), AT(const int16_t, taps, 8 * (across)))
 
 static inline Py_ssize_t put_escapes_at(const uint8_t *symbols, Py_ssize_t size, int last, const uint8_t *orders, uint8_t *escapes) {
     Py_ssize_t place = 0, count = 0;
@@ -210,35 +135,146 @@ static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
 }
 #define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
 
-/* Eight taps down rows of 16 bits, 16 numbers of a row at a time, in 1/4096. */
-static inline void taps_down_at(const int16_t *rows, Py_ssize_t stride, const int16_t *taps, uint8_t *target) {
+static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count) {
+    if (count == 16) /* a number that is known takes a move and no call */
+        memcpy(target, source, 16);
+    else if (count == 8)
+        memcpy(target, source, 8);
+    else if (count == 4)
+        memcpy(target, source, 4);
+    else
+        memcpy(target, source, count);
+}
+#define copy_row(target, v, u, source, y, x, count) \
+    copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
+
+/* Samples as 16 numbers of 16 bits, which hold all sums of taps: -6120...22440. */
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+typedef int16_t Numbers __attribute__((vector_size(2 * LANES)));
+
+static inline Numbers numbers_at(const uint8_t *samples) {
+#if defined(__AVX2__)
+    return (Numbers)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)samples));
+#else
+    Bytes bytes;
+    memcpy(&bytes, samples, sizeof bytes);
+    return __builtin_convertvector(bytes, Numbers);
+#endif
+}
+
+static inline Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int16_t *taps, int count) {
+    Numbers sums = {0};
+    for (int k = 0; k < count; k++)
+        sums += taps[k] * numbers_at(samples + k * step);
+    return sums;
+}
+
+/* Sums of taps of rows that are sums themselves, in 1/4096. */
+static inline Numbers taps_down(const int16_t *rows, const int16_t *taps, int count) {
 #if defined(__AVX2__)
     __m256i low = _mm256_set1_epi32(2048), high = low;
-    for (int k = 0; k < 8; k += 2) {
-        __m256i a = _mm256_loadu_si256((const __m256i *)(rows + k * stride));
-        __m256i b = _mm256_loadu_si256((const __m256i *)(rows + (k + 1) * stride));
+    for (int k = 0; k < count; k += 2) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(rows + LANES * k));
+        __m256i b = _mm256_loadu_si256((const __m256i *)(rows + LANES * (k + 1)));
         int32_t both;
         memcpy(&both, taps + k, 4);
         low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), _mm256_set1_epi32(both)));
         high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), _mm256_set1_epi32(both)));
     }
-    __m256i both = _mm256_packs_epi32(_mm256_srai_epi32(low, 12), _mm256_srai_epi32(high, 12));
-    both = _mm256_permute4x64_epi64(_mm256_packus_epi16(both, both), 8);
-    _mm_storeu_si128((__m128i *)target, _mm256_castsi256_si128(both));
+    return (Numbers)_mm256_packs_epi32(_mm256_srai_epi32(low, 12), _mm256_srai_epi32(high, 12));
 #else
+    Numbers found;
     for (int i = 0; i < LANES; i++) {
         int32_t total = 2048;
-        for (int k = 0; k < 8; k++)
-            total += taps[k] * rows[k * stride + i];
-        total >>= 12;
-        target[i] = total < 0 ? 0 : total > 255 ? 255 : total;
+        for (int k = 0; k < count; k++)
+            total += taps[k] * rows[k * LANES + i];
+        found[i] = total >> 12;
     }
+    return found;
 #endif
 }
-#define PLACE(type, view, y, x) ((type *)((view).data + (y) * (view).strides[0]) + (x))
-#define taps_down(rows, y, x, taps, phase, target, v, u)                                                                  \
-    taps_down_at(PLACE(const int16_t, rows, y, x), (rows).strides[0] >> 1, PLACE(const int16_t, taps, phase, 0),          \
-                 PLACE(uint8_t, target, v, u))
+
+static inline void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
+    uint8_t row[LANES];
+#if defined(__AVX2__)
+    __m256i bytes = _mm256_packus_epi16((__m256i)numbers, (__m256i)numbers);
+    __m128i clipped = _mm256_castsi256_si128(_mm256_permute4x64_epi64(bytes, 8));
+    if (count == 16) {
+        _mm_storeu_si128((__m128i *)target, averaged ? _mm_avg_epu8(clipped, _mm_loadu_si128((__m128i *)target)) : clipped);
+        return;
+    }
+    if (count == 8) {
+        _mm_storel_epi64((__m128i *)target, averaged ? _mm_avg_epu8(clipped, _mm_loadl_epi64((__m128i *)target)) : clipped);
+        return;
+    }
+    _mm_storeu_si128((__m128i *)row, clipped);
+#else
+    for (int i = 0; i < LANES; i++)
+        row[i] = numbers[i] < 0 ? 0 : numbers[i] > 255 ? 255 : numbers[i];
+#endif
+    for (int i = 0; averaged && i < count; i++)
+        row[i] = (row[i] + target[i] + 1) >> 1;
+    copy_row_at(target, row, count);
+}
+
+static inline __attribute__((always_inline)) void filter_strip(
+    uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
+    const int16_t *across, int rows, int count, int averaged, const int reach)
+{
+    int16_t sums[(32 + 7) * LANES];
+    int is_down = down[3] != 64, is_across = across[3] != 64; /* 64 alone changes nothing */
+    const uint8_t *first = samples + (is_down ? 4 - reach / 2 : 3) * stride + (is_across ? 4 - reach / 2 : 3);
+    if (!is_down && !is_across)
+        for (int j = 0; j < rows; j++)
+            put_row(target + j * target_stride, numbers_at(first + j * stride), count, averaged);
+    else if (!is_down || !is_across) {
+        const int16_t *taps = (is_down ? down : across) + 4 - reach / 2;
+        for (int j = 0; j < rows; j++) {
+            Numbers found = (taps_of(first + j * stride, is_down ? stride : 1, taps, reach) + 32) >> 6;
+            put_row(target + j * target_stride, found, count, averaged);
+        }
+    } else {
+        for (int j = 0; j < rows + reach - 1; j++) {
+            Numbers found = taps_of(first + j * stride, 1, across + 4 - reach / 2, reach);
+            memcpy(sums + j * LANES, &found, sizeof found);
+        }
+        for (int j = 0; j < rows; j++)
+            put_row(target + j * target_stride, taps_down(sums + j * LANES, down + 4 - reach / 2, reach), count, averaged);
+    }
+}
+
+/* Strips of 16 samples, each a vector, also where a block is narrower. Inlined, the compiler would forget much. */
+static __attribute__((noinline, unused)) void filter_block_at(
+    uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
+    const int16_t *across, int rows, int columns, int averaged)
+{
+    int outer = down[1] | down[6] | across[1] | across[6], inner = down[2] | down[5] | across[2] | across[5]; /* taps */
+    for (int x = 0; x < columns; x += LANES) {
+        int count = columns - x < LANES ? columns - x : LANES;
+        if (outer)
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 8);
+        else if (inner)
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 4);
+        else
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 2);
+    }
+}
+#define filter_block(target, v, u, samples, y, x, taps, down, across, rows, columns, averaged)                            \
+    filter_block_at(PLACE(uint8_t, target, v, u), (target).strides[0], PLACE(const uint8_t, samples, y, x),                \
+                    (samples).strides[0], PLACE(const int16_t, taps, down, 0), PLACE(const int16_t, taps, across, 0),      \
+                    rows, columns, averaged)
+
+static inline int filter_sample_at(const uint8_t *samples, Py_ssize_t stride, const int16_t *down, const int16_t *across) {
+    Numbers sums = taps_of(samples, stride, down, 8);
+    int total = 2048;
+    for (int i = 0; i < 8; i++)
+        total += across[i] * sums[i];
+    total >>= 12;
+    return total < 0 ? 0 : total > 255 ? 255 : total;
+}
+#define filter_sample(samples, y, x, taps, down, across)                                                                  \
+    filter_sample_at(PLACE(const uint8_t, samples, y, x), (samples).strides[0], PLACE(const int16_t, taps, down, 0),      \
+                     PLACE(const int16_t, taps, across, 0))
 
 /* Rows of 16 bits in pairs, each row times a number of 16 bits: x86 multiplies and adds pairs at once. */
 static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
@@ -334,19 +370,6 @@ static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const 
 }
 #define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
     half_hadamard_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, v, u), (b).strides[0], columns)
-
-static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count) {
-    if (count == 16) /* a number that is known takes a move and no call */
-        memcpy(target, source, 16);
-    else if (count == 8)
-        memcpy(target, source, 8);
-    else if (count == 4)
-        memcpy(target, source, 4);
-    else
-        memcpy(target, source, count);
-}
-#define copy_row(target, v, u, source, y, x, count) \
-    copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
 
 /* 4 samples, or 8, as numbers of 16 bits. */
 static inline Row8 row_of(const uint8_t *samples, int count) {

@@ -69,61 +69,6 @@ def weighted_rows(
     np.asarray(sums)[at : at + LANES] = (totals[0] + totals[1]) + (totals[2] + totals[3])
 
 
-def mean_block(
-    target: cython.uchar[::1],
-    place: cython.Py_ssize_t,
-    target_stride: cython.Py_ssize_t,
-    samples: cython.uchar[::1],
-    a: cython.Py_ssize_t,
-    b: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    rows: cython.int,
-    columns: cython.int,
-) -> cython.void:
-    """A block of means of two blocks, rounded up at a half."""
-    for j in range(rows):
-        for i in range(columns):
-            down = j * stride + i
-            target[place + j * target_stride + i] = (samples[a + down] + samples[b + down] + 1) >> 1
-
-
-def bilinear_block(
-    target: cython.uchar[::1],
-    place: cython.Py_ssize_t,
-    target_stride: cython.Py_ssize_t,
-    samples: cython.uchar[::1],
-    source: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    down: cython.int,
-    right: cython.int,
-    rows: cython.int,
-    columns: cython.int,
-) -> cython.void:
-    """A block between the samples of another: ``down`` and ``right`` sixteenths beside it, rounded up at a half."""
-    for j in range(rows):
-        for i in range(columns):
-            p = source + j * stride + i
-            above = (16 - right) * samples[p] + right * samples[p + 1]
-            below = (16 - right) * samples[p + stride] + right * samples[p + stride + 1]
-            target[place + j * target_stride + i] = ((16 - down) * above + down * below + 128) >> 8
-
-
-def taps_8x8(
-    samples: cython.uchar[::1],
-    place: cython.Py_ssize_t,
-    stride: cython.Py_ssize_t,
-    taps: cython.short[::1],
-    down: cython.int,
-    across: cython.int,
-) -> cython.int:
-    """Σ taps[8 · down + j] · taps[8 · across + i] · sample of 8×8 samples; sums down must fit 16 bits."""
-    total = 0
-    for i in range(8):
-        column = sum(taps[8 * down + k] * samples[place + k * stride + i] for k in range(8))
-        total += taps[8 * across + i] * column
-    return total
-
-
 def put_escapes(
     symbols: cython.const[cython.uchar[::1]],
     size: cython.Py_ssize_t,
@@ -206,19 +151,46 @@ def half_hadamard(
     return int(np.abs(signs @ squares @ signs).sum()) >> 1
 
 
-def taps_down(
-    rows: cython.short[:, ::1],
-    y: cython.int,
-    x: cython.int,
-    taps: cython.short[:, ::1],
-    phase: cython.int,
+def filter_block(
     target: cython.uchar[:, ::1],
     v: cython.int,
     u: cython.int,
+    samples: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    taps: cython.short[:, ::1],
+    down: cython.int,
+    across: cython.int,
+    rows: cython.int,
+    columns: cython.int,
+    averaged: cython.bint,
 ) -> cython.void:
-    """target[v, u + i] = Σ_k taps[phase, k] · rows[y + k, x + i] / 4096, rounded and clipped; i below 16, k below 8."""
-    total = np.asarray(taps)[phase].astype(np.int32) @ np.asarray(rows)[y : y + 8, x : x + LANES].astype(np.int32)
-    np.asarray(target)[v, u : u + LANES] = np.clip((total + 2048) >> 12, 0, 255)
+    """target[v + j, u + i] = Σ_m Σ_n taps[down, m] · taps[across, n] · samples[y + j + m, x + i + n] / 4096.
+
+    It is rounded and clipped; then, where ``averaged``, its mean with what is there is taken, rounded up at a half.
+    j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
+    that has 64 for the sample 3 has nothing else.
+    """
+    kernel = np.asarray(taps).astype(np.int32)
+    seen = np.asarray(samples)[y : y + rows + 7, x : x + columns + 7].astype(np.int32)
+    sums = sum(kernel[across, n] * seen[:, n : n + columns] for n in range(8))
+    total = sum(kernel[down, m] * sums[m : m + rows] for m in range(8))
+    found = np.clip((total + 2048) >> 12, 0, 255)
+    there = np.asarray(target)[v : v + rows, u : u + columns]
+    there[:] = (there + found + 1) >> 1 if averaged else found
+
+
+def filter_sample(
+    samples: cython.uchar[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    taps: cython.short[:, ::1],
+    down: cython.int,
+    across: cython.int,
+) -> cython.int:
+    """The first sample that `filter_block` makes."""
+    seen, kernel = np.asarray(samples)[y : y + 8, x : x + 8].astype(np.int32), np.asarray(taps).astype(np.int32)
+    return min(max((int(kernel[down] @ seen @ kernel[across]) + 2048) >> 12, 0), 255)
 
 
 def sums_of_pairs(

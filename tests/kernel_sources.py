@@ -1,4 +1,4 @@
-"""Kernels of ``dct`` as the Python that they are, beside the compiled ones, and symbols for them to read."""
+"""Kernels that decode ``dct`` as the Python that they are, beside the compiled ones, and symbols for them to read."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ import codec
 from codec.compiled import _CythonStandIn
 from codec.dct.tables import CONTEXTS
 
-FOLDER = Path(codec.__file__).parent / "dct"
-NAMES = [path.stem for path in sorted(FOLDER.glob("*.py")) if "\nimport cython\n" in path.read_text("utf-8")]
+FOLDER = Path(codec.__file__).parent
+PATHS = [FOLDER / "motion" / "compensation.py", *sorted(FOLDER.glob("dct/*.py"))]
+NAMES = [f"codec.{path.parent.name}.{path.stem}" for path in PATHS if "\nimport cython\n" in path.read_text("utf-8")]
 
 
 @functools.cache
 def _uncompiled():
     """All kernel modules, imported from their sources; they know each other, and nobody else knows them."""
-    package = importlib.import_module("codec.dct")
-    compiled = {name: importlib.import_module(f"codec.dct.{name}") for name in NAMES}
+    compiled = {name: importlib.import_module(name) for name in NAMES}
     finders, cython = sys.meta_path[:], sys.modules.get("cython")
     try:
         sys.meta_path[:] = [finder for finder in finders if getattr(finder, "__module__", "") != "codec.compiled"]
         sys.modules["cython"] = _CythonStandIn("cython")
         for name in NAMES:
-            del sys.modules[f"codec.dct.{name}"]
-        modules = {name: importlib.import_module(f"codec.dct.{name}") for name in NAMES}
+            del sys.modules[name]
+        modules = {name: importlib.import_module(name) for name in NAMES}
     finally:
         sys.meta_path[:] = finders
         sys.modules.pop("cython")
         if cython is not None:
             sys.modules["cython"] = cython
-        for name in NAMES:
-            sys.modules[f"codec.dct.{name}"] = compiled[name]
-            setattr(package, name, compiled[name])
+        for name, module in compiled.items():
+            sys.modules[name] = module
+            package, _, stem = name.rpartition(".")
+            setattr(sys.modules[package], stem, module)
     assert all(module.__file__.endswith(".py") for module in modules.values())
-    return modules
+    return {name.rpartition(".")[2]: module for name, module in modules.items()}
 
 
 def uncompiled(name):

@@ -22,12 +22,10 @@ from codec.dct.tables import (
     ALF_OFFSETS,
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
-    CHROMA_TAPS,
     CONTEXTS,
     ELEMENTS,
     ESCAPE_CONTEXTS,
     LEVEL_CONTEXTS,
-    LUMA_TAPS,
     MODE_CONTEXTS,
     MORTON,
     SCANS,
@@ -37,7 +35,7 @@ from codec.dct.tables import (
 from codec.errors import BitstreamError
 from codec.models import BlockKind, MotionModel
 from codec.motion.field import grid_shape
-from codec.motion.tables import SIXTEENTH_TAPS
+from codec.motion.tables import EIGHTH_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import PictureFormat, SampleFormat
 
 ROOT = Path(__file__).parent.parent
@@ -233,13 +231,13 @@ def plane_of(samples, subsampling=(0, 0)):
 
 def plainly_moved(plane, shape, dy, dx, down, right):
     """A plane moved by a vector, in plain sums, as large as ``shape``."""
-    taps, fraction, before = (LUMA_TAPS, 2, 3) if down == right == 0 else (CHROMA_TAPS, 3, 1)
+    taps = SIXTEENTH_TAPS if down == right == 0 else EIGHTH_TAPS
 
     def looked_up(count, most, v):
-        places = [np.clip(np.arange(count) + (v >> fraction) + k - before, 0, most - 1) for k in range(taps.shape[1])]
-        return list(zip(taps[v & ((1 << fraction) - 1)].tolist(), places, strict=True))
+        places = [np.clip(np.arange(count) + (v >> 4) + k - 3, 0, most - 1) for k in range(8)]
+        return list(zip(taps[v & 15].tolist(), places, strict=True))
 
-    dy, dx = dy << (fraction - 2 - down), dx << (fraction - 2 - right)
+    dy, dx = dy << (2 - down), dx << (2 - right)
     lines = sum(tap * plane[:, columns].astype(int) for tap, columns in looked_up(shape[1], plane.shape[1], dx))
     total = sum(tap * lines[rows] for tap, rows in looked_up(shape[0], plane.shape[0], dy))
     return np.clip((total + 2048) >> 12, 0, 255)
@@ -249,12 +247,12 @@ def plainly_moved(plane, shape, dy, dx, down, right):
 def test_motion_compensated_blocks_are_those_of_plain_sums(noise, subsampling):
     (picture,) = noise("gray", 44 >> subsampling[1], 40 >> subsampling[0], 1, values=2)
     samples = picture.planes[0]
-    plane, predictor = plane_of(samples, subsampling), uncompiled("inter").InterPredictor()
+    plane = plane_of(samples, subsampling)
     random = np.random.default_rng(3)
     vectors = [(d // 8, d % 8) for d in range(64)] + random.integers(-400, 400, (16, 2)).tolist()
     for number, (dy, dx) in enumerate(vectors):
         height, width = ((8, 8), (16, 8), (4, 8), (8, 4))[number % 4]
-        predictor.predict(plane, plane.second, 8, 16, height, width, dy, dx)
+        plane.reference.move(plane.second, 8, 16, height, width, dy, dx, False)
         moved = plainly_moved(samples, samples.shape, dy, dx, *subsampling)
         rows = slice(8 >> subsampling[0], (8 + height) >> subsampling[0])
         columns = slice(16 >> subsampling[1], (16 + width) >> subsampling[1])
@@ -269,9 +267,9 @@ def test_a_mesh_warps_samples_as_plain_sums_do(noise, subsampling, cell_size):
     (picture,) = noise("gray", columns, rows, 1)
     samples = picture.planes[0]
     nodes = np.random.default_rng(3).integers(-90, 90, (*grid_shape(MotionModel.MESH, cell_size, 30, 20), 2))
-    plane, mesh = plane_of(samples, subsampling), uncompiled("inter").Mesh(nodes, cell_size)
+    plane, mesh = plane_of(samples, subsampling), uncompiled("compensation").Mesh(nodes, cell_size, 0)
     for y, x in ((0, 0), (16, 16)):
-        mesh.predict(plane, plane.second, y, x, 8)
+        plane.reference.warp(plane.second, mesh, y, x, 8)
     h, w = cell_size >> down, cell_size >> right
     inside = [(y, x) for y, x in np.ndindex(24 >> down, 32 >> right) if (y << down < 8) == (x << right < 8)]
     for y, x in (place for place in inside if place[0] << down < 8 or place[0] << down >= 16 <= place[1] << right < 24):
@@ -291,7 +289,7 @@ def test_a_mesh_warps_samples_as_plain_sums_do(noise, subsampling, cell_size):
 @pytest.mark.parametrize("cell_size", [4, 8, 16, 32])
 def test_the_vector_of_a_mesh_is_the_rounded_mean_of_its_nodes(cell_size):
     nodes = np.random.default_rng(8).integers(-16384, 16384, (9, 9, 2))
-    mesh = uncompiled("inter").Mesh(nodes, cell_size)
+    mesh = uncompiled("compensation").Mesh(nodes, cell_size, 0)
     expected = displacements(NodeGrid(cell_size, nodes.astype(np.int16)), cell_size, cell_size)
     for row, column in np.ndindex(cell_size, cell_size):
         assert expected[row, column].tolist() == list(mesh.vector(8 * row, 8 * column))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codec.vectors import copy_row, fold, half_hadamard, mix_row, sums_of_pairs, taps_down
+from codec.vectors import copy_row, fold, half_hadamard, mix_row, sums_of_pairs
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,20 +97,6 @@ def test_sums_of_pairs_are_those_of_a_matrix_product():
     sums = np.zeros(32, np.int32)
     sums_of_pairs(numbers.data, 1, pairs.data, 2, sums.data, 8, 16)
     np.testing.assert_array_equal(numbers[1, :8].astype(int) @ matrix, sums[:16])
-
-
-def test_eight_taps_down_are_rounded_and_clipped():
-    random = np.random.default_rng(1)
-    rows, taps = (
-        random.integers(-6120, 22441, (9, 32)).astype(np.int16),
-        random.integers(-11, 65, (4, 8)).astype(np.int16),
-    )
-    target = np.zeros((3, 40), np.uint8)
-    taps_down(rows.data, 1, 3, taps.data, 2, target.data, 1, 4)
-    sums = [sum(int(taps[2, k]) * int(rows[1 + k, 3 + i]) for k in range(8)) for i in range(16)]
-    expected = np.zeros((3, 40), int)
-    expected[1, 4:20] = [min(max((total + 2048) >> 12, 0), 255) for total in sums]
-    np.testing.assert_array_equal(expected, target)
 
 
 @pytest.mark.parametrize("side", [4, 8, 32])

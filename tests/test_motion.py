@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
+from codec.motion.tables import EIGHTH_TAPS, HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.motion.vector_prediction import vector_differences, vectors_from_differences
 from codec.residual import add_to_neighbours
 from codec.search.mesh import search_mesh
 from codec.search.motion import Searched, Windows, match_windows, search_blocks
 from codec.search.quantisation import residuals_of_neighbours
 from codec.search.scene_cut import is_scene_cut
+from codec.vectors import filter_block, filter_sample
 
 SIZES = [(1, 1), (5, 3), (23, 37)]
 
@@ -38,24 +42,53 @@ def field_of(model, cell_size, rows, columns, reach, seed=1):
     )
 
 
-def predictions(tap, subsampling):
+def predictions(taps, subsampling):
     """What fields of both models predict, vectors far beyond the picture among them."""
     found = []
     for rows, columns in SIZES:
         shape = -(-rows >> subsampling[0]) or 1, -(-columns >> subsampling[1]) or 1
-        reference = ReferencePlane(plane_of(*shape), 0 if any(subsampling) else tap)
+        sharp = np.random.default_rng(9).integers(0, 2, shape).astype(np.uint8) * 255
+        reference = ReferencePlane(sharp if rows > 9 else plane_of(*shape), subsampling, taps)
         for model in (MotionModel.BLOCK, MotionModel.MESH):
             for cell_size, reach in ((4, 9), (8, 4096), (32, 70)):
                 height, width = shape[0] << subsampling[0], shape[1] << subsampling[1]
                 field = field_of(model, cell_size, height, width, reach)
-                found.append(reference.predict(field, subsampling).tolist())
+                found.append(reference.predict(field).tolist())
     return found
 
 
-@pytest.mark.parametrize("tap", [SHARP, SOFT])
-@pytest.mark.parametrize("subsampling", [(0, 0), (1, 1), (0, 1)])
-def test_compiled_predictions_are_those_of_the_same_code_as_python(tap, subsampling, uncompiled):
-    assert uncompiled(predictions, tap, subsampling) == predictions(tap, subsampling)
+WHOLE_TAPS = {"sharp": HALF_TAPS[SHARP], "soft": HALF_TAPS[SOFT], "sixteenths": SIXTEENTH_TAPS}
+SUBSAMPLED_TAPS = {"linear": LINEAR_TAPS, "eighths": EIGHTH_TAPS}
+
+
+@pytest.mark.parametrize(
+    ("taps", "subsampling"),
+    [*((name, (0, 0)) for name in WHOLE_TAPS), *product(SUBSAMPLED_TAPS, [(1, 1), (0, 1)])],
+)
+def test_compiled_predictions_are_those_of_the_same_code_as_python(taps, subsampling, uncompiled):
+    table = (WHOLE_TAPS | SUBSAMPLED_TAPS)[taps]
+    assert uncompiled(predictions, table, subsampling) == predictions(table, subsampling)
+
+
+@pytest.mark.parametrize("taps", [SIXTEENTH_TAPS, EIGHTH_TAPS])
+def test_a_block_is_filtered_as_the_spec_says_and_its_mean_taken(taps):
+    random, clipped = np.random.default_rng(2), 0
+    samples = random.integers(0, 2, (20, 30)).astype(np.uint8) * 255
+    target = random.integers(0, 256, (9, 12)).astype(np.uint8)
+    for down, across in product(range(0, 16, 2), repeat=2):
+        rows = [[int(taps[across] @ samples[y, x : x + 8].astype(int)) for x in range(2, 6)] for y in range(1, 13)]
+        totals = [[int(taps[down] @ np.array(rows)[y : y + 8, x]) for x in range(4)] for y in range(5)]
+        clipped += min(map(min, totals)) < 0
+        expected = np.clip((np.array(totals) + 2048) >> 12, 0, 255)
+        for averaged in (False, True):
+            found = target.copy()
+            filter_block(found.data, 3, 7, samples.data, 1, 2, taps.data, down, across, 5, 4, averaged)
+            there = (target[3:8, 7:11].astype(int) + expected + 1) >> 1 if averaged else expected
+            assert there.tolist() == found[3:8, 7:11].tolist()
+            found[3:8, 7:11] = target[3:8, 7:11]
+            assert target.tolist() == found.tolist()
+        assert int(expected[0, 0]) == filter_sample(samples.data, 1, 2, taps.data, down, across)
+    assert clipped
 
 
 def half_samples(plane, tap, axis):
@@ -77,11 +110,11 @@ def test_half_samples_are_filtered_as_the_spec_says(tap):
         (2, 0): np.clip((down + 16) >> 5, 0, 255),
         (2, 2): np.clip((both + 512) >> 10, 0, 255),
     }
-    reference = ReferencePlane(plane, tap)
+    reference = ReferencePlane(plane, (0, 0), HALF_TAPS[tap])
     for vector, samples in expected.items():
         grid = grid_shape(MotionModel.BLOCK, 32, 26, 19)
         field = MotionField(MotionModel.BLOCK, 32, np.full((*grid, 2), vector, np.int16))
-        assert samples.tolist() == reference.predict(field, (0, 0)).tolist()
+        assert samples.tolist() == reference.predict(field).tolist()
 
 
 def searches():

@@ -49,7 +49,7 @@ from codec.lossless.tables import CONTEXTS, MAX_SETS, SET_SIDE, WEIGHT_COUNTS
 from codec.models import BlockKind, MotionModel, PictureType, ResidualCoder
 from codec.motion.compensation import Reference, compensate
 from codec.motion.field import CellMode
-from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
+from codec.motion.tables import EIGHTH_TAPS, HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.picture.colour import to_array
 from codec.picture.planes import (
     ChromaSiting,
@@ -162,16 +162,22 @@ def test_streams_are_those_of_the_spec():
 
 
 def test_filter_taps_are_those_of_the_spec():
-    written = [[int(cell.replace("−", "-")) for cell in row] for row in rows_after("taps")]
-    assert written == [[phase, *taps] for phase, taps in enumerate(SIXTEENTH_TAPS.tolist())]
+    def listed_taps(marker: str, inner: int = 0) -> list[list[int]]:
+        words = [[cell.replace("−", "-").replace("·", "*") for cell in row] for row in rows_after(marker)]
+        return [[eval(word, {"inner": inner}) for word in row] for row in words]
 
+    def rows_of(table: np.ndarray) -> list[list[int]]:
+        return [[phase, *taps] for phase, taps in enumerate(table.tolist()) if any(taps)]
 
-def test_quarter_samples_are_means_of_what_the_spec_says():
-    kinds = ("full", "across", "down", "both")
-    for number, (row, quarter) in enumerate(zip(rows_after("quarters"), QUARTERS, strict=True)):
-        assert row[:2] == [str(number >> 2), str(number & 3)]
-        for entry, (kind, down, right) in zip(row[2:], (quarter[:3], quarter[3:]), strict=True):
-            assert entry == f"{kinds[kind]}(i{'+1' * down}, j{'+1' * right})"
+    assert listed_taps("taps") == rows_of(SIXTEENTH_TAPS)
+    assert listed_taps("eighth taps") == rows_of(EIGHTH_TAPS)
+    for inner, table in HALF_TAPS.items():
+        assert listed_taps("half taps", inner) == rows_of(table)
+    assert "the row of phase is 0, 0, 0, 64 − 4 · phase, 4 · phase, 0, 0, 0." in SPEC
+    linear = [[phase, 0, 0, 0, 64 - 4 * phase, 4 * phase, 0, 0, 0] for phase in range(0, 16, 2)]
+    assert linear == rows_of(LINEAR_TAPS)
+    for table in (SIXTEENTH_TAPS, EIGHTH_TAPS, LINEAR_TAPS, *HALF_TAPS.values()):
+        assert {sum(row) for _, *row in rows_of(table)} == {64}
 
 
 def test_taps_of_the_lossless_coder_are_those_of_the_spec():
@@ -597,11 +603,6 @@ def test_tables_of_dct_are_those_of_the_spec():
     assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
     places = listed_pairs("alf places")
     assert tables.ALF_OFFSETS.tolist() == places
-    assert "QUARTER_TAPS[k] = SIXTEENTH_TAPS[4 · k]" in SPEC
-    assert tables.LUMA_TAPS.tolist() == SIXTEENTH_TAPS[::4].tolist()
-    written = [numbers(" ".join(row).replace("−", "-")) for row in rows_after("eighth taps")]
-    assert written == [[phase, *row] for phase, row in enumerate(tables.CHROMA_TAPS.tolist())]
-    assert set(tables.CHROMA_TAPS.sum(axis=1).tolist()) == {64}
 
 
 def listed_pairs(marker: str) -> list[list[int]]:
@@ -611,10 +612,11 @@ def listed_pairs(marker: str) -> list[list[int]]:
 
 
 def test_sums_of_eight_taps_keep_to_the_bounds_of_the_spec():
-    lows, highs = np.minimum(tables.LUMA_TAPS, 0), np.maximum(tables.LUMA_TAPS, 0)
+    taps = np.concatenate([SIXTEENTH_TAPS, EIGHTH_TAPS, LINEAR_TAPS, *HALF_TAPS.values()]).astype(int)
+    lows, highs = np.minimum(taps, 0), np.maximum(taps, 0)
     assert "is in −6120…22440, 16 bits" in SPEC
     assert (255 * lows.sum(axis=1).min(), 255 * highs.sum(axis=1).max()) == (-6120, 22440)
-    assert 22440 * np.abs(tables.LUMA_TAPS).sum(axis=1).max() < 2**22
+    assert 22440 * np.abs(taps).sum(axis=1).max() < 2**22
 
 
 def test_the_example_of_the_coding_order_holds():
@@ -732,7 +734,7 @@ def moved_blocks(samples: np.ndarray, subsampling: tuple[int, int], dx: int) -> 
     for place in np.ndindex(samples.shape):
         plane.samples[place] = int(samples[place])
     plane.publish()
-    uncompiled("inter").InterPredictor().predict(plane, plane.samples, 0, 0, 8, 8, 0, dx)
+    plane.reference.move(plane.samples, 0, 0, 8, 8, 0, dx, False)
     return np.asarray(plane.samples).tolist()
 
 
@@ -751,7 +753,7 @@ def test_the_example_of_obmc_holds():
         plane = uncompiled("planes").Plane(0, 1, 1, 8, 8, 0, 0)
         for place in np.ndindex(8, 8):
             plane.samples[place], plane.second[place] = mine, other
-        uncompiled("inter").InterPredictor().overlap(plane, 0, 0, *((8, 4) if from_left else (4, 8)), from_left)
+        plane.overlap(0, 0, *((8, 4) if from_left else (4, 8)), from_left)
         mixed = np.asarray(plane.samples)
         assert (mixed.T if from_left else mixed).tolist() == [[value] * 8 for value in (*expected, *(mine,) * 4)]
 

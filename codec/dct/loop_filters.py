@@ -10,6 +10,7 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.models import BlockKind
+from codec.motion import tables as motion_tables
 
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
 
@@ -191,11 +192,12 @@ class AdaptiveLoopFilter:
 
     def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
+        reference = luma.reference.samples
         for y in range(luma.height):
             for square in range((luma.width + 63) >> 6):
                 if flags[y >> 6, square]:
                     width = min(64, luma.width - 64 * square)
-                    filter_row(luma.reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width)
+                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width)
 
 
 def filter_row(
@@ -209,7 +211,7 @@ def filter_row(
     width: cython.int,
 ) -> cython.void:
     """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24."""
-    v, u = y + tables.BORDER, left + tables.BORDER
+    v, u = y + motion_tables.BORDER, left + motion_tables.BORDER
     for x in range(width):
         sums[x] = 64
     for k in range(12):

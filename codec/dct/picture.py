@@ -12,7 +12,6 @@ from codec.buffers import table, zeros
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
-from codec.dct.inter import InterPredictor, Mesh
 from codec.dct.intra import IntraPredictor
 from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
 from codec.dct.planes import Plane
@@ -20,6 +19,7 @@ from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.errors import BitstreamError
 from codec.models import BlockKind
+from codec.motion.compensation import Mesh
 
 __all__ = ["PictureDecoder"]
 
@@ -53,7 +53,6 @@ class PictureDecoder:
     symbols: SymbolReader
     candidates: MergeCandidates
     intra: IntraPredictor
-    inter: InterPredictor
     mesh: Mesh
     has_mesh: cython.bint
     transform: InverseTransform
@@ -92,7 +91,7 @@ class PictureDecoder:
         self.cr = Plane(2, rows, columns, *plane_shapes[last], *subsampling[last], traced)
         self.blocks, self.before = BlockMap(rows, columns), BlockMap(rows, columns)
         self.block, self.levels, self.candidates = CodingBlock(), Levels(), MergeCandidates()
-        self.intra, self.inter, self.transform = IntraPredictor(), InterPredictor(), InverseTransform()
+        self.intra, self.transform = IntraPredictor(), InverseTransform()
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
         self.records = zeros((rows * columns if traced else 1, 11), np.int32)
 
@@ -135,7 +134,7 @@ class PictureDecoder:
         """Let a mesh predict warped blocks."""
         self.has_mesh = mesh is not None
         if mesh is not None:
-            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size)
+            self.mesh = Mesh(mesh.nodes_sixteenth_pel, mesh.cell_size, 0)
 
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
@@ -298,12 +297,12 @@ class PictureDecoder:
         """Predict a coding block from the picture before, in one plane."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
         if block.kind == BlockKind.WARPED:
-            self.mesh.predict(plane, plane.samples, y, x, side)
+            plane.reference.warp(plane.samples, self.mesh, y, x, side)
         else:
-            self.inter.predict(plane, plane.samples, y, x, side, side, block.dy, block.dx)
+            plane.reference.move(plane.samples, y, x, side, side, block.dy, block.dx, False)
         if block.kind < BlockKind.INTER and block.merge == tables.AVERAGED:
-            self.inter.predict(plane, plane.second, y, x, side, side, self.candidates.dy[1], self.candidates.dx[1])
-            self.inter.average(plane, y, x, side)
+            dy, dx = self.candidates.dy[1], self.candidates.dx[1]
+            plane.reference.move(plane.samples, y, x, side, side, dy, dx, True)
         if block.obmc and y > 0:
             self.overlap(self.blocks, plane, block, block.row - 1, block.column, 0, 1)
         if block.obmc and x > 0:
@@ -343,8 +342,8 @@ class PictureDecoder:
                 length = 8 * (end - first)
                 height, width = (length, reach) if down else (reach, length)
                 y, x = 8 * (block.row + first * down), 8 * (block.column + first * right)
-                self.inter.predict(plane, plane.second, y, x, height, width, dy, dx)
-                self.inter.overlap(plane, y, x, height, width, down)
+                plane.reference.move(plane.second, y, x, height, width, dy, dx, False)
+                plane.overlap(y, x, height, width, down)
             first = end
 
     @cython.exceptval(-1)

@@ -1,4 +1,4 @@
-"""The planes of the picture that is decoded, and of the reference (spec 10.11)."""
+"""The planes of the picture that is decoded, and of the reference (spec 10.9, 10.11)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import cython
 import numpy as np
 
 from codec.buffers import zeros
-from codec.dct import tables
+from codec.motion.compensation import ReferencePlane
+from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
+from codec.vectors import mix_row
 
 __all__ = ["Plane"]
-
-BORDER: cython.int = tables.BORDER
 
 
 @cython.cclass
 class Plane:
-    """One plane: what is decoded, made up to whole units of 8×8 luma samples, and the reference with a border."""
+    """One plane: what is decoded, made up to whole units of 8×8 luma samples, and the reference."""
 
     number: cython.int
     log2_y: cython.int  # of the subsampling
@@ -27,7 +27,7 @@ class Plane:
     flat: cython.uchar[::1]  # the same memory
     second: cython.uchar[:, ::1]  # another prediction, to be mixed in
     prediction: cython.uchar[:, ::1]  # what levels were added to, if traced
-    reference: cython.uchar[:, ::1]
+    reference: ReferencePlane
 
     def __init__(self, number, rows, columns, height, width, log2_y, log2_x, traced=False):
         """``rows`` and ``columns`` count units; ``height`` and ``width`` are the plane's, in its own samples."""
@@ -37,12 +37,13 @@ class Plane:
         self.samples, self.second = zeros(whole, np.uint8), zeros(whole, np.uint8)
         self.prediction = zeros(whole if traced else (1, 1), np.uint8)
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
-        self.reference = zeros((height + 2 * tables.BORDER, width + 2 * tables.BORDER), np.uint8)
+        taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
+        self.reference = ReferencePlane(np.zeros((height, width), np.uint8), (log2_y, log2_x), taps)
 
     def picture(self):
         """A copy of the decoded samples, uint8 (height, width)."""
-        border = tables.BORDER
-        return np.asarray(self.reference)[border : border + self.height, border : border + self.width].copy()
+        samples = np.asarray(self.reference.samples)
+        return samples[BORDER : BORDER + self.height, BORDER : BORDER + self.width].copy()
 
     def predicted(self):
         """A copy of what the samples were predicted as, uint8 (height, width); only of a traced plane."""
@@ -55,13 +56,42 @@ class Plane:
                 self.prediction[j, i] = self.samples[j, i]
 
     def publish(self) -> cython.void:
-        """Make what is decoded the reference: cut to the picture's size, with its outermost samples going on."""
-        samples, reference, height, width, border = self.samples, self.reference, self.height, self.width, BORDER
-        for row in range(height + 2 * border):
-            y = max(0, min(row - border, height - 1))
-            for x in range(width):
-                reference[row, border + x] = samples[y, x]
-            first, last = samples[y, 0], samples[y, width - 1]
-            for x in range(border):
-                reference[row, x] = first
-                reference[row, border + width + x] = last
+        """Make what is decoded the reference."""
+        self.reference.fill(self.samples)
+
+    def overlap(
+        self, y: cython.int, x: cython.int, height: cython.int, width: cython.int, from_left: cython.bint
+    ) -> cython.void:
+        """OBMC: mix the second prediction into a rectangle of luma samples.
+
+        It counts half at the rectangle's left or upper edge, and nothing at the other.
+        """
+        top, left, height, width = y >> self.log2_y, x >> self.log2_x, height >> self.log2_y, width >> self.log2_x
+        mix_from_edge(self.samples, self.second, top, left, height, width, from_left)
+
+
+def mix_from_edge(
+    samples: cython.uchar[:, ::1],
+    second: cython.uchar[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    height: cython.int,
+    width: cython.int,
+    from_left: cython.bint,
+) -> cython.void:
+    """Two predictions of a rectangle: half of each at its left or upper edge, only the first at the other."""
+    reach = width if from_left else height
+    shift: cython.int = 2
+    while 1 << shift < 4 * reach:
+        shift += 1
+    for j in range(height):
+        first = 2 * reach - 1 - (0 if from_left else 2 * j)
+        if width < 4:
+            for i in range(width):
+                sample: cython.int = samples[top + j, left + i]
+                share = first - 2 * i if from_left else first
+                change: cython.int = (share * (second[top + j, left + i] - sample) + 2 * reach) >> shift
+                samples[top + j, left + i] = sample + change
+        for i in range(0, width & ~3, 8):
+            share = first - 2 * i if from_left else first
+            mix_row(samples, top + j, left + i, second, share, 2 * from_left, shift, min(width - i, 8))

@@ -1,4 +1,4 @@
-"""Constants of the transform coder, as spec 11.3 lists them."""
+"""Constants of the transform coder, as spec 11.2 lists them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from codec.motion.tables import SIXTEENTH_TAPS
-
 __all__ = [
     "ALF_CLIP",
     "ALF_OFFSETS",
@@ -17,11 +15,9 @@ __all__ = [
     "AVERAGED",
     "BAND_OF",
     "BETA",
-    "BORDER",
     "BUCKET_OF_RUN",
     "CBF_CONTEXTS",
     "CHROMA_CBF_CONTEXT",
-    "CHROMA_TAPS",
     "CONTEXTS",
     "DC",
     "DIRECT",
@@ -35,7 +31,6 @@ __all__ = [
     "LAST",
     "LAST_OBMC",
     "LEVEL_CONTEXTS",
-    "LUMA_TAPS",
     "MAX_BUCKETS",
     "MAX_LEVEL",
     "MAX_QP",
@@ -48,7 +43,6 @@ __all__ = [
     "RUN_BITS",
     "SCALES",
     "SCANS",
-    "SIXTEENTH_TAPS",
     "SPLIT",
     "TC",
     "TRANSFORM",
@@ -86,10 +80,6 @@ PLANAR, DC, HORIZONTAL, VERTICAL = 0, 1, 10, 26  # intra modes
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …
 MAX_BUCKETS: Final = 12
-
-# Samples of a reference beyond each edge of the picture, where its outermost samples go on: room for a block of 32 that
-# begins 36 before the picture or 4 behind it, and for eight taps; further out all blocks are the same
-BORDER: Final = 40
 
 
 def _cosines(side: int) -> npt.NDArray[np.float64]:
@@ -145,13 +135,6 @@ ANGLES: Final[Words] = np.array(
     ),
     np.int32,
 )
-
-# Filters between samples of planes that are not subsampled, by quarters, for samples −3…4
-LUMA_TAPS: Final[Words] = SIXTEENTH_TAPS[::4].astype(np.int32)
-
-# Filters between samples of a subsampled plane, by eighths, for samples −1…2; the second half mirrors the first
-_EIGHTHS = ((0, 64, 0, 0), (-2, 58, 10, -2), (-4, 54, 16, -2), (-6, 46, 28, -4), (-4, 36, 36, -4))
-CHROMA_TAPS: Final[Words] = np.array(_EIGHTHS + tuple(taps[::-1] for taps in _EIGHTHS[3:0:-1]), np.int32)
 
 # Deblocking, by qp (HEVC's)
 TC: Final[Words] = np.array(

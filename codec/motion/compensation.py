@@ -1,6 +1,6 @@
-"""The prediction that a motion field makes of a plane (spec 7): normative, integers only.
+"""Motion compensation of every coder: blocks and meshes that move over a reference plane (spec 7): integers only.
 
-A block or cell is (top, left, rows, columns) in samples of the plane; vectors are (dy, dx) in quarter samples of luma.
+Rectangles and cells are in luma samples, vectors are (dy, dx) in quarters of them.
 """
 
 from __future__ import annotations
@@ -9,329 +9,268 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
+from codec.motion import tables
 from codec.motion.field import SHARP, MotionField
-from codec.motion.tables import QUARTERS, SIXTEENTH_TAPS
+from codec.motion.tables import HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import Picture, Plane, Subsampling
-from codec.vectors import bilinear_block, mean_block, taps_8x8
+from codec.vectors import copy_row, filter_block, filter_sample
 
-__all__ = ["Reference", "ReferencePlane", "compensate"]
+__all__ = ["Mesh", "Reference", "ReferencePlane", "compensate"]
 
-BORDER: cython.int = 40  # samples beyond each edge: a cell of 32 and all taps fit there; further out nothing changes
-BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.place`
+BORDER: cython.int = tables.BORDER
+BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.filter`
 BEHIND: cython.int = 4
-STRIP: cython.int = 32  # rows that are filtered across before they are filtered down
 
 BLEND: cython.int = 1  # codes of `CellMode`
 OWN: cython.int = 2
 
 
-def clip(value: cython.int) -> cython.int:
-    """0…255."""
-    return max(0, min(value, 255))
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return max(low, min(value, high))
+
+
+@cython.cclass
+class Mesh:
+    """Motion of the corners of square cells, bilinear between them (spec 7.7)."""
+
+    nodes: cython.short[:, :, ::1]
+    log2: cython.int  # of the side of a cell in luma samples
+    log2_unit: cython.int  # what nodes are in: sixteenths of a luma sample times 2 ** this
+
+    def __init__(self, nodes: npt.NDArray[np.int16], cell_size: int, log2_unit: int) -> None:
+        """``nodes`` are int16 (rows, columns, 2), which may change later."""
+        self.nodes = memoryview(np.ascontiguousarray(nodes, np.int16))
+        self.log2, self.log2_unit = cell_size.bit_length() - 1, log2_unit
+
+    def vector(self, y: cython.int, x: cython.int) -> tuple[cython.int, cython.int]:
+        """The motion of a luma sample in quarter samples (spec 10.7); sums are below 2**24, with cells of 32."""
+        nodes, side, shift = self.nodes, 1 << self.log2, 2 * self.log2 + 2 - self.log2_unit
+        row, column, v, u = y >> self.log2, x >> self.log2, y & (side - 1), x & (side - 1)
+        a, b, c, d = (side - v) * (side - u), (side - v) * u, v * (side - u), v * u
+        dy: cython.int = (1 << shift >> 1) + a * nodes[row, column, 0] + b * nodes[row, column + 1, 0]
+        dx: cython.int = (1 << shift >> 1) + a * nodes[row, column, 1] + b * nodes[row, column + 1, 1]
+        dy += c * nodes[row + 1, column, 0] + d * nodes[row + 1, column + 1, 0]
+        dx += c * nodes[row + 1, column, 1] + d * nodes[row + 1, column + 1, 1]
+        return dy >> shift, dx >> shift
 
 
 @cython.cclass
 class ReferencePlane:
-    """A decoded plane with a border that repeats its outermost samples, and its half samples.
-
-    The planes FULL, ACROSS, DOWN and BOTH lie one behind the other in ``samples``; `place` says where in FULL.
-    """
+    """A decoded plane with a border that repeats its outermost samples, and the filters for what lies between them."""
 
     height: cython.int
     width: cython.int
-    stride: cython.int
-    plane_size: cython.Py_ssize_t
-    samples: cython.uchar[::1]
-    quarters: cython.int[:, ::1]
-    taps: cython.short[::1]
-    sums: cython.short[:, ::1]  # a strip that is filtered across, −2550…10710
-    corners: cython.uchar[::1]  # a cell as the vector of each of its nodes predicts it
+    log2_y: cython.int  # of the subsampling
+    log2_x: cython.int
+    samples: cython.uchar[:, ::1]
+    taps: cython.short[:, ::1]  # of blocks, by sixteenths of a sample
+    has_quarters: cython.bint  # or else a quarter sample is the mean of two half samples
+    warp_taps: cython.short[:, ::1]
+    sums: cython.int[:, ::1]  # of a cell
+    quarters: cython.uchar[:, ::1]  # all quarter samples, if an encoder has made them: see `InterpolatedPlanes`
+    quarter_rows: cython.int  # of each plane of them, or 0
 
-    def __init__(self, plane: npt.NDArray[np.uint8], tap: int) -> None:
-        """``plane`` is uint8 (rows, columns); ``tap`` is ``SHARP`` or ``SOFT``, or 0 for no half samples (spec 7.5)."""
+    def __init__(self, plane: npt.NDArray[np.uint8], subsampling: Subsampling, taps: npt.NDArray[np.int16]) -> None:
+        """``plane`` is uint8 (rows, columns); ``taps`` are one of the tables of `codec.motion.tables`."""
         self.height, self.width = plane.shape
-        self.stride = self.width + 2 * BORDER
-        self.plane_size = (self.height + 2 * BORDER) * self.stride
-        self.samples = memoryview(np.empty((4 if tap else 1) * self.plane_size, np.uint8))
-        self.quarters = memoryview(np.array(QUARTERS, np.int32))
-        self.taps = memoryview(SIXTEENTH_TAPS.reshape(-1))
-        self.corners = memoryview(np.empty(4 * 32 * 32, np.uint8))
+        self.log2_y, self.log2_x = subsampling
+        self.samples = memoryview(np.empty((self.height + 2 * BORDER, self.width + 2 * BORDER), np.uint8))
+        self.taps, self.warp_taps = memoryview(taps), memoryview(SIXTEENTH_TAPS)
+        self.has_quarters = bool(taps[4].any())
+        self.sums = memoryview(np.empty((32, 32), np.int32))
         source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
-        half_tap: cython.int = tap
-        if tap:
-            self.sums = memoryview(np.empty((STRIP + 5, self.stride), np.int16))
         with cython.nogil:
             self.fill(source)
-            if half_tap:
-                self.filter_halves(half_tap)
 
     def fill(self, source: cython.uchar[:, ::1]) -> cython.void:
-        """Copy the plane, and repeat its outermost samples around it."""
-        samples, width, stride = self.samples, self.width, self.stride
-        for y in range(-BORDER, self.height + BORDER):
-            row = max(0, min(y, self.height - 1))
-            there: cython.Py_ssize_t = (y + BORDER) * stride
+        """Copy a plane, cut to this one's size, and repeat its outermost samples around it."""
+        samples, height, width = self.samples, self.height, self.width
+        self.quarter_rows = 0
+        for row in range(height + 2 * BORDER):
+            y = clip(row - BORDER, 0, height - 1)
+            copy_row(samples, row, BORDER, source, y, 0, width)
+            first, last = source[y, 0], source[y, width - 1]
             for x in range(BORDER):
-                samples[there + x] = source[row, 0]
-                samples[there + BORDER + width + x] = source[row, width - 1]
-            for x in range(width):
-                samples[there + BORDER + x] = source[row, x]
+                samples[row, x] = first
+                samples[row, BORDER + width + x] = last
 
-    def filter_halves(self, tap: cython.int) -> cython.void:
-        """Half samples by the taps 1, −t, 15 + t, 15 + t, −t, 1; BOTH is filtered from what is not rounded yet.
-
-        Where all that the taps see across or down is the same sample, the result is that of the other direction alone,
-        which is why the outermost lines are copied.
-        """
-        rows, stride, size = self.height + 2 * BORDER, self.stride, self.plane_size
-        samples, sums = self.samples, self.sums
-        inner: cython.int = 15 + tap
-        for top in range(0, rows, 32):
-            for j in range(min(STRIP + 5, rows + 5 - top)):
-                row = max(0, min(top + j - 2, rows - 1))
-                here: cython.Py_ssize_t = row * stride
-                for x in range(2, stride - 3):
-                    p = here + x
-                    sums[j, x] = (
-                        samples[p - 2]
-                        + samples[p + 3]
-                        - tap * (samples[p - 1] + samples[p + 2])
-                        + inner * (samples[p] + samples[p + 1])
-                    )
-                for x in range(2):
-                    sums[j, x] = 32 * samples[here + x]
-                for x in range(stride - 3, stride):
-                    sums[j, x] = 32 * samples[here + x]
-            for j in range(min(STRIP, rows - top)):
-                here = (top + j) * stride
-                for x in range(stride):
-                    samples[size + here + x] = clip((sums[j + 2, x] + 16) >> 5)
-                self.filter_down(here, tap)
-                self.filter_both(j, here, tap)
-
-    def filter_down(self, here: cython.Py_ssize_t, tap: cython.int) -> cython.void:
-        """A row of DOWN, whose samples in FULL begin at ``here``."""
-        samples, stride = self.samples, self.stride
-        there = here + 2 * self.plane_size
-        end: cython.Py_ssize_t = self.plane_size - stride
-        start: cython.Py_ssize_t = 0
-        a = max(here - 2 * stride, start)  # rows beyond the border are as its outermost
-        b = max(here - stride, start)
-        d = min(here + stride, end)
-        e = min(here + 2 * stride, end)
-        f = min(here + 3 * stride, end)
-        inner: cython.int = 15 + tap
-        for x in range(stride):
-            total: cython.short = (
-                samples[a + x]
-                + samples[f + x]
-                - tap * (samples[b + x] + samples[e + x])
-                + inner * (samples[here + x] + samples[d + x])
-            )
-            samples[there + x] = clip((total + 16) >> 5)
-
-    def filter_both(self, row: cython.int, here: cython.Py_ssize_t, tap: cython.int) -> cython.void:
-        """A row of BOTH from six rows of sums; its own sums have 20 bits."""
-        samples, sums = self.samples, self.sums
-        there = here + 3 * self.plane_size
-        inner: cython.int = 15 + tap
-        for x in range(self.stride):
-            total: cython.int = (
-                sums[row, x]
-                + sums[row + 5, x]
-                - tap * (sums[row + 1, x] + sums[row + 4, x])
-                + inner * (sums[row + 2, x] + sums[row + 3, x])
-            )
-            samples[there + x] = clip((total + 512) >> 10)
-
-    def place(self, y: cython.int, x: cython.int) -> cython.Py_ssize_t:
-        """Where the sample (y, x) lies in FULL; beyond the border, where it lies within.
-
-        A block of up to 32 samples that begins 36 before the picture, or 4 behind it, sees nothing but the outermost
-        line there, with all taps; so it is the same from wherever further out.
-        """
-        y = max(-BEFORE, min(y, self.height + BEHIND))
-        x = max(-BEFORE, min(x, self.width + BEHIND))
-        return cython.cast(cython.Py_ssize_t, y + BORDER) * self.stride + x + BORDER
-
-    def quarter_places(
-        self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int
-    ) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t]:
-        """Where the two samples lie that (y, x) moved by a vector is the mean of, rounded up at a half (spec 7.5)."""
-        place = self.place(y + (dy >> 2), x + (dx >> 2))
-        phase = 4 * (dy & 3) + (dx & 3)
-        first = place + self.quarters[phase, 0] * self.plane_size + self.quarters[phase, 1] * self.stride
-        second = place + self.quarters[phase, 3] * self.plane_size + self.quarters[phase, 4] * self.stride
-        return first + self.quarters[phase, 2], second + self.quarters[phase, 5]
-
-    def predict(self, field: MotionField, subsampling: Subsampling) -> npt.NDArray[np.uint8]:
-        """The plane that a `MotionField` predicts from this one, uint8 (rows, columns).
-
-        In a subsampled plane the same vectors act on smaller cells, in sixteenths of its samples.
-        """
-        prediction = np.empty((self.height, self.width), np.uint8)
-        target: cython.uchar[::1] = memoryview(prediction.reshape(-1))
-        vectors: cython.short[:, :, ::1] = memoryview(np.ascontiguousarray(field.vectors_quarter_pel))
-        own: cython.short[:, :, ::1] = memoryview(np.ascontiguousarray(field.own_quarter_pel))
-        modes: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(field.modes))
-        log2_cell: cython.int = field.cell_size.bit_length() - 1
-        ly: cython.int = subsampling[0]
-        lx: cython.int = subsampling[1]
-        is_mesh: cython.bint = modes.shape[0] > 0
-        with cython.nogil:
-            if is_mesh:
-                self.predict_mesh(vectors, modes, own, log2_cell, ly, lx, target)
-            else:
-                self.predict_blocks(vectors, log2_cell, ly, lx, target)
-        return prediction
-
-    def predict_blocks(
+    def filter(
         self,
-        vectors: cython.short[:, :, ::1],
-        log2_cell: cython.int,
-        ly: cython.int,
-        lx: cython.int,
-        target: cython.uchar[::1],
+        target: cython.uchar[:, ::1],
+        v: cython.int,
+        u: cython.int,
+        y: cython.int,
+        x: cython.int,
+        rows: cython.int,
+        columns: cython.int,
+        averaged: cython.bint,
     ) -> cython.void:
-        """Every cell is the reference moved by its vector (spec 7.6)."""
-        for row in range(vectors.shape[0]):
-            for column in range(vectors.shape[1]):
-                self.move_cell(vectors, row, column, log2_cell, ly, lx, target)
+        """Put a block of up to 32×32 that begins at (y, x), in sixteenths of a sample, at (v, u) of ``target``.
 
-    def predict_mesh(
-        self,
-        nodes: cython.short[:, :, ::1],
-        modes: cython.uchar[:, ::1],
-        own: cython.short[:, :, ::1],
-        log2_cell: cython.int,
-        ly: cython.int,
-        lx: cython.int,
-        target: cython.uchar[::1],
-    ) -> cython.void:
-        """Every cell in its mode (spec 7.6…7.8)."""
-        for row in range(modes.shape[0]):
-            for column in range(modes.shape[1]):
-                if modes[row, column] == BLEND:
-                    self.blend(nodes, row, column, log2_cell, ly, lx, target)
-                elif modes[row, column] == OWN:
-                    self.move_cell(own, row, column, log2_cell, ly, lx, target)
-                else:
-                    self.warp(nodes, row, column, log2_cell, ly, lx, 2, target)
+        Where ``averaged``, its mean with what is there. A block that begins 36 before the picture, or 4 behind it, sees
+        nothing but the outermost line there, with all taps; so it is the same from wherever further out.
+        """
+        above = clip(y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
+        before = clip(x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
+        if self.quarter_rows:
+            above += (4 * (y >> 2 & 3) + (x >> 2 & 3)) * self.quarter_rows
+            filter_block(target, v, u, self.quarters, above, before, self.taps, 0, 0, rows, columns, averaged)
+        else:
+            filter_block(target, v, u, self.samples, above, before, self.taps, y & 15, x & 15, rows, columns, averaged)
 
-    def move_cell(
+    def put(
         self,
-        vectors: cython.short[:, :, ::1],
-        row: cython.int,
-        column: cython.int,
-        log2_cell: cython.int,
-        ly: cython.int,
-        lx: cython.int,
-        target: cython.uchar[::1],
+        target: cython.uchar[:, ::1],
+        v: cython.int,
+        u: cython.int,
+        y: cython.int,
+        x: cython.int,
+        rows: cython.int,
+        columns: cython.int,
+        averaged: cython.bint,
     ) -> cython.void:
-        """A cell, cut to the plane, that is the reference moved by its vector."""
-        top, left = row << log2_cell >> ly, column << log2_cell >> lx
-        rows = min(1 << log2_cell >> ly, self.height - top)
-        columns = min(1 << log2_cell >> lx, self.width - left)
-        dy, dx = vectors[row, column, 0], vectors[row, column, 1]
-        self.move(target, top * self.width + left, self.width, top, left, rows, columns, dy, dx, ly, lx)
+        """`filter`, also where a quarter sample is the mean of the two half samples nearest to it (spec 7.5).
+
+        Of the four around one that lies between rows and columns, they are those that lie between one or the other.
+        """
+        if self.has_quarters:
+            self.filter(target, v, u, y, x, rows, columns, averaged)
+            return
+        half_y, half_x, odd_y, odd_x = y >> 3, x >> 3, y >> 2 & 1, x >> 2 & 1
+        turned = odd_y & odd_x & ~(half_y + half_x)
+        self.filter(target, v, u, 8 * half_y, 8 * (half_x + turned), rows, columns, averaged)
+        if odd_y or odd_x:
+            self.filter(target, v, u, 8 * (half_y + odd_y), 8 * (half_x + (odd_x ^ turned)), rows, columns, True)
 
     def move(
         self,
-        target: cython.uchar[::1],
-        place: cython.Py_ssize_t,
-        target_stride: cython.int,
-        top: cython.int,
-        left: cython.int,
-        rows: cython.int,
-        columns: cython.int,
+        target: cython.uchar[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
         dy: cython.int,
         dx: cython.int,
-        ly: cython.int,
-        lx: cython.int,
+        averaged: cython.bint,
     ) -> cython.void:
-        """Put a block of the plane, moved by one vector, at ``place`` of ``target`` (spec 7.5)."""
-        samples, stride = self.samples, self.stride
-        if ly == 0 and lx == 0:
-            first, second = self.quarter_places(top, left, dy, dx)
-            mean_block(target, place, target_stride, samples, first, second, stride, rows, columns)
-            return
-        dy, dx = dy * (4 >> ly), dx * (4 >> lx)
-        source = self.place(top + (dy >> 4), left + (dx >> 4))
-        bilinear_block(target, place, target_stride, samples, source, stride, dy & 15, dx & 15, rows, columns)
+        """Put a rectangle, cut to ``target``, moved by a vector, where it is; or the mean with what is there."""
+        top, left = y >> self.log2_y, x >> self.log2_x
+        rows = min(height >> self.log2_y, cython.cast(cython.int, target.shape[0]) - top)
+        columns = min(width >> self.log2_x, cython.cast(cython.int, target.shape[1]) - left)
+        y, x = 16 * top + dy * (4 >> self.log2_y), 16 * left + dx * (4 >> self.log2_x)
+        self.put(target, top, left, y, x, rows, columns, averaged)
 
     def warp(
-        self,
-        nodes: cython.short[:, :, ::1],
-        row: cython.int,
-        column: cython.int,
-        log2_cell: cython.int,
-        ly: cython.int,
-        lx: cython.int,
-        log2_unit: cython.int,
-        target: cython.uchar[::1],
+        self, target: cython.uchar[:, ::1], mesh: Mesh, y: cython.int, x: cython.int, side: cython.int
     ) -> cython.void:
-        """A cell that is moved by what lies bilinearly between its nodes' vectors (spec 7.7).
+        """Put a square, cut to ``target``, that a mesh warps, where it is (spec 7.7).
 
-        They are in sixteenths of a luma sample times 2**``log2_unit``.
+        Beyond the plane its outermost samples go on. Sums are below 2**24: nodes up to 16384, cells of 32.
         """
-        log2_rows, log2_columns = log2_cell - ly, log2_cell - lx
-        top, left = row << log2_rows, column << log2_columns
-        down_y = log2_rows + log2_columns - log2_unit + ly
-        down_x = log2_rows + log2_columns - log2_unit + lx
-        for v in range(min(1 << log2_rows, self.height - top)):
-            above = (1 << log2_rows) - v
-            left_y = above * nodes[row, column, 0] + v * nodes[row + 1, column, 0]
-            left_x = above * nodes[row, column, 1] + v * nodes[row + 1, column, 1]
-            right_y = above * nodes[row, column + 1, 0] + v * nodes[row + 1, column + 1, 0]
-            right_x = above * nodes[row, column + 1, 1] + v * nodes[row + 1, column + 1, 1]
-            there = (top + v) * self.width + left
-            for u in range(min(1 << log2_columns, self.width - left)):
-                to_right = (1 << log2_columns) - u
-                dy = (to_right * left_y + u * right_y + (1 << (down_y - 1))) >> down_y
-                dx = (to_right * left_x + u * right_x + (1 << (down_x - 1))) >> down_x
-                target[there + u] = self.sample(16 * (top + v) + dy, 16 * (left + u) + dx)
+        samples, taps, nodes = self.samples, self.warp_taps, mesh.nodes
+        log2_y, log2_x = mesh.log2 - self.log2_y, mesh.log2 - self.log2_x  # of a cell's size in the plane's samples
+        tall: cython.int = 1 << log2_y
+        wide: cython.int = 1 << log2_x
+        shift_y = log2_y + log2_x + self.log2_y - mesh.log2_unit
+        shift_x = log2_y + log2_x + self.log2_x - mesh.log2_unit
+        left_y: cython.int = 0
+        left_x: cython.int = 0
+        right_y: cython.int = 0
+        right_x: cython.int = 0
+        top, left = y >> self.log2_y, x >> self.log2_x
+        end_y: cython.int = min(top + (side >> self.log2_y), cython.cast(cython.int, target.shape[0]))
+        end_x: cython.int = min(left + (side >> self.log2_x), cython.cast(cython.int, target.shape[1]))
+        for j in range(top, end_y):
+            v = min(j, self.height - 1)
+            row, below = v >> log2_y, v & (tall - 1)
+            above = tall - below
+            for i in range(left, end_x):
+                u = min(i, self.width - 1)
+                column, after = u >> log2_x, u & (wide - 1)
+                if i == left or after == 0:
+                    left_y = above * nodes[row, column, 0] + below * nodes[row + 1, column, 0]
+                    left_x = above * nodes[row, column, 1] + below * nodes[row + 1, column, 1]
+                    right_y = above * nodes[row, column + 1, 0] + below * nodes[row + 1, column + 1, 0]
+                    right_x = above * nodes[row, column + 1, 1] + below * nodes[row + 1, column + 1, 1]
+                there_y = 16 * v + (((wide - after) * left_y + after * right_y + (1 << shift_y >> 1)) >> shift_y)
+                there_x = 16 * u + (((wide - after) * left_x + after * right_x + (1 << shift_x >> 1)) >> shift_x)
+                first = clip(there_y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
+                before = clip(there_x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
+                target[j, i] = filter_sample(samples, first, before, taps, there_y & 15, there_x & 15)
 
-    def sample(self, y_sixteenth: cython.int, x_sixteenth: cython.int) -> cython.int:
-        """The reference between its samples (spec 7.5).
-
-        Sums down have 16 bits, −6120…22440, sums across 32.
-        """
-        samples, stride = self.samples, self.stride
-        down, across = y_sixteenth & 15, x_sixteenth & 15
-        place = self.place(y_sixteenth >> 4, x_sixteenth >> 4) - 3 * stride - 3
-        return clip((taps_8x8(samples, place, stride, self.taps, down, across) + 2048) >> 12)
-
-    def blend(
-        self,
-        nodes: cython.short[:, :, ::1],
-        row: cython.int,
-        column: cython.int,
-        log2_cell: cython.int,
-        ly: cython.int,
-        lx: cython.int,
-        target: cython.uchar[::1],
-    ) -> cython.void:
-        """A cell as each node's vector predicts it, mixed bilinearly (spec 7.8)."""
-        corners = self.corners
-        log2_rows, log2_columns = log2_cell - ly, log2_cell - lx
-        top, left = row << log2_rows, column << log2_columns
-        rows = min(1 << log2_rows, self.height - top)
-        columns = min(1 << log2_columns, self.width - left)
-        for k in range(4):
-            dy, dx = nodes[row + (k >> 1), column + (k & 1), 0], nodes[row + (k >> 1), column + (k & 1), 1]
-            self.move(corners, 1024 * k, 32, top, left, rows, columns, dy, dx, ly, lx)
-        shift = log2_rows + log2_columns
+    def blend(self, target: cython.uchar[:, ::1], mesh: Mesh, row: cython.int, column: cython.int) -> cython.void:
+        """Put a cell as each of its nodes' vectors moves it, mixed bilinearly (spec 7.8)."""
+        sums, nodes, side = self.sums, mesh.nodes, 1 << mesh.log2
+        log2_y, log2_x = mesh.log2 - self.log2_y, mesh.log2 - self.log2_x
+        tall: cython.int = 1 << log2_y
+        wide: cython.int = 1 << log2_x
+        top, left = row << log2_y, column << log2_x
+        rows, columns = min(tall, self.height - top), min(wide, self.width - left)
         for v in range(rows):
-            above, there = (1 << log2_rows) - v, (top + v) * self.width + left
             for u in range(columns):
-                to_right = (1 << log2_columns) - u
-                upper = to_right * corners[32 * v + u] + u * corners[1024 + 32 * v + u]
-                lower = to_right * corners[2048 + 32 * v + u] + u * corners[3072 + 32 * v + u]
-                target[there + u] = (above * upper + v * lower + (1 << (shift - 1))) >> shift
+                sums[v, u] = tall * wide >> 1
+        for corner in range(4):
+            below, right = corner >> 1, corner & 1
+            dy, dx = nodes[row + below, column + right, 0], nodes[row + below, column + right, 1]
+            self.move(target, side * row, side * column, side, side, dy, dx, False)
+            for v in range(rows):
+                share = v if below else tall - v
+                first = 0 if right else share * wide
+                slope = share if right else -share
+                for u in range(columns):
+                    sums[v, u] += (first + slope * u) * target[top + v, left + u]
+        for v in range(rows):
+            for u in range(columns):
+                target[top + v, left + u] = sums[v, u] >> (log2_y + log2_x)
+
+    def predict(self, field: MotionField) -> npt.NDArray[np.uint8]:
+        """The plane that a `MotionField` predicts from this one, uint8 (rows, columns)."""
+        prediction = np.empty((self.height, self.width), np.uint8)
+        target: cython.uchar[:, ::1] = memoryview(prediction)
+        mesh: Mesh = Mesh(field.vectors_quarter_pel, field.cell_size, 2)
+        own: cython.short[:, :, ::1] = memoryview(np.ascontiguousarray(field.own_quarter_pel))
+        modes: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(field.modes))
+        is_mesh: cython.bint = len(field.modes) > 0
+        with cython.nogil:
+            if is_mesh:
+                self.predict_mesh(target, mesh, modes, own)
+            else:
+                self.predict_blocks(target, mesh.nodes, mesh.log2)
+        return prediction
+
+    def predict_blocks(
+        self, target: cython.uchar[:, ::1], vectors: cython.short[:, :, ::1], log2_cell: cython.int
+    ) -> cython.void:
+        """Every cell is the reference moved by its vector (spec 7.6)."""
+        side = 1 << log2_cell
+        for row in range(vectors.shape[0]):
+            for column in range(vectors.shape[1]):
+                dy, dx = vectors[row, column, 0], vectors[row, column, 1]
+                self.move(target, row << log2_cell, column << log2_cell, side, side, dy, dx, False)
+
+    def predict_mesh(
+        self,
+        target: cython.uchar[:, ::1],
+        mesh: Mesh,
+        modes: cython.uchar[:, ::1],
+        own: cython.short[:, :, ::1],
+    ) -> cython.void:
+        """Every cell in its mode (spec 7.6…7.8)."""
+        side = 1 << mesh.log2
+        for row in range(modes.shape[0]):
+            for column in range(modes.shape[1]):
+                y, x = row << mesh.log2, column << mesh.log2
+                if modes[row, column] == BLEND:
+                    self.blend(target, mesh, row, column)
+                elif modes[row, column] == OWN:
+                    self.move(target, y, x, side, side, own[row, column, 0], own[row, column, 1], False)
+                else:
+                    self.warp(target, mesh, y, x, side)
 
 
 class Reference:
-    """A decoded picture to predict from, with borders and half samples of its planes, made when they are first needed.
+    """A decoded picture to predict from, its planes with borders made when they are first needed.
 
     ``tap`` is ``SHARP`` or ``SOFT``.
     """
@@ -342,10 +281,11 @@ class Reference:
         self._planes: dict[int, ReferencePlane] = {}
 
     def plane(self, number: int) -> ReferencePlane:
-        """A plane; one that is subsampled needs no half samples, and has none."""
+        """A plane, which takes other taps where it is subsampled."""
         if number not in self._planes:
-            is_subsampled = self.picture.format.sample_format.subsampling[number] != (0, 0)
-            self._planes[number] = ReferencePlane(self.picture.planes[number], 0 if is_subsampled else self._tap)
+            subsampling = self.picture.format.sample_format.subsampling[number]
+            taps = HALF_TAPS[self._tap] if subsampling == (0, 0) else LINEAR_TAPS
+            self._planes[number] = ReferencePlane(self.picture.planes[number], subsampling, taps)
         return self._planes[number]
 
 
@@ -354,5 +294,4 @@ def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, 
     planes = reference.picture.planes
     if field is None:
         return planes
-    subsamplings = reference.picture.format.sample_format.subsampling
-    return tuple(reference.plane(number).predict(field, subsamplings[number]) for number in range(len(planes)))
+    return tuple(reference.plane(number).predict(field) for number in range(len(planes)))

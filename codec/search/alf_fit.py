@@ -10,11 +10,12 @@ from codec.coded import ALF_BLOCK, ALF_TAPS, AlfParameters
 from codec.dct import tables
 from codec.dct.loop_filters import AdaptiveLoopFilter
 from codec.dct.planes import Plane
+from codec.motion import tables as motion_tables
 from codec.search.forward import SourcePlane
 
 __all__ = ["AlfFit"]
 
-BORDER: cython.int = tables.BORDER
+BORDER: cython.int = motion_tables.BORDER
 CLIP: cython.int = tables.ALF_CLIP
 TAPS: cython.int = 12
 ROWS: cython.int = 8  # at a time; of two such strips one is looked at
@@ -73,7 +74,7 @@ class AlfFit:
         for y in range(self.luma.height):
             if y % (2 * ROWS) >= ROWS:
                 continue
-            self.find_features(source.samples, self.luma.reference, self.features, y, self.luma.width)
+            self.find_features(source.samples, self.luma.reference.samples, self.features, y, self.luma.width)
             for one in range(TAPS):
                 for other in range(one, TAPS + 1):
                     self.products[one, other] += product(self.features, one, other, self.luma.width)
@@ -104,17 +105,18 @@ class AlfFit:
 
     def sum_gains(self, source: SourcePlane, gains: cython.longlong[:, ::1]) -> cython.void:
         """By how much filtering lessens the squared error of each square of 64×64 samples."""
+        reference = self.luma.reference.samples
         for y in range(self.luma.height):
             for left in range(0, self.luma.width, 64):
                 width = min(self.luma.width - left, 64)
-                gains[y >> 6, left >> 6] += gain(source.samples, self.luma.reference, self.luma.samples, y, left, width)
+                gains[y >> 6, left >> 6] += gain(source.samples, reference, self.luma.samples, y, left, width)
 
     def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
         """Make the samples of squares without a flag what they were."""
         for y in range(self.luma.height):
             for x in range(self.luma.width):
                 if not flags[y >> 6, x >> 6]:
-                    self.luma.samples[y, x] = self.luma.reference[y + BORDER, x + BORDER]
+                    self.luma.samples[y, x] = self.luma.reference.samples[y + BORDER, x + BORDER]
 
 
 def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> cython.int:

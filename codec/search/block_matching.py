@@ -8,8 +8,8 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.motion.compensation import ReferencePlane
 from codec.motion.vector_prediction import MedianPredictor
+from codec.search.interpolation import InterpolatedPlanes
 
 __all__ = ["BlockMatcher", "shrink"]
 
@@ -79,7 +79,7 @@ class BlockMatcher:
     height: cython.int
     width: cython.int
     source: cython.uchar[::1]
-    reference: ReferencePlane
+    halves: InterpolatedPlanes
     samples: cython.uchar[::1]
     bits: cython.schar[::1]  # of a difference, by its magnitude
     limit: cython.int  # of both components, in quarter samples
@@ -94,11 +94,11 @@ class BlockMatcher:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(self, source: npt.NDArray[np.uint8], reference: ReferencePlane, limit_quarter_pel: int) -> None:
-        """``source`` is luma uint8 (rows, columns); ``reference`` the plane before, with half samples."""
+    def __init__(self, source: npt.NDArray[np.uint8], halves: InterpolatedPlanes, limit_quarter_pel: int) -> None:
+        """``source`` is luma uint8 (rows, columns); ``halves`` are of the plane before."""
         self.height, self.width = source.shape
         self.source = memoryview(np.ascontiguousarray(source).reshape(-1))
-        self.reference, self.samples, self.limit = reference, reference.samples, limit_quarter_pel
+        self.halves, self.samples, self.limit = halves, halves.flat, limit_quarter_pel
         self.bits = memoryview(bits_of_differences(limit_quarter_pel))
 
     def vector_bits(self, difference_y: cython.int, difference_x: cython.int) -> cython.int:
@@ -113,8 +113,8 @@ class BlockMatcher:
 
     def squared_error(self, dy: cython.int, dx: cython.int, bound: cython.int) -> cython.int:
         """Of the window moved by a vector; from ``bound`` on, a part of it."""
-        first, second = self.reference.quarter_places(self.top, self.left, dy, dx)
-        width, stride = self.width, self.reference.stride
+        first, second = self.halves.quarter_places(self.top, self.left, dy, dx)
+        width, stride = self.width, self.halves.stride
         place: cython.Py_ssize_t = self.top * width + self.left
         total: cython.int = 0
         row: cython.int = 0

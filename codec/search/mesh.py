@@ -36,7 +36,7 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
     own = search_windows(searched, block_windows(height, width, cell_size), corner_means(nodes))
     first = CellMode.BLEND if CellMode.BLEND in allowed else CellMode.WARP
     modes = np.full(own.shape[:2], first, np.uint8)
-    matcher = BlockMatcher(searched.source, searched.reference, searched.limit_quarter_pel)
+    matcher = BlockMatcher(searched.source, searched.halves, searched.limit_quarter_pel)
     fitter = MeshFitter(searched.source, matcher, nodes, modes, own, cell_size)
     lagrangian = max(LEAST_LAMBDA, LAMBDA * fitter.mean_squared_error(own))
     may = [mode in allowed for mode in (CellMode.BLEND, CellMode.OWN, CellMode.WARP)]

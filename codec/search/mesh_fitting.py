@@ -6,14 +6,15 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.motion.compensation import ReferencePlane
-from codec.motion.tables import QUARTERS
+from codec.motion import tables
+from codec.motion.compensation import Mesh
 from codec.motion.vector_prediction import MedianPredictor
 from codec.search.block_matching import BlockMatcher
+from codec.search.interpolation import InterpolatedPlanes
 
 __all__ = ["MeshFitter"]
 
-BORDER: cython.int = 40  # of a `ReferencePlane`
+BORDER: cython.int = tables.BORDER
 NO_BOUND: cython.int = 1 << 30  # more than any sum of squared errors
 NEVER: cython.double = 1e300
 WARP: cython.int = 0  # codes of `CellMode`
@@ -43,12 +44,13 @@ class MeshFitter:
     """
 
     matcher: BlockMatcher
-    reference: ReferencePlane
+    mesh: Mesh
     height: cython.int
     width: cython.int
     source: cython.uchar[::1]
-    quarters: cython.uchar[::1]  # all sixteen quarter samples as planes, by 4 · (dy & 3) + (dx & 3)
-    warped: cython.uchar[::1]  # the picture as WARP predicts it
+    planes: InterpolatedPlanes
+    quarters: cython.uchar[::1]  # their samples
+    warped: cython.uchar[:, ::1]  # the picture as WARP predicts it
     nodes: cython.short[:, :, ::1]
     predictor: MedianPredictor
     modes: cython.uchar[:, ::1]
@@ -68,20 +70,15 @@ class MeshFitter:
         cell_size: int,
     ) -> None:
         """``nodes`` are int16 (rows + 1, columns + 1, 2), ``modes`` uint8 (rows, columns), ``own`` int16; both move."""
-        self.matcher, self.reference = matcher, matcher.reference
+        self.matcher, self.mesh = matcher, Mesh(nodes, cell_size, 2)
         self.height, self.width, self.source, self.limit = matcher.height, matcher.width, matcher.source, matcher.limit
         self.nodes, self.modes, self.own = memoryview(nodes), memoryview(modes), memoryview(own)
         self.predictor = MedianPredictor(nodes)
         self.stale = memoryview(np.zeros((len(nodes) + 2, nodes.shape[1] + 2), np.uint8))
         self.log2_cell = cell_size.bit_length() - 1
-        self.warped = memoryview(np.zeros(source.size, np.uint8))
-        size, stride = self.reference.plane_size, self.reference.stride
-        samples = np.append(np.asarray(self.reference.samples), np.zeros(stride + 1, np.uint8)).astype(np.uint16)
-        quarters = np.empty((16, size), np.uint8)
-        for number, (first, down, right, second, other_down, other_right) in enumerate(QUARTERS):
-            one, other = first * size + down * stride + right, second * size + other_down * stride + other_right
-            quarters[number] = (samples[one : one + size] + samples[other : other + size] + 1) >> 1
-        self.quarters = memoryview(quarters.reshape(-1))
+        self.warped = memoryview(np.zeros(source.shape, np.uint8))
+        self.planes = InterpolatedPlanes(matcher.halves.reference, 4)
+        self.quarters = self.planes.flat
 
     def mean_squared_error(self, vectors: npt.NDArray[np.int16]) -> float:
         """A sample's, of blocks moved by ``vectors``, int16 (cell rows, cell columns, 2)."""
@@ -113,19 +110,14 @@ class MeshFitter:
         self.matcher.set_window(row << self.log2_cell, column << self.log2_cell, 1 << self.log2_cell)
         return self.matcher.squared_error(dy, dx, NO_BOUND)
 
-    def quarter_place(self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int) -> cython.Py_ssize_t:
-        """Where (y, x) moved by a vector lies in the quarter planes."""
-        phase: cython.Py_ssize_t = 4 * (dy & 3) + (dx & 3)
-        return phase * self.reference.plane_size + self.reference.place(y + (dy >> 2), x + (dx >> 2))
-
     def blend_error(self, row: cython.int, column: cython.int, bound: cython.int) -> cython.int:
         """Squared error of a cell in mode BLEND, exact (spec 7.8); from ``bound`` on, a part of it."""
         nodes, quarters, log2_cell = self.nodes, self.quarters, self.log2_cell
         top, left, size = row << log2_cell, column << log2_cell, 1 << log2_cell
-        a = self.quarter_place(top, left, nodes[row, column, 0], nodes[row, column, 1])
-        b = self.quarter_place(top, left, nodes[row, column + 1, 0], nodes[row, column + 1, 1])
-        c = self.quarter_place(top, left, nodes[row + 1, column, 0], nodes[row + 1, column, 1])
-        d = self.quarter_place(top, left, nodes[row + 1, column + 1, 0], nodes[row + 1, column + 1, 1])
+        a = self.planes.place(top, left, nodes[row, column, 0], nodes[row, column, 1])
+        b = self.planes.place(top, left, nodes[row, column + 1, 0], nodes[row, column + 1, 1])
+        c = self.planes.place(top, left, nodes[row + 1, column, 0], nodes[row + 1, column, 1])
+        d = self.planes.place(top, left, nodes[row + 1, column + 1, 0], nodes[row + 1, column + 1, 1])
         here: cython.Py_ssize_t = top * self.width + left
         half = size * size >> 1
         total: cython.int = 0
@@ -139,7 +131,7 @@ class MeshFitter:
             if total >= bound:
                 break
             here += self.width
-            stride = self.reference.stride
+            stride = self.planes.stride
             a, b, c, d = a + stride, b + stride, c + stride, d + stride
         return total
 
@@ -162,9 +154,10 @@ class MeshFitter:
         for corner in range(4):
             if not self.is_inside(row + (corner >> 1), column + (corner & 1), top, left):
                 return NO_BOUND
-        plane_size, stride = self.reference.plane_size, self.reference.stride
+        stride = self.planes.stride
+        plane_size = self.planes.rows * stride
         here: cython.Py_ssize_t = top * self.width + left
-        there = self.reference.place(top, left)
+        there = self.planes.place(top, left, 0, 0)
         half, down = 1 << (2 * log2_cell - 1), 2 * log2_cell
         total: cython.int = 0
         for v in range(min(size, self.height - top)):
@@ -280,12 +273,12 @@ class MeshFitter:
 
     def exact_warp_error(self, row: cython.int, column: cython.int) -> cython.int:
         """Squared error of a cell in mode WARP as a decoder predicts it (spec 7.7)."""
-        self.reference.warp(self.nodes, row, column, self.log2_cell, 0, 0, 2, self.warped)
         top, left, size = row << self.log2_cell, column << self.log2_cell, 1 << self.log2_cell
+        self.planes.reference.warp(self.warped, self.mesh, top, left, size)
         total: cython.int = 0
         for y in range(top, min(top + size, self.height)):
             for x in range(left, min(left + size, self.width)):
-                error = self.source[y * self.width + x] - self.warped[y * self.width + x]
+                error = self.source[y * self.width + x] - self.warped[y, x]
                 total += error * error
         return total
 

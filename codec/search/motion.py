@@ -11,8 +11,10 @@ import numpy.typing as npt
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, MotionField, Vectors, grid_shape
-from codec.picture.planes import Plane
+from codec.motion.tables import HALF_TAPS
+from codec.picture.planes import Plane, Subsampling
 from codec.search.block_matching import BlockMatcher, shrink
+from codec.search.interpolation import InterpolatedPlanes
 
 __all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows"]
 
@@ -24,14 +26,14 @@ FIRST_STEP = {Speed.SLOW: 32, Speed.MEDIUM: 32, Speed.FAST: 4}  # quarter sample
 class Searched(NamedTuple):
     """What a search works on.
 
-    ``source`` is luma (H, W) of the picture to predict, ``plane`` of the decoded one before it, ``reference`` the same
-    with half samples; ``limit_quarter_pel`` bounds both components of a vector.
+    ``source`` is luma (H, W) of the picture to predict, ``plane`` of the decoded one before it, ``halves`` the same
+    at half samples; ``limit_quarter_pel`` bounds both components of a vector.
     ``before`` is the field of the picture before, or None.
     """
 
     source: Plane
     plane: Plane
-    reference: ReferencePlane
+    halves: InterpolatedPlanes
     limit_quarter_pel: int
     speed: Speed
     before: MotionField | None
@@ -39,7 +41,12 @@ class Searched(NamedTuple):
     @classmethod
     def of(cls, source: Plane, reference: Plane, search_range: int, speed: Speed) -> Searched:
         """A search of its own, with half samples made for it; ``search_range`` is in full samples."""
-        return cls(source, reference, ReferencePlane(reference, SHARP), 4 * search_range, speed, None)
+        return cls(source, reference, half_samples(reference, SHARP), 4 * search_range, speed, None)
+
+
+def half_samples(plane: Plane, tap: int) -> InterpolatedPlanes:
+    """Luma (H, W) at half samples, by taps of ``SHARP`` or ``SOFT``."""
+    return InterpolatedPlanes(ReferencePlane(plane, Subsampling(0, 0), HALF_TAPS[tap]), 2)
 
 
 class Windows(NamedTuple):
@@ -82,7 +89,7 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
         vectors = _match_small(searched, windows, search_range)
     else:
         vectors = before.copy()
-    matcher = BlockMatcher(searched.source, searched.reference, searched.limit_quarter_pel)
+    matcher = BlockMatcher(searched.source, searched.halves, searched.limit_quarter_pel)
     sweeps = 1 if searched.speed is Speed.FAST else 2
     step = FIRST_STEP[searched.speed]
     matcher.improve(*windows, np.ascontiguousarray(before), vectors, step, sweeps, LEAST_LAMBDA, LAMBDA)
@@ -114,7 +121,7 @@ def match_windows(source: Plane, reference: Plane, windows: Windows, search_rang
     The reference goes on beyond its edges with its outermost samples.
     """
     vectors = np.zeros((len(windows.tops), len(windows.lefts), 2), np.int16)
-    matcher = BlockMatcher(source, ReferencePlane(reference, 0), 4 * search_range)
+    matcher = BlockMatcher(source, half_samples(reference, SHARP), 4 * search_range)
     matcher.match(*windows, _shortest_first(search_range), vectors)
     return vectors
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
-from codec.dct.inter import Mesh
 from codec.dct.picture import PictureDecoder
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
 from codec.models import BlockKind, Speed
+from codec.motion.compensation import Mesh
 from codec.search.alf_fit import AlfFit
 from codec.search.forward import LevelSearch, SourcePlane
 from codec.search.intra_search import IntraSearch
@@ -133,7 +133,7 @@ class PictureSearch:
         samples = sum(view.size for view in self._views()[:3])
         self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
         self.levels = LevelSearch(self.writer)
-        self.vectors = VectorSearch(decoder.luma, decoder.inter, self.writer, limit, effort.rounds)
+        self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
         self.alf = AlfFit(decoder.luma, decoder.alf)
         self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
@@ -159,7 +159,7 @@ class PictureSearch:
     def interpolate(self) -> None:
         """Filter the reference for the search for vectors."""
         with cython.nogil:
-            self.decoder.inter.fill_quarters(self.decoder.luma)
+            self.vectors.quarters.fill()
 
     def search(
         self,
@@ -664,7 +664,7 @@ def warp_plane(mesh: Mesh, plane: Plane, target: cython.uchar[:, ::1]) -> cython
     """All that a mesh predicts of a plane."""
     for y in range(0, cython.cast(cython.int, target.shape[0]) << plane.log2_y, 8):
         for x in range(0, cython.cast(cython.int, target.shape[1]) << plane.log2_x, 8):
-            mesh.predict(plane, target, y, x, 8)
+            plane.reference.warp(target, mesh, y, x, 8)
 
 
 def plane_error(source: SourcePlane, plane: Plane) -> cython.double:

@@ -13,14 +13,13 @@ from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, 
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
 from codec.models import MotionModel, Speed
-from codec.motion.compensation import ReferencePlane
 from codec.motion.field import CellMode, MotionField
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.planes import Picture
 from codec.reconstruct import present
 from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
-from codec.search.motion import Searched, search_blocks
+from codec.search.motion import Searched, half_samples, search_blocks
 from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.rates import Counts, Rates, rates_of
 from codec.settings import Settings
@@ -198,9 +197,9 @@ class GopEncoder:
         """What a search for motion works on."""
         assert self._newest is not None
         luma = self._newest.planes[0]
-        reference = ReferencePlane(luma, self._header.half_sample_tap)
+        halves = half_samples(luma, self._header.half_sample_tap)
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        return Searched(source.planes[0], luma, reference, 4 * self._settings.search_range, speed, self._before)
+        return Searched(source.planes[0], luma, halves, 4 * self._settings.search_range, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
         """Vectors of 16×16 blocks, from which coding blocks begin."""

@@ -11,21 +11,15 @@ import numpy.typing as npt
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
-from codec.dct.inter import InterPredictor
 from codec.dct.planes import Plane
 from codec.search.forward import SourcePlane
+from codec.search.interpolation import InterpolatedPlanes
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
 
 __all__ = ["VectorSearch"]
 
-MARGIN: cython.int = 36  # samples before the picture that a block may begin
 FULL_ROUNDS: cython.int = 16  # in full samples, as a block may move unlike those before it
-
-
-def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
-    """The nearest number of low…high."""
-    return low if value < low else high if value > high else value
 
 
 @cython.cclass
@@ -34,7 +28,7 @@ class VectorSearch:
 
     luma: Plane
     source: SourcePlane
-    predictor: InterPredictor  # which has luma at all quarter samples
+    quarters: InterpolatedPlanes  # of luma
     writer: SymbolWriter
     lagrangian: cython.double  # of Hadamard sums: √λ
     limit: cython.int  # of both components, in quarter samples
@@ -45,24 +39,15 @@ class VectorSearch:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(self, luma: Plane, predictor: InterPredictor, writer: SymbolWriter, limit: int, rounds: int) -> None:
+    def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
-        self.luma, self.predictor, self.writer, self.limit, self.rounds = luma, predictor, writer, limit, rounds
-        predictor.prepare_quarters(luma)
+        self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
+        self.quarters = InterpolatedPlanes(luma.reference, 4)
         self.parent_dy, self.parent_dx = zeros(7, np.int32), zeros(7, np.int32)
 
     def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
         """Begin a picture whose squared errors count ``lagrangian`` a bit; ``seeds`` are int16 (rows, columns, 2)."""
         self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
-
-    def quarter_row(self, y: cython.int, dy: cython.int, dx: cython.int) -> cython.int:
-        """The row of the quarter planes for (y, …) moved by a vector."""
-        row = clip(y + (dy >> 2), -MARGIN, self.luma.height + 4) + MARGIN
-        return (4 * (dy & 3) + (dx & 3)) * self.predictor.quarter_rows + row
-
-    def quarter_column(self, x: cython.int, dx: cython.int) -> cython.int:
-        """The column of the same."""
-        return clip(x + (dx >> 2), -MARGIN, self.luma.width + 4) + MARGIN
 
     def hadamard(
         self,
@@ -77,10 +62,11 @@ class VectorSearch:
 
         From ``bound`` on, a part of it.
         """
-        v, u, most = self.quarter_row(y, dy, dx), self.quarter_column(x, dx), 4 * bound
+        v, u = self.quarters.row(y + (dy >> 2), 4 * (dy & 3) + (dx & 3)), self.quarters.column(x + (dx >> 2))
+        most = 4 * bound
         total: cython.int = 0
         for down in range(0, side, 8):
-            total += half_hadamard(self.source.samples, y + down, x, self.predictor.quarters, v + down, u, side)
+            total += half_hadamard(self.source.samples, y + down, x, self.quarters.samples, v + down, u, side)
             if total >= most:
                 break
         return total / 4.0
