@@ -31,7 +31,6 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +39,12 @@ from types import CodeType
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "fixtures" / "golden"
+EXPLAINED = Path(__file__).parent / "equivalent_mutations.txt"
 MANIFEST = json.loads((ROOT / "fixtures" / "manifest.json").read_text("utf-8"))
 LISTED = re.compile(r"^\| `codec/([\w/]+)\.py` \| \d+ \|", re.MULTILINE)
 SECONDS = 15  # for a golden file; more is a loop without end
 NO_RULES = {"traced", "only_reads", "TYPE_CHECKING"}  # what only these conditions let run is left out
+KINDS = ("noticed", "equivalent", "survived", "never run", "left out")
 ROOM = {"zeros", "empty"}  # calls of these are left out
 SWAPPED = {
     ast.Add: ast.Sub,
@@ -217,6 +218,24 @@ def mutations_of(module: str) -> list[Mutation]:
     return sites.found
 
 
+def explained() -> set[str]:
+    """The changes that no file can tell, as `keyed` names them."""
+    return {line for line in EXPLAINED.read_text("utf-8").splitlines()[1:] if line and not line.startswith("#")}
+
+
+def keyed(mutations: list[Mutation]) -> dict[Mutation, str]:
+    """Each change as `EXPLAINED` names it: module, change, which of those alike on its line, and the line."""
+    seen: Counter[tuple[str, int, str]] = Counter()
+    keys = {}
+    lines = {module: source_of(module).splitlines() for module in {mutation.module for mutation in mutations}}
+    for mutation in mutations:
+        alike = (mutation.module, mutation.line, mutation.text)
+        seen[alike] += 1
+        line = lines[mutation.module][mutation.line - 1].strip()
+        keys[mutation] = f"{mutation.module}: {mutation.text} #{seen[alike]}: {line}"
+    return keys
+
+
 class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module in its changed form."""
 
@@ -315,13 +334,14 @@ def lines_of(name: str) -> dict[str, set[int]]:
     return {module: set(numbers) for module, numbers in json.loads(in_child(work)).items()}
 
 
-def chosen(options: argparse.Namespace) -> Iterator[Mutation]:
-    """The changes to try."""
+def chosen(options: argparse.Namespace) -> dict[Mutation, str]:
+    """The changes to try, and how `EXPLAINED` names each."""
     modules = [name for name in LISTED.findall((ROOT / "README.md").read_text("utf-8")) if name != "bitstream/schema"]
-    every = [m for name in modules if fnmatch.fnmatch(name, options.module) for m in mutations_of(name)]
-    if options.sample and options.sample < len(every):
-        every = sorted(Random(options.seed).sample(every, options.sample), key=lambda m: (m.module, m.number))
-    yield from every
+    every = keyed([m for name in modules if fnmatch.fnmatch(name, options.module) for m in mutations_of(name)])
+    if not options.sample or options.sample >= len(every):
+        return every
+    drawn = Random(options.seed).sample(list(every), options.sample)
+    return {m: every[m] for m in sorted(drawn, key=lambda m: (m.module, m.number))}
 
 
 def main() -> None:
@@ -333,13 +353,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once (default %(default)s)")
     options = parser.parse_args()
     names = sorted(MANIFEST)
+    sizes = {name: (GOLDEN / name).stat().st_size for name in names}
     caught = dict.fromkeys(names, 0)  # changes that each file noticed: those that notice most come first
     unused: set[str] = set()
+    keys, equivalent = chosen(options), explained()
     tally: Counter[tuple[str, str]] = Counter()
     with ThreadPoolExecutor(options.jobs) as pool:
         covered = dict(zip(names, pool.map(lines_of, names), strict=True))
 
         def outcome(mutation: Mutation) -> str:
+            if keys[mutation] in equivalent:
+                return "equivalent"
             ran = {name: covered[name].get(mutation.module, set()) for name in names}
             function, first, end = mutation.function
             if function and not any(first <= line <= end for lines in ran.values() for line in lines):
@@ -348,21 +372,22 @@ def main() -> None:
             files = [name for name in names if mutation.runs_at_import or mutation.line in ran[name]]
             if not files:
                 return "never run"
-            wrong = first_wrong(mutation, sorted(files, key=lambda name: -caught[name]))
+            wrong = first_wrong(mutation, sorted(files, key=lambda name: (-caught[name], sizes[name])))
             if wrong is None:
                 return "survived"
             caught[wrong] += 1
             return "noticed"
 
-        mutations = list(chosen(options))
-        for mutation, result in zip(mutations, pool.map(outcome, mutations), strict=True):
+        for mutation, result in zip(keys, pool.map(outcome, keys), strict=True):
             tally[mutation.module, result] += 1
             if result in ("survived", "never run"):
-                sys.stdout.write(f"{result}: codec/{mutation.module}.py:{mutation.line}: {mutation.text}\n")
+                sys.stdout.write(f"{result}: line {mutation.line} of {keys[mutation]}\n")
                 sys.stdout.flush()
     sys.stdout.write("".join(f"no golden file runs {function}\n" for function in sorted(unused)))
+    every = set(chosen(argparse.Namespace(module="*", sample=None)).values())
+    sys.stdout.write("".join(f"explained, but nothing makes it: {change}\n" for change in sorted(equivalent - every)))
     for module in sorted({module for module, _ in tally}):
-        counts = ", ".join(f"{tally[module, kind]} {kind}" for kind in ("noticed", "survived", "never run", "left out"))
+        counts = ", ".join(f"{tally[module, kind]} {kind}" for kind in KINDS)
         sys.stdout.write(f"{module}: {counts}\n")
 
 
