@@ -10,7 +10,17 @@ Left out is what is no rule of the format: conditions that only refuse a damaged
 `tests/mutations.py` and test_hostile.py; how much room is made; what only remembers how a picture came to be; names
 that a type checker sees; and functions that no golden file runs, which encoders and drawings call.
 
-(tally to come)
+`equivalent_mutations.txt` lists changes that no file can tell, each with its reason; they are counted, not tried.
+Of format 0.9, with 94 golden files:
+
+    ============================ ======= ========== ======== ========= ========
+    modules                      noticed equivalent survived never run left out
+    ============================ ======= ========== ======== ========= ========
+    dct/*                           2033        153        0         0       80
+    lossless/*                       410         36        0         0      138
+    motion/*                         624         44        0         0        6
+    residual, reconstruct             62         11        0         0        0
+    ============================ ======= ========== ======== ========= ========
 """
 
 from __future__ import annotations
