@@ -20,7 +20,7 @@ FORMATS = {"gray": (37, 23), "rgb": (40, 32), "yuv420": (35, 27)}
 CLOSE = {  # how far a sample may be off, of the files whose source is kept
     name: entry["max_error"]
     for name, entry in MANIFEST.items()
-    if entry["residual"] in ("lossless", "float16") and name != "smallest.mvz"
+    if entry["residual"] in ("lossless", "float16") and name != "smallest.mvz" and "drawn" not in name
 }
 
 
@@ -34,8 +34,8 @@ def test_there_is_a_golden_file_for_every_residual_motion_and_format():
     assert wanted - there == set()
 
 
-def test_there_is_a_golden_file_with_losses_of_the_lossless_coder():
-    assert {3} == {entry["max_error"] for entry in MANIFEST.values()} - {0}
+def test_there_are_golden_files_with_losses_of_the_lossless_coder():
+    assert {1, 2, 3, 5, 16} == {entry["max_error"] for entry in MANIFEST.values()} - {0}
 
 
 def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_references():
