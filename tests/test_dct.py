@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.block_streams import unpack_blocks, unpack_family
 from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import parse_group, unpack_group
 from codec.bitstream.schema import HAS_MESH, SAME_QPS, StreamId
+from codec.bitstream.streams import unpack_blocks, unpack_family
 from codec.coded import CodedPicture, NodeGrid, PacketGroup
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES

@@ -60,9 +60,9 @@ MAY_IMPORT = {
         *("codec.lossless.tables", "codec.picture.planes"),
     ),
     "codec.bitstream.packing": ("codec.errors", "codec.vectors"),
-    "codec.bitstream.block_streams": (
+    "codec.bitstream.streams": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
-        *("codec.dct.picture", "codec.dct.syntax", "codec.dct.tables"),
+        *("codec.dct.syntax", "codec.dct.tables", "codec.lossless.tables"),
     ),
     "codec.writing": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),

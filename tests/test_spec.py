@@ -15,19 +15,22 @@ from mesh_twin import displacements
 
 import codec
 from codec.bitstream import schema
-from codec.bitstream.block_streams import (
-    BLOCK_STREAMS,
-    block_bytes,
-    symbol_limit,
-    unpack_blocks,
-    unpack_family,
-)
 from codec.bitstream.limits import Limits
 from codec.bitstream.packing import COMPRESSED, DIGITS, EQUAL, MAX_BLOCK_BYTES, MAX_DEPTH, PLAIN, StreamReader
 from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF
-from codec.bitstream.streams import PictureHeader, unpack_predictor_sets, unpack_substreams, unpack_vectors
+from codec.bitstream.streams import (
+    BLOCK_STREAMS,
+    PictureHeader,
+    block_bytes,
+    symbol_limit,
+    unpack_blocks,
+    unpack_family,
+    unpack_predictor_sets,
+    unpack_substreams,
+    unpack_vectors,
+)
 from codec.coded import (
     ALF_BLOCK,
     ContextSubstreams,

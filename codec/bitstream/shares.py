@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import BLOCK_STREAMS, unpack_blocks
 from codec.bitstream.packing import StreamReader
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import PictureHeader, unpack_fields, unpack_levels, unpack_sizes
+from codec.bitstream.streams import (
+    BLOCK_STREAMS,
+    PictureHeader,
+    unpack_blocks,
+    unpack_fields,
+    unpack_levels,
+    unpack_sizes,
+)
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.lossless.tables import WEIGHT_COUNTS

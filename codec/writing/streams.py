@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from codec.bitstream.block_streams import BLOCK_STREAMS
 from codec.bitstream.schema import StreamId
+from codec.bitstream.streams import BLOCK_STREAMS
 from codec.coded import (
     AlfParameters,
     CodedPicture,
