@@ -148,11 +148,12 @@ static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count
 #define copy_row(target, v, u, source, y, x, count) \
     copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
 
-/* Samples as 16 numbers of 16 bits, which hold all sums of taps: -6120...22440. */
+/* Samples as 16 numbers of 16 bits, which hold all sums of taps: -6120...22440. All of this becomes one function. */
+#define INLINE static inline __attribute__((always_inline))
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 typedef int16_t Numbers __attribute__((vector_size(2 * LANES)));
 
-static inline Numbers numbers_at(const uint8_t *samples) {
+INLINE Numbers numbers_at(const uint8_t *samples) {
 #if defined(__AVX2__)
     return (Numbers)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)samples));
 #else
@@ -162,7 +163,7 @@ static inline Numbers numbers_at(const uint8_t *samples) {
 #endif
 }
 
-static inline Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int16_t *taps, int count) {
+INLINE Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int16_t *taps, int count) {
     Numbers sums = {0};
     for (int k = 0; k < count; k++)
         sums += taps[k] * numbers_at(samples + k * step);
@@ -170,7 +171,7 @@ static inline Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int
 }
 
 /* Sums of taps of rows that are sums themselves, in 1/4096. */
-static inline Numbers taps_down(const int16_t *rows, const int16_t *taps, int count) {
+INLINE Numbers taps_down(const int16_t *rows, const int16_t *taps, int count) {
 #if defined(__AVX2__)
     __m256i low = _mm256_set1_epi32(2048), high = low;
     for (int k = 0; k < count; k += 2) {
@@ -194,7 +195,7 @@ static inline Numbers taps_down(const int16_t *rows, const int16_t *taps, int co
 #endif
 }
 
-static inline void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
+INLINE void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
     uint8_t row[LANES];
 #if defined(__AVX2__)
     __m256i bytes = _mm256_packus_epi16((__m256i)numbers, (__m256i)numbers);
@@ -217,7 +218,7 @@ static inline void put_row(uint8_t *target, Numbers numbers, int count, int aver
     copy_row_at(target, row, count);
 }
 
-static inline __attribute__((always_inline)) void filter_strip(
+INLINE void filter_strip(
     uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
     const int16_t *across, int rows, int count, int averaged, const int reach)
 {
@@ -243,12 +244,12 @@ static inline __attribute__((always_inline)) void filter_strip(
     }
 }
 
-/* Strips of 16 samples, each a vector, also where a block is narrower. Inlined, the compiler would forget much. */
+/* Strips of 16 samples, each a vector, also where a block is narrower. Most blocks need only the taps in the middle. */
 static __attribute__((noinline, unused)) void filter_block_at(
     uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
     const int16_t *across, int rows, int columns, int averaged)
 {
-    int outer = down[1] | down[6] | across[1] | across[6], inner = down[2] | down[5] | across[2] | across[5]; /* taps */
+    int outer = down[1] | down[6] | across[1] | across[6], inner = down[2] | down[5] | across[2] | across[5];
     for (int x = 0; x < columns; x += LANES) {
         int count = columns - x < LANES ? columns - x : LANES;
         if (outer)
