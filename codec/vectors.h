@@ -117,6 +117,8 @@ static inline void take_escapes_at(uint8_t *symbols, Py_ssize_t size, int last, 
 #define take_escapes(symbols, size, last, ranks, escapes, count) \
     take_escapes_at(AT(uint8_t, symbols, 0), size, last, AT(const uint8_t, ranks, 0), AT(const uint8_t, escapes, 0), count)
 
+static inline int clip(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
+
 #define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
 
 /* By an instruction and no branch, which would be guessed wrong every other time; compilers do not keep to hints. */

@@ -12,6 +12,7 @@ import numpy as np
 __all__ = [
     "LANES",
     "by_half",
+    "clip",
     "copy",
     "looked_up",
     "put_escapes",
@@ -101,6 +102,11 @@ def take_escapes(
     found = np.asarray(symbols)[:size]
     is_last = found == last
     found[is_last] += np.asarray(escapes)[: np.count_nonzero(is_last)]
+
+
+def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
+    """The nearest number of low…high."""
+    return max(low, min(value, high))
 
 
 def copy(

@@ -11,17 +11,13 @@ from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.models import BlockKind
 from codec.motion import tables as motion_tables
+from codec.vectors import clip
 
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
 
 
-def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
-    """The nearest number of low…high."""
-    return low if value < low else high if value > high else value
-
-
 def clip_short(value: cython.short, low: cython.short, high: cython.short) -> cython.short:
-    """The same of 16 bits, of which twice as many fit into a vector."""
+    """`clip` of 16 bits, of which twice as many fit into a vector."""
     return low if value < low else high if value > high else value
 
 

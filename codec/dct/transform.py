@@ -8,13 +8,9 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.syntax import Levels
+from codec.vectors import clip
 
 __all__ = ["InverseTransform"]
-
-
-def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
-    """The nearest number of low…high."""
-    return low if value < low else high if value > high else value
 
 
 @cython.cclass

@@ -13,7 +13,7 @@ from codec.motion import tables
 from codec.motion.field import SHARP, MotionField
 from codec.motion.tables import HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import Picture, Plane, Subsampling
-from codec.vectors import copy_row, filter_block, filter_sample
+from codec.vectors import clip, copy_row, filter_block, filter_sample
 
 __all__ = ["Mesh", "Reference", "ReferencePlane", "compensate"]
 
@@ -23,11 +23,6 @@ BEHIND: cython.int = 4
 
 BLEND: cython.int = 1  # codes of `CellMode`
 OWN: cython.int = 2
-
-
-def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
-    """The nearest number of low…high."""
-    return max(low, min(value, high))
 
 
 @cython.cclass

@@ -7,7 +7,7 @@ import numpy as np
 
 from codec.motion import tables
 from codec.motion.compensation import ReferencePlane
-from codec.vectors import copy_row
+from codec.vectors import clip, copy_row
 
 __all__ = ["InterpolatedPlanes"]
 
@@ -15,11 +15,6 @@ BORDER: cython.int = tables.BORDER
 BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.filter`
 BEHIND: cython.int = 4
 SEEN: cython.int = 8  # so far from the picture, taps see nothing but its outermost samples
-
-
-def clip(value: cython.int, low: cython.int, high: cython.int) -> cython.int:
-    """The nearest number of low…high."""
-    return max(low, min(value, high))
 
 
 @cython.cclass
