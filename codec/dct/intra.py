@@ -150,7 +150,7 @@ class IntraPredictor:
         for i in range(2 * side + 1):
             line[start + i] = references[corner + step * i]
         if angle < 0:
-            inverse = (8192 + (-angle >> 1)) // -angle
+            inverse = 8192 // -angle
             for i in range(1, -((side * angle) >> 5)):
                 line[start - i] = references[corner - step * ((i * inverse + 128) >> 8)]
         if looks_up and side >= 16:
