@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 from fractions import Fraction
-from typing import NamedTuple
 
 from codec.errors import ConfigError
 
-__all__ = ["Background", "expect_type", "file_name", "parse_background", "picture_rate"]
+__all__ = ["expect_type", "file_name", "picture_rate"]
 
 MAX_TERM = (1 << 32) - 1  # numerator and denominator have 32 bits in the file (spec 5.2)
 _NUMBER = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20}|(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?)")
 _NTSC = tuple(Fraction(1000 * nominal, 1001) for nominal in (24, 30, 48, 60, 120, 240))
-_COLOURS = {"black": "#000000", "gray": "#808080", "grey": "#808080", "white": "#ffffff"}
 
 
 def expect_type(value: object, kind: type | tuple[type, ...], said: str) -> None:
@@ -80,25 +78,3 @@ def _read(text: str) -> Fraction | None:
         if rate.denominator > MAX_TERM:
             rate = rate.limit_denominator(1 << 20)
     return rate
-
-
-class Background(NamedTuple):
-    """A colour to lay pictures over, each part 0…255."""
-
-    red: int
-    green: int
-    blue: int
-
-
-def parse_background(text: object) -> Background:
-    """The colour that ``text`` names: black, gray, white, #rgb or #rrggbb.
-
-    Raises:
-        ConfigError: it names none.
-    """
-    code = _COLOURS.get(text.lower(), text.lower()) if isinstance(text, str) else ""
-    if re.fullmatch("#[0-9a-f]{3}", code):
-        code = "#" + "".join(2 * digit for digit in code[1:])
-    if not re.fullmatch("#[0-9a-f]{6}", code):
-        raise ConfigError(f"background is black, gray, white, or a colour such as #f80 or #ff8800, not {text!r}")
-    return Background(*bytes.fromhex(code[1:]))

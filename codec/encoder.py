@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from codec.arguments import expect_type, file_name, parse_background, picture_rate
+from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.streams import group_bytes
 from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
@@ -304,8 +304,7 @@ class Writer:
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
         self.settings = settings or Settings()
-        background = self.settings.background
-        self._background = None if background is None else parse_background(background)
+        self._background = self.settings.background_colour
         if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
             raise ConfigError(f"pictures of {self.format}; readers take {DEFAULT_LIMITS.max_pixels} samples a plane")
         self._header = sequence_header(self.format, picture_rate(rate), self.settings)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from codec.arguments import parse_background
 from codec.errors import ConfigError
 from codec.models import MotionModel, ResidualCoder, Speed
 
-__all__ = ["MotionModel", "ResidualCoder", "Settings"]
+__all__ = ["MotionModel", "ResidualCoder", "Settings", "parse_background"]
 
 
 BLOCK_SIZES = (4, 8, 16, 32)
@@ -19,6 +19,9 @@ CHROMAS = ("420", "444")
 ALPHAS = ("keep", "clear", "drop")
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
+
+_COLOURS = {"black": "#000000", "gray": "#808080", "grey": "#808080", "white": "#ffffff"}
+Background = tuple[int, int, int]  # red, green, blue, each 0…255
 
 _RANGES = {
     "step": (1, 255),
@@ -114,7 +117,7 @@ class Settings:
         else:
             yield "block", "is not for dct, which chooses the sizes of its blocks"
             if self.alpha != "drop":
-                yield "alpha", f"{self.alpha} is not for dct, which codes no alpha: alpha drop, with a background, is"
+                yield "alpha", f"{self.alpha} is not for dct, which codes no alpha; drop is, with a background"
         if self.alpha in ("keep", "clear"):
             yield "background", f"has no effect with alpha {self.alpha}"
         if coder is not ResidualCoder.LOSSLESS:
@@ -142,6 +145,11 @@ class Settings:
     def motion_model(self) -> MotionModel:
         """``motion`` as the enumeration that it is after construction."""
         return cast(MotionModel, self.motion)
+
+    @property
+    def background_colour(self) -> Background | None:
+        """``background`` as samples."""
+        return None if self.background is None else parse_background(self.background)
 
     @property
     def keeps_alpha(self) -> bool:
@@ -175,6 +183,21 @@ class Settings:
         """How many pictures share a packet."""
         default = {ResidualCoder.DCT: self.gop, ResidualCoder.LOSSLESS: LOSSLESS_RUN}.get(self.residual_coder, 1)
         return default if self.run is None else self.run
+
+
+def parse_background(text: object) -> Background:
+    """The colour that ``text`` names: black, gray, white, #rgb or #rrggbb.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    code = _COLOURS.get(text.lower(), text.lower()) if isinstance(text, str) else ""
+    if re.fullmatch("#[0-9a-f]{3}", code):
+        code = "#" + "".join(2 * digit for digit in code[1:])
+    if not re.fullmatch("#[0-9a-f]{6}", code):
+        raise ConfigError(f"background is black, gray, white, or a colour such as #f80 or #ff8800, not {text!r}")
+    red, green, blue = bytes.fromhex(code[1:])
+    return red, green, blue
 
 
 def _choice(kind: type[enum.IntEnum], name: str, value: object) -> enum.IntEnum:

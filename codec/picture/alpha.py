@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
 
-from codec.arguments import Background
 from codec.errors import ConfigError, MediaError
 from codec.picture.planes import Picture, PictureFormat, Plane
 
-__all__ = ["OPAQUE", "OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "refuse_alpha"]
+__all__ = [
+    *("OPAQUE", "OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "over_chequers"),
+    "refuse_alpha",
+]
 
 OPAQUE = 255
+SQUARE = 8  # side of a square to see through to, in samples
 OVER_WHITE = "--background white lays pictures over white"  # the way out, in messages
+
 
 def is_opaque(picture: Picture) -> bool:
     """Whether the picture has no alpha, or one that is 255 everywhere."""
@@ -26,21 +31,32 @@ def opaque_format(picture_format: PictureFormat) -> PictureFormat:
     return replace(picture_format, sample_format=picture_format.sample_format.opaque)
 
 
-def laid_over(picture: Picture, background: Background) -> Picture:
+def over_chequers(picture: Picture) -> Picture:
+    """The picture as people look at it: without alpha, over light and dark squares where it has some."""
+    y, x = np.indices(picture.planes[0].shape) // SQUARE
+    return _mixed(picture, [np.where((y + x) % 2, np.uint8(204), np.uint8(153))] * 3)
+
+
+def laid_over(picture: Picture, background: tuple[int, int, int]) -> Picture:
     """The picture over a colour, without alpha; samples are mixed as they are, and rounded to nearest.
 
     Raises:
         ConfigError: the picture is gray, and the colour is not.
     """
+    if picture.format.sample_format.is_gray and len(set(background)) > 1:
+        raise ConfigError("background is black, gray or white for gray pictures, or such as #a0a0a0")
+    return _mixed(picture, [np.uint8(part) for part in background])
+
+
+def _mixed(picture: Picture, background: Sequence[np.uint8 | Plane]) -> Picture:
+    """The picture over a plane, or one sample, for each of its own."""
     if not picture.format.sample_format.has_alpha:
         return picture
-    if picture.format.sample_format.is_gray and len(set(background)) > 1:
-        raise ConfigError("background is black, gray or white for gray pictures, such as #a0a0a0")
     *colours, alpha = picture.planes
     clear = (OPAQUE - alpha).astype(np.uint16)
     # at most 255 · 255 + 127: uint16 holds it
     planes = (
-        ((plane.astype(np.uint16) * alpha + clear * np.uint16(below) + 127) // 255).astype(np.uint8)
+        ((plane.astype(np.uint16) * alpha + clear * below + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
         for plane, below in zip(colours, background, strict=False)
     )
     return Picture(opaque_format(picture.format), tuple(planes), picture.name)
