@@ -141,11 +141,11 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
             picture.qps = raw.pictures[number - 1].qps
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
-        picture.alpha_is_binary = bool(
-            header.has_alpha and picture.predictor_set_counts and picture.predictor_set_counts[-1] & schema.IS_BINARY
-        )
-        if picture.alpha_is_binary:
-            picture.predictor_set_counts[-1] -= schema.IS_BINARY
+        picture.alpha_is_binary = False
+        if header.has_alpha and picture.predictor_set_counts:
+            count = picture.predictor_set_counts[-1]
+            picture.alpha_is_binary = schema.IS_BINARY <= count <= schema.IS_BINARY + MAX_SETS
+            picture.predictor_set_counts[-1] -= schema.IS_BINARY * picture.alpha_is_binary
         for count in picture.predictor_set_counts:
             _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
