@@ -27,6 +27,7 @@ __all__ = [
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
     "MIN_BLOCK",
+    "MODULO",
     "AlfParameters",
     "CellMode",
     "CodedPicture",
@@ -73,7 +74,7 @@ class Quantiser:
     """How levels of one plane become residual samples (spec 8.2).
 
     Attributes:
-        step_256: step in 1/256 of a sample value, 1…65280 (65280 is a step of 255).
+        step_256: step in 1/256 of a sample value, 1…65280 (65280 is a step of 255); 0 is `MODULO`.
         zero_point: the level that means 0, 0…255; always 0 but for ``uint8``.
     """
 
@@ -82,6 +83,7 @@ class Quantiser:
 
 
 LOSSLESS_QUANTISER = Quantiser(256)  # what the coders without a step carry
+MODULO = Quantiser(0)  # of alpha beside planes that have a step: levels are residuals modulo 256 (spec 8.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +124,13 @@ class LosslessResidual:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
         predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone.
         substreams: the symbols of all planes together.
+        alpha_is_binary: whether alpha is 0 and 255 alone, and is coded as 0 and 1.
     """
 
     weight_differences: tuple[Weights, ...]
     predictor_sets: tuple[npt.NDArray[np.uint8], ...]
     substreams: ContextSubstreams
+    alpha_is_binary: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +238,8 @@ def symbols_of_levels(
         planes.append(levels.view("<u2") if levels.itemsize == 2 else levels.view(np.uint8) - zeros)
     if header.residual is ResidualCoder.FLOAT16:
         return planes
-    if header.format.sample_format is SampleFormat.RGB:
-        planes = [planes[0] - planes[1], planes[1], planes[2] - planes[1]]
+    if header.format.sample_format.is_rgb:
+        planes[0], planes[2] = planes[0] - planes[1], planes[2] - planes[1]
     return [z_of(plane.view(np.int8)) for plane in planes]
 
 
@@ -283,7 +287,7 @@ class SequenceHeader:
         cell_size: side of a block or mesh cell in luma samples.
         vector_limit_quarter_pel: no vector component is beyond ± this.
         gop_limit: most pictures from one I picture to the next.
-        max_error: how far a sample of a lossless file may be off, 0…16; 0 for every other coder.
+        max_error: how far a sample of a lossless file may be off, 0…16, but for alpha; 0 for every other coder.
         coded: planes that are coded: those of ``format``, but for RGB by ``dct`` YUV420 or YUV444.
     """
 
@@ -313,7 +317,12 @@ class SequenceHeader:
     def greens_apart(self) -> bool:
         """Whether planes are coded as G, R − G and B − G (spec 9.1): errors would add up, so only without any."""
         lossless = self.residual is ResidualCoder.LOSSLESS and self.max_error == 0
-        return lossless and self.format.sample_format is SampleFormat.RGB
+        return lossless and self.format.sample_format.is_rgb
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last plane is alpha."""
+        return self.format.sample_format.has_alpha
 
     @property
     def cell_shape(self) -> tuple[int, int]:

@@ -12,23 +12,26 @@ from fractions import Fraction
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import numpy as np
+
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.streams import group_bytes
 from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
 from codec.errors import CodecError, ConfigError, MediaError
-from codec.lossless.picture import add_green, subtract_green
+from codec.lossless.picture import as_coded, as_decoded
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
+from codec.picture.alpha import as_given, cleared, laid_over, opaque_format, refuse_alpha
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.reconstruct import History, Prediction, complete, predict
 from codec.search.lossless import PRESETS, Preset, code_lossless
-from codec.search.quantisation import code_plane
+from codec.search.quantisation import code_exactly, code_plane
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, pack_group, pack_metadata
@@ -37,6 +40,7 @@ from codec.writing.streams import encoded_name
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from codec.picture.sequence import PictureSource
     from codec.picture.sources import SourceSpec
 
 __all__ = ["Progress", "Summary", "Writer", "encode"]
@@ -114,10 +118,9 @@ def code_samples(
         # and lowers its error by 5…50 % on 352×288 clips
         step = (step + 1) // 2
     prediction = predictions[0] if predictions else (None,) * len(source.planes)
-    return tuple(
-        code_plane(plane, of_plane, header.residual, step)
-        for plane, of_plane in zip(source.planes, prediction, strict=True)
-    )
+    planes = list(zip(source.planes, prediction, strict=True))
+    exact = [code_exactly(*planes.pop(), header.residual)] if header.has_alpha and header.residual.has_step else []
+    return (*(code_plane(*plane, header.residual, step) for plane in planes), *exact)
 
 
 def code_losslessly(
@@ -128,16 +131,16 @@ def code_losslessly(
     history: History,
 ) -> tuple[LosslessResidual, History]:
     """The residual of the lossless coder, which completes the samples while it predicts them."""
-    apart = header.greens_apart
+    is_binary = header.has_alpha and not np.any((source.planes[-1] + np.uint8(1)) & 254)  # 255 and 1 is 0 in a byte
     residual, weights, planes = code_lossless(
-        subtract_green(source.planes) if apart else source.planes,
-        [subtract_green(prediction) for prediction in predictions] if apart else predictions,
+        as_coded(source.planes, header, is_binary),
+        [as_coded(prediction, header, is_binary) for prediction in predictions],
         history.weights[len(predictions)],
         preset,
         header,
     )
-    picture = Picture(header.format, add_green(planes) if apart else planes)
-    return residual, history.after(picture, header, weights, len(predictions))
+    picture = Picture(header.format, as_decoded(planes, header, is_binary))
+    return replace(residual, alpha_is_binary=is_binary), history.after(picture, header, weights, len(predictions))
 
 
 def search_motion(
@@ -155,7 +158,7 @@ def search_motion(
     from codec.search.motion import Searched, half_samples, search_blocks
 
     searched_plane = luma(reference.picture)
-    if header.format.sample_format is SampleFormat.RGB:  # whose luma is no plane of the picture
+    if header.format.sample_format.is_rgb:  # whose luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
         halves = InterpolatedPlanes(reference.plane(0), 2)
@@ -245,6 +248,9 @@ def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleForma
     Raises:
         ConfigError: ``chroma`` is given, and the source is not RGB.
     """
+    if sample_format.has_alpha and not settings.keeps_alpha:
+        given, without = sample_format.label, sample_format.opaque.label
+        raise ConfigError(f"alpha is not kept with these settings, and {given} has some; a file of {without} will do")
     if settings.chroma is not None and sample_format is not SampleFormat.RGB:
         raise ConfigError(f"chroma {settings.chroma} is for RGB pictures; these are {sample_format.label}")
     if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
@@ -264,7 +270,8 @@ class Writer:
     Args:
         path: the file to make.
         size: (width, height) in luma samples.
-        mode: ``gray``, ``rgb``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format`` instead of both.
+        mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
+            instead of both. What settings say of alpha is done to pictures that are appended, not to this.
         settings: how to encode.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
@@ -299,6 +306,7 @@ class Writer:
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode)
         self.settings = settings or Settings()
+        self._background = self.settings.background_colour
         if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
             raise ConfigError(f"pictures of {self.format}; readers take {DEFAULT_LIMITS.max_pixels} samples a plane")
         self._header = sequence_header(self.format, picture_rate(rate), self.settings)
@@ -336,12 +344,15 @@ class Writer:
 
         Raises:
             ConfigError: the picture is not of the file's format, and is not added; the writer takes others.
-            MediaError: the writer is closed, or a Pillow image is not opaque or of an unsupported kind.
+                Without alpha a picture is opaque, and alpha that is 255 everywhere may be left out.
+            MediaError: the writer is closed, a Pillow image is of an unsupported kind, or a picture is not opaque
+                where the file has no alpha and no background is given.
             CodecError: this or an earlier picture could not be coded or written. The file cannot be completed then.
         """
         self._refuse_unless_open()
         picture = picture_of(picture, f"picture {self._appended}", name)  # a copy: the caller may fill an array again
         self._check_name(picture.name)
+        picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format
         ):
@@ -360,6 +371,16 @@ class Writer:
             raise MediaError(f"{self._path}: is closed; pictures are appended inside the with block")
         if self._state == "broken":
             raise CodecError(f"{self._path}: an earlier picture was not coded or written; it cannot be completed")
+
+    def _with_alpha_as_asked(self, picture: Picture) -> Picture:
+        """The picture with alpha or without, as the file has it."""
+        given, wanted = picture.format.sample_format, self.format.sample_format
+        if given.opaque is not wanted.opaque or not (given.has_alpha or wanted.has_alpha):
+            return picture
+        if not wanted.has_alpha and self._background is not None:
+            return laid_over(picture, self._background)
+        picture = as_given(picture, self.format, f"picture {self._appended}")
+        return cleared(picture) if self.settings.alpha == "clear" else picture
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
@@ -430,6 +451,25 @@ def _picture_format(size: object, mode: str) -> PictureFormat:
     return PictureFormat(size[0], size[1], SampleFormat.of(mode))
 
 
+def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
+    """The format of a file of these pictures, whose alpha may be left out; a note says what else becomes of it.
+
+    Raises:
+        MediaError: the source knows of pixels that are not opaque, and there is neither alpha nor a background.
+    """
+    if not pictures.format.sample_format.has_alpha:
+        return pictures.format
+    if settings.keeps_alpha:
+        if settings.alpha == "clear":
+            pictures.note(f"{pictures.label}: the colour of pixels that are fully transparent is left out")
+        return pictures.format
+    if settings.background is not None:
+        pictures.note(f"{pictures.label}: pixels that are not opaque are laid over {settings.background}")
+    elif pictures.transparent is not None:
+        refuse_alpha(pictures.transparent)
+    return opaque_format(pictures.format)
+
+
 def encode(
     source: SourceSpec,
     path: str | os.PathLike[str],
@@ -446,8 +486,8 @@ def encode(
 
     Args:
         source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
-            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), a `Video`, or a list or iterator of arrays (H, W[, 3]),
-            `Picture` or Pillow images.
+            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a `Video`, or a
+            list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own; as `Writer` takes it.
@@ -466,13 +506,16 @@ def encode(
     if progress is not None and not callable(progress):
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
     path = file_name(path, FILE_TO_MAKE)
+    expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
+    settings = settings or Settings()
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
+        picture_format = _file_format(pictures, settings)
         with Writer(
             path,
             settings=settings,
             rate=pictures.rate,
-            format=pictures.format,
+            format=picture_format,
             metadata=metadata,
             executor=executor,
             workers=workers,

@@ -14,7 +14,16 @@ from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
 from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.schema import StreamId
-from codec.coded import CellMode, CodedPicture, CodedSymbols, LosslessResidual, MotionField, NodeGrid, SequenceHeader
+from codec.coded import (
+    MODULO,
+    CellMode,
+    CodedPicture,
+    CodedSymbols,
+    LosslessResidual,
+    MotionField,
+    NodeGrid,
+    SequenceHeader,
+)
 from codec.models import MotionModel, PictureType
 from codec.motion.field import Vectors
 from codec.picture.planes import Picture
@@ -126,7 +135,8 @@ class Inspection:
             return "qp", str(self.coded.residual.qp)
         if not isinstance(self.coded.residual, tuple) or not self.header.residual.has_step:
             return None
-        steps = dict.fromkeys(plane.quantiser.step_256 / 256 for plane in self.coded.residual)
+        quantisers = [plane.quantiser for plane in self.coded.residual if plane.quantiser != MODULO]
+        steps = dict.fromkeys(quantiser.step_256 / 256 for quantiser in quantisers)
         return "step", " / ".join(f"{step:.4g}" for step in steps)
 
     @property

@@ -14,9 +14,13 @@ from codec.picture.planes import SampleFormat
 __all__ = ["MvzImageFile"]
 
 
-class MvzImageFile(ImageFile.ImageFile):
-    """Pictures of a file, one at a time: ``L`` for gray, ``RGB`` otherwise; `seek` decodes nothing yet.
+_MODES = {SampleFormat.GRAY: "L", SampleFormat.GRAY_ALPHA: "LA", SampleFormat.RGBA: "RGBA"}
 
+
+class MvzImageFile(ImageFile.ImageFile):
+    """Pictures of a file, one at a time: ``L`` for gray, ``RGB`` otherwise, with alpha ``LA`` and ``RGBA``.
+
+    `seek` decodes nothing yet.
     ``info`` has the milliseconds of a picture as ``duration``, ``metadata``, and the ``name`` of the picture loaded
     last where its source had one.
     As Pillow's own readers do, it raises EOFError behind the last picture, and OSError for one that is damaged.
@@ -36,7 +40,7 @@ class MvzImageFile(ImageFile.ImageFile):
         self._fp = self.fp  # Pillow closes both
         video_format = self._video.format
         self._size = (video_format.width, video_format.height)
-        self._mode = "L" if video_format.sample_format is SampleFormat.GRAY else "RGB"
+        self._mode = _MODES.get(video_format.sample_format, "RGB")
         self.n_frames = len(self._video)
         self.is_animated = self.n_frames > 1
         self.info |= {"duration": float(1000 / self._video.rate), "metadata": self._video.metadata}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
-from codec.lossless.picture import add_green, decode_lossless, subtract_green
+from codec.lossless.picture import as_coded, as_decoded, decode_lossless
 from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
@@ -141,7 +141,7 @@ def complete_lossless(
 ) -> History:
     """The same for the lossless coder (spec 9), whose samples are predicted and completed one by one."""
     planes, weights, _ = _decoded(residual, predictions, header, history)
-    picture = Picture(header.format, add_green(planes) if header.greens_apart else planes, name)
+    picture = Picture(header.format, as_decoded(planes, header, residual.alpha_is_binary), name)
     return history.after(picture, header, weights, len(predictions))
 
 
@@ -162,7 +162,7 @@ def _decoded(
     return decode_lossless(
         residual,
         header.format.plane_shapes,
-        tuple(map(subtract_green, predictions)) if header.greens_apart else predictions,
+        [as_coded(prediction, header, residual.alpha_is_binary) for prediction in predictions],
         history.weights[len(predictions)],
         header,
     )

@@ -8,7 +8,7 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.coded import LEVEL_DTYPES, Levels, PlaneResidual, Quantiser, Residual
+from codec.coded import LEVEL_DTYPES, MODULO, Levels, PlaneResidual, Quantiser, Residual
 from codec.models import ResidualCoder
 
 __all__ = ["SpatialPredictor", "add_residual", "inverse"]
@@ -46,7 +46,11 @@ def add_residual(residual: PlaneResidual, prediction: npt.NDArray[np.uint8] | No
     """
     levels = residual.levels
     samples = np.empty(levels.shape, np.uint8)
-    if prediction is None:
+    if residual.quantiser == MODULO:
+        if prediction is not None:
+            return prediction + levels.view(np.uint8)
+        add_modulo(levels.view(np.uint8), samples)
+    elif prediction is None:
         add_to_neighbours(inverse(residual.coder, levels, residual.quantiser), samples)
     elif levels.itemsize == 1:
         add_values(prediction, levels.view(np.uint8), values_of_bytes(residual.coder, residual.quantiser), samples)
@@ -86,6 +90,17 @@ def add_to_neighbours(residual: npt.NDArray[np.int16], samples: npt.NDArray[np.u
         for y in range(target.shape[0]):
             for x in range(target.shape[1]):
                 target[y, x] = max(0, min(predictor.predict(y, x) + residuals[y, x], 255))
+
+
+def add_modulo(levels: npt.NDArray[np.uint8], samples: npt.NDArray[np.uint8]) -> None:
+    """Fill ``samples``, uint8 (rows, columns), from their residuals modulo 256."""
+    predictor: SpatialPredictor = SpatialPredictor(samples)
+    target: cython.uchar[:, ::1] = memoryview(samples)
+    residuals: cython.const[cython.uchar[:, ::1]] = memoryview(np.ascontiguousarray(levels))
+    with cython.nogil:
+        for y in range(target.shape[0]):
+            for x in range(target.shape[1]):
+                target[y, x] = (predictor.predict(y, x) + residuals[y, x]) & 255
 
 
 def add_values(

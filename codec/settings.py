@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -10,13 +11,17 @@ from typing import cast
 from codec.errors import ConfigError
 from codec.models import MotionModel, ResidualCoder, Speed
 
-__all__ = ["MotionModel", "ResidualCoder", "Settings"]
+__all__ = ["MotionModel", "ResidualCoder", "Settings", "parse_background"]
 
 
 BLOCK_SIZES = (4, 8, 16, 32)
 CHROMAS = ("420", "444")
+ALPHAS = ("keep", "clear", "drop")
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
+
+_COLOURS = {"black": "#000000", "gray": "#808080", "grey": "#808080", "white": "#ffffff"}
+Background = tuple[int, int, int]  # red, green, blue, each 0…255
 
 _RANGES = {
     "step": (1, 255),
@@ -43,7 +48,8 @@ class Settings:
             None takes the smallest scale per plane and picture at which nothing saturates.
         qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. None takes 28.
         chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
-        max_error: how far ``lossless`` may be off in any sample, 0…16; more than 0 makes smaller files. None takes 0.
+        max_error: how far ``lossless`` may be off in any sample but alpha, 0…16; more than 0 makes smaller files.
+            None takes 0.
         gop: pictures from one I picture to the next, 1…1024.
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32; not for ``dct``. None takes 16.
         search: largest displacement tried, in full luma samples each way, 0…256. None takes 32.
@@ -51,6 +57,12 @@ class Settings:
             None takes 1, for ``lossless`` 8, and for ``dct`` the whole GOP.
         speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches. None takes ``medium``.
         scene_cut: whether a picture that has little to do with the one before starts a GOP. None takes True.
+        alpha: what becomes of alpha that is not 255 everywhere. ``keep`` keeps every sample, also the colour of
+            transparent pixels; ``clear`` makes that colour 0, which takes less; ``drop`` keeps no alpha: pixels that
+            are not opaque are laid over ``background``, and refused without one.
+            None takes ``drop`` where ``background`` is given or the coder is ``dct``, otherwise ``keep``.
+        background: the colour that pictures with alpha are laid over: ``black``, ``gray``, ``white``, ``#rgb`` or
+            ``#rrggbb``.
 
     Raises:
         ConfigError: a value out of its range, or one that would have no effect; the message starts with its name.
@@ -68,6 +80,8 @@ class Settings:
     run: int | None = None
     speed: Speed | str | None = None
     scene_cut: bool | None = None
+    alpha: str | None = None
+    background: str | None = None
 
     def __post_init__(self) -> None:
         if self.residual is None:
@@ -81,10 +95,13 @@ class Settings:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")
-        for name, choices in (("block", BLOCK_SIZES), ("chroma", CHROMAS), ("scene_cut", (False, True))):
+        choices_of = {"block": BLOCK_SIZES, "chroma": CHROMAS, "scene_cut": (False, True), "alpha": ALPHAS}
+        for name, choices in choices_of.items():
             value = getattr(self, name)
             if value is not None and (type(value) is not type(choices[0]) or value not in choices):
                 raise ConfigError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
+        if self.background is not None:
+            parse_background(self.background)
         for name, why in self._idle():
             if getattr(self, name) is not None:
                 raise ConfigError(f"{name} {why}")
@@ -99,6 +116,10 @@ class Settings:
             yield "chroma", f"is for dct, not {coder.label}"
         else:
             yield "block", "is not for dct, which chooses the sizes of its blocks"
+            if self.alpha != "drop":
+                yield "alpha", f"{self.alpha} is not for dct, which codes no alpha; drop is, with a background"
+        if self.alpha in ("keep", "clear"):
+            yield "background", f"has no effect with alpha {self.alpha}"
         if coder is not ResidualCoder.LOSSLESS:
             yield "max_error", f"is for lossless, not {coder.label}"
         why = "has no effect with gop 1, where every picture is an I picture" if self.gop == 1 else ""
@@ -126,6 +147,18 @@ class Settings:
         return cast(MotionModel, self.motion)
 
     @property
+    def background_colour(self) -> Background | None:
+        """``background`` as samples."""
+        return None if self.background is None else parse_background(self.background)
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether alpha is coded, where pictures have it."""
+        if self.alpha is None:
+            return self.background is None and self.residual is not ResidualCoder.DCT
+        return self.alpha != "drop"
+
+    @property
     def speed_preset(self) -> Speed:
         """``speed`` as an enumeration, or its default."""
         return Speed.MEDIUM if self.speed is None else cast(Speed, self.speed)
@@ -150,6 +183,21 @@ class Settings:
         """How many pictures share a packet."""
         default = {ResidualCoder.DCT: self.gop, ResidualCoder.LOSSLESS: LOSSLESS_RUN}.get(self.residual_coder, 1)
         return default if self.run is None else self.run
+
+
+def parse_background(text: object) -> Background:
+    """The colour that ``text`` names: black, gray, white, #rgb or #rrggbb.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    code = _COLOURS.get(text.lower(), text.lower()) if isinstance(text, str) else ""
+    if re.fullmatch("#[0-9a-f]{3}", code):
+        code = "#" + "".join(2 * digit for digit in code[1:])
+    if not re.fullmatch("#[0-9a-f]{6}", code):
+        raise ConfigError(f"background is black, gray, white, or a colour such as #f80 or #ff8800, not {text!r}")
+    red, green, blue = bytes.fromhex(code[1:])
+    return red, green, blue
 
 
 def _choice(kind: type[enum.IntEnum], name: str, value: object) -> enum.IntEnum:

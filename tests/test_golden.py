@@ -49,6 +49,23 @@ def test_there_is_a_golden_file_whose_packet_shares_green_apart_from_two_referen
     assert references == [[0, 1, 2], [2]]
 
 
+def test_there_is_a_golden_file_whose_alpha_changes_to_bits_and_back():
+    path = FIXTURES / "golden" / "gray_alpha_21x17_lossless_block.mvz"
+    with path.open("rb") as file:
+        container = ContainerReader(file, str(path))
+        pictures = [picture for run in container.groups for picture in container.read_group(run).pictures]
+    assert [picture.residual.alpha_is_binary for picture in pictures] == [True, True, False, True]
+
+
+def test_alpha_of_every_golden_file_is_that_of_its_source():
+    for name, entry in MANIFEST.items():
+        if entry["sample_format"] in ("gray_alpha", "rgba"):
+            source = next(path for path in (FIXTURES / "sources").iterdir() if name.startswith(path.name))
+            with codec.open(FIXTURES / "golden" / name) as video, open_source(source) as pictures:
+                for expected, decoded in zip(pictures, video.pictures(), strict=True):
+                    np.testing.assert_array_equal(expected.planes[-1], decoded.planes[-1])
+
+
 def test_every_kind_of_coding_block_is_in_a_golden_file():
     kinds, obmc = set(), set()
     for name, entry in MANIFEST.items():

@@ -223,8 +223,10 @@ SAMPLES = {
     "named": ("gray", (4, 4), 3, {"run": 2, "gop": 3, "metadata": {"title": "Größe"}}),
     "two references": ("rgb", (5, 4), 4, {"run": 3, "gop": 4, "block": 4, "search": 1}),
     "near": ("yuv420", (18, 3), 3, {"max_error": 2, "run": 1, "motion": "none"}),
+    "alpha": ("rgba", (5, 4), 3, {"run": 3, "block": 4, "search": 1}),
+    "alpha uint8": ("gray_alpha", (6, 5), 3, {"residual": "uint8", "step": 4, "block": 4, "search": 1, "run": 2}),
 }
-LOSSLESS = ("smallest", "block", "named", "two references", "near")
+LOSSLESS = ("smallest", "block", "named", "two references", "near", "alpha")
 DAMAGED = pytest.mark.parametrize("name", SAMPLES)
 
 
@@ -243,7 +245,8 @@ def samples(moving, tmp_path_factory):
             plain_data = make(folder / f"{name} plain.mvz", pictures, **settings)
         with codec.open(path) as video:
             planes, residual = len(pictures[0].planes), settings.get("residual", "lossless")
-            counts = planes * (residual in ("int8", "uint8")), planes * (residual == "lossless")
+            stepped = planes - pictures[0].format.sample_format.has_alpha
+            counts = stepped * (residual in ("int8", "uint8")), planes * (residual == "lossless")
             made[name] = Sample(data, plain_data, list(video.pictures()), *counts)
     return made
 

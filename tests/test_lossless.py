@@ -319,7 +319,7 @@ class Header:
     """What the coder asks of a sequence's header."""
 
     def __init__(self, max_error, greens_apart):
-        self.max_error, self.greens_apart = max_error, greens_apart
+        self.max_error, self.greens_apart, self.has_alpha = max_error, greens_apart, False
 
 
 def coded(planes, predictions, before, speed, max_error, greens_apart):

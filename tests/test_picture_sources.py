@@ -262,13 +262,19 @@ def test_unsupported_modes_are_refused_with_what_was_found(tmp_path, mode, suffi
     refused(path, says, path, "supported are 8-bit gray, RGB and palette")
 
 
-def test_transparent_palette_and_transparent_colours_are_refused(tmp_path):
+def test_a_transparent_palette_and_a_transparent_colour_are_alpha(tmp_path):
     palette = Image.fromarray(samples(RGB)).quantize(8)
     palette.save(tmp_path / "p.png", transparency=3)
-    refused(tmp_path / "p.png", "transparent", tmp_path / "p.png")
     key = tuple(samples(RGB)[1, 2].tolist())
     Image.fromarray(samples(RGB)).save(tmp_path / "c.png", transparency=key)
-    refused(tmp_path / "c.png", "transparent", tmp_path / "c.png")
+    for path, opaque in (
+        (tmp_path / "p.png", np.array(palette) != 3),
+        (tmp_path / "c.png", (samples(RGB) != key).any(axis=2)),
+    ):
+        with open_source(path) as source:
+            (picture,) = source
+        assert picture.format.sample_format is SampleFormat.RGBA
+        assert np.array_equal(np.where(opaque, 255, 0), picture.planes[3])
 
 
 def test_16_bit_rgb_which_pillow_would_cut_is_refused(tmp_path):
@@ -341,7 +347,8 @@ def test_a_fortran_ordered_npy_gives_the_same_pictures(tmp_path):
     [
         np.zeros((2, 3), np.uint8),
         np.zeros((5, 7, 3), np.uint8),
-        np.zeros((2, 3, 4, 4), np.uint8),
+        np.zeros((5, 7, 4), np.uint8),
+        np.zeros((2, 3, 4, 5), np.uint8),
         np.zeros((2, 3, 4), np.uint16),
         np.zeros((1, 2, 2)),
         np.zeros((0, 2, 2), np.uint8),
@@ -405,7 +412,7 @@ def test_an_animation_whose_pictures_are_opaque_may_have_an_alpha_channel(tmp_pa
 
 
 @pytest.mark.parametrize(("suffix", "number"), [(".png", 1), (".webp", 1), (".gif", 0), (".png", 0)])
-def test_an_animation_with_transparent_pixels_is_refused_with_the_number(tmp_path, suffix, number):
+def test_an_animation_with_transparent_pixels_has_alpha_and_knows_where_they_are(tmp_path, suffix, number):
     opaque = np.full((8, 8, 4), 255, np.uint8)
     see_through = opaque.copy()
     see_through[2:4, 2:4] = 0
@@ -414,7 +421,11 @@ def test_an_animation_with_transparent_pixels_is_refused_with_the_number(tmp_pat
     frames = [Image.fromarray(array) for array in arrays]
     path = tmp_path / f"a{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
-    refused(path, f"picture {number} has transparent pixels", path)
+    with open_source(path) as source:
+        assert f"{path}: picture {number}" == source.transparent
+        for array, picture in zip(arrays, source, strict=True):
+            assert picture.format == source.format
+            assert np.array_equal(array[:, :, 3], picture.planes[3])
 
 
 def test_the_stand_in_of_an_apng_is_not_part_of_the_sequence(tmp_path):

@@ -161,7 +161,7 @@ def test_sweep_without_anything_to_do_is_refused(clip, arguments):
 
 
 def test_first_pictures_only_can_be_loaded_and_the_label_says_so():
-    samples = np.zeros((5, 4, 4), np.uint8)
+    samples = np.zeros((5, 4, 4, 1), np.uint8)
     assert load_clip(samples).label == load_clip(samples, 5).label == "array"
     cut = load_clip(samples, 2)
     assert (len(cut.pictures), cut.label) == (2, "array, first 2 pictures")
@@ -171,7 +171,7 @@ def test_first_pictures_only_can_be_loaded_and_the_label_says_so():
 
 def test_clip_that_does_not_fit_in_memory_is_refused(monkeypatch):
     monkeypatch.setattr(sweep_module, "MAX_CLIP_BYTES", 50)
-    samples = np.zeros((4, 4, 4), np.uint8)
+    samples = np.zeros((4, 4, 4, 1), np.uint8)
     with pytest.raises(ConfigError, match="array: more than 3 pictures"):
         load_clip(samples)
     assert len(load_clip(samples, 3).pictures) == 3

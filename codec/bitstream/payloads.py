@@ -17,6 +17,7 @@ from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import PictureHeader, unpack_streams
 from codec.coded import (
     LOSSLESS_QUANTISER,
+    MODULO,
     PacketGroup,
     Quantiser,
     SequenceHeader,
@@ -108,7 +109,12 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
 
 
 def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tuple[planes.SampleFormat, ...]:
-    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 10.14)."""
+    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 10.14).
+
+    A transform codes no alpha, so there is nothing that pictures with alpha could be coded as.
+    """
+    if transformed and sample_format.has_alpha:
+        return ()
     if transformed and sample_format is planes.SampleFormat.RGB:
         return planes.SampleFormat.YUV420, planes.SampleFormat.YUV444
     return (sample_format,)
@@ -135,6 +141,11 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
             picture.qps = raw.pictures[number - 1].qps
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
+        picture.alpha_is_binary = False
+        if header.has_alpha and picture.predictor_set_counts:
+            count = picture.predictor_set_counts[-1]
+            picture.alpha_is_binary = schema.IS_BINARY <= count <= schema.IS_BINARY + MAX_SETS
+            picture.predictor_set_counts[-1] -= schema.IS_BINARY * picture.alpha_is_binary
         for count in picture.predictor_set_counts:
             _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
@@ -167,13 +178,17 @@ def unpack_group(header: SequenceHeader, payload: bytes, limits: Limits = DEFAUL
 def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
     """What the headers of pictures say, in a packet that `parse_group` accepted."""
     default = (LOSSLESS_QUANTISER,) * len(header.format.plane_shapes)
+    of_alpha = (MODULO,) if header.has_alpha else ()
     return [
         PictureHeader(
             picture.references,
-            tuple(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers) or default,
+            (*(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers), *of_alpha)
+            if header.residual.has_step
+            else default,
             tuple(picture.predictor_set_counts),
             tuple(picture.qps),
             picture.has_field,
+            picture.alpha_is_binary,
         )
         for picture in raw.pictures
     ]
@@ -214,7 +229,7 @@ def repeated_fields(header: SequenceHeader) -> dict[str, int]:
     weighted = header.residual is models.ResidualCoder.LOSSLESS
     transformed = header.residual is models.ResidualCoder.DCT
     return {
-        "quantised_planes": planes if header.residual.has_step else 0,
+        "quantised_planes": planes - header.has_alpha if header.residual.has_step else 0,
         "weighted_planes": planes if weighted else 0,
         "qps": 2 if transformed else 0,
     }

@@ -28,6 +28,7 @@ __all__ = [
     "END",
     "HAS_MESH",
     "INDEX_ENTRY",
+    "IS_BINARY",
     "KIND_END",
     "KIND_INDEX",
     "KIND_METADATA",
@@ -85,6 +86,8 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 # Added to the references of a picture
 HAS_MESH = 64  # that a mesh predicts
 SAME_QPS = 128  # that has the quantisers of the one before
+
+IS_BINARY = 64  # added to the predictor sets of alpha that is 0 and 255 alone
 
 PICTURE_HEADER = Struct(
     "references" / Int8ul,

@@ -34,9 +34,8 @@ from codec.coded import (
 )
 from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError, LimitError
-from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, set_map_shape
+from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, residual_taps, set_map_shape
 from codec.models import MotionModel, ResidualCoder
-from codec.picture.planes import SampleFormat
 
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
@@ -73,6 +72,7 @@ class PictureHeader(NamedTuple):
         predictor_set_counts: sets of weights of each plane; empty but for the lossless coder.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
         has_field: whether a motion field or a mesh predicts the picture.
+        alpha_is_binary: whether alpha is coded as 0 and 1 (spec 9.1).
     """
 
     references: int
@@ -80,6 +80,7 @@ class PictureHeader(NamedTuple):
     predictor_set_counts: tuple[int, ...]
     qps: tuple[int, ...] = ()
     has_field: bool = False
+    alpha_is_binary: bool = False
 
 
 def unpack_streams(
@@ -234,8 +235,8 @@ def unpack_levels(
             raise BitstreamError("a float16 level is beyond ±1")
     else:
         planes = [negative_first(plane).view(np.uint8) for plane in planes]
-        if header.format.sample_format is SampleFormat.RGB:
-            planes = [planes[0] + planes[1], planes[1], planes[2] + planes[1]]
+        if header.format.sample_format.is_rgb:
+            planes[0], planes[2] = planes[0] + planes[1], planes[2] + planes[1]
         for plane, quantisers in zip(planes, zip(*(p.quantisers for p in pictures), strict=True), strict=True):
             plane += np.array([quantiser.zero_point for quantiser in quantisers], np.uint8)[:, None, None]
     return [
@@ -258,14 +259,15 @@ def unpack_lossless(
     weights = unpack_weights(header, pictures, streams[StreamId.WEIGHTS])
     sets = unpack_predictor_sets(header, pictures, streams[StreamId.PREDICTOR_SETS])
     substreams = unpack_substreams(streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header.format.sample_count)
-    return [LosslessResidual(*parts) for parts in zip(weights, sets, substreams, strict=True)]
+    binary = [picture.alpha_is_binary for picture in pictures]
+    return [LosslessResidual(*parts) for parts in zip(weights, sets, substreams, binary, strict=True)]
 
 
 def unpack_weights(header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes) -> list[tuple[Weights, ...]]:
     """Weight differences of every plane of every picture (spec 9.3)."""
     # a plane that is coded after others has a weight for the residual of each
     shapes = [
-        (count, WEIGHT_COUNTS[picture.references] + (plane if header.greens_apart else 0))
+        (count, WEIGHT_COUNTS[picture.references] + residual_taps(plane, header.greens_apart))
         for picture in pictures
         for plane, count in enumerate(picture.predictor_set_counts)
     ]

@@ -10,6 +10,7 @@ from collections import deque
 import codec
 from codec.cli.terminal import counted, executor_of, open_file, picture_range, progress_bar, say, say_aside, say_notes
 from codec.errors import BitstreamError
+from codec.settings import parse_background
 
 MOST_REASONS = 8  # lines about damage: with what is missing less than a screenful
 
@@ -42,8 +43,11 @@ def _write(
     video: codec.Video, start: int, stop: int, options: argparse.Namespace
 ) -> tuple[list[tuple[int, int]], str | None]:
     """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
+    from codec.picture.alpha import laid_over, opaque_format
     from codec.picture.sinks import open_sink
 
+    background = None if options.background is None else parse_background(options.background)
+    picture_format = video.format if background is None else opaque_format(video.format)
     numbers: deque[int] = deque()  # of pictures that are just being written
     missing, expected = [], start
     with (
@@ -51,7 +55,7 @@ def _write(
         progress_bar("decode", options.quiet) as progress,
         open_sink(
             options.output,
-            video.format,
+            picture_format,
             video.rate,
             force=options.force,
             count=stop - start,
@@ -68,10 +72,10 @@ def _write(
             if number > expected:
                 missing.append((expected, number))
             numbers.append(number)
-            sink.write(picture)
+            sink.write(picture if background is None else laid_over(picture, background))
             numbers.clear()  # most targets have no use for it
             expected = number + 1
-            progress(codec.Progress(expected - start, stop - start, sink.count * video.format.sample_count))
+            progress(codec.Progress(expected - start, stop - start, sink.count * picture_format.sample_count))
         if sink.count == 0:
             raise next(iter(video.damage), BitstreamError("no picture is whole", path=video.path, offset=0))
     say_notes(sink.notes, options.quiet)

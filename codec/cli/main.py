@@ -17,7 +17,7 @@ from codec.arguments import picture_rate
 from codec.cli.terminal import say, say_aside
 from codec.errors import CodecError, ConfigError, ExistsError, LimitError, TruncatedError
 from codec.models import MotionModel, ResidualCoder, Speed
-from codec.settings import BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, Settings
+from codec.settings import ALPHAS, BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, Settings
 
 DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
@@ -115,6 +115,7 @@ def _meant(word: str, words: Iterable[str]) -> str:
 _CODERS, _MODELS, _SPEEDS = ([member.label for member in kind] for kind in (ResidualCoder, MotionModel, Speed))
 _VALUES: Mapping[str, Mapping[str, Any]] = {
     "A:B": {"type": _picture_range},
+    "ALPHA": {"choices": ALPHAS},
     "CODER": {"choices": _CODERS},
     "CODERS": {"type": partial(_some_of, _CODERS)},
     "COUNT": {"type": _count},
@@ -133,7 +134,8 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
 
 _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 interrupted."
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
-an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array (T, H, W[, 3])."""
+an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array (T, H, W[, 3]),
+with alpha (T, H, W, 2 or 4)."""
 _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
 .y4m, .gif, .webp, .apng or .npy, or - (Y4M on standard output)."""
 
@@ -143,6 +145,7 @@ _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restore
 # A word alone is given by its place; [WORD] may be left out, WORD... is one or more, and --name WORD! is required.
 # [name] in small letters starts a group.
 
+_LAID_OVER = "--background COLOUR  lay pictures with alpha over it first: black, gray, white, #rgb or #rrggbb"
 _JOBS = "--jobs COUNT  threads (default: one a core)"
 _FORCE = "--force  replace what exists"
 _QUIET = "--quiet  no progress, no notes and no summary"
@@ -173,7 +176,12 @@ INPUT...           the pictures (see below)
 -q --qp N          quantiser of dct, 0…51; six more double its step, and nearly halve the file (default {DEFAULT_QP})
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --step N           quantiser step, 1…255, of int8 and uint8; without it the smallest scale at which nothing saturates
---max-error N      how far lossless may be off in any sample, 0…16: near-lossless, much smaller (default 0)
+--max-error N      how far lossless may be off in any sample, 0…16: near-lossless, much smaller; alpha stays exact
+                   (default 0)
+--alpha ALPHA      what becomes of transparency: %(choices)s; clear makes the colour of pixels black that nobody sees,
+                   drop lays pictures over --background, and refuses what is not opaque without one
+                   (default: drop for dct, which codes no alpha, and with --background, else keep)
+--background COLOUR  what is laid under pictures that are not opaque: black, gray, white, #rgb or #rrggbb
 --gop N            pictures from one I picture to the next (default {Settings.gop})
 --[no-]scene-cut   start a GOP where a scene does (default: do)
 --run N            pictures that share one packet (default: 8 for lossless, the whole GOP for dct, 1 for the others)
@@ -190,6 +198,8 @@ FILE                 an .mvz file
 --pictures A:B       only pictures {_RANGE}
 --skip-damaged       write what is whole of a file that is damaged or cut, say which pictures are missing,
                      and exit with 1
+--background COLOUR  lay pictures with alpha over it: black, gray, white, #rgb or #rrggbb; what has no place for
+                     alpha, .gif and .y4m, needs that
 {_COMMON}
 --json               the summary as JSON
 {_LIMITS}
@@ -210,6 +220,7 @@ B          what is compared with it
 --json     as JSON
 --csv      a line a picture, as CSV
 --no-ssim  leave out SSIM, the slowest of the measures
+{_LAID_OVER}
 --quiet    no progress and no notes
 {_LIMITS}
 
@@ -218,6 +229,7 @@ A and B are .mvz files or anything that encode takes; A is the original. Exit co
 
 FILE      an .mvz file
 [SOURCE]  what it was made from
+{_LAID_OVER}
 --json    as JSON
 --quiet   no progress and no notes
 {_JOBS}

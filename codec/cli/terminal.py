@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import codec
 from codec.errors import ConfigError
+from codec.settings import parse_background
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -228,7 +229,21 @@ def picture_range(options: argparse.Namespace, video: codec.Video, default: slic
 
 @contextlib.contextmanager
 def open_pictures(spec: str, options: argparse.Namespace) -> Iterator[tuple[Iterable[codec.Picture], int | None]]:
-    """Pictures of an .mvz file or of anything that can be encoded, and how many, if that is known."""
+    """Pictures of an .mvz file or of anything that can be encoded, and how many, if that is known.
+
+    Those with alpha are laid over the background that the options give, if any.
+    """
+    background = None if options.background is None else parse_background(options.background)
+    with _opened_pictures(spec, options) as (pictures, count):
+        if background is not None:
+            from codec.picture.alpha import laid_over
+
+            pictures = (laid_over(picture, background) for picture in pictures)
+        yield pictures, count
+
+
+@contextlib.contextmanager
+def _opened_pictures(spec: str, options: argparse.Namespace) -> Iterator[tuple[Iterable[codec.Picture], int | None]]:
     if spec.endswith(".mvz"):
         with open_file(spec, options) as video:
             yield video.pictures(), len(video)

@@ -15,9 +15,12 @@ from codec.coded import LosslessResidual, Weights
 from codec.errors import BitstreamError
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes
+from codec.lossless.tables import residual_taps
 from codec.picture.planes import Plane
 
-__all__ = ["add_green", "decode_lossless", "planes_of", "subtract_green", "weight_differences"]
+__all__ = [
+    *("add_green", "as_coded", "as_decoded", "decode_lossless", "planes_of", "subtract_green", "weight_differences"),
+]
 
 
 class CoderHeader(Protocol):
@@ -30,6 +33,10 @@ class CoderHeader(Protocol):
     @property
     def greens_apart(self) -> bool:
         """Whether planes are G, R − G and B − G (spec 9.1)."""
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last plane is alpha, which is exact whatever ``max_error`` is."""
 
 
 def decode_lossless(
@@ -51,12 +58,12 @@ def decode_lossless(
     decoded, residuals = planes_of(shapes), planes_of(shapes)
     coders = []
     for number, shape in enumerate(shapes):
-        left = residuals[:number] if header.greens_apart else ()
+        left = residuals[: residual_taps(number, header.greens_apart)]
         planes = TapPlanes(shape, [of_picture[number] for of_picture in predictions], left)
         sets = residual.predictor_sets[number]
         coders.append(PlaneCoder(planes, weights[number], sets, residuals[number], decoded[number]))
     source = ContextSymbols(residual.substreams.symbols, residual.substreams.starts)
-    decode_planes(coders, source, header.max_error)
+    decode_planes(coders, source, header.max_error, header.has_alpha)
     used, there = (source.places() - residual.substreams.starts).tolist(), residual.substreams.sizes.tolist()
     if used != there:
         raise BitstreamError(f"context substreams of {there} symbols where {used} are needed")
@@ -88,13 +95,27 @@ def fitted(weights: Weights | None, shape: tuple[int, ...]) -> Weights:
     return result
 
 
+def as_coded(planes: Sequence[Plane], header: CoderHeader, alpha_is_binary: bool) -> Sequence[Plane]:
+    """The planes that are coded of a picture or a prediction (spec 9.1)."""
+    if header.greens_apart:
+        planes = subtract_green(planes)
+    return (*planes[:-1], planes[-1] >> np.uint8(7)) if alpha_is_binary else planes
+
+
+def as_decoded(planes: tuple[Plane, ...], header: CoderHeader, alpha_is_binary: bool) -> tuple[Plane, ...]:
+    """The planes of a picture of which those are coded; the inverse of `as_coded`."""
+    if header.greens_apart:
+        planes = add_green(planes)
+    return (*planes[:-1], (planes[-1] & np.uint8(1)) * np.uint8(255)) if alpha_is_binary else planes
+
+
 def subtract_green(planes: Sequence[Plane]) -> tuple[Plane, ...]:
-    """G, R − G + 128 and B − G + 128, modulo 256, of R, G and B (spec 9.1)."""
-    red, green, blue = planes
-    return green, red - green + np.uint8(128), blue - green + np.uint8(128)
+    """G, R − G + 128 and B − G + 128, modulo 256, of R, G and B (spec 9.1); alpha stays what it is."""
+    red, green, blue, *alpha = planes
+    return green, red - green + np.uint8(128), blue - green + np.uint8(128), *alpha
 
 
 def add_green(planes: Sequence[Plane]) -> tuple[Plane, ...]:
     """The inverse of `subtract_green`."""
-    green, red, blue = planes
-    return red + green - np.uint8(128), green, blue + green - np.uint8(128)
+    green, red, blue, *alpha = planes
+    return red + green - np.uint8(128), green, blue + green - np.uint8(128), *alpha

@@ -294,18 +294,27 @@ class PlaneCoder:
             self.end_row(y, here)
 
 
-def decode_planes(coders: Sequence[PlaneCoder], source: ContextSymbols, max_error: cython.int) -> None:
-    """Decode up to three planes in one go, each from the residuals of those before it; ``source`` moves on."""
+def decode_planes(
+    coders: Sequence[PlaneCoder], source: ContextSymbols, max_error: cython.int, has_alpha: cython.bint = False
+) -> None:
+    """Decode up to four planes in one go, each from the residuals of those before it; ``source`` moves on.
+
+    With ``has_alpha`` the last of them is exact whatever ``max_error`` is.
+    """
+    exact: cython.int = len(coders) - 1 if has_alpha else -1
     first: PlaneCoder = coders[0]
     second: PlaneCoder | None = coders[1] if len(coders) > 1 else None
     third: PlaneCoder | None = coders[2] if len(coders) > 2 else None
+    fourth: PlaneCoder | None = coders[3] if len(coders) > 3 else None
     with cython.nogil:
         source.open()
         decode_plane(first, source, max_error)
         if second is not None:
-            decode_plane(second, source, max_error)
+            decode_plane(second, source, 0 if exact == 1 else max_error)
         if third is not None:
             decode_plane(third, source, max_error)
+        if fourth is not None:
+            decode_plane(fourth, source, 0 if exact == 3 else max_error)
 
 
 def decode_plane(coder: PlaneCoder, source: ContextSymbols, max_error: cython.int) -> cython.void:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 __all__ = [
     *("BASE", "CONTEXTS", "CONTEXT_OF", "CURRENT", "HALF", "HALVED_LEVELS", "MARGIN_COLUMNS", "MARGIN_ROWS"),
     *("MAX_MAGNITUDE", "MAX_SETS", "MEANINGS", "NEWER", "OLDER", "ONE", "SET_SIDE", "TAPS", "THRESHOLDS"),
-    *("WEIGHT_COUNTS", "paired_offsets", "set_map_shape", "tap_offsets", "tap_origins"),
+    *("WEIGHT_COUNTS", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets", "tap_origins"),
 ]
 
 CONTEXTS: Final = 14  # context substreams of a picture
@@ -92,6 +92,11 @@ def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.
     origins = np.full_like(taps, taps[BASE])
     origins[len(taps) - 2 - residuals : -2] = (NEWER + references + residuals) * size
     return origins
+
+
+def residual_taps(plane: int, greens_apart: bool) -> int:
+    """Into the residuals of how many planes a plane looks (spec 9.1): red and blue less green do, alpha does not."""
+    return plane if greens_apart and plane < 3 else 0
 
 
 def set_map_shape(shape: tuple[int, int]) -> tuple[int, int]:

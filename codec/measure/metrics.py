@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from codec.errors import MediaError
+from codec.picture.alpha import as_given, is_opaque, opaque_format
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, Plane
 
@@ -90,7 +91,7 @@ class PictureError:
 
     Attributes:
         planes: sums of each plane by its letter, in the order of the planes.
-        ssim: structural similarity of luma, −1…1; of a sequence the mean over its pictures;
+        ssim: structural similarity of luma, which alpha is not in, −1…1; of a sequence the mean over its pictures;
             None where it was not asked for, cannot be had, or pictures are smaller than its window.
     """
 
@@ -99,7 +100,7 @@ class PictureError:
 
     @property
     def total(self) -> ErrorSums:
-        """Sums over all planes: every sample counts once, so subsampled chroma counts less."""
+        """Sums over all planes, alpha too: every sample counts once, so subsampled chroma counts less."""
         return sum(self.planes.values(), ErrorSums())
 
     @property
@@ -149,6 +150,7 @@ def compare_sequences(
 ) -> Comparison:
     """Compare two sequences picture by picture; only one picture of each is held.
 
+    A sequence without alpha is compared with one whose alpha is 255 everywhere as if neither had any.
     ``ssim`` asks for SSIM, which needs the extra ``mvz[ssim]`` and is None without it.
     Error messages call the two sequences by ``names``.
 
@@ -161,6 +163,11 @@ def compare_sequences(
         if source is None or decoded is None:
             short, long = names if source is None else names[::-1]
             raise MediaError(f"{short}: ends after {number} pictures; {long} has more")
+        if source.format.sample_format.has_alpha is not decoded.format.sample_format.has_alpha:
+            for name, picture in zip(names, (source, decoded), strict=True):
+                if not is_opaque(picture):
+                    raise MediaError(f"{name}, picture {number}: has transparent pixels, and the other has no alpha")
+            source, decoded = (as_given(picture, opaque_format(picture.format)) for picture in (source, decoded))
         picture_format = picture_format or source.format
         for name, picture in zip(names, (source, decoded), strict=True):
             _refuse_other_format(picture_format, picture.format, f"{name}, picture {number}")

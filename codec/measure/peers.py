@@ -78,7 +78,7 @@ _CRF, _Q, _AV1_Q = (14, 20, 26, 32, 38), (2, 4, 8, 16, 31), (12, 24, 36, 48, 60)
 PEERS = (
     Peer(
         *("ffv1", "-c:v ffv1 -level 3 -coder 1 -context 1"),
-        keeps=tuple(SampleFormat),
+        keeps=(SampleFormat.GRAY, SampleFormat.RGB, *_PLANAR),
         is_lossless=True,
         relabel=_LIMITED,
     ),
@@ -103,7 +103,7 @@ PEERS = (
     Peer("MJPEG", "-c:v mjpeg -bitexact -strict unofficial -q:v Q", "q", _Q, _PLANAR, relabel=_FULL),
 )
 
-_PIXEL_FORMATS = dict(zip(SampleFormat, ("gray", "gbrp", "yuv420p", "yuv422p", "yuv444p"), strict=True))
+_PIXEL_FORMATS = {SampleFormat.GRAY: "gray", SampleFormat.RGB: "gbrp"} | {of: f"{of.label}p" for of in _PLANAR}
 
 
 class Skipped(NamedTuple):
@@ -351,8 +351,8 @@ def _packet_bytes(listing: str) -> int:
 
 
 def _stills(clip: Clip) -> Iterator[Attempt | Skipped]:
-    """PNG and lossless WebP, a file a picture; of Y'CbCr, PNG has a gray file a plane."""
-    is_rgb = clip.format.sample_format is SampleFormat.RGB
+    """PNG and lossless WebP, a file a picture; of Y'CbCr, and of gray with alpha, PNG has a gray file a plane."""
+    is_rgb = clip.format.sample_format.is_rgb
     version = f"Pillow {importlib.metadata.version('pillow')}"
     png = f"Image.save(OUTPUT, 'PNG', compress_level=3), {'each picture' if is_rgb else 'each plane'}"
     webp = "Image.save(OUTPUT, 'WEBP', lossless=True, method=2, quality=50), each picture"

@@ -90,7 +90,8 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
     """
     size = b"".join((side - 1).to_bytes(3, "little") for side in (picture_format.width, picture_format.height))
     file.write(struct.pack("<4sI4s", b"RIFF", 0, b"WEBP"))
-    file.write(_riff_chunk(b"VP8X", b"\x02\0\0\0" + size))  # 2: is an animation
+    flags = 0x12 if picture_format.sample_format.has_alpha else 2  # 2: is an animation; 16: has alpha
+    file.write(_riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
     file.write(_riff_chunk(b"ANIM", struct.pack("<IH", 0xFF000000, 0)))  # black behind; 0: for ever
     count = 0
 

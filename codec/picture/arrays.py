@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
+from codec.picture.alpha import as_given, opaque_format
 from codec.picture.colour import to_array
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, format_of_channels
 from codec.picture.sequence import PictureSource, refuse_size
 
 __all__ = ["SIGNATURE", "ArraySource", "ItemSource", "array_source", "npy_writer", "open_npy", "picture_of"]
@@ -28,12 +29,12 @@ _MAX_FORTRAN_BYTES = 1 << 30  # such a file has the first sample of every pictur
 
 
 class ArraySource(PictureSource):
-    """The pictures of an array (T, H, W), (T, H, W, 1) or (T, H, W, 3), uint8.
+    """The pictures of an array (T, H, W), (T, H, W, 1) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8.
 
     ``picture_at`` gives the samples of one picture, by its number, when its turn comes.
 
     Raises:
-        MediaError: another shape or dtype, no pictures, or (T, H, 3), which may be one RGB picture.
+        MediaError: another shape or dtype, no pictures, or (T, H, 3) or (T, H, 4), which may be one picture.
     """
 
     def __init__(
@@ -44,31 +45,41 @@ class ArraySource(PictureSource):
         label: str,
         rate: Fraction | None,
     ) -> None:
-        if dtype != np.uint8 or not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))):
+        sample_format = SampleFormat.GRAY if len(shape) == 3 else format_of_channels(shape[3:])
+        if dtype != np.uint8 or len(shape) < 3 or sample_format is None:
             hint = "; array[None] is a sequence of one picture" if dtype == np.uint8 and len(shape) == 2 else ""
-            raise MediaError(f"{label}: {dtype} {shape}; uint8 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is needed{hint}")
-        if len(shape) == 3 and shape[2] == 3:
             raise MediaError(
-                f"{label}: uint8 {shape} may be one RGB picture or gray pictures of width 3; "
-                "array[None] is the one, array[..., None] the other"
+                f"{label}: {dtype} {shape}; uint8 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is needed, "
+                f"with alpha (T, H, W, 2) or (T, H, W, 4){hint}"
+            )
+        if len(shape) == 3 and shape[2] in (3, 4):
+            raise MediaError(
+                f"{label}: uint8 {shape} may be one {'RGB' if shape[2] == 3 else 'RGBA'} picture or gray pictures of "
+                f"width {shape[2]}; array[None] is the one, array[..., None] the other"
             )
         if shape[0] == 0:
             raise MediaError(f"{label}: has no pictures; its shape is {shape}")
         height, width = shape[1:3]
         refuse_size(label, width, height)
-        sample_format = SampleFormat.RGB if shape[3:] == (3,) else SampleFormat.GRAY
         super().__init__(label, PictureFormat(width, height, sample_format), rate, shape[0])
         self._picture_at = picture_at
 
     def __iter__(self) -> Iterator[Picture]:
         assert self.count is not None
         for number in range(self.count):
-            yield Picture.from_array(self._picture_at(number))
+            picture = Picture.from_array(self._picture_at(number))
+            yield as_given(picture, self.format, f"{self.label}: picture {number}")
 
 
 def array_source(samples: npt.NDArray[Any], label: str = "array", rate: Fraction | None = None) -> ArraySource:
     """The pictures of an array in memory, which is never copied whole."""
-    return ArraySource(samples.shape, samples.dtype, lambda number: np.array(samples[number], order="C"), label, rate)
+
+    def picture_at(number: int) -> npt.NDArray[np.uint8]:
+        return np.array(samples[number], order="C")
+
+    source = ArraySource(samples.shape, samples.dtype, picture_at, label, rate)
+    source.leave_out_opaque_alpha()
+    return source
 
 
 def open_npy(path: Path, rate: Fraction | None = None) -> ArraySource:
@@ -105,6 +116,7 @@ def open_npy(path: Path, rate: Fraction | None = None) -> ArraySource:
             if math.prod(shape) > _MAX_FORTRAN_BYTES:
                 raise MediaError(f"{path}: is large and in Fortran order; save numpy.ascontiguousarray(array) instead")
             return array_source(_read(file, shape[::-1], f"{path}:").T, label, rate)
+        source.leave_out_opaque_alpha()
         source.closes(resources.pop_all())
         return source
 
@@ -149,6 +161,7 @@ class ItemSource(PictureSource):
     """Pictures of a list, or of an iterator, which is read as it goes and only once.
 
     ``first`` has been taken from ``rest``, an iterator over ``items``; it is None where there is none.
+    Alpha that is 255 everywhere is left out of lists; of an iterator the first picture says whether there is alpha.
 
     Raises:
         ConfigError: the first item is no picture; see `picture_of`.
@@ -164,6 +177,8 @@ class ItemSource(PictureSource):
         super().__init__(label, picture_format, rate, len(items) if isinstance(items, Sized) else None)
         self._only_once = rest is items
         self._items: Iterable[Any] | None = itertools.chain([first], rest) if self._only_once else items
+        if not self._only_once:
+            self.leave_out_opaque_alpha()
 
     def __iter__(self) -> Iterator[Picture]:
         items = self._items
@@ -172,17 +187,21 @@ class ItemSource(PictureSource):
         if self._only_once:
             self._items = None
         for number, item in enumerate(items):
-            picture = picture_of(item, f"{self.label}: picture {number}")
-            if picture.format != self.format:
-                raise MediaError(f"{self.label}: picture {number} is {picture.format}, unlike the first: {self.format}")
-            yield picture
+            label = f"{self.label}: picture {number}"
+            picture = picture_of(item, label)
+            if opaque_format(picture.format) != opaque_format(self.format):
+                raise MediaError(f"{label} is {picture.format}, unlike the first: {self.format}")
+            # who lays pictures over a colour needs the alpha of one that is not opaque
+            yield as_given(picture, self.format, label) if self.format.sample_format.has_alpha else picture
 
 
 @contextlib.contextmanager
 def npy_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
     """One ``.npy`` array into ``file``, picture by picture; the shape, which stands before them, is written last."""
     del rate  # an array has no place for it
-    channels = () if picture_format.sample_format is SampleFormat.GRAY else (3,)
+    channels = {SampleFormat.GRAY: (), SampleFormat.GRAY_ALPHA: (2,), SampleFormat.RGBA: (4,)}.get(
+        picture_format.sample_format, (3,)
+    )
     count = 0
 
     def write_header() -> None:

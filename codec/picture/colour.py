@@ -43,18 +43,18 @@ _YUV_IS_ASSUMED = Colour(ColourMatrix.BT601, ColourRange.LIMITED)  # what a Y4M 
 
 
 def luma(picture: Picture) -> Plane:
-    """Luma (H, W) uint8: the first plane of gray and YUV, and of RGB its Rec. 601 weighted sum.
+    """Luma (H, W) uint8: the first plane of gray and YUV, and of RGB its Rec. 601 weighted sum; alpha is not in it.
 
     That is ``(77 R + 150 G + 29 B + 128) >> 8``; the weights add up to 256, so R = G = B stays what it is.
     """
-    if picture.format.sample_format is not SampleFormat.RGB:
+    if not picture.format.sample_format.is_rgb:
         return picture.planes[0]
-    red, green, blue = (plane.astype(np.uint16) for plane in picture.planes)
+    red, green, blue = (plane.astype(np.uint16) for plane in picture.planes[:3])
     return ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)  # at most 65408: uint16 holds it
 
 
 def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
-    """Samples as people look at them: gray (H, W), everything else RGB (H, W, 3), uint8.
+    """Samples as people look at them, uint8: gray (H, W), everything else RGB (H, W, 3); with alpha a channel more.
 
     YUV becomes RGB with the picture's own colour description; where that is silent, BT.601 and limited range.
     Chroma is upsampled by repeating each sample, whatever the siting.
@@ -62,7 +62,7 @@ def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
     sample_format = picture.format.sample_format
     if sample_format is SampleFormat.GRAY:
         return picture.planes[0]
-    if sample_format is SampleFormat.RGB:
+    if sample_format.is_rgb or sample_format.has_alpha:
         return np.stack(picture.planes, axis=2)
     y, u, v = full_size(picture)
     return _yuv_to_rgb(y, u, v, conversion(picture.format.colour))

@@ -19,6 +19,7 @@ from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
+from codec.picture.alpha import as_given, is_opaque, opaque_format
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -31,8 +32,7 @@ __all__ = [
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _MOVING = frozenset({"TIFF", "WEBP"})  # a JPEG with a second picture (MPO) is a still for us
-_SUPPORTED = "supported are 8-bit gray, RGB and palette pictures, with alpha only where it is 255 everywhere"
-_FLATTEN = "Put a background behind them, such as: magick IN -coalesce -background white -alpha remove OUT"
+_SUPPORTED = "supported are 8-bit gray, RGB and palette pictures, with alpha or without"
 _MODE_NAMES = {
     **dict.fromkeys(("I;16", "I;16B", "I;16L"), "16-bit gray"),
     "I": "32-bit integer or 16-bit gray",
@@ -52,7 +52,8 @@ class ImageFiles(PictureSource):
     """One picture a file, in the order given; each picture is named after its file.
 
     The header of every file is read at once: a file of another size or mode shows before any work is done.
-    Gray pictures among RGB ones are read as RGB, and ``notes`` says so.
+    Gray pictures among RGB ones are read as RGB, those without alpha among others as opaque, and ``notes`` says so.
+    Where all are opaque alpha is left out: to know that, pictures with alpha are read up to the first that is not.
 
     Raises:
         MediaError: no files; a file that is no supported picture; one that differs from the first.
@@ -72,28 +73,42 @@ class ImageFiles(PictureSource):
             noted = {text: f"{path}: {text}" for text in kind.notes} | noted
         super().__init__(label, self._formats[0], rate, len(paths))
         self.notes = list(noted.values())
-        gray = [path for path, of in zip(paths, self._formats, strict=True) if of.sample_format is SampleFormat.GRAY]
-        if 0 < len(gray) < len(paths):
-            self.format = PictureFormat(self.format.width, self.format.height, SampleFormat.RGB)
-            self.note(f"{label}: gray pictures among RGB, {len(gray)} such as {gray[0].name}, are read as RGB")
         for path, other in zip(paths, self._formats, strict=True):
             if (other.width, other.height) != (self.format.width, self.format.height):
                 raise MediaError(f"{path}: is {other}, unlike the first, {paths[0]}: {self._formats[0]}")
+        self.format = PictureFormat(self.format.width, self.format.height, self._common_planes(label))
+
+    def _common_planes(self, label: str) -> SampleFormat:
+        """The planes that hold every picture; says which pictures get some that they have not."""
+        formats = dict(zip(self._paths, (of.sample_format for of in self._formats), strict=True))
+        gray = [path for path, of in formats.items() if of.is_gray]
+        planes = SampleFormat.GRAY if len(gray) == len(formats) else SampleFormat.RGB
+        if gray and planes.is_rgb:
+            self.note(f"{label}: gray pictures among RGB, {len(gray)} such as {gray[0].name}, are read as RGB")
+        may_be_transparent = [path for path, of in formats.items() if of.has_alpha]
+        see_through = next((path for path in may_be_transparent if not is_opaque(_read_still(path))), None)
+        if see_through is None:
+            return planes
+        self.transparent = f"{see_through}:"
+        without = [path for path, of in formats.items() if not of.has_alpha]
+        if without:
+            some = f"{len(without)} such as {without[0].name}"
+            self.note(f"{label}: pictures without alpha among others, {some}, are read as opaque")
+        return planes.with_alpha()
 
     def __iter__(self) -> Iterator[Picture]:
         for path, expected in zip(self._paths, self._formats, strict=True):
             picture = _read_still(path)
             if picture.format != expected:
                 raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
-            if picture.format != self.format:
-                picture = Picture(self.format, tuple(picture.planes[0].copy() for _ in range(3)), picture.name)
-            yield picture
+            yield as_given(picture, self.format, f"{path}:")
 
 
 class Animation(PictureSource):
     """The composed pictures of an animated GIF, APNG or WebP, or of a TIFF with several pages.
 
-    Opening reads the file once to learn how long each picture is shown; see `rate_of`.
+    Opening reads the file once to learn how long each picture is shown, see `rate_of`, and whether all are opaque:
+    then their alpha is left out.
     """
 
     def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
@@ -102,16 +117,22 @@ class Animation(PictureSource):
         self._path = path
         for text in kind.notes:
             self.note(f"{path}: {text}")
+        has_alpha = kind.format.sample_format.has_alpha
+        if rate is None or has_alpha:
+            times, see_through = _survey(path, has_alpha)
+            if see_through is not None:
+                self.transparent = f"{path}: picture {see_through}"
+            elif has_alpha:
+                self.format = opaque_format(self.format)
         if rate is None:
-            times = _frame_times(path)
             self.rate = rate_of(times, kind.tick_ms)
             if not _is_steady(times, kind.tick_ms):
                 shown = f"pictures shown for {float(min(times)):g} to {float(max(times)):g} ms each"
                 self.note(f"{path}: {shown}; all take their mean, {float(self.rate):.6g} a second")
 
     def __iter__(self) -> Iterator[Picture]:
-        for picture, _ in _read_frames(self._path):
-            yield picture
+        for number, (picture, _) in enumerate(_read_frames(self._path)):
+            yield as_given(picture, self.format, f"{self._path}: picture {number}")
 
 
 def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
@@ -233,32 +254,55 @@ def _frame_count(image: Image.Image) -> int:
 
 
 def _format(image: Image.Image, label: str) -> PictureFormat:
-    """Format of a picture without its alpha."""
+    """Format of a picture, with alpha if there is any, be it a palette's or one transparent colour."""
     if image.mode not in {*_GRAY_MODES, "RGB", "RGBA", "P", "PA"}:
         raise MediaError(f"{label}: is {_MODE_NAMES.get(image.mode, image.mode)}; {_SUPPORTED}")
-    return PictureFormat(*image.size, SampleFormat.GRAY if image.mode in _GRAY_MODES else SampleFormat.RGB)
+    planes = SampleFormat.GRAY if image.mode in _GRAY_MODES else SampleFormat.RGB
+    return PictureFormat(*image.size, planes.with_alpha() if image.has_transparency_data else planes)
 
 
 def _probe(path: Path) -> _ImageKind:
     """What the file holds, without decoding it; pictures of a GIF or WebP are RGB, even if they look gray.
 
-    `MediaError` where it holds none, or its samples are not supported; alpha is looked at when a picture is read.
+    `MediaError` where it holds none, or its samples are not supported. The format has alpha where there may be any.
     """
     with _opened(path) as opened, _media_errors(str(path)):
         if isinstance(opened, LayeredFile):
             count = opened.count or sum(1 for _ in opened)
-            return _ImageKind(opened.format, count, tuple(opened.notes), 10 if isinstance(opened, GifFile) else 1)
+            tick_ms = 10 if isinstance(opened, GifFile) else 1
+            return _ImageKind(_composed_format(opened), count, tuple(opened.notes), tick_ms)
         notes = (layers.PROFILE_NOTE,) if "icc_profile" in opened.info else ()
         return _ImageKind(_format(opened, str(path)), _frame_count(opened), notes)
 
 
-def _frame_times(path: Path) -> list[Fraction]:
-    """How long each picture of an animation is shown, in milliseconds; 0 where the file does not say."""
+def _composed_format(layered: LayeredFile) -> PictureFormat:
+    """The format of what layers make, which always has alpha."""
+    return replace(layered.format, sample_format=layered.format.sample_format.with_alpha())
+
+
+def _survey(path: Path, has_alpha: bool) -> tuple[list[Fraction], int | None]:
+    """How long each picture of an animation is shown, in milliseconds, 0 where the file does not say.
+
+    Also, ``has_alpha``, the number of the first picture that is not opaque; None where all are.
+    """
+    times, unseen = [], None
     with _opened(path) as opened:
         if isinstance(opened, LayeredFile):
             with _media_errors(str(path)):
-                return [layer.milliseconds for layer in opened]
-    return [milliseconds for _, milliseconds in _read_frames(path)]
+                kept = [(layer.milliseconds, layer.disposal, layer.blends) for layer in opened]
+            times = [milliseconds for milliseconds, _, _ in kept]
+            # over an opaque picture, layers that blend and stay leave it opaque
+            if all(blends and disposal is Disposal.LEAVE for _, disposal, blends in kept):
+                unseen = 1
+    see_through = None
+    for number, (picture, milliseconds) in enumerate(itertools.islice(_read_frames(path), unseen)):
+        if len(times) == number:
+            times.append(milliseconds)
+        if has_alpha and see_through is None and not is_opaque(picture):
+            see_through = number
+            if len(times) > number + 1:
+                break
+    return times, see_through
 
 
 def _read_still(path: Path) -> Picture:
@@ -272,7 +316,7 @@ def _read_still(path: Path) -> Picture:
 def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
     """The composed pictures of an animation, or a still, one at a time, and how many milliseconds each is shown.
 
-    `MediaError` where one is damaged, of another format, or not opaque; the message has its number.
+    `MediaError` where one is damaged or of another format; the message has its number.
     """
     with _opened(path) as opened:
         if isinstance(opened, LayeredFile):
@@ -288,7 +332,7 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
                 opened.load()
                 if (frame_format := _format(opened, str(path))) != first_format:
                     raise MediaError(f"{label} is {frame_format}, unlike picture 0, {first_format}")
-                picture = _picture(opened, first_format, label)
+                picture = _picture(opened, first_format)
             yield picture, Fraction(opened.info.get("duration", 0))
 
 
@@ -312,7 +356,7 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
                 layers.lay_over(region, pixels)
             else:
                 region[:] = pixels
-            picture = _opaque(canvas, layered.format, label)
+            picture = _of_rgba(canvas, _composed_format(layered))
         yield picture, layer.milliseconds
         if layer.disposal is not Disposal.LEAVE:
             region[:] = before
@@ -333,41 +377,44 @@ def image_picture(image: Image.Image, label: str) -> Picture:
     """The picture of an image that a caller has.
 
     Raises:
-        MediaError: it has samples of another kind than 8-bit gray, RGB or palette, or is not opaque.
+        MediaError: it has samples of another kind than 8-bit gray, RGB or palette.
     """
     with _media_errors(label):
-        return _picture(image, _format(image, label), f"{label}:")
+        return _picture(image, _format(image, label))
 
 
-def _picture(image: Image.Image, picture_format: PictureFormat, label: str) -> Picture:
-    """The picture of an image without its alpha, if that is 255 everywhere; ``label`` starts the message if not."""
-    if image.has_transparency_data:
-        return _opaque(np.array(image.convert("RGBA")), picture_format, label)
+def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:
+    """The picture of an image, of that format."""
+    if picture_format.sample_format.has_alpha:
+        return _of_rgba(np.array(image.convert("RGBA")), picture_format)
     mode = "L" if picture_format.sample_format is SampleFormat.GRAY else "RGB"
     return Picture.from_array(np.array(image.convert(mode), np.uint8))
 
 
-def _opaque(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat, label: str) -> Picture:
-    if rgba[:, :, 3].min() < 255:
-        raise MediaError(f"{label} has transparent pixels; {_SUPPORTED}. {_FLATTEN}")
-    channels = 0 if picture_format.sample_format is SampleFormat.GRAY else slice(3)
-    return Picture.from_array(rgba[:, :, channels].copy())
+def _of_rgba(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat) -> Picture:
+    """A picture with alpha of RGBA that nobody else changes, or gray of its red."""
+    channels = [0, 3] if picture_format.sample_format.is_gray else [0, 1, 2, 3]
+    return Picture(picture_format, tuple(rgba[:, :, channel].copy() for channel in channels))
 
 
 # ------------------------------------------------------------------------------------------- files that are written
 
 
 def write_still(file: BinaryIO, samples: npt.NDArray[np.uint8], pillow_format: str) -> None:
-    """Write (H, W) or (H, W, 3) as one picture; ``pillow_format`` is PNG, BMP, PPM or TIFF."""
+    """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
+
+    They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
+    """
     options: dict[str, int] = {"compress_level": _PNG_EFFORT} if pillow_format == "PNG" else {}
     Image.fromarray(samples).save(file, pillow_format, **options)
 
 
 def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:
-    """A whole picture file, PNG or lossless WebP, of (H, W) or (H, W, 3)."""
+    """A whole picture file, PNG or lossless WebP, of samples as `write_still` takes them."""
     buffer = io.BytesIO()
     if pillow_format == "WEBP":
-        Image.fromarray(samples).save(buffer, "WEBP", lossless=True, method=_WEBP_EFFORT, quality=50)
+        # exact: the colour of transparent pixels too
+        Image.fromarray(samples).save(buffer, "WEBP", lossless=True, method=_WEBP_EFFORT, quality=50, exact=True)
     else:
         write_still(buffer, samples, pillow_format)
     return buffer.getvalue()

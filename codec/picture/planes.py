@@ -1,4 +1,4 @@
-"""What a picture is: one to three planes of 8-bit samples, and the format that they share."""
+"""What a picture is: one to four planes of 8-bit samples, and the format that they share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from codec.errors import ConfigError
 
 __all__ = [
     *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
-    "Subsampling",
+    *("Subsampling", "format_of_channels"),
 ]
 
 Plane = npt.NDArray[np.uint8]
@@ -39,6 +39,8 @@ class SampleFormat(enum.IntEnum):
     YUV420 = 2
     YUV422 = 3
     YUV444 = 4
+    GRAY_ALPHA = 5
+    RGBA = 6
 
     @classmethod
     def of(cls, value: object) -> SampleFormat:
@@ -54,13 +56,45 @@ class SampleFormat(enum.IntEnum):
 
     @property
     def label(self) -> str:
-        """The name that people write, such as ``gray``, ``rgb`` or ``yuv420``."""
+        """The name that people write, such as ``gray``, ``rgba`` or ``yuv420``."""
         return self.name.lower()
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last plane says how opaque each pixel is, from 0 to 255."""
+        return self in _OPAQUE_FORMATS
+
+    @property
+    def opaque(self) -> SampleFormat:
+        """The same planes without alpha."""
+        return _OPAQUE_FORMATS.get(self, self)
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether there is one plane, or one and alpha."""
+        return self.opaque is SampleFormat.GRAY
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the first planes are red, green and blue."""
+        return self.opaque is SampleFormat.RGB
+
+    def with_alpha(self) -> SampleFormat:
+        """The same planes and alpha.
+
+        Raises:
+            ConfigError: of Y'CbCr there is no format with alpha.
+        """
+        for member, opaque in _OPAQUE_FORMATS.items():
+            if self.opaque is opaque:
+                return member
+        raise ConfigError(f"pictures of {self.label} have no alpha; those of gray and rgb may")
 
     @property
     def plane_names(self) -> tuple[str, ...]:
         """One letter a plane, in the order of the planes."""
-        return {SampleFormat.GRAY: ("Y",), SampleFormat.RGB: ("R", "G", "B")}.get(self, ("Y", "U", "V"))
+        colours = {SampleFormat.GRAY: ("Y",), SampleFormat.RGB: ("R", "G", "B")}.get(self.opaque, ("Y", "U", "V"))
+        return (*colours, "A") if self.has_alpha else colours
 
     @property
     def subsampling(self) -> tuple[Subsampling, ...]:
@@ -68,6 +102,10 @@ class SampleFormat(enum.IntEnum):
         chroma = {SampleFormat.YUV420: Subsampling(1, 1), SampleFormat.YUV422: Subsampling(0, 1)}
         full = Subsampling(0, 0)
         return (full, *(chroma.get(self, full) for _ in self.plane_names[1:]))
+
+
+_OPAQUE_FORMATS = {SampleFormat.GRAY_ALPHA: SampleFormat.GRAY, SampleFormat.RGBA: SampleFormat.RGB}
+_FORMAT_OF_CHANNELS = {1: SampleFormat.GRAY, 2: SampleFormat.GRAY_ALPHA, 3: SampleFormat.RGB, 4: SampleFormat.RGBA}
 
 
 class ColourMatrix(enum.IntEnum):
@@ -168,24 +206,25 @@ class Picture:
 
     @classmethod
     def from_array(cls, samples: npt.ArrayLike, name: str | None = None) -> Picture:
-        """A gray picture of (H, W) or (H, W, 1), or an RGB picture of (H, W, 3), uint8.
+        """A picture of samples, uint8: (H, W) or (H, W, 1) gray, (H, W, 3) RGB; (H, W, 2) and (H, W, 4) have alpha.
 
-        What is no array may be a Pillow picture of mode L or RGB, a memoryview, or lists of whole numbers 0…255.
+        What is no array may be a Pillow picture of mode L, LA, RGB or RGBA, a memoryview, or lists of whole numbers
+        0…255.
 
         Raises:
             ConfigError: another shape, dtype or mode.
         """
         if not isinstance(samples, np.ndarray):
             samples = _as_array(samples)
-        if samples.ndim == 3 and samples.shape[2] == 1:
-            samples = samples[:, :, 0]
-        if samples.dtype != np.uint8 or samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] != 3):
-            raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3), not {samples.dtype} {samples.shape}")
+        sample_format = SampleFormat.GRAY if samples.ndim == 2 else format_of_channels(samples.shape[2:])
+        if samples.dtype != np.uint8 or sample_format is None:
+            raise ConfigError(
+                f"a picture is uint8 (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4), "
+                f"not {samples.dtype} {samples.shape}"
+            )
         height, width = samples.shape[:2]
-        if samples.ndim == 2:
-            return cls(PictureFormat(width, height, SampleFormat.GRAY), (samples,), name)
-        planes = tuple(samples[:, :, channel] for channel in range(3))
-        return cls(PictureFormat(width, height, SampleFormat.RGB), planes, name)
+        planes = (samples,) if samples.ndim == 2 else tuple(np.moveaxis(samples, 2, 0))
+        return cls(PictureFormat(width, height, sample_format), planes, name)
 
     def crc32(self) -> int:
         """CRC-32 of all samples: planes in order, rows from the top, samples from the left (spec 5.4)."""
@@ -200,11 +239,16 @@ class Picture:
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))
 
 
+def format_of_channels(shape: tuple[int, ...]) -> SampleFormat | None:
+    """The planes of samples with such a shape behind rows and columns; None where no picture has that."""
+    return _FORMAT_OF_CHANNELS.get(shape[0]) if len(shape) == 1 else None
+
+
 def _as_array(samples: object) -> npt.NDArray[Any]:
     """Samples that are no array yet, as one; `ConfigError` where there are none, or they would change their meaning."""
     mode = getattr(samples, "mode", None)
-    if isinstance(mode, str) and mode not in ("L", "RGB"):  # a palette's indices look like gray
-        raise ConfigError(f"a picture of mode {mode}; one of L or RGB is needed, as .convert('RGB') makes")
+    if isinstance(mode, str) and mode not in ("L", "LA", "RGB", "RGBA"):  # a palette's indices look like gray
+        raise ConfigError(f"a picture of mode {mode}; one of L, LA, RGB or RGBA is needed, as .convert('RGBA') makes")
     try:
         array = np.asarray(samples)
     except Exception as error:  # a foreign class may raise any kind of error here

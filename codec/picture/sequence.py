@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Self
 
 from codec.errors import MediaError
+from codec.picture.alpha import is_opaque, opaque_format
 from codec.picture.planes import Picture, PictureFormat
 from codec.whole_file import InputFile
 
@@ -27,6 +28,7 @@ class PictureSource(abc.ABC):
     ``count`` is the number of pictures, or None where that is not known (a pipe).
     ``label`` names the source in messages.
     ``notes`` say what does not come through as it is in the file, such as a colour profile; reading may add some.
+    ``transparent`` says where the first pixel is that is not opaque, as far as that is known before iterating.
     ``files`` are those that are read, and that must not be replaced meanwhile.
     Each iteration starts again from the first picture, except on a pipe, which can be read once.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
@@ -38,6 +40,7 @@ class PictureSource(abc.ABC):
         self.label, self.format, self.count = label, picture_format, count
         self.rate = rate or DEFAULT_RATE
         self.notes: list[str] = []
+        self.transparent: str | None = None
         self.files: Sequence[InputFile] = ()
         self._resources = contextlib.ExitStack()
 
@@ -51,6 +54,16 @@ class PictureSource(abc.ABC):
         found = [os.stat(file) for file in self.files]  # noqa: PTH116  also of descriptors
         regular = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
         return sum(regular) if regular else None
+
+    def leave_out_opaque_alpha(self) -> None:
+        """Look for the first picture that is not opaque; where there is none, all are without alpha from now on."""
+        if not self.format.sample_format.has_alpha:
+            return
+        for number, picture in enumerate(self):
+            if not is_opaque(picture):
+                self.transparent = f"{self.label}: picture {number}"
+                return
+        self.format = opaque_format(self.format)
 
     def note(self, text: str) -> None:
         """Add to ``notes``, once."""

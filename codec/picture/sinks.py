@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from codec.errors import ConfigError, ExistsError, MediaError
+from codec.picture.alpha import OVER_WHITE
 from codec.picture.arrays import npy_writer
 from codec.picture.colour import to_array
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
@@ -28,9 +29,11 @@ __all__ = ["PictureSink", "open_sink"]
 Write = Callable[[Picture], None]
 StreamWriter = Callable[[BinaryIO, PictureFormat, Fraction], AbstractContextManager[Write]]
 
-# The formats that keep every sample of gray and RGB; in a folder a name with another suffix gets .png.
+# The formats that keep every sample of gray and RGB, with alpha only those of `_WITH_ALPHA`; in a folder a name with
+# another suffix gets .png.
 _STILL_FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 _STILL_FORMATS |= dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM")
+_WITH_ALPHA = frozenset((".png", ".tif", ".tiff", ".apng", ".webp", ".npy"))
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
 _UNSUPPORTED = VIDEO_SUFFIXES | frozenset(
@@ -122,7 +125,7 @@ def open_sink(
 
     - ``-``: Y4M on standard output; ``*.y4m``: a Y4M file;
     - ``*.gif``, ``*.apng``, ``*.webp``: an animation (WebP lossless);
-    - ``*.npy``: an array (T, H, W) or (T, H, W, 3), uint8;
+    - ``*.npy``: an array (T, H, W) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8;
     - a printf pattern such as ``frames/%04d.png``: numbered pictures;
     - ``*.png``, ``*.bmp``, ``*.tif``, ``*.ppm``: one picture;
     - any other name: a folder, with the pictures' own names restored.
@@ -152,6 +155,8 @@ def open_sink(
     writer: AbstractContextManager[Write]
     if label == "-":
         label, suffix = "standard output", ".y4m"
+    _refuse_alpha(label, picture_format.sample_format, suffix, is_folder=is_folder)
+    if target == "-":
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
         writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
@@ -172,9 +177,20 @@ def open_sink(
             expected = [pattern.name(first + number) for number in range(count or 1)]
             _refuse_taken(pattern.folder, expected, force, inputs)
         numbers = itertools.count(first) if numbers is None else numbers
-        writer = _folder_writer(pattern or Path(label), force, numbers, inputs, notes)
+        has_alpha = picture_format.sample_format.has_alpha
+        writer = _folder_writer(pattern or Path(label), has_alpha, force, numbers, inputs, notes)
     note = _lossy_note(picture_format.sample_format, suffix)
     return PictureSink(label, picture_format, writer, note, notes)
+
+
+def _refuse_alpha(label: str, sample_format: SampleFormat, suffix: str, *, is_folder: bool) -> None:
+    """Raise `MediaError` where pictures have alpha, and files of that suffix have no place for it."""
+    known = suffix in (".y4m", ".gif", *_STILL_FORMATS)
+    if sample_format.has_alpha and known and suffix not in _WITH_ALPHA and not is_folder:
+        raise MediaError(
+            f"{label}: pictures have alpha, which {suffix} has no place for; "
+            f"PNG, TIFF, APNG, WebP and .npy have, and {OVER_WHITE}"
+        )
 
 
 def _lossy_note(sample_format: SampleFormat, suffix: str) -> str | None:
@@ -182,7 +198,7 @@ def _lossy_note(sample_format: SampleFormat, suffix: str) -> str | None:
     notes = []
     if suffix == ".y4m" and sample_format is SampleFormat.RGB:
         notes.append("RGB converted to YUV 4:4:4 (BT.601, full range)")
-    if suffix != ".y4m" and sample_format not in (SampleFormat.GRAY, SampleFormat.RGB):
+    if suffix != ".y4m" and not (sample_format.is_gray or sample_format.is_rgb):
         notes.append("YUV converted to RGB")
     if suffix == ".gif" and sample_format is not SampleFormat.GRAY:
         notes.append("GIF keeps 256 colours a picture")
@@ -232,7 +248,12 @@ def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rat
 
 @contextlib.contextmanager
 def _folder_writer(
-    target: Path | NumberPattern, force: bool, numbers: Iterator[int], inputs: Sequence[InputFile], notes: list[str]
+    target: Path | NumberPattern,
+    has_alpha: bool,
+    force: bool,
+    numbers: Iterator[int],
+    inputs: Sequence[InputFile],
+    notes: list[str],
 ) -> Iterator[Write]:
     """Pictures under the names that a pattern gives to ``numbers``, or into a folder; all or none appear.
 
@@ -255,7 +276,7 @@ def _folder_writer(
         def write(picture: Picture) -> None:
             number = next(numbers)
             suffix = Path(pattern.name(number) if pattern else picture.name or "").suffix
-            if suffix.lower() not in _STILL_FORMATS:
+            if suffix.lower() not in (_STILL_FORMATS.keys() & _WITH_ALPHA if has_alpha else _STILL_FORMATS):
                 suffix = ".png"
             with _temporary(staged, len(numbered)).open("xb") as file:
                 write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])

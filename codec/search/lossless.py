@@ -13,7 +13,7 @@ from codec.coded import ContextSubstreams, LosslessResidual, Weights
 from codec.lossless.picture import CoderHeader, planes_of, weight_differences
 from codec.lossless.planes import TapPlanes
 from codec.lossless.rows import ContextSymbols, PlaneCoder, encode_plane
-from codec.lossless.tables import CONTEXTS, set_map_shape
+from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, residual_taps, set_map_shape
 from codec.models import Speed
 from codec.picture.planes import Plane
 from codec.search.predictor_sets import fit_sets
@@ -70,14 +70,20 @@ def code_lossless(
     # below 32 MB its pages are there from picture to picture: with fresh ones 720p takes 10 % longer
     room = np.empty(starts[1] * CONTEXTS, np.uint8)
     for number, plane in enumerate(planes):
-        left = residuals[:number] if header.greens_apart else ()
+        left = residuals[: residual_taps(number, header.greens_apart)]
         taps = TapPlanes(plane.shape, [of_picture[number] for of_picture in predictions], left)
         taps.set_source(plane)
         count = min(preset.sets[min(number, 1)], math.prod(set_map_shape(plane.shape)))
         start = before[number] if before else None
-        of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
+        is_alpha = header.has_alpha and number == len(planes) - 1
+        if is_alpha and predictions and np.array_equal(plane, predictions[0][number]):  # as most alpha is
+            of_sets = np.zeros((0, WEIGHT_COUNTS[len(predictions)]), np.int16)
+            map_ = np.zeros(set_map_shape(plane.shape), np.uint8)
+        else:
+            of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
         target = ContextSymbols(room, starts)
-        encode_plane(PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number]), target, header.max_error)
+        coder = PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number])
+        encode_plane(coder, target, 0 if is_alpha else header.max_error)
         weights.append(of_sets)
         cell_sets.append(map_)
         for part, first, end in zip(parts, starts.tolist(), target.places().tolist(), strict=True):

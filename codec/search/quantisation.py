@@ -6,11 +6,11 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.coded import LEVEL_DTYPES, LOSSLESS_QUANTISER, Levels, PlaneResidual, Quantiser, Residual
+from codec.coded import LEVEL_DTYPES, LOSSLESS_QUANTISER, MODULO, Levels, PlaneResidual, Quantiser, Residual
 from codec.models import ResidualCoder
 from codec.residual import SpatialPredictor, inverse
 
-__all__ = ["choose_quantiser", "code_plane", "residuals_of_neighbours"]
+__all__ = ["choose_quantiser", "code_exactly", "code_plane", "residuals_of_neighbours"]
 
 
 def code_plane(
@@ -35,6 +35,18 @@ def code_plane(
         residual = residuals_of_neighbours(source, inverse(coder, levels_of(coder, every, quantiser), quantiser))
         if step is not None or (low <= residual.min() and residual.max() <= high):
             return PlaneResidual(coder, quantiser, levels_of(coder, residual, quantiser))
+
+
+def code_exactly(
+    source: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8] | None, coder: ResidualCoder
+) -> PlaneResidual:
+    """The levels of alpha, uint8 (rows, columns), beside planes that have a step: residuals modulo 256."""
+    if prediction is None:
+        every = np.arange(-255, 256, dtype=np.int16)
+        levels = residuals_of_neighbours(source, every).astype(np.uint8)
+    else:
+        levels = source - prediction
+    return PlaneResidual(coder, MODULO, levels.view(LEVEL_DTYPES[coder]))
 
 
 def choose_quantiser(coder: ResidualCoder, low: int, high: int, step: int | None) -> Quantiser:

@@ -28,6 +28,7 @@ from matplotlib.projections.polar import PolarAxes
 from codec import CellMode, CodingBlocks, Inspection, MotionField, Video
 from codec.errors import ConfigError, MediaError
 from codec.models import BlockKind, MotionModel
+from codec.picture.alpha import over_chequers
 from codec.picture.colour import luma, to_array
 from codec.picture.planes import Plane
 from codec.show.motion_arrays import (
@@ -195,7 +196,7 @@ def plot_vectors(seen: Inspection, what: str, moving_of: Callable[[], Arrows]) -
     figure, axes = panels(seen, (1, 1), f"Picture {seen.number}: {what}", margin=1.3)
     over: Axes = axes[0, 0]
     length = f"arrows {times} times as long as the motion" if times > 1 else "arrows as long as the motion"
-    show(over, to_array(picture), f"{length}; dots: below ¼ sample", alpha=0.55)
+    show(over, to_array(over_chequers(picture)), f"{length}; dots: below ¼ sample", alpha=0.55)
     (y, x), (dy, dx) = drawn.starts[moving].T, drawn.vectors[moving].T
     scale: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1 / times, "minlength": 0}
     look: dict[str, Any] = {"cmap": "hsv", "clim": (0, 1), "width": 0.0032, "edgecolor": "k", "linewidth": 0.35}
@@ -258,7 +259,7 @@ def plot_mesh(seen: Inspection, field: MotionField) -> Figure:
     before = f"on picture {seen.number - 1}, where the nodes come from"
     places = ((seen.references[0], True, before), (seen.picture, False, f"on picture {seen.number}"))
     for over, (picture, moved, title) in zip(axes[0], places, strict=False):
-        show(over, to_array(picture), title)
+        show(over, to_array(over_chequers(picture)), title)
         points = node_positions(field, moved)[..., ::-1]
         lines = [*points, *points.transpose(1, 0, 2)]
         apart = (
@@ -347,8 +348,8 @@ def plot_prediction(seen: Inspection) -> Figure:
         f"picture {seen.number - 1}, motion-compensated" if seen.coding_blocks is None else "predicted block by block"
     )
     figure, axes = panels(seen, (1, 2), f"Picture {seen.number}: its prediction")
-    show(axes[0, 0], to_array(picture), "decoded")
-    show(axes[0, 1], to_array(prediction), f"{what}: {_quality(luma(picture), luma(prediction))}")
+    show(axes[0, 0], to_array(over_chequers(picture)), "decoded")
+    show(axes[0, 1], to_array(over_chequers(prediction)), f"{what}: {_quality(luma(picture), luma(prediction))}")
     return figure
 
 

@@ -146,6 +146,7 @@ def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
         "width": picture_format.width,
         "height": picture_format.height,
         "planes": list(sample_format.plane_names),
+        "hasAlpha": sample_format.has_alpha,
         "conversion": list(conversion(picture_format.colour)) if is_yuv else None,
         "cellSize": header.cell_size,
         "cells": list(header.cell_shape),
@@ -193,8 +194,14 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
 
 
 def _samples(picture: Picture, shrink: int) -> str:
-    """All planes at the size of luma, as the channels of a lossless WebP."""
+    """All planes at the size of luma, as the channels of a lossless WebP.
+
+    Alpha is below the other planes, in a picture twice as high: browsers change colours that they see through.
+    """
     samples = np.stack(full_size(picture), axis=2)[::shrink, ::shrink]
+    if picture.format.sample_format.has_alpha:
+        colours, alpha = samples[..., :-1], samples[..., -1:]
+        samples = np.concatenate([colours, np.broadcast_to(alpha, colours.shape)])
     return picture_url(samples[..., 0] if samples.shape[2] == 1 else samples, "WEBP")
 
 

@@ -33,6 +33,7 @@ from codec.measure.points import (
 )
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.models import ResidualCoder
+from codec.picture.alpha import over_chequers
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture
 from codec.settings import CHROMAS, Settings
@@ -298,7 +299,7 @@ def make_samples(points: Sequence[Point], source: Picture, number: int) -> Sampl
 
 def _middle(picture: Picture) -> npt.NDArray[np.uint8]:
     """At most `MAX_WIDTH` × `MAX_HEIGHT` from the middle of a picture, as people look at it."""
-    samples = to_array(picture)
+    samples = to_array(over_chequers(picture))
     top, left = max(len(samples) - MAX_HEIGHT, 0) // 2, max(samples.shape[1] - MAX_WIDTH, 0) // 2
     return samples[top : top + MAX_HEIGHT, left : left + MAX_WIDTH]
 

@@ -125,8 +125,11 @@ def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str,
     if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
         return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
     if isinstance(picture.residual, LosslessResidual):
-        return nothing | {"predictor_set_counts": [len(plane) for plane in picture.residual.weight_differences]}
-    quantisers = [plane.quantiser for plane in picture.residual] if header.residual.has_step else []
+        counts = [len(plane) for plane in picture.residual.weight_differences]
+        counts[-1] += picture.residual.alpha_is_binary * schema.IS_BINARY
+        return nothing | {"predictor_set_counts": counts}
+    planes = picture.residual[: len(picture.residual) - header.has_alpha]
+    quantisers = [plane.quantiser for plane in planes] if header.residual.has_step else []
     return nothing | {"quantisers": [{"step_256": q.step_256, "zero_point": q.zero_point} for q in quantisers]}
 
 

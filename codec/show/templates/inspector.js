@@ -50,7 +50,11 @@ async function samplesOf(url) {
   canvas.height = image.naturalHeight;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
-  return context.getImageData(0, 0, canvas.width, canvas.height);
+  if (!data.hasAlpha) return context.getImageData(0, 0, canvas.width, canvas.height);
+  const height = canvas.height / 2; // alpha is below the other planes
+  const samples = context.getImageData(0, 0, canvas.width, height);
+  samples.alpha = context.getImageData(0, height, canvas.width, height).data;
+  return samples;
 }
 
 async function load(place) {
@@ -69,7 +73,21 @@ function shown(samples) {
   const { decoded, prediction } = samples;
   if (state.view === "residual" && prediction) return residualImage(decoded, prediction);
   const source = state.view === "prediction" && prediction ? prediction : decoded;
-  return data.conversion ? asRgb(source) : source;
+  return data.conversion ? asRgb(source) : data.hasAlpha ? overChequers(source) : source;
+}
+
+function overChequers(samples) {
+  const image = new ImageData(samples.width, samples.height);
+  for (let i = 0; i < image.data.length; i += 4) {
+    const [y, x] = [Math.floor(i / 4 / samples.width), (i / 4) % samples.width];
+    const square = ((y >> 3) + (x >> 3)) & 1 ? 204 : 153;
+    const alpha = samples.alpha[i] / 255;
+    for (let channel = 0; channel < 3; channel++) {
+      image.data[i + channel] = alpha * samples.data[i + channel] + (1 - alpha) * square;
+    }
+    image.data[i + 3] = 255;
+  }
+  return image;
 }
 
 function residualImage(decoded, prediction) {
@@ -400,10 +418,13 @@ function describeCursor(samples) {
   const picture = data.pictures[state.place];
   const at = 4 * (Math.floor(y / data.shrink) * samples.decoded.width + Math.floor(x / data.shrink));
   const channels = data.planes.map((_, channel) => channel);
-  const values = (image) => channels.map((channel) => image.data[at + channel]).join(" ");
+  const isAlpha = (channel) => data.hasAlpha && channel === channels.length - 1;
+  const valuesOf = (image) => channels.map((channel) => (isAlpha(channel) ? image.alpha[at] : image.data[at + channel]));
+  const values = (image) => valuesOf(image).join(" ");
   const rows = [["x, y", `${x}, ${y}`], [`decoded ${data.planes.join(" ")}`, values(samples.decoded)]];
   if (samples.prediction) {
-    const differences = channels.map((channel) => samples.decoded.data[at + channel] - samples.prediction.data[at + channel]);
+    const before = valuesOf(samples.prediction);
+    const differences = valuesOf(samples.decoded).map((value, channel) => value - before[channel]);
     rows.push(["prediction", values(samples.prediction)]);
     rows.push(["residual", differences.map((value) => (value > 0 ? `+${value}` : signed(value))).join(" ")]);
   }

@@ -1,0 +1,409 @@
+"""Alpha: what is kept, cleared, dropped and laid over a colour, by the library and by every command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_hostile import indexed, packets_of, with_header
+
+import codec
+from codec import ConfigError, MediaError
+from codec.picture.alpha import as_given, laid_over, over_chequers
+from codec.picture.colour import luma, to_array
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.sinks import open_sink
+from codec.picture.sources import open_source
+
+WAYS = [
+    {"motion": "mesh"},
+    {"speed": "fast", "run": 1},
+    {"max_error": 3},
+    {"residual": "int8", "step": 9},
+    {"residual": "int8"},
+    {"residual": "uint8", "step": 255, "motion": "none"},
+    {"residual": "float16", "gop": 1},
+]
+ALPHAS = ("soft", "binary", "opaque", "clear", "noise")
+QUICK = codec.Settings("float16", "none")
+
+
+def alpha_of(kind, time, height=24, width=30):
+    """Alpha of a moving disc, or of nothing that moves, uint8 (height, width)."""
+    y, x = np.mgrid[0:height, 0:width]
+    inside = 8.3 - np.hypot(y - 10 - time, x - 9 - 2 * time)
+    return {
+        "soft": np.clip(60 * inside, 0, 255),
+        "binary": 255 * (inside > 0),
+        "opaque": np.full((height, width), 255),
+        "clear": np.zeros((height, width)),
+        "noise": np.random.default_rng(time).integers(0, 256, (height, width)),
+    }[kind].astype(np.uint8)
+
+
+def sequence(moving, mode, kind, count=4):
+    """Moving pictures of ``rgba`` or ``gray_alpha``, uint8 (count, 24, 30, channels)."""
+    colours = moving({"rgba": "rgb", "gray_alpha": "gray"}[mode], 30, 24, count)
+    return np.stack([np.dstack([to_array(of), alpha_of(kind, time)]) for time, of in enumerate(colours)])
+
+
+def save_all(folder, pictures):
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def frames(tmp_path, moving):
+    """A folder of RGBA pictures that are soft at their edge."""
+    return save_all(tmp_path / "frames", sequence(moving, "rgba", "soft"))
+
+
+# ------------------------------------------------------------------------------------------- what a file keeps
+
+
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+@pytest.mark.parametrize("kind", ALPHAS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_alpha_comes_back_exactly_whatever_codes_it(tmp_path, moving, mode, kind, way):
+    pictures = sequence(moving, mode, kind)
+    codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way))
+    decoded = codec.decode(tmp_path / "a.mvz")
+    assert decoded.shape == pictures.shape
+    np.testing.assert_array_equal(pictures[..., -1], decoded[..., -1])
+    colour_error = np.abs(pictures[..., :-1].astype(int) - decoded[..., :-1]).max()
+    most = way.get("max_error", 0 if way.get("residual", "lossless") in ("lossless", "float16") else 255)
+    assert colour_error <= most
+    if "max_error" in way:
+        assert colour_error > 0
+
+
+def test_alpha_that_changes_from_bits_to_more_within_a_packet_comes_back(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "soft", 8)
+    for time, kind in enumerate(("binary", "soft", "opaque", "binary", "binary", "noise", "clear", "soft")):
+        pictures[time, ..., 3] = alpha_of(kind, time)
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(scene_cut=False))
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+
+
+def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_path, moving):
+    def size(pictures, **way):
+        return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way), force=True).file_bytes
+
+    for way, most in (({}, 40), ({"step": 8}, 12)):
+        without = size(sequence(moving, "rgba", "opaque", 8)[..., :3], **way)
+        assert size(sequence(moving, "rgba", "opaque", 8), **way) - without <= 8 * most
+    mask = size(sequence(moving, "rgba", "binary", 8)) - size(sequence(moving, "rgba", "opaque", 8))
+    assert mask < 8 * 30 * 24 // 8  # a bit a sample
+
+
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+def test_clear_makes_the_colour_of_what_nobody_sees_0_and_says_so(tmp_path, moving, mode):
+    pictures = sequence(moving, mode, "soft")
+    whole = codec.encode(pictures, tmp_path / "a.mvz")
+    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha="clear"))
+    assert clear.file_bytes < whole.file_bytes
+    assert clear.notes == ("array: the colour of pixels that are fully transparent is left out",)
+    np.testing.assert_array_equal(np.where(pictures[..., -1:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("rgba", "#Ff8000"), ("rgba", "#f80"), ("gray_alpha", "gray")])
+def test_a_background_is_mixed_to_the_nearest_whole_number(tmp_path, moving, mode, colour):
+    pictures = sequence(moving, mode, "noise", 1)
+    parts = {"#Ff8000": (255, 128, 0), "#f80": (255, 136, 0), "gray": (128,)}[colour]
+    summary = codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(background=colour))
+    assert summary.notes == (f"array: pixels that are not opaque are laid over {colour}",)
+    decoded = codec.decode(tmp_path / "a.mvz")[0].reshape(24, 30, -1)
+    for (y, x, channel), found in np.ndenumerate(decoded):
+        part = Fraction(int(pictures[0, y, x, -1]), 255)
+        exact = part * int(pictures[0, y, x, channel]) + (1 - part) * parts[channel]
+        assert abs(exact - int(found)) <= Fraction(1, 2)
+
+
+def test_squares_show_through_and_opaque_pixels_stay(moving):
+    pictures = sequence(moving, "rgba", "binary", 1)
+    seen = to_array(over_chequers(Picture.from_array(pictures[0])))
+    opaque = pictures[0, ..., 3] == 255
+    np.testing.assert_array_equal(pictures[0][opaque][:, :3], seen[opaque])
+    assert set(np.unique(seen[~opaque])) == {153, 204}
+
+
+def test_luma_does_not_look_at_alpha(moving):
+    for mode in ("rgba", "gray_alpha"):
+        picture = Picture.from_array(sequence(moving, mode, "noise", 1)[0])
+        opaque = replace(picture.format, sample_format=picture.format.sample_format.opaque)
+        np.testing.assert_array_equal(luma(Picture(opaque, picture.planes[:-1])), luma(picture))
+
+
+# ------------------------------------------------------------------------------------------- alpha that says nothing
+
+
+@pytest.mark.parametrize("source", ["folder", "list", "array", "npy", "images"])
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+def test_alpha_is_left_out_only_where_all_pictures_are_opaque(tmp_path, moving, mode, source):
+    for number, last in enumerate((255, 254)):
+        pictures = sequence(moving, mode, "opaque")
+        pictures[-1, 3, 4, -1] = last
+        spec = pictures
+        if source == "folder":
+            spec = save_all(tmp_path / f"{number}", pictures)
+        elif source == "npy":
+            spec = tmp_path / f"{number}.npy"
+            np.save(spec, pictures)
+        elif source != "array":
+            spec = [Image.fromarray(of) if source == "images" else of for of in pictures]
+        codec.encode(spec, tmp_path / f"{number}.mvz", QUICK)
+        expected = pictures if number else pictures[..., :-1]
+        np.testing.assert_array_equal(
+            expected if expected.shape[-1] > 1 else expected[..., 0], codec.decode(tmp_path / f"{number}.mvz")
+        )
+
+
+def test_the_first_picture_of_an_iterator_says_whether_there_is_alpha(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "opaque")
+    codec.encode(iter(pictures), tmp_path / "a.mvz", QUICK)
+    assert codec.decode(tmp_path / "a.mvz").shape[-1] == 4
+    codec.encode(iter([pictures[0, ..., :3], *pictures[1:]]), tmp_path / "b.mvz", QUICK)
+    np.testing.assert_array_equal(pictures[..., :3], codec.decode(tmp_path / "b.mvz"))
+    codec.encode(iter([pictures[0], *pictures[1:, ..., :3]]), tmp_path / "c.mvz", QUICK)
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "c.mvz"))
+    pictures[2, 0, 0, 3] = 0
+    with pytest.raises(MediaError, match=r"picture 2 has transparent pixels.*--background white"):
+        codec.encode(iter([pictures[0, ..., :3], *pictures[1:]]), tmp_path / "d.mvz", QUICK)
+    assert not (tmp_path / "d.mvz").exists()
+    laid = replace(QUICK, background="white")
+    codec.encode(iter([pictures[0, ..., :3], *pictures[1:]]), tmp_path / "d.mvz", laid)
+    assert codec.decode(tmp_path / "d.mvz")[2, 0, 0].tolist() == [255, 255, 255]
+
+
+def test_pictures_with_and_without_alpha_and_gray_ones_become_one_sequence(tmp_path, frames, moving):
+    rgb, gray = samples_of(moving, "rgb"), samples_of(moving, "gray")
+    Image.fromarray(rgb).save(frames / "8.png")
+    Image.fromarray(np.dstack([gray, alpha_of("soft", 0)])).save(frames / "9.png")
+    for number in range(4, 8):
+        Image.fromarray(gray).save(frames / f"{number}.png")
+    summary = codec.encode(frames, tmp_path / "a.mvz", QUICK)
+    decoded = codec.decode(tmp_path / "a.mvz")
+    np.testing.assert_array_equal(np.dstack([rgb, alpha_of("opaque", 0)]), decoded[8])
+    np.testing.assert_array_equal(np.dstack([gray] * 3 + [alpha_of("soft", 0)]), decoded[9])
+    assert summary.notes == (
+        f"{frames}: gray pictures among RGB, 5 such as 4.png, are read as RGB",
+        f"{frames}: pictures without alpha among others, 5 such as 4.png, are read as opaque",
+    )
+
+
+def samples_of(moving, mode):
+    return to_array(moving(mode, 30, 24, 1)[0])
+
+
+# ------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": "lose"}, "alpha is one of keep, clear, drop, not 'lose'"),
+        ({"background": "mauve"}, "background is black, gray, white, or a colour such as #f80 or #ff8800, not 'mauve'"),
+        ({"background": "#12345"}, "background is black"),
+        ({"background": (1, 2, 3)}, "background is black"),
+        ({"alpha": "keep", "background": "white"}, "background has no effect with alpha keep"),
+        ({"alpha": "clear", "background": "white"}, "background has no effect with alpha clear"),
+        ({"alpha": "keep", "qp": 30}, "alpha keep is not for dct, which codes no alpha; drop is, with a background"),
+        ({"alpha": "clear", "qp": 30}, "alpha clear is not for dct"),
+    ],
+)
+def test_settings_of_alpha_that_mean_nothing_are_refused(arguments, message):
+    with pytest.raises(ConfigError) as caught:
+        codec.Settings(**arguments)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("words", [["-q", "30"], ["--alpha", "drop"], ["-q", "30", "--alpha", "drop"]])
+def test_transparent_pixels_are_refused_by_name_before_anything_is_coded(tmp_path, frames, mvz, words):
+    code, _, err = mvz("encode", frames, "-o", tmp_path / "x.mvz", *words)
+    assert code == 1
+    assert err == (
+        f"mvz: {frames / '0.png'}: has transparent pixels, and alpha is not kept here; "
+        "--background white lays pictures over white\n"
+    )
+    assert not (tmp_path / "x.mvz").exists()
+    assert mvz("encode", frames, "-o", tmp_path / "x.mvz", "--background", "white", *words)[0] == 0
+    assert codec.decode(tmp_path / "x.mvz").shape[-1] == 3
+
+
+def test_a_coloured_background_is_refused_for_gray_pictures(tmp_path, moving):
+    with pytest.raises(ConfigError, match="background is black, gray or white for gray pictures"):
+        codec.encode(sequence(moving, "gray_alpha", "soft"), tmp_path / "a.mvz", codec.Settings(background="#ff0000"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("settings", [codec.Settings(alpha="drop"), codec.Settings(qp=30)])
+def test_a_writer_of_alpha_needs_settings_that_keep_it(tmp_path, settings):
+    with pytest.raises(ConfigError, match="alpha is not kept with these settings, and rgba has some"):
+        codec.Writer(tmp_path / "a.mvz", (8, 8), "rgba", settings)
+
+
+def test_a_writer_adds_alpha_and_leaves_it_out_as_its_file_has_it(tmp_path, moving):
+    pictures = sequence(moving, "gray_alpha", "soft", 2)
+    with codec.Writer(tmp_path / "a.mvz", (30, 24), "gray_alpha") as out:
+        out.append(pictures[0])
+        out.append(Image.fromarray(pictures[1, ..., 0]))
+        with pytest.raises(ConfigError, match="picture 2 is 30×24 rgba; the file's are 30×24 gray_alpha"):
+            out.append(np.zeros((24, 30, 4), np.uint8))
+    pictures[1, ..., 1] = 255
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+    with codec.Writer(tmp_path / "b.mvz", (30, 24), "gray") as out:
+        with pytest.raises(MediaError, match="picture 0 has transparent pixels"):
+            out.append(pictures[0])
+        out.append(pictures[1])
+    np.testing.assert_array_equal(pictures[1:, ..., 0], codec.decode(tmp_path / "b.mvz"))
+
+
+def test_only_gray_and_rgb_have_a_format_with_alpha():
+    assert SampleFormat.GRAY.with_alpha() is SampleFormat.GRAY_ALPHA
+    assert SampleFormat.RGBA.with_alpha() is SampleFormat.RGBA
+    with pytest.raises(ConfigError, match="pictures of yuv420 have no alpha"):
+        SampleFormat.YUV420.with_alpha()
+    picture = Picture(PictureFormat(2, 2, "gray_alpha"), (np.zeros((2, 2), np.uint8),) * 2)
+    with pytest.raises(MediaError, match="here: has transparent pixels"):
+        as_given(picture, PictureFormat(2, 2, "gray"), "here:")
+    assert laid_over(picture, (9, 9, 9)).planes[0].tolist() == [[9, 9], [9, 9]]
+
+
+def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
+    path = tmp_path / "a.mvz"
+
+    def refused(data, says):
+        path.write_bytes(data)
+        with pytest.raises(codec.BitstreamError, match=says), codec.open(path) as video:
+            list(video.pictures())
+
+    codec.encode(sequence(moving, "rgba", "binary", 2), path)
+    data = path.read_bytes()
+    refused(with_header(data, sample_format=7), "sample_format is 7")
+    refused(with_header(data, sample_format=1), "coded_format is rgba of rgb")
+    refused(with_header(data, residual_coder=4), "coded_format is rgba of rgba")
+    refused(with_header(data, sample_format=5, coded_format=5), ".")  # fewer planes than the pictures say
+    refused(with_header(data, sample_format=4, coded_format=4), "predictor_set_counts|streams|stream")
+    for flags in (32, 128):  # 64 says bits; others mean nothing
+        packets = packets_of(data)
+        place = next(number for number, (kind, _) in enumerate(packets) if kind == b"PICS")
+        payload = bytearray(packets[place][1])
+        payload[14] += flags  # first_picture 4, count 2, references 1, checksum 4, and the sets of G, R', B'
+        packets[place] = (b"PICS", bytes(payload))
+        refused(indexed(packets), "predictor_set_counts")
+
+
+# ------------------------------------------------------------------------------------------- in and out
+
+
+@pytest.mark.parametrize("target", ["folder", "%d.png", "%d.tif", "a.apng", "a.webp", "a.npy"])
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+def test_what_keeps_alpha_gives_every_sample_back(tmp_path, moving, mvz, mode, target):
+    pictures = sequence(moving, mode, "soft")
+    codec.encode(pictures, tmp_path / "a.mvz", QUICK)
+    assert mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / target)[0] == 0
+    with open_source(tmp_path / target) as source:
+        back = np.stack([to_array(picture) for picture in source])
+    if (mode, target) == ("gray_alpha", "a.webp"):  # has no gray
+        pictures = pictures[..., [0, 0, 0, 1]]
+    np.testing.assert_array_equal(pictures, back)
+
+
+@pytest.mark.parametrize("target", ["a.gif", "a.y4m", "-", "%d.bmp", "%d.ppm", "a.bmp"])
+def test_what_cannot_keep_alpha_says_so_and_takes_a_background(tmp_path, moving, mvz, target):
+    codec.encode(sequence(moving, "rgba", "soft", 1), tmp_path / "a.mvz", QUICK)
+    path = target if target == "-" else tmp_path / target
+    code, _, err = mvz("decode", tmp_path / "a.mvz", "-o", path)
+    assert code == 1
+    assert "pictures have alpha, which ." in err
+    assert "--background white lays pictures over white" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mvz"]
+    if target != "-":
+        assert mvz("decode", tmp_path / "a.mvz", "-o", path, "--background", "#204060")[0] == 0
+
+
+def test_a_folder_of_names_that_cannot_keep_alpha_gets_png(tmp_path, moving):
+    picture = replace(Picture.from_array(sequence(moving, "rgba", "soft", 1)[0]), name="x.bmp")
+    with open_sink(tmp_path / "out", picture.format, Fraction(25)) as sink:
+        sink.write(picture)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x.png"]
+
+
+def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
+    codec.encode(frames, tmp_path / "a.mvz", QUICK)
+    codec.encode(frames, tmp_path / "b.mvz", replace(QUICK, background="#204060"))
+    assert mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "a.npy", "--background", "#204060")[0] == 0
+    np.testing.assert_array_equal(codec.decode(tmp_path / "b.mvz"), np.load(tmp_path / "a.npy"))
+    code, _, err = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "c.npy", "--background", "mauve")
+    assert (code, err.startswith("mvz: --background is black")) == (2, True)
+
+
+def test_pillow_sees_pictures_with_alpha(tmp_path, moving):
+    for mode, pillow_mode in (("rgba", "RGBA"), ("gray_alpha", "LA")):
+        pictures = sequence(moving, mode, "soft")
+        codec.encode(pictures, tmp_path / f"{mode}.mvz")
+        with Image.open(tmp_path / f"{mode}.mvz") as image:
+            assert image.mode == pillow_mode
+            image.seek(2)
+            np.testing.assert_array_equal(pictures[2], np.array(image))
+
+
+def test_an_mvz_file_with_alpha_is_coded_anew(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "soft")
+    codec.encode(pictures, tmp_path / "a.mvz")
+    codec.encode(tmp_path / "a.mvz", tmp_path / "b.mvz", codec.Settings(alpha="clear", motion="mesh"))
+    np.testing.assert_array_equal(np.where(pictures[..., 3:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
+
+
+# ------------------------------------------------------------------------------------------- commands
+
+
+def test_verify_and_compare_know_alpha(tmp_path, frames, mvz):
+    exact, near, laid = (tmp_path / f"{name}.mvz" for name in ("exact", "near", "laid"))
+    codec.encode(frames, exact)
+    codec.encode(frames, near, codec.Settings(max_error=2))
+    codec.encode(frames, laid, codec.Settings(background="white"))
+    assert mvz("verify", exact, frames)[0] == mvz("verify", near, frames)[0] == 0
+    assert mvz("verify", laid, frames, "--background", "white")[0] == 0
+    code, _, err = mvz("verify", laid, frames)
+    assert (code, "has transparent pixels, and the other has no alpha" in err) == (1, True)
+    assert "alpha counted as the other planes" in mvz("compare", frames, near, "--no-ssim")[1]
+    whole = json.loads(mvz("compare", frames, near, "--no-ssim", "--json")[1])
+    assert (list(whole["planes"]), whole["planes"]["A"]["identical"]) == (["R", "G", "B", "A"], True)
+
+
+def test_alpha_that_is_255_everywhere_compares_as_none(tmp_path, moving, mvz):
+    pictures = sequence(moving, "rgba", "opaque")
+    codec.encode(iter(pictures), tmp_path / "a.mvz")
+    codec.encode(pictures[..., :3], tmp_path / "b.mvz")
+    assert mvz("compare", tmp_path / "a.mvz", tmp_path / "b.mvz")[0] == 0
+    assert mvz("compare", tmp_path / "b.mvz", tmp_path / "a.mvz")[0] == 0
+
+
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+@pytest.mark.parametrize("way", [{}, {"residual": "int8", "step": 8, "motion": "mesh"}], ids=str)
+def test_every_other_command_takes_a_file_with_alpha(tmp_path, moving, mvz, mode, way):
+    coded = tmp_path / "a.mvz"
+    codec.encode(sequence(moving, mode, "soft"), coded, codec.Settings(**way))
+    code, out, _ = mvz("info", coded)
+    assert (code, f"30×24 {mode}" in out) == (0, True)
+    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet")[0] == 0
+    assert mvz("inspect", coded, "-o", tmp_path / "page.html", "--quiet")[0] == 0
+    assert '"hasAlpha":true' in (tmp_path / "page.html").read_text()
+
+
+def test_a_report_leaves_out_dct_and_says_so(tmp_path, frames, mvz):
+    page, listed = tmp_path / "page.html", tmp_path / "points.json"
+    words = ("--motion", "none", "--step", "8", "--json", listed)
+    code, _, err = mvz("report", frames, "-o", page, *words, "--residual", "int8,lossless,dct")
+    assert (code, "dct codes no alpha, and is left out" in err) == (0, True)
+    assert {point["residual"] for point in json.loads(listed.read_text())["points"]} == {"int8", "lossless"}
+    code, _, err = mvz("report", frames, "-o", page, "--force", "--residual", "dct")
+    assert (code, "--residual dct codes no alpha" in err) == (2, True)
