@@ -229,6 +229,8 @@ def harm_symbols(parts: Parts, random: Random) -> None:
         run.streams[place] = id_, harmed_bytes(stream, random)
         return
     arrays = arrays_of(parts.header, run)
+    if not arrays:  # an earlier harm lets no reader come so far
+        return
     place, start, end, symbols = random.choice(arrays)
     if random.random() < 0.1:
         symbols = random.choice(arrays)[3]
@@ -287,7 +289,10 @@ def harm_framing(parts: Parts, random: Random) -> None:
 def harm_by_bomb(parts: Parts, random: Random) -> None:
     """Symbols in a few bytes that become, or say that they become, as many as they like; digits in digits."""
     run = random.choice(parts.pictures())
-    place, start, end, _ = random.choice(arrays_of(parts.header, run))
+    arrays = arrays_of(parts.header, run)
+    if not arrays:
+        return
+    place, start, end, _ = random.choice(arrays)
     id_, stream = run.streams[place]
     sizes = (0, 1, 1 << 12, 1 << 20, 1 << 24)
     harm = random.choice(
