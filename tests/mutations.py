@@ -23,6 +23,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -158,6 +159,13 @@ def arrays_of(header: SequenceHeader, run: PicturePacket) -> list[tuple[int, int
 # ------------------------------------------------------------------------------------------- harm
 
 
+def place_in(items: list[Any], random: Random) -> int:
+    """A place in a list, which an earlier harm may have left empty: hypothesis cannot draw from nothing twice."""
+    if not items:
+        raise IndexError("there is nothing left to harm")
+    return random.randrange(len(items))
+
+
 def harmed_bytes(data: bytes, random: Random, *, may_resize: bool = True) -> bytes:
     """Other bytes than these: tempting values, numbers a little off, pieces moved, repeated or lost."""
     harmed = bytearray(data)
@@ -215,7 +223,7 @@ def harm_picture_headers(parts: Parts, random: Random) -> None:
 def harm_stream(parts: Parts, random: Random) -> None:
     """A stream's bytes: forms of packed symbols, sizes, what zstd compressed."""
     run = random.choice(parts.pictures())
-    place = random.randrange(len(run.streams))
+    place = place_in(run.streams, random)
     id_, frame = run.streams[place]
     run.streams[place] = id_, harmed_bytes(frame, random)
 
@@ -223,7 +231,7 @@ def harm_stream(parts: Parts, random: Random) -> None:
 def harm_symbols(parts: Parts, random: Random) -> None:
     """What a stream holds, packed again: vectors, modes, weights, sets, symbols of contexts, levels, names."""
     run = random.choice(parts.pictures())
-    place = random.randrange(len(run.streams))
+    place = place_in(run.streams, random)
     id_, stream = run.streams[place]
     if id_ == StreamId.BLOCK_BITS:
         run.streams[place] = id_, harmed_bytes(stream, random)
@@ -243,7 +251,7 @@ def harm_symbols(parts: Parts, random: Random) -> None:
 def harm_streams(parts: Parts, random: Random) -> None:
     """Streams that are missing, doubled, renamed, exchanged or in another order."""
     run = random.choice(parts.pictures())
-    place = random.randrange(len(run.streams))
+    place = place_in(run.streams, random)
     id_, frame = run.streams[place]
     kind = random.randrange(5)
     if kind == 0:
