@@ -23,7 +23,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TypeVar
 from unittest import mock
 
 import numpy as np
@@ -39,6 +39,8 @@ from codec.bitstream.schema import StreamId
 from codec.coded import SequenceHeader
 from codec.picture.planes import Picture
 from codec.writing.packing import pack
+
+Item = TypeVar("Item")
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 SIGNATURE_BYTES = 8
@@ -159,11 +161,11 @@ def arrays_of(header: SequenceHeader, run: PicturePacket) -> list[tuple[int, int
 # ------------------------------------------------------------------------------------------- harm
 
 
-def place_in(items: list[Any], random: Random) -> int:
-    """A place in a list, which an earlier harm may have left empty: hypothesis cannot draw from nothing twice."""
+def one_of(items: list[Item], random: Random) -> Item:
+    """An item of a list, which an earlier harm may have left empty: from nothing hypothesis must not draw."""
     if not items:
         raise IndexError("there is nothing left to harm")
-    return random.randrange(len(items))
+    return random.choice(items)
 
 
 def harmed_bytes(data: bytes, random: Random, *, may_resize: bool = True) -> bytes:
@@ -216,28 +218,28 @@ def harm_any_payload(parts: Parts, random: Random) -> None:
 
 def harm_picture_headers(parts: Parts, random: Random) -> None:
     """Numbers, counts, references, checksums, quantisers: whatever comes before the table of streams."""
-    run = random.choice(parts.pictures())
+    run = one_of(parts.pictures(), random)
     run.head[:] = harmed_bytes(bytes(run.head), random, may_resize=random.random() < 0.2)
 
 
 def harm_stream(parts: Parts, random: Random) -> None:
     """A stream's bytes: forms of packed symbols, sizes, what zstd compressed."""
-    run = random.choice(parts.pictures())
-    place = place_in(run.streams, random)
+    run = one_of(parts.pictures(), random)
+    place = one_of([*range(len(run.streams))], random)
     id_, frame = run.streams[place]
     run.streams[place] = id_, harmed_bytes(frame, random)
 
 
 def harm_symbols(parts: Parts, random: Random) -> None:
     """What a stream holds, packed again: vectors, modes, weights, sets, symbols of contexts, levels, names."""
-    run = random.choice(parts.pictures())
-    place = place_in(run.streams, random)
+    run = one_of(parts.pictures(), random)
+    place = one_of([*range(len(run.streams))], random)
     id_, stream = run.streams[place]
     if id_ == StreamId.BLOCK_BITS:
         run.streams[place] = id_, harmed_bytes(stream, random)
         return
     arrays = arrays_of(parts.header, run)
-    place, start, end, symbols = random.choice(arrays)
+    place, start, end, symbols = one_of(arrays, random)
     if random.random() < 0.1:
         symbols = random.choice(arrays)[3]
     else:
@@ -250,8 +252,8 @@ def harm_symbols(parts: Parts, random: Random) -> None:
 
 def harm_streams(parts: Parts, random: Random) -> None:
     """Streams that are missing, doubled, renamed, exchanged or in another order."""
-    run = random.choice(parts.pictures())
-    place = place_in(run.streams, random)
+    run = one_of(parts.pictures(), random)
+    place = one_of([*range(len(run.streams))], random)
     id_, frame = run.streams[place]
     kind = random.randrange(5)
     if kind == 0:
@@ -261,7 +263,7 @@ def harm_streams(parts: Parts, random: Random) -> None:
     elif kind == 2:
         run.streams[place] = random.choice((*(int(stream) for stream in StreamId), random.randrange(256))), frame
     elif kind == 3:
-        run.streams[place] = id_, random.choice(random.choice(parts.pictures()).streams)[1]
+        run.streams[place] = id_, one_of(one_of(parts.pictures(), random).streams, random)[1]
     else:
         random.shuffle(run.streams)
 
@@ -294,8 +296,8 @@ def harm_framing(parts: Parts, random: Random) -> None:
 
 def harm_by_bomb(parts: Parts, random: Random) -> None:
     """Symbols in a few bytes that become, or say that they become, as many as they like; digits in digits."""
-    run = random.choice(parts.pictures())
-    place, start, end, _ = random.choice(arrays_of(parts.header, run))
+    run = one_of(parts.pictures(), random)
+    place, start, end, _ = one_of(arrays_of(parts.header, run), random)
     id_, stream = run.streams[place]
     sizes = (0, 1, 1 << 12, 1 << 20, 1 << 24)
     harm = random.choice(
