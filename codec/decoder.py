@@ -103,6 +103,8 @@ def decode_task(task: GopTask) -> list[Picture | BitstreamError]:
 class Video(Sequence[npt.NDArray[np.uint8]]):
     """An open ``.mvz`` file: a sequence of uint8 arrays, (H, W) for gray and (H, W, 3) RGB otherwise.
 
+    With alpha they are (H, W, 2) and (H, W, 4).
+
     Y'CbCr pictures are converted for these arrays; `picture` and `pictures` give their own planes.
     Pictures of the GOP read last are kept, so neighbours cost one picture each, forwards and backwards.
     Arrays and planes that are handed out belong to the caller, who may write into them.
@@ -420,6 +422,8 @@ def decode(
     workers: int | None = None,
 ) -> npt.NDArray[np.uint8]:
     """All pictures of a file at once, uint8 (T, H, W) for gray, (T, H, W, 3) RGB otherwise.
+
+    With alpha they are (T, H, W, 2) and (T, H, W, 4).
 
     Raises:
         MediaError: the file cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
 from fractions import Fraction
 
@@ -360,6 +361,19 @@ def test_an_mvz_file_with_alpha_is_coded_anew(tmp_path, moving):
     codec.encode(pictures, tmp_path / "a.mvz")
     codec.encode(tmp_path / "a.mvz", tmp_path / "b.mvz", codec.Settings(alpha="clear", motion="mesh"))
     np.testing.assert_array_equal(np.where(pictures[..., 3:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
+
+
+def test_a_tiff_whose_colours_are_multiplied_by_alpha_says_that_they_are_rounded(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.full((4, 4, 4), (50, 100, 25, 128), np.uint8)).save(path)
+    extra_samples = struct.pack("<HHI", 338, 3, 1)  # one SHORT: 2 is plain alpha, 1 what is multiplied
+    assert extra_samples + b"\2" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(extra_samples + b"\2", extra_samples + b"\1"))
+    with open_source(path) as source:
+        (picture,) = source
+        said = "its colours are multiplied by alpha; they are divided by it again, which rounds them"
+        assert source.notes == [f"{path}: {said}"]
+    assert [99, 199, 49, 128] == [int(plane[0, 0]) for plane in picture.planes]
 
 
 # ------------------------------------------------------------------------------------------- commands

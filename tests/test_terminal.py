@@ -234,7 +234,7 @@ def test_encode_tells_the_ratio_to_raw_samples_and_to_the_files(mvz, tmp_path):
     assert files == summary["source_file_bytes"]
     _, _, err = mvz("encode", SOURCE, "-o", tmp_path / "x.mvz", "--force")
     assert f" : 1 (source files: {files / summary['file_bytes']:.2f} : 1), " in err
-    assert codec.encode(np.zeros((1, 4, 4), np.uint8), tmp_path / "y.mvz").source_file_bytes is None
+    assert codec.encode(np.zeros((1, 4, 5), np.uint8), tmp_path / "y.mvz").source_file_bytes is None
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "decode", "plot", "inspect"])

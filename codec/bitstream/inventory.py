@@ -29,7 +29,7 @@ class PictureEntry:
         bytes: its bytes by component; where pictures share a packet, its share, estimated from the entropy of its
             symbols. Shares add up to the packet. Empty where no such estimate was asked for.
         estimated: whether ``bytes`` is such a share.
-        steps: quantiser step of each plane in sample values; empty for coders without one.
+        steps: quantiser step of each plane but alpha in sample values; empty for coders without one.
         qps: quantisers of luma and chroma of ``dct``; empty for other coders.
     """
 
