@@ -373,7 +373,7 @@ def test_a_tiff_whose_colours_are_multiplied_by_alpha_says_that_they_are_rounded
         (picture,) = source
         said = "its colours are multiplied by alpha; they are divided by it again, which rounds them"
         assert source.notes == [f"{path}: {said}"]
-    assert [99, 199, 49, 128] == [int(plane[0, 0]) for plane in picture.planes]
+    assert [int(plane[0, 0]) for plane in picture.planes] == [99, 199, 49, 128]
 
 
 # ------------------------------------------------------------------------------------------- commands
@@ -419,5 +419,6 @@ def test_a_report_leaves_out_dct_and_says_so(tmp_path, frames, mvz):
     code, _, err = mvz("report", frames, "-o", page, *words, "--residual", "int8,lossless,dct")
     assert (code, "dct codes no alpha, and is left out" in err) == (0, True)
     assert {point["residual"] for point in json.loads(listed.read_text())["points"]} == {"int8", "lossless"}
+    assert "Alpha counts in MSE and PSNR" in page.read_text()
     code, _, err = mvz("report", frames, "-o", page, "--force", "--residual", "dct")
     assert (code, "--residual dct codes no alpha" in err) == (2, True)

@@ -272,10 +272,10 @@ def _probe(path: Path) -> _ImageKind:
             count = opened.count or sum(1 for _ in opened)
             tick_ms = 10 if isinstance(opened, GifFile) else 1
             return _ImageKind(_composed_format(opened), count, tuple(opened.notes), tick_ms)
-        notes = (layers.PROFILE_NOTE,) if "icc_profile" in opened.info else ()
+        notes = [layers.PROFILE_NOTE] if "icc_profile" in opened.info else []
         if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == _MULTIPLIED:
-            notes += ("its colours are multiplied by alpha; they are divided by it again, which rounds them",)
-        return _ImageKind(_format(opened, str(path)), _frame_count(opened), notes)
+            notes.append("its colours are multiplied by alpha; they are divided by it again, which rounds them")
+        return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes))
 
 
 def _composed_format(layered: LayeredFile) -> PictureFormat:
