@@ -25,7 +25,7 @@ from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.y4m import Y4mSource, header_line, parse_header
 
-YUV_AND_GRAY = [form for form in SampleFormat if form is not SampleFormat.RGB]
+YUV_AND_GRAY = [format_ for format_ in SampleFormat if not (format_.is_rgb or format_.has_alpha)]
 
 
 def random_pictures(picture_format, count=3):
