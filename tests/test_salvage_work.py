@@ -142,7 +142,7 @@ def test_what_is_found_does_not_depend_on_how_much_is_read_at_once(window, monke
 
 
 def test_a_cut_file_says_so_and_which_picture_was_whole_last(tmp_path):
-    samples = np.random.default_rng(1).integers(0, 256, (7, 3, 4), np.uint8)
+    samples = np.random.default_rng(1).integers(0, 256, (7, 3, 5), np.uint8)
     codec.encode(samples, tmp_path / "whole.mvz", codec.Settings(gop=4, run=2))
     data = (tmp_path / "whole.mvz").read_bytes()
     with codec.open(tmp_path / "whole.mvz") as video:
