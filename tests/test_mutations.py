@@ -74,6 +74,26 @@ def test_a_mutated_golden_file_gives_an_error_of_ours_or_pictures(
             assert video.format != originals[0].format
 
 
+def test_a_huge_picture_that_no_symbol_follows_takes_no_memory(tmp_path):
+    data = bytearray((GOLDEN / "rgb_40x32_dct_slow_444.mvz").read_bytes())
+    data[18:22] = (983_080).to_bytes(4, "little")  # the width, in samples: 94 MB a picture, and as much for a reference
+    (tmp_path / "wide.mvz").write_bytes(mended(bytes(data)))
+    program = (
+        "import codec, contextlib, resource, sys\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "with contextlib.suppress(codec.BitstreamError): codec.decode(sys.argv[1])\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "wide.mvz")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert int(done.stdout) < 100
+
+
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
 def test_every_kind_of_harm_is_one_that_readers_notice(harm, golden, tmp_path):
     data, originals = golden["rgb_40x32_lossless_mesh.mvz"]

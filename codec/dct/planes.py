@@ -38,7 +38,7 @@ class Plane:
         self.prediction = zeros(whole if traced else (1, 1), np.uint8)
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
-        self.reference = ReferencePlane(np.zeros((height, width), np.uint8), (log2_y, log2_x), taps)
+        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps)
 
     def picture(self):
         """A copy of the decoded samples, uint8 (height, width)."""

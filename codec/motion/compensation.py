@@ -66,17 +66,23 @@ class ReferencePlane:
     quarters: cython.uchar[:, ::1]  # all quarter samples, if an encoder has made them: see `InterpolatedPlanes`
     quarter_rows: cython.int  # of each plane of them, or 0
 
-    def __init__(self, plane: npt.NDArray[np.uint8], subsampling: Subsampling, taps: npt.NDArray[np.int16]) -> None:
-        """``plane`` is uint8 (rows, columns); ``taps`` are one of the tables of `codec.motion.tables`."""
-        self.height, self.width = plane.shape
+    def __init__(
+        self, plane: npt.NDArray[np.uint8] | tuple[int, int], subsampling: Subsampling, taps: npt.NDArray[np.int16]
+    ) -> None:
+        """``plane`` is uint8 (rows, columns), or the shape of one that `fill` brings: until then no memory is touched.
+
+        ``taps`` are one of the tables of `codec.motion.tables`.
+        """
+        self.height, self.width = plane if isinstance(plane, tuple) else plane.shape
         self.log2_y, self.log2_x = subsampling
-        self.samples = memoryview(np.empty((self.height + 2 * BORDER, self.width + 2 * BORDER), np.uint8))
+        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), np.uint8))
         self.taps, self.warp_taps = memoryview(taps), memoryview(SIXTEENTH_TAPS)
         self.has_quarters = bool(taps[4].any())
         self.sums = memoryview(np.empty((32, 32), np.int32))
-        source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
-        with cython.nogil:
-            self.fill(source)
+        if not isinstance(plane, tuple):
+            source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
+            with cython.nogil:
+                self.fill(source)
 
     def fill(self, source: cython.uchar[:, ::1]) -> cython.void:
         """Copy a plane, cut to this one's size, and repeat its outermost samples around it."""
