@@ -18,8 +18,8 @@ from codec.vectors import clip, copy_row, filter_block, filter_sample
 __all__ = ["Mesh", "Reference", "ReferencePlane", "compensate"]
 
 BORDER: cython.int = tables.BORDER
-BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.filter`
-BEHIND: cython.int = 4
+BEFORE: cython.int = tables.BEFORE
+BEHIND: cython.int = tables.BEHIND
 
 BLEND: cython.int = 1  # codes of `CellMode`
 OWN: cython.int = 2

@@ -11,11 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BORDER", "EIGHTH_TAPS", "HALF_TAPS", "LINEAR_TAPS", "SIXTEENTH_TAPS"]
+__all__ = ["BEFORE", "BEHIND", "BORDER", "EIGHTH_TAPS", "HALF_TAPS", "LINEAR_TAPS", "SIXTEENTH_TAPS"]
 
 # Samples of a reference beyond each edge of the picture, where its outermost samples go on: room for a block of 32 that
 # begins 36 before the picture or 4 behind it, and for eight taps; further out all blocks are the same
 BORDER: Final = 40
+BEFORE: Final = 36  # how far before a picture a block may begin; see `ReferencePlane.filter`
+BEHIND: Final = 4
 
 # Phases 9…15 mirror 7…1. Those of quarters are HEVC's, the others VVC's
 _FIRST_HALF: Final = (

@@ -1,4 +1,4 @@
-"""Encoder only: a reference plane at all its half or quarter samples, of which a search looks at most."""
+"""Encoder only: a reference plane at all its full, half or quarter samples, of which a search looks at most."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from codec.vectors import clip, copy_row
 __all__ = ["InterpolatedPlanes"]
 
 BORDER: cython.int = tables.BORDER
-BEFORE: cython.int = 36  # how far before a picture a block may begin; see `ReferencePlane.filter`
-BEHIND: cython.int = 4
+BEFORE: cython.int = tables.BEFORE
+BEHIND: cython.int = tables.BEHIND
 SEEN: cython.int = 8  # so far from the picture, taps see nothing but its outermost samples
 
 
@@ -22,14 +22,14 @@ class InterpolatedPlanes:
     """Planes with a border, one below the other: by row, then by column, in 1/``per_sample`` of a sample."""
 
     reference: ReferencePlane
-    log2: cython.int  # of the places of each sample: 1 for halves, 2 for quarters
+    log2: cython.int  # of the places of each sample: 0 for full samples, 1 for halves, 2 for quarters
     rows: cython.int  # of each plane
     stride: cython.Py_ssize_t
     samples: cython.uchar[:, ::1]
     flat: cython.uchar[::1]  # the same memory
 
     def __init__(self, reference: ReferencePlane, per_sample: int) -> None:
-        """``reference`` is not subsampled; ``per_sample`` is 2 or 4."""
+        """``reference`` is not subsampled; ``per_sample`` is 1, 2 or 4."""
         self.reference, self.log2 = reference, per_sample >> 1
         self.rows, self.stride = reference.height + 2 * BORDER, reference.width + 2 * BORDER
         self.samples = memoryview(np.empty((per_sample * per_sample * self.rows, self.stride), np.uint8))
@@ -75,14 +75,13 @@ class InterpolatedPlanes:
     def place(self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int) -> cython.Py_ssize_t:
         """Where in `flat` the sample (y, x) lies, moved by a vector in these planes' unit."""
         log2, last = self.log2, (1 << self.log2) - 1
-        y, x = y + (dy >> log2), x + (dx >> log2)
-        row = (((dy & last) << log2) + (dx & last)) * self.rows + clip(y, -BEFORE, self.reference.height + BEHIND)
-        return (row + BORDER) * self.stride + clip(x, -BEFORE, self.reference.width + BEHIND) + BORDER
+        row = self.row(y + (dy >> log2), ((dy & last) << log2) + (dx & last))
+        return row * self.stride + self.column(x + (dx >> log2))
 
     def quarter_places(
         self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int
     ) -> tuple[cython.Py_ssize_t, cython.Py_ssize_t]:
-        """Where the two half samples lie that (y, x) moved by a vector is the mean of (spec 7.5); only of halves."""
+        """Where the two half samples lie that (y, x) moved by a vector is the mean of (spec 7.5); not of quarters."""
         place = self.place(y + (dy >> 2), x + (dx >> 2), 0, 0)
         if not (dy | dx) & 3:
             return place, place

@@ -121,7 +121,8 @@ def match_windows(source: Plane, reference: Plane, windows: Windows, search_rang
     The reference goes on beyond its edges with its outermost samples.
     """
     vectors = np.zeros((len(windows.tops), len(windows.lefts), 2), np.int16)
-    matcher = BlockMatcher(source, half_samples(reference, SHARP), 4 * search_range)
+    full = InterpolatedPlanes(ReferencePlane(reference, Subsampling(0, 0), HALF_TAPS[SHARP]), 1)
+    matcher = BlockMatcher(source, full, 4 * search_range)
     matcher.match(*windows, _shortest_first(search_range), vectors)
     return vectors
 
