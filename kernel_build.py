@@ -86,8 +86,8 @@ DEPENDS_ON_DEPTH = re.compile(r"^from codec\.depths import .*$", re.MULTILINE)
 FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors", "codec.vectors_16": "codec.vectors_16"}
 DEEP = "_16"  # of a module that is compiled for samples of more than 8 bits
 DEPTHS = {  # what names of ``codec.depths`` stand for
-    "": {"Sample": "uchar", "Centred": "schar", "Input": "short", "Sum": "int", "SAMPLE_BITS": "8"},
-    DEEP: {"Sample": "ushort", "Centred": "short", "Input": "float", "Sum": "float", "SAMPLE_BITS": "16"},
+    "": {"Sample": "uchar", "Tapped": "uchar", "Input": "short", "Sum": "int", "SAMPLE_BITS": "8"},
+    DEEP: {"Sample": "ushort", "Tapped": "short", "Input": "float", "Sum": "float", "SAMPLE_BITS": "16"},
 }
 
 

@@ -57,7 +57,7 @@ __all__ = [
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
-Residuals = npt.NDArray[np.int8 | np.int16]  # of the lossless coder: what is left of samples, (rows, columns)
+Residuals = npt.NDArray[np.uint8 | np.int16]  # of the lossless coder: what is left + 128, of more than 8 bits + 0
 Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256 or 1/1024
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples

@@ -10,12 +10,12 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["SAMPLE_BITS", "Centred", "Input", "Sample", "Sum", "for_depth"]
+__all__ = ["SAMPLE_BITS", "Tapped", "Input", "Sample", "Sum", "for_depth"]
 
 Sample: Any = None
 """Of a plane: uint8 or uint16."""
-Centred: Any = None
-"""A sample minus half of its range, or a residual: int8 or int16."""
+Tapped: Any = None
+"""Of a plane that taps look into: uint8, or int16, where a sample is less half of its range, so that it fits."""
 Input: Any = None
 """A difference of two samples that weights are fitted to: int16 or float32."""
 Sum: Any = None

@@ -5,7 +5,6 @@ A decoder calls `reconstruct`; an encoder calls its two halves, since between th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
@@ -146,7 +145,7 @@ def complete_lossless(
 ) -> History:
     """The same for the lossless coder (spec 9), whose samples are predicted and completed one by one."""
     planes, weights, _ = _decoded(residual, predictions, header, history)
-    coded_format = replace(header.format, bit_depth=residual.bit_depth)
+    coded_format = header.format.with_depth(residual.bit_depth)
     picture = Picture(coded_format, as_decoded(planes, header, residual.bit_depth), name)
     return history.after(picture, header, weights, len(predictions))
 

@@ -28,10 +28,10 @@
 #endif
 #if SAMPLE_BITS == 8
 typedef uint8_t Sample;
-typedef int8_t Centred;
+typedef uint8_t Tapped;
 #else
 typedef uint16_t Sample;
-typedef int16_t Centred;
+typedef int16_t Tapped;
 #endif
 
 typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
@@ -39,17 +39,17 @@ typedef float Reals __attribute__((vector_size(4 * WORDS)));
 
 #if defined(__AVX2__)
 /* 8 samples as 32 bits; 8 of one tap in turn with 8 of another, as 16 bits. */
-static inline __m256i eight_at(const Centred *samples) {
+static inline __m256i eight_at(const Tapped *samples) {
 #if SAMPLE_BITS == 8
-    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)samples));
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)samples));
 #else
     return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)samples));
 #endif
 }
-static inline void eights_at(const Centred *one, const Centred *other, __m256i *first, __m256i *second) {
+static inline void eights_at(const Tapped *one, const Tapped *other, __m256i *first, __m256i *second) {
     __m128i a = _mm_loadu_si128((const __m128i *)one), b = _mm_loadu_si128((const __m128i *)other);
 #if SAMPLE_BITS == 8
-    *first = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b)), *second = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
+    *first = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)), *second = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b));
 #else
     *first = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
     a = _mm_loadu_si128((const __m128i *)(one + 8)), b = _mm_loadu_si128((const __m128i *)(other + 8));
@@ -58,7 +58,7 @@ static inline void eights_at(const Centred *one, const Centred *other, __m256i *
 }
 #endif
 
-static inline void weighted_sum_at(const Centred *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
+static inline void weighted_sum_at(const Tapped *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
                                    const int16_t *weights, int32_t *sums) {
 #if defined(__AVX2__)
     __m256i added = _mm256_set1_epi32(start[0]), factor = _mm256_set1_epi32(start[1]), one, other;
@@ -84,7 +84,7 @@ static inline void weighted_sum_at(const Centred *samples, const Py_ssize_t *tap
 #endif
 }
 #define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
-    weighted_sum_at(AT(const Centred, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
+    weighted_sum_at(AT(const Tapped, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
                     AT(const int16_t, weights, first), AT(int32_t, sums, at))
 
 static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {

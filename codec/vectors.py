@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.depths import Centred, Input, Sample
+from codec.depths import Tapped, Input, Sample
 
 __all__ = [
     "LANES",
@@ -32,7 +32,7 @@ LANES: cython.int = 16
 
 
 def weighted_sum(
-    samples: Centred[::1],
+    samples: Tapped[::1],
     place: cython.Py_ssize_t,
     taps: cython.Py_ssize_t[::1],
     pairs: cython.Py_ssize_t,
@@ -156,7 +156,7 @@ def by_half(
     return upper if (total + (1 << (shift - 2))) & (1 << (shift - 1)) else lower
 
 
-def looked_up(table: cython.uchar[::1], early: cython.longlong, late: cython.longlong) -> cython.longlong:
+def looked_up(table: cython.const[cython.uchar[::1]], early: cython.longlong, late: cython.longlong) -> cython.longlong:
     """table[early + late], of which ``late`` is known later."""
     return table[early + late]
 

@@ -177,9 +177,10 @@ def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Residuals,
     total = np.zeros((len(residuals), *header.cell_shape))
     for plane in zip(*residuals, strict=True):
         is_deep = plane[0].itemsize > 1
-        z, model = z_of(np.stack(plane)), context_model(is_deep)
+        left = np.stack(plane) if is_deep else (np.stack(plane) - np.uint8(128)).view(np.int8)
+        z, model = z_of(left), context_model(is_deep)
         symbols = model.symbol_of[z].astype(np.int64)
-        levels = np.stack([_activity_levels(of_picture, is_deep) for of_picture in model.meanings[symbols] >> 16 & 65535])
+        levels = np.stack([_activity_levels(of_picture, is_deep) for of_picture in model.meanings[symbols] >> 8 & 255])
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels) + model.raw_bits[symbols]
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
     yield StreamId.CONTEXT_SUBSTREAMS, total

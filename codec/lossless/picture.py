@@ -82,8 +82,8 @@ def planes_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Plane,
 
 
 def residuals_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Residuals, ...]:
-    """Room for what is left of their samples."""
-    return tuple(np.empty(shape, np.int8 if bit_depth == 8 else np.int16) for shape in shapes)
+    """Room for what is left of their samples: + 128, or of more than 8 bits as it is."""
+    return tuple(np.empty(shape, np.uint8 if bit_depth == 8 else np.int16) for shape in shapes)
 
 
 def check_weights(weights: Sequence[Weights]) -> None:

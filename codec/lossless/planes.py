@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
-from codec.depths import SAMPLE_BITS, Centred, Sample
+from codec.depths import SAMPLE_BITS, Tapped, Sample
 from codec.lossless import tables
 from codec.vectors import LANES
 
@@ -26,8 +26,8 @@ LEFT: cython.int = tables.MARGIN_COLUMNS
 class TapPlanes:
     """The planes that taps look into, one behind the other in a flat array, each with a margin.
 
-    They are the current plane, its predictions, the residuals of planes before it, and if there are any, 0. Samples
-    are here less half of their range, so that they lie around 0 as residuals do.
+    They are the current plane, its predictions, the residuals + ``middle`` of planes before it, and if there are any,
+    ``middle``. Samples of 8 bits are what they are; of more bits they are less half of their range, to fit 16 bits.
 
     Attributes:
         rows, columns: of a plane.
@@ -37,9 +37,10 @@ class TapPlanes:
         references: how many predictions there are.
         residuals: how many residuals there are.
         half: of the range of samples: 128 of 8 bits.
+        low: what the least sample is here, 0 or −half.
     """
 
-    samples: Centred[::1]
+    samples: Tapped[::1]
     rows: cython.Py_ssize_t
     columns: cython.Py_ssize_t
     stride: cython.Py_ssize_t
@@ -48,10 +49,11 @@ class TapPlanes:
     references: cython.int
     residuals: cython.int
     half: cython.int
+    low: cython.int
     newer: cython.const[Sample[::1]]
     older: cython.const[Sample[::1]]
-    green: cython.const[Centred[::1]]
-    red: cython.const[Centred[::1]]
+    green: cython.const[Tapped[::1]]  # residuals + middle
+    red: cython.const[Tapped[::1]]
 
     def __init__(
         self, shape: tuple[int, int], predictions: Sequence[Plane], residuals: Sequence[Residuals], bit_depth: int
@@ -64,11 +66,12 @@ class TapPlanes:
         self.references, self.residuals = len(predictions), len(residuals)
         planes = 1 + self.references + self.residuals + (self.residuals > 0)
         self.half = 1 << (bit_depth - 1)
-        sample, centred = (np.uint8, np.int8) if bit_depth == 8 else (np.uint16, np.int16)
-        self.samples = memoryview(np.empty(planes * self.size, centred))
+        self.low = 0 if bit_depth == 8 else -self.half
+        sample, tapped = (np.uint8, np.uint8) if bit_depth == 8 else (np.uint16, np.int16)
+        self.samples = memoryview(np.empty(planes * self.size, tapped))
         nothing = np.zeros(1, sample)
         self.newer, self.older = map(flat, (*predictions, nothing, nothing)[:2])
-        nothing = np.zeros(1, centred)
+        nothing = np.zeros(1, tapped)
         self.green, self.red = map(flat, (*residuals, nothing, nothing)[:2])
 
     def has_more_bits(self) -> bool:
@@ -88,8 +91,8 @@ class TapPlanes:
         return self.references, self.residuals, self.size, self.stride
 
     def middle(self) -> cython.int:
-        """What samples are here less."""
-        return 128 if SAMPLE_BITS == 8 else self.half
+        """What the middle of the range is here: 128, or of more bits 0."""
+        return 128 if SAMPLE_BITS == 8 else self.low + self.half
 
     def is_deep(self) -> cython.bint:
         """Whether samples have more than 8 bits."""
@@ -110,10 +113,10 @@ class TapPlanes:
         """Fill all planes but the current one, of which only the margin has to be there.
 
         Beyond its edges a prediction goes on with its outermost samples; the current plane is there what the newest
-        prediction is, or 0 without one. Into residuals no tap looks but at the sample's own place.
+        prediction is, or ``middle`` without one. Into residuals no tap looks but at the sample's own place.
         """
         if self.references == 0:
-            self.clear(0)
+            self.fill_plane(0)
         else:
             self.put_extended(self.newer, 0)
             self.put_extended(self.newer, 1)
@@ -121,25 +124,25 @@ class TapPlanes:
             self.put_extended(self.older, 2)
         if self.residuals > 0:
             self.put_residuals(self.green, 1 + self.references)
-            self.clear(1 + self.references + self.residuals)
+            self.fill_plane(1 + self.references + self.residuals)
         if self.residuals > 1:
             self.put_residuals(self.red, 2 + self.references)
 
-    def clear(self, number: cython.int) -> cython.void:
-        """0 everywhere."""
-        samples = self.samples
+    def fill_plane(self, number: cython.int) -> cython.void:
+        """``middle`` everywhere."""
+        samples, middle = self.samples, self.middle()
         for place in range(number * self.size, (number + 1) * self.size):
-            samples[place] = 0
+            samples[place] = middle
 
     def put_inside(self, plane: cython.const[Sample[::1]], number: cython.int) -> cython.void:
         """Copy a plane to where its margin ends."""
-        samples, middle, columns = self.samples, self.middle(), self.columns
+        samples, columns, low = self.samples, self.columns, 0 if SAMPLE_BITS == 8 else self.low
         for y in range(self.rows):
             first, source = number * self.size + self.origin + y * self.stride, y * columns
             for x in range(columns):
-                samples[first + x] = plane[source + x] - middle
+                samples[first + x] = plane[source + x] + low
 
-    def put_residuals(self, plane: cython.const[Centred[::1]], number: cython.int) -> cython.void:
+    def put_residuals(self, plane: cython.const[Tapped[::1]], number: cython.int) -> cython.void:
         """The same of residuals."""
         samples, columns = self.samples, self.columns
         for y in range(self.rows):
@@ -149,10 +152,10 @@ class TapPlanes:
 
     def take_row(self, y: cython.Py_ssize_t, plane: Sample[::1]) -> cython.void:
         """Copy a row of the current plane into a plane."""
-        samples, middle, columns = self.samples, self.middle(), self.columns
+        samples, columns, low = self.samples, self.columns, 0 if SAMPLE_BITS == 8 else self.low
         first, target = self.origin + y * self.stride, y * columns
         for x in range(columns):
-            plane[target + x] = samples[first + x] + middle
+            plane[target + x] = samples[first + x] - low
 
     def put_extended(self, plane: cython.const[Sample[::1]], number: cython.int) -> cython.void:
         """Copy a plane, and repeat its outermost samples all around."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
-from codec.depths import SAMPLE_BITS, Centred, Sample
+from codec.depths import SAMPLE_BITS, Tapped, Sample
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes, flat
 from codec.vectors import LANES, by_half, looked_up, weighted_sum
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 CELL: cython.int = tables.SET_SIDE
 HALF: cython.int = tables.HALF
 MAX_MAGNITUDE: cython.int = tables.MAX_MAGNITUDE
-FIELDS: cython.int = 4  # of a context in `ContextSymbols.ahead`: what its next symbol says, and
+FIELDS: cython.int = tables.FIELDS  # of a context in `ContextSymbols.ahead`: what its next symbol says, and
 SECOND: cython.int = 1  # what the one after says,
 PLACE: cython.int = 2  # and the place of the next
-MEANING: cython.int = 4 * (tables.MAX_CONTEXTS + 1)
+MEANING: cython.int = tables.FIELDS * (tables.MAX_CONTEXTS + 1)
 
 
 @cython.cclass
@@ -44,7 +44,7 @@ class ContextSymbols:
     Attributes:
         ahead: `FIELDS` of each context, then what each of 256 symbols says. All in one array, as a processor has few
             registers for addresses.
-        context_of: `FIELDS` times the context of each activity.
+        context_of: `FIELDS` times the context, by half · `HALF` + activity.
         symbol_of: by z.
         bits: raw bits, the first the highest of its byte; two bytes of 0 and more lie behind them.
         bit_place: which of those is next.
@@ -53,7 +53,7 @@ class ContextSymbols:
     contexts: cython.int
     symbols: cython.uchar[::1]
     ahead: cython.longlong[::1]
-    context_of: cython.uchar[::1]
+    context_of: cython.const[cython.uchar[::1]]
     symbol_of: cython.const[cython.uchar[::1]]
     bits: cython.uchar[::1]
     bit_place: cython.Py_ssize_t
@@ -67,7 +67,7 @@ class ContextSymbols:
         self.contexts = model.contexts
         self.symbols, self.bits, self.bit_place = memoryview(symbols), memoryview(bits), first_bit
         self.ahead = memoryview(np.append(ahead, model.meanings))
-        self.context_of = memoryview(FIELDS * model.context_of)
+        self.context_of = memoryview(model.context_of)
         self.symbol_of = memoryview(model.symbol_of)
 
     def open(self) -> cython.void:
@@ -98,7 +98,7 @@ class ContextSymbols:
         """Put the raw bits of a value; returns its symbol."""
         z: cython.int = z_of(value)
         symbol: cython.longlong = self.symbol_of[z]
-        count: cython.int = (self.ahead[MEANING + symbol] >> 32) & 255
+        count: cython.int = (self.ahead[MEANING + symbol] >> 16) & 255
         if count > 0:
             bits, at = self.bits, self.bit_place >> 3
             three: cython.int = (z & ((1 << count) - 1)) << (24 - count - (self.bit_place & 7))
@@ -109,16 +109,23 @@ class ContextSymbols:
         return symbol
 
 
-def wrapped(number: cython.int, middle: cython.int) -> cython.int:
-    """Modulo 2 · ``middle``, in −middle…middle − 1."""
+def wrapped(number: cython.int, low: cython.int, half: cython.int) -> cython.int:
+    """Modulo the range of samples, from ``low`` on; ``half`` of it is a power of two."""
     if SAMPLE_BITS == 8:
-        return cython.cast(cython.schar, number)
-    return ((number + middle) & (2 * middle - 1)) - middle
+        return number & 255
+    return ((number - low) & (2 * half - 1)) + low
 
 
-def clipped(sample: cython.int, middle: cython.int) -> cython.int:
-    """−middle…middle − 1."""
-    return max(-middle, min(sample, middle - 1))
+def wrapped_around_0(number: cython.int, half: cython.int) -> cython.int:
+    """Modulo the range of samples, in −half…half − 1."""
+    return ((number + half) & (2 * half - 1)) - half
+
+
+def clipped(number: cython.int, low: cython.int, half: cython.int) -> cython.int:
+    """The nearest number of the range of samples."""
+    if SAMPLE_BITS == 8:
+        return max(0, min(number, 255))
+    return max(low, min(number, low + 2 * half - 1))
 
 
 def turned(residual: cython.int, total: cython.int, shift: cython.int) -> cython.int:
@@ -130,6 +137,11 @@ def turned(residual: cython.int, total: cython.int, shift: cython.int) -> cython
 def upper_half(total: cython.int, shift: cython.int) -> cython.int:
     """1 where a prediction lies in the upper half of the range that it is rounded over, else 0."""
     return ((total + (1 << (shift - 2))) >> (shift - 1)) & 1
+
+
+def three_times(meaning: cython.longlong) -> cython.longlong:
+    """The magnitude that contexts see of a symbol, three times, from what it means; of 8 bits it is kept so."""
+    return meaning & 255 if SAMPLE_BITS == 8 else 3 * ((meaning >> 8) & 255)
 
 
 def z_of(value: cython.int) -> cython.int:
@@ -150,7 +162,7 @@ class PlaneCoder:
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
         activities: the same of contexts, for one sample more than there are.
         magnitudes: of this row and the two above, with two more on each side.
-        residuals: what is left of each sample.
+        residuals: what is left of each sample, + ``middle``.
         decoded: the samples that a decoder has.
     """
 
@@ -165,7 +177,7 @@ class PlaneCoder:
     activities: cython.int[::1]
     magnitudes: cython.uchar[::1]
     symbols: cython.uchar[::1]
-    residuals: Centred[::1]
+    residuals: Tapped[::1]
     decoded: Sample[::1]
 
     def __init__(
@@ -191,16 +203,32 @@ class PlaneCoder:
         self.symbols = memoryview(np.zeros(columns + 1, np.uint8))
         self.residuals, self.decoded = flat(residuals), flat(decoded)
 
+    # what a compiler knows of 8 bits
+
+    def low(self) -> cython.int:
+        """The least sample, as taps see it."""
+        return 0 if SAMPLE_BITS == 8 else self.planes.low
+
+    def half(self) -> cython.int:
+        """Half of the range of samples."""
+        return 128 if SAMPLE_BITS == 8 else self.planes.half
+
+    def shift(self) -> cython.int:
+        """log2 of what weights and totals are in parts of."""
+        return tables.LOG2_ONE if SAMPLE_BITS == 8 else self.planes.log2_one()
+
     def set_plain_weights(self) -> cython.void:
-        """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to 0."""
-        taps, one = self.set_weights.shape[1] - 1, 1 << self.planes.log2_one()
+        """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to ``middle``."""
+        taps, one, middle = self.set_weights.shape[1] - 1, 1 << self.shift(), self.low() + self.half()
         self.starts[0], self.starts[1] = one >> 1, one
         for number in range(1, self.starts.shape[0] // 2):
             start: cython.int = (one >> 1) + self.set_weights[number - 1, 0]
             base: cython.int = one
             for tap in range(taps):
                 weight = self.set_weights[number - 1, 1 + tap]
-                if not taps - 2 - self.planes.residuals <= tap < taps - 2:
+                if taps - 2 - self.planes.residuals <= tap < taps - 2:
+                    start -= middle * weight
+                else:
                     base -= weight
                 place = tap + (taps & 1) if tap >= taps - 2 else tap
                 self.weights[number * self.width + place] = weight
@@ -242,12 +270,12 @@ class PlaneCoder:
         residuals, weights, cell_sets = self.residuals, self.weights, self.cell_sets
         symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
         columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
-        middle, shift = self.planes.middle(), self.planes.log2_one()
+        low, half, shift = self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
             west: cython.int = samples[first - 1]
-            meaning: cython.longlong = 65539 * magnitudes[here - 1]
+            meaning: cython.longlong = (magnitudes[here - 1] << 8) + (3 * magnitudes[here - 1] & 255)
             activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
             for cell in range(cell_sets.shape[1]):
                 last = (cell_sets[y // CELL, cell] + 1) * width - 1
@@ -255,9 +283,9 @@ class PlaneCoder:
                 of_two_west: cython.int = weights[last]
                 total_so_far: cython.int = sums[cell * CELL] + of_two_west * samples[first + cell * CELL - 2]
                 for x in range(cell * CELL, min(cell * CELL + CELL, columns)):
-                    lower = looked_up(context_of, activity_so_far, meaning & 65535)
-                    upper = looked_up(context_of, activity_so_far, (meaning & 65535) + HALF)
-                    activity_so_far = activities[x + 1] + 2 * ((meaning >> 16) & 65535)
+                    lower = looked_up(context_of, activity_so_far, three_times(meaning))
+                    upper = looked_up(context_of, activity_so_far, three_times(meaning) + HALF)
+                    activity_so_far = activities[x + 1] + 2 * ((meaning >> 8) & 255)
                     total = total_so_far + of_west * west
                     total_so_far = sums[x + 1] + of_two_west * west
                     meaning = by_half(total, shift, ahead[upper], ahead[lower])
@@ -266,22 +294,22 @@ class PlaneCoder:
                     ahead[context] = ahead[context + SECOND]
                     ahead[context + SECOND] = ahead[MEANING + symbols[place + 2]]
                     ahead[context + PLACE] = place + 1
-                    prediction = clipped(total >> shift, middle)
-                    value = cython.cast(cython.int, meaning >> 40)
+                    prediction = clipped(total >> shift, low, half)
+                    value = cython.cast(cython.int, meaning >> 24)
                     if SAMPLE_BITS != 8:
-                        if (meaning >> 32) & 255:
-                            value = source.take_value(value, (meaning >> 32) & 255)
-                        magnitudes[here + x] = (meaning >> 16) & 255
+                        if (meaning >> 16) & 255:
+                            value = source.take_value(value, (meaning >> 16) & 255)
+                        magnitudes[here + x] = (meaning >> 8) & 255
                     residual = turned(value, total, shift)
                     if max_error == 0:
-                        west = wrapped(prediction + residual, middle)
+                        west = wrapped(prediction + residual, low, half)
                     else:
-                        west = clipped(prediction + residual * step, middle)
+                        west = clipped(prediction + residual * step, low, half)
                     samples[first + x] = west
-                    residuals[y * columns + x] = wrapped(residual, middle)
+                    residuals[y * columns + x] = wrapped(residual + low + half, low, half)
             if SAMPLE_BITS == 8:
                 for x in range(columns):
-                    magnitudes[here + x] = min(abs(cython.cast(cython.int, residuals[y * columns + x])), MAX_MAGNITUDE)
+                    magnitudes[here + x] = min(abs(wrapped_around_0(residuals[y * columns + x] - 128, 128)), MAX_MAGNITUDE)
             self.end_row(y, here)
 
     def encode(self, target: ContextSymbols) -> cython.void:
@@ -289,21 +317,22 @@ class PlaneCoder:
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         residuals, row_symbols = self.residuals, self.symbols
         symbols, ahead, context_of = target.symbols, target.ahead, target.context_of
-        columns, middle, shift = self.planes.columns, self.planes.middle(), self.planes.log2_one()
+        columns, low, half, shift = self.planes.columns, self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
             first = self.planes.origin + y * self.planes.stride
             for x in range(columns):
-                residual = wrapped(samples[first + x] - clipped(sums[x] >> shift, middle), middle)
-                value = wrapped(turned(residual, sums[x], shift), middle)  # −(−128) is −128
-                residuals[y * columns + x] = residual
+                prediction = clipped(sums[x] >> shift, low, half)
+                residual = wrapped_around_0(samples[first + x] - prediction, half)
+                value = wrapped_around_0(turned(residual, sums[x], shift), half)  # −(−128) is −128
+                residuals[y * columns + x] = residual + low + half
                 if SAMPLE_BITS == 8:
                     row_symbols[x] = z_of(value)
                     magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
                 else:
                     symbol = target.put_value(value)
                     row_symbols[x] = symbol
-                    magnitudes[here + x] = (ahead[MEANING + symbol] >> 16) & 255
+                    magnitudes[here + x] = (ahead[MEANING + symbol] >> 8) & 255
             for x in range(columns):
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
                 sums[x] = activity + HALF * upper_half(sums[x], shift)
@@ -324,7 +353,7 @@ class PlaneCoder:
         """Put each sample's symbol; samples become what the decoder will have, one after the other."""
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         columns, step = self.planes.columns, 2 * max_error + 1
-        middle, shift = self.planes.middle(), self.planes.log2_one()
+        low, half, shift = self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -332,7 +361,7 @@ class PlaneCoder:
                 last = (self.cell_sets[y // CELL, x // CELL] + 1) * self.width - 1
                 west = samples[first + x - 1]
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
-                prediction = clipped(total >> shift, middle)
+                prediction = clipped(total >> shift, low, half)
                 difference = samples[first + x] - prediction
                 residual: cython.int = (abs(difference) + max_error) // step
                 if difference < 0:
@@ -344,9 +373,9 @@ class PlaneCoder:
                 place = target.ahead[context + PLACE]
                 target.ahead[context + PLACE] = place + 1
                 target.symbols[place] = symbol
-                samples[first + x] = clipped(prediction + residual * step, middle)
-                self.residuals[y * columns + x] = residual
-                magnitudes[here + x] = (target.ahead[MEANING + symbol] >> 16) & 255
+                samples[first + x] = clipped(prediction + residual * step, low, half)
+                self.residuals[y * columns + x] = residual + low + half
+                magnitudes[here + x] = (target.ahead[MEANING + symbol] >> 8) & 255
             self.end_row(y, here)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("BASE", "CURRENT", "ContextModel", "HALF", "HALVED_LEVELS", "LOG2_ONE", "MARGIN_COLUMNS", "MARGIN_ROWS"),
+    *("BASE", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "ContextModel", "HALF", "HALVED_LEVELS", "LOG2_ONE", "MARGIN_COLUMNS", "MARGIN_ROWS"),
     *("LOG2_ONE_DEEP", "MAX_CONTEXTS", "MAX_MAGNITUDE", "MAX_SETS", "MAX_WEIGHT_SUM", "NEWER", "OLDER", "SET_SIDE", "TAPS", "THRESHOLDS"),
     *("WEIGHT_COUNTS", "context_model", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets"),
     *("tap_origins"),
@@ -52,6 +52,7 @@ THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of l
 HALVED_LEVELS: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
 HALF: Final = 4096  # more than any activity
 MAX_CONTEXTS: Final = 63
+FIELDS: Final = 4  # numbers that a coder keeps of each context
 
 # Of samples of more than 8 bits: from DIRECT on z is a bucket, of which an octave has four, and raw bits
 DEEP_THRESHOLDS: Final = (*THRESHOLDS, *range(350, 3200, 310))  # from 350 on each is an octave of magnitude
@@ -63,12 +64,12 @@ class ContextModel(NamedTuple):
 
     Attributes:
         contexts: how many there are.
-        context_of: uint8, by half · `HALF` + activity.
+        context_of: uint8, by half · `HALF` + activity: `FIELDS` times the context.
         symbol_of: uint8, by z.
         symbols: how many there are.
         raw_bits: uint8 (256,), by symbol: how many of the lowest bits of z are not in it.
-        meanings: int64 (256,), by symbol: a value, or where there are raw bits the least z, above 40 bits; how many
-            raw bits, above 32; the magnitude that contexts see, above 16; then three times that.
+        meanings: int64 (256,), by symbol: a value, or where there are raw bits the least z, above 24 bits; how many
+            raw bits, above 16; the magnitude that contexts see, above 8; then three times that, modulo 256.
     """
 
     contexts: int
@@ -94,10 +95,10 @@ def context_model(is_deep: bool) -> ContextModel:
     if is_deep:  # 32 · (1 + ln(magnitude / 32)) from 32 on, in whole numbers: what is twice as large has 22 more
         symbol = np.arange(DIRECT, least.size)
         magnitudes[DIRECT:] = np.where(symbol < DIRECT + 4, 4 * symbol - 110, (11 * symbol - 324) >> 1)
-    meanings = (values << 40) + (raw_bits << 32) + (magnitudes << 16) + 3 * magnitudes
+    meanings = (values << 24) + (raw_bits << 16) + (magnitudes << 8) + (3 * magnitudes & 255)
     return ContextModel(
         len(thresholds) + 1 + HALVED_LEVELS,
-        np.concatenate(halves).astype(np.uint8),
+        (FIELDS * np.concatenate(halves)).astype(np.uint8),
         symbol_of.astype(np.uint8),
         least.size,
         np.resize(raw_bits, 256).astype(np.uint8),
@@ -132,7 +133,7 @@ def paired_offsets(references: int, residuals: int, size: int, stride: int) -> n
 
 @functools.lru_cache
 def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
-    """What the samples at `tap_offsets` are taken relative to: the base, or for residuals a plane of 0."""
+    """What the samples at `tap_offsets` are taken relative to: the base, or for residuals the plane behind them."""
     taps = tap_offsets(references, residuals, size, stride)
     origins = np.full_like(taps, taps[BASE])
     origins[len(taps) - 2 - residuals : -2] = (NEWER + references + residuals) * size

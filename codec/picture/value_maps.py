@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,7 @@ def mapped(picture: Picture, maps: ValueMaps) -> Picture:
     """The picture as it is coded: instead of each sample its number in the map of its plane."""
     if not maps:
         return picture
-    coded = replace(picture.format, bit_depth=coded_depth(maps, picture.format.bit_depth))
+    coded = picture.format.with_depth(coded_depth(maps, picture.format.bit_depth))
     numbers = []
     for values in maps:
         of_values = np.arange(1 << picture.format.bit_depth).astype(coded.dtype)
@@ -42,7 +41,7 @@ def unmapped(picture: Picture, maps: ValueMaps, bit_depth: int) -> Picture:
     """The inverse of `mapped`; numbers beyond a map stand for its last value."""
     if not maps:
         return picture
-    given = replace(picture.format, bit_depth=bit_depth)
+    given = picture.format.with_depth(bit_depth)
     values = []
     for of_map in maps:
         last = of_map if of_map.size else np.arange(1 << picture.format.bit_depth)
