@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
 import math
@@ -197,14 +196,15 @@ _MULTIPLIED, _ALPHA = 1, 2  # extra samples
 _KINDS = {_SIGNED: "signed numbers", _FLOAT: "floating point"}
 
 
-@functools.cache
 def _tifffile(label: str) -> ModuleType:
     """The library; `MediaError` that says how to get it where it is missing."""
     try:
         import tifffile
     except ImportError as error:
         raise MediaError(f"{label}: {_MISSING}") from error
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says of odd files goes nowhere
+    log = logging.getLogger("tifffile")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # what it says of odd files goes nowhere, unless somebody listens
     return tifffile
 
 
@@ -227,7 +227,8 @@ class DeepTiff(DeepFile):
         depth = page.bitspersample
         problem = ""
         if page.sampleformat != _UNSIGNED:
-            problem = f"has samples of {_KINDS.get(page.sampleformat, 'another kind')}; whole numbers are needed"
+            kind = _KINDS.get(page.sampleformat, "another kind")
+            problem = f"has samples of {kind}; unsigned whole numbers are needed"
         elif page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB) or page.imagedepth != 1:
             problem = "is neither gray nor RGB"
         elif not isinstance(depth, int) or not 8 <= depth <= 16:
