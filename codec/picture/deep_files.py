@@ -217,6 +217,8 @@ class DeepTiff(DeepFile):
         self._tiff = _tifffile(label).TiffFile(file)
         self._pages = self._tiff.pages
         self.count = len(self._pages)
+        if not self.count:
+            raise MediaError(f"{label}: is a damaged TIFF: it has no pages")
         self.format = self._format_of(self._pages[0])
 
     def _format_of(self, page: TiffPage) -> PictureFormat:
@@ -252,7 +254,7 @@ class DeepTiff(DeepFile):
         try:
             samples = page.asarray(maxworkers=1)
         except (ValueError, RuntimeError, ImportError) as error:
-            hint = "; pip install imagecodecs may help" if "imagecodecs" in str(error) else ""
+            hint = "; pip install imagecodecs brings it" if "imagecodecs" in str(error) else ""
             raise MediaError(f"{self._label}: picture {number} cannot be read: {error}{hint}") from error
         if page.axes.startswith("S"):  # plane by plane
             samples = np.moveaxis(samples, 0, -1)
