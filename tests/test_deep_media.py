@@ -430,6 +430,15 @@ def test_tiff_of_other_samples_is_refused_by_name(tmp_path, dtype, channels, ext
     refused(tmp_path / "a.tif", says)
 
 
+def test_pages_that_only_imagej_finds_are_missed(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    array = samples((3, 9, 13))
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True)
+    assert same(read(array), read(tmp_path / "a.tif"))
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True, truncate=True)
+    refused(tmp_path / "a.tif", r"a\.tif: cannot be read: of its 3 pictures only ImageJ finds more than 1")
+
+
 def test_pages_of_different_depth_or_size_are_refused(tmp_path):
     tifffile = pytest.importorskip("tifffile")
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,7 +39,8 @@ _SUPPORTED = "supported are gray and RGB of 8…16 bits, with alpha or without, 
 _MODE_NAMES = {"I": "gray of signed or 32-bit numbers", "F": "floating point"}
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L"})  # gray, which Pillow reads as it is
 _GRAY_MODES = _DEEP_MODES | {"1", "L", "LA"}
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _EXTRA_SAMPLES = 258, 262, 338  # TIFF tags
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _DESCRIPTION, _EXTRA_SAMPLES = 258, 262, 270, 338  # TIFF tags
+_IMAGEJ_STACK = re.compile(r"ImageJ=.*\nimages=([0-9]{1,9})\b")
 _WHITE_IS_ZERO = 0  # a photometric interpretation
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MULTIPLIED = 1  # extra samples are alpha, by which the others are multiplied
@@ -259,8 +261,12 @@ def _bits_per_sample(image: Image.Image) -> int:
 
 
 def _frame_count(image: Image.Image) -> int:
-    """Pictures to show in a file that has no layers."""
-    return int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+    """Pictures to show in a file that has no layers; `ValueError` where some cannot be found."""
+    count = int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+    told = _IMAGEJ_STACK.match(str(getattr(image, "tag_v2", {}).get(_DESCRIPTION, "")))
+    if told and int(told[1]) > count:
+        raise ValueError(f"of its {told[1]} pictures only ImageJ finds more than {count}; save them as OME-TIFF")
+    return count
 
 
 def _format(image: Image.Image, label: str) -> PictureFormat:
