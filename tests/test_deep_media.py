@@ -15,6 +15,8 @@ from PIL import Image
 
 from codec.errors import ConfigError, MediaError
 from codec.measure.metrics import compare_sequences
+from codec.measure.peers import measure_peers
+from codec.measure.points import Clip
 from codec.picture.alpha import is_opaque, laid_over
 from codec.picture.colour import eight_bits, image_samples, luma, rgb_to_yuv444, to_array
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
@@ -587,3 +589,12 @@ def test_pictures_of_other_depths_are_not_compared():
 def test_an_array_that_has_more_bits_than_told_is_refused():
     with pytest.raises(ConfigError, match="samples of 12 bits are 0…4095; one is 65535"):
         Picture.from_array(samples(), bit_depth=12)
+
+
+@pytest.mark.parametrize("planes", ["gray", "rgb", "yuv420"])
+def test_other_codecs_get_all_bits_or_say_that_they_are_not_measured(planes):
+    clip = Clip("noise", RATE, tuple(yuv_pictures(SampleFormat.of(planes), 12)))
+    points, skipped = measure_peers(clip, ssim=False)
+    assert {"PNG"} <= {point.peer for point in points if point.exact} <= {"PNG", "ffv1"}
+    assert all(point.source_bytes == 2 * clip.format.raw_bytes for point in points)
+    assert {"WebP", "x264"} <= {peer for peer, _ in skipped}

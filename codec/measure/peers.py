@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import codec
 from codec.errors import CodecError
 from codec.measure.cache import SweepCache
 from codec.measure.metrics import compare_sequences
@@ -368,12 +369,15 @@ def _packet_bytes(listing: str) -> int:
 def _stills(clip: Clip) -> Iterator[Attempt | Skipped]:
     """PNG and lossless WebP, a file a picture; of Y'CbCr, and of gray with alpha, PNG has a gray file a plane."""
     is_rgb = clip.format.sample_format.is_rgb
-    version = f"Pillow {importlib.metadata.version('pillow')}"
-    png = f"Image.save(OUTPUT, 'PNG', compress_level=3), {'each picture' if is_rgb else 'each plane'}"
+    pillow = f"Pillow {importlib.metadata.version('pillow')}"
+    is_deep = clip.format.bit_depth > 8  # which Pillow does not write
+    png = "16 bits, zlib level 3" if is_deep else "Image.save(OUTPUT, 'PNG', compress_level=3)"
+    png += ", each picture" if is_rgb else ", each plane"
     webp = "Image.save(OUTPUT, 'WEBP', lossless=True, method=2, quality=50), each picture"
+    version = f"mvz {codec.__version__}" if is_deep else pillow
     yield Attempt("PNG", None, png, version, clip, True, partial(_coded_by_pillow, "PNG", clip, is_rgb))
-    if is_rgb and clip.format.bit_depth == 8:
-        yield Attempt("WebP", None, webp, version, clip, True, partial(_coded_by_pillow, "WEBP", clip, is_rgb))
+    if is_rgb and not is_deep:
+        yield Attempt("WebP", None, webp, pillow, clip, True, partial(_coded_by_pillow, "WEBP", clip, is_rgb))
     else:
         yield Skipped("WebP", "it keeps RGB of 8 bits alone")
 
