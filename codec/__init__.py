@@ -6,7 +6,7 @@
 
     codec.encode("frames/", "clip.mvz", codec.Settings(residual="int8", step=8))
     with codec.open("clip.mvz") as video:
-        first = video[0]                    # numpy uint8, (H, W) or (H, W, 3), with alpha 2 or 4
+        first = video[0]                    # numpy uint8 or uint16, (H, W) or (H, W, 3), with alpha 2 or 4
     pictures = codec.decode("clip.mvz")     # (T, H, W[, channels])
 
 Names are loaded when they are first used: ``import codec`` costs nothing.

@@ -283,6 +283,7 @@ class Writer:
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
+        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16.
         settings: how to encode.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
@@ -303,6 +304,7 @@ class Writer:
         mode: str = "rgb",
         settings: Settings | None = None,
         *,
+        bit_depth: int = 8,
         rate: Fraction | float | str = 25,
         format: PictureFormat | None = None,  # noqa: A002  the field's noun
         metadata: dict[str, str] | None = None,
@@ -315,7 +317,7 @@ class Writer:
         self._path = file_name(path, FILE_TO_MAKE)
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
-        self.format = format or _picture_format(size, mode)
+        self.format = format or _picture_format(size, mode, bit_depth)
         self.settings = settings or Settings()
         self._background = self.settings.background_colour
         if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
@@ -355,17 +357,19 @@ class Writer:
 
         Raises:
             ConfigError: the picture is not of the file's format, and is not added; the writer takes others.
-                Without alpha a picture is opaque, and alpha that is 255 everywhere may be left out.
+                Without alpha a picture is opaque, and alpha that is opaque everywhere may be left out.
             MediaError: the writer is closed, a Pillow image is of an unsupported kind, or a picture is not opaque
                 where the file has no alpha and no background is given.
             CodecError: this or an earlier picture could not be coded or written. The file cannot be completed then.
         """
         self._refuse_unless_open()
-        picture = picture_of(picture, f"picture {self._appended}", name)  # a copy: the caller may fill an array again
+        # a copy: the caller may fill an array again
+        picture = picture_of(picture, f"picture {self._appended}", name, self.format.bit_depth)
         self._check_name(picture.name)
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
-            picture.format.sample_format is not self.format.sample_format
+            (picture.format.sample_format, picture.format.bit_depth)
+            != (self.format.sample_format, self.format.bit_depth)
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
@@ -456,11 +460,11 @@ class Writer:
                 self._state = "closed"
 
 
-def _picture_format(size: object, mode: str) -> PictureFormat:
-    """The format of a size and a mode, neither of which is checked yet."""
+def _picture_format(size: object, mode: str, bit_depth: int) -> PictureFormat:
+    """The format of a size, a mode and a depth, none of which is checked yet."""
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ConfigError(f"size is (width, height) in samples, not {size!r}")
-    return PictureFormat(size[0], size[1], SampleFormat.of(mode))
+    return PictureFormat(size[0], size[1], SampleFormat.of(mode), bit_depth=bit_depth)
 
 
 def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
@@ -498,8 +502,8 @@ def encode(
 
     Args:
         source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
-            a uint8 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a `Video`, or a
-            list or iterator of arrays of one picture, `Picture` or Pillow images.
+            a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
+            `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own; as `Writer` takes it.

@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from codec import BitstreamError, MediaError, Picture
 from codec import open as open_video
-from codec.picture.colour import to_array
+from codec.picture.colour import eight_bits, image_samples, to_array
 from codec.picture.planes import SampleFormat
 
 __all__ = ["MvzImageFile"]
@@ -20,9 +20,10 @@ _MODES = {SampleFormat.GRAY: "L", SampleFormat.GRAY_ALPHA: "LA", SampleFormat.RG
 class MvzImageFile(ImageFile.ImageFile):
     """Pictures of a file, one at a time: ``L`` for gray, ``RGB`` otherwise, with alpha ``LA`` and ``RGBA``.
 
+    Gray of more than 8 bits is ``I;16``, scaled to 16 bits; Pillow has no mode for others, which are rounded to 8.
     `seek` decodes nothing yet.
-    ``info`` has the milliseconds of a picture as ``duration``, ``metadata``, and the ``name`` of the picture loaded
-    last where its source had one.
+    ``info`` has the milliseconds of a picture as ``duration``, ``bit_depth``, ``metadata``, and the ``name`` of the
+    picture loaded last where its source had one.
     As Pillow's own readers do, it raises EOFError behind the last picture, and OSError for one that is damaged.
     """
 
@@ -40,10 +41,12 @@ class MvzImageFile(ImageFile.ImageFile):
         self._fp = self.fp  # Pillow closes both
         video_format = self._video.format
         self._size = (video_format.width, video_format.height)
-        self._mode = _MODES.get(video_format.sample_format, "RGB")
+        is_deep_gray = video_format.bit_depth > 8 and video_format.sample_format is SampleFormat.GRAY
+        self._mode = "I;16" if is_deep_gray else _MODES.get(video_format.sample_format, "RGB")
         self.n_frames = len(self._video)
         self.is_animated = self.n_frames > 1
         self.info |= {"duration": float(1000 / self._video.rate), "metadata": self._video.metadata}
+        self.info["bit_depth"] = video_format.bit_depth
         self.tile = []  # nothing for Pillow to decode, which its versions up to 10 must be told
         self._frame, self._loaded = 0, -1
 
@@ -63,7 +66,8 @@ class MvzImageFile(ImageFile.ImageFile):
                 picture: Picture = self._video.picture(self._frame)
             except (BitstreamError, MediaError) as error:
                 raise OSError(str(error)) from error
-            self.im = Image.fromarray(to_array(picture)).copy().im
+            samples = image_samples(picture) if self._mode == "I;16" else to_array(eight_bits(picture))
+            self.im = Image.fromarray(samples).copy().im
             self.info.pop("name", None)
             if picture.name is not None:
                 self.info["name"] = picture.name

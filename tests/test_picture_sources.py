@@ -249,9 +249,8 @@ def test_a_picture_cut_short_or_damaged_is_refused_by_name_or_read(tmp_path, suf
 @pytest.mark.parametrize(
     ("mode", "suffix", "says"),
     [
-        ("I;16", ".png", "16-bit"),
-        ("I;16", ".tif", "16-bit"),
-        ("F", ".tif", "32-bit"),
+        ("I", ".tif", "signed or 32-bit numbers"),
+        ("F", ".tif", "floating point"),
         ("CMYK", ".jpg", "CMYK"),
         ("CMYK", ".tif", "CMYK"),
     ],
@@ -259,7 +258,7 @@ def test_a_picture_cut_short_or_damaged_is_refused_by_name_or_read(tmp_path, suf
 def test_unsupported_modes_are_refused_with_what_was_found(tmp_path, mode, suffix, says):
     path = tmp_path / f"a{suffix}"
     Image.new(mode, (3, 2)).save(path)
-    refused(path, says, path, "supported are 8-bit gray, RGB and palette")
+    refused(path, says, path, "supported are gray and RGB of 8…16 bits")
 
 
 def test_a_transparent_palette_and_a_transparent_colour_are_alpha(tmp_path):
@@ -275,13 +274,6 @@ def test_a_transparent_palette_and_a_transparent_colour_are_alpha(tmp_path):
             (picture,) = source
         assert picture.format.sample_format is SampleFormat.RGBA
         assert np.array_equal(np.where(opaque, 255, 0), picture.planes[3])
-
-
-def test_16_bit_rgb_which_pillow_would_cut_is_refused(tmp_path):
-    (tmp_path / "a.png").write_bytes(raw_png(2, 1, 16, 2, bytes(13)))
-    refused(tmp_path / "a.png", "16-bit samples", tmp_path / "a.png")
-    (tmp_path / "a.ppm").write_bytes(b"P6\n2 1\n65535\n" + bytes(12))
-    refused(tmp_path / "a.ppm", "16-bit samples", tmp_path / "a.ppm")
 
 
 @pytest.mark.parametrize("side", [9000, 12000, 60000])

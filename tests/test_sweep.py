@@ -186,6 +186,7 @@ def test_json_has_the_documented_keys(points, clip):
         "width": 32,
         "height": 24,
         "sample_format": "rgb",
+        "bit_depth": 8,
         "rate": "25",
         "pictures": 3,
         "source_bytes": 6912,

@@ -14,7 +14,7 @@ BUILD_TOOLS = {"Cython", "setuptools"}
 def test_the_least_versions_declared_are_those_that_the_tests_are_run_with():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["report"], *extras["ssim"], *extras["test"]]
+    declared = [*project["dependencies"], *extras["report"], *extras["ssim"], *extras["tiff"], *extras["test"]]
     least = dict(requirement.split(">=") for requirement in declared if not requirement.startswith("mvz["))
     least = {name: version for name, version in least.items() if name not in BUILD_TOOLS}
     lines = (ROOT / "tests" / "minimum-versions.txt").read_text("utf-8").splitlines()

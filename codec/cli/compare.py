@@ -62,6 +62,6 @@ def _verdict(error: PictureError) -> str:
         return "identical: every sample is the same, so MSE is 0 and PSNR infinite"
     alpha = ", alpha counted as the other planes" if "A" in error.planes else ""
     return (
-        f"MSE {total.mse:.4f} a sample (0…255), PSNR {total.psnr:.2f} dB from that one MSE, "
+        f"MSE {total.mse:.4f} a sample (0…{total.peak}), PSNR {total.psnr:.2f} dB from that one MSE, "
         f"largest difference {total.max_error}{alpha}"
     )

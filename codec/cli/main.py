@@ -134,10 +134,10 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
 
 _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 interrupted."
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
-an animated GIF, APNG or WebP, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array (T, H, W[, 3]),
-with alpha (T, H, W, 2 or 4)."""
+an animated GIF, APNG or WebP, a TIFF, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array
+(T, H, W[, 3]), with alpha (T, H, W, 2 or 4)."""
 _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
-.y4m, .gif, .webp, .apng or .npy, or - (Y4M on standard output)."""
+.y4m, .gif, .webp, .apng, .tif or .npy, or - (Y4M on standard output)."""
 
 # What each command does, its arguments, and how its help ends, with blank lines between.
 # A row has the names of an argument and the word for its value, two blanks or more, and its help, which goes on in

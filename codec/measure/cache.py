@@ -53,8 +53,9 @@ class SweepCache:
             return None
         sample = None
         if plain["sample"] is not None:
-            planes = [np.frombuffer(base64.b64decode(plane), np.uint8) for plane in plain["sample"]]
-            sample = Picture(self._clip.format, tuple(map(np.reshape, planes, self._clip.format.plane_shapes)))
+            shape = self._clip.format
+            planes = [np.frombuffer(base64.b64decode(plane), shape.dtype) for plane in plain["sample"]]
+            sample = Picture(shape, tuple(map(np.reshape, planes, shape.plane_shapes)))
         errors = {name: _error(plain[name]) for name in ("error", "coded_error")}
         return Point(**plain | errors | {"settings": settings, "sample": sample})
 

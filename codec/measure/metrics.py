@@ -19,9 +19,8 @@ from codec.picture.alpha import as_given, is_opaque, opaque_format
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, Plane
 
-__all__ = ["PEAK", "SSIM_WINDOW", "Comparison", "ErrorSums", "PictureError", "compare_sequences", "measure_picture"]
+__all__ = ["SSIM_WINDOW", "Comparison", "ErrorSums", "PictureError", "compare_sequences", "measure_picture"]
 
-PEAK = 255  # the largest sample value, against which PSNR and SSIM are measured
 SSIM_WINDOW = 11  # samples each way: Gaussian weights with σ = 1.5, cut at 3.5 σ
 
 
@@ -34,20 +33,23 @@ class ErrorSums:
         squared_error: sum of (source − decoded)².
         source_energy: sum of source².
         max_error: largest |source − decoded|.
+        peak: the largest sample that there may be, 255 of 8 bits, against which PSNR is measured.
     """
 
     samples: int = 0
     squared_error: int = 0
     source_energy: int = 0
     max_error: int = 0
+    peak: int = 255
 
     @classmethod
-    def of_planes(cls, source: Plane, decoded: Plane) -> ErrorSums:
+    def of_planes(cls, source: Plane, decoded: Plane, peak: int = 255) -> ErrorSums:
         """The sums over two planes of one shape."""
-        wide = source.astype(np.int32)
+        signed: np.dtype[Any] = np.dtype(np.int32 if source.itemsize == 1 else np.int64)  # for squares up to 65535²
+        wide = source.astype(signed)
         error = wide - decoded
-        squared_error, source_energy = (int(np.square(of).sum(dtype=np.int64)) for of in (error, wide))  # ≤ 65025 each
-        return cls(source.size, squared_error, source_energy, int(np.abs(error).max(initial=0)))
+        squared_error, source_energy = (int(np.square(of).sum(dtype=np.int64)) for of in (error, wide))
+        return cls(source.size, squared_error, source_energy, int(np.abs(error).max(initial=0)), peak)
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
         return ErrorSums(
@@ -55,6 +57,7 @@ class ErrorSums:
             self.squared_error + other.squared_error,
             self.source_energy + other.source_energy,
             max(self.max_error, other.max_error),
+            max(self.peak, other.peak),
         )
 
     @property
@@ -64,13 +67,13 @@ class ErrorSums:
 
     @property
     def mse(self) -> float:
-        """Mean squared error per sample, in squared sample values (0…65025)."""
+        """Mean squared error per sample, in squared sample values (0…peak²)."""
         return self.squared_error / self.samples
 
     @property
     def psnr(self) -> float:
-        """10·log10(255² / MSE) in dB; infinite where identical."""
-        return math.inf if self.identical else 10 * math.log10(PEAK * PEAK / self.mse)
+        """10·log10(peak² / MSE) in dB; infinite where identical."""
+        return math.inf if self.identical else 10 * math.log10(self.peak * self.peak / self.mse)
 
     @property
     def snr(self) -> float:
@@ -135,6 +138,7 @@ class Comparison:
             "width": self.format.width,
             "height": self.format.height,
             "sample_format": self.format.sample_format.label,
+            "bit_depth": self.format.bit_depth,
             "picture_count": len(self.pictures),
             **self.whole.as_dict(),
             "pictures": [{"number": number, **error.as_dict()} for number, error in enumerate(self.pictures)],
@@ -150,7 +154,7 @@ def compare_sequences(
 ) -> Comparison:
     """Compare two sequences picture by picture; only one picture of each is held.
 
-    A sequence without alpha is compared with one whose alpha is 255 everywhere as if neither had any.
+    A sequence without alpha is compared with one whose alpha is opaque everywhere as if neither had any.
     ``ssim`` asks for SSIM, which needs the extra ``mvz[ssim]`` and is None without it.
     Error messages call the two sequences by ``names``.
 
@@ -182,7 +186,8 @@ def compare_sequences(
 
 def measure_picture(source: Picture, decoded: Picture, ssim: bool = False) -> PictureError:
     """The error of one picture against its source; both must have the same planes."""
-    sums = map(ErrorSums.of_planes, source.planes, decoded.planes)
+    peak = source.format.peak
+    sums = (ErrorSums.of_planes(*pair, peak) for pair in zip(source.planes, decoded.planes, strict=True))
     planes = dict(zip(source.format.sample_format.plane_names, sums, strict=True))
     return PictureError(planes, structural_similarity(source, decoded) if ssim else None)
 
@@ -199,8 +204,8 @@ def structural_similarity(source: Picture, decoded: Picture) -> float | None:
     first, second = luma(source), luma(decoded)
     if min(first.shape) < SSIM_WINDOW:
         return None
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": PEAK}
-    return float(ssim(first, second, **options))  # type: ignore[no-untyped-call,unused-ignore]
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(ssim(first, second, data_range=source.format.peak, **options))  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: str) -> None:
@@ -210,6 +215,8 @@ def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: s
     if expected.sample_format is not found.sample_format:
         kinds = f"is {found.sample_format.label}; {expected.sample_format.label} is needed"
         raise MediaError(f"{where}: {kinds}, as other planes hold other samples; convert one of the two first")
+    if expected.bit_depth != found.bit_depth:
+        raise MediaError(f"{where}: has {found.bit_depth} bits a sample; {expected.bit_depth} are needed")
     for field in ("matrix", "range"):
         here, there = getattr(found.colour, field), getattr(expected.colour, field)
         if here and there and here is not there:  # what one leaves unspecified is taken as the other's

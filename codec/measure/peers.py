@@ -17,12 +17,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+import codec
 from codec.errors import CodecError
 from codec.measure.cache import SweepCache
 from codec.measure.metrics import compare_sequences
@@ -48,6 +50,7 @@ class Peer(NamedTuple):
         keeps: what it codes without conversion. It is not measured on anything else, but for gray with flat chroma.
         pixel_format: ffmpeg's name of what it keeps, where that is not what is passed.
         relabel: a filter that says the samples have the one range which the codec knows; it changes none.
+        depths: bits a sample that it is measured on.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Peer(NamedTuple):
     is_lossless: bool = False
     pixel_format: str = ""
     relabel: str = ""
+    depths: tuple[int, ...] = (8,)
 
 
 _PLANAR = (SampleFormat.YUV420, SampleFormat.YUV422, SampleFormat.YUV444)
@@ -81,6 +85,7 @@ PEERS = (
         keeps=(SampleFormat.GRAY, SampleFormat.RGB, *_PLANAR),
         is_lossless=True,
         relabel=_LIMITED,
+        depths=(8, 9, 10, 12, 14, 16),
     ),
     Peer("x264 lossless", f"-c:v libx264 {_LOSSLESS_X264}", keeps=(*_PLANAR, SampleFormat.GRAY), is_lossless=True),
     Peer(
@@ -228,6 +233,8 @@ def _videos(clip: Clip, coded: Clip) -> Iterator[Attempt | Skipped]:
             yield Skipped(peer.name, f"this ffmpeg has no encoder {encoder}")
         elif raw.sample_format not in peer.keeps:
             yield Skipped(peer.name, f"it does not code {given.format.sample_format.label} as it is")
+        elif raw.bit_depth not in peer.depths:
+            yield Skipped(peer.name, f"it is not measured on {raw.bit_depth} bits a sample")
         else:
             for value in peer.values or (None,):
                 dial = (peer.dial, value) if value is not None else None
@@ -274,13 +281,18 @@ def _run(command: Sequence[str], data: bytes = b"") -> bytes:
 def _raw_format(peer: Peer, given: PictureFormat) -> PictureFormat:
     """The planes that are passed: those given, and for gray flat chroma where the codec needs chroma."""
     if given.sample_format is SampleFormat.GRAY and SampleFormat.GRAY not in peer.keeps:
-        return PictureFormat(given.width, given.height, SampleFormat.YUV420, given.colour)
+        return replace(given, sample_format=SampleFormat.YUV420)
     return given
+
+
+def _pixel_format(raw: PictureFormat) -> str:
+    """The name of planes that ffmpeg knows."""
+    return _PIXEL_FORMATS[raw.sample_format] + ("" if raw.bit_depth == 8 else f"{raw.bit_depth}le")
 
 
 def _command(peer: Peer, value: int | None, raw: PictureFormat, given: Clip) -> str:
     """The command that encodes, as the report shows it."""
-    passed = _PIXEL_FORMATS[raw.sample_format]
+    passed = _pixel_format(raw)
     if raw.sample_format is SampleFormat.RGB:
         read = f"-f rawvideo -pix_fmt {passed} -s {raw.width}x{raw.height} -r {given.rate} -i INPUT"
     else:
@@ -297,7 +309,7 @@ def _coded_by_ffmpeg(program: str, command: str, is_lossless: bool, raw: Picture
     """
     source = _passed(given, raw)
     # a lossless codec may return another pixel format; the comparison tells whether its conversion is exact
-    back = f"-pix_fmt {_PIXEL_FORMATS[raw.sample_format]}" if is_lossless else "-noauto_conversion_filters"
+    back = f"-pix_fmt {_pixel_format(raw)}" if is_lossless else "-noauto_conversion_filters"
     quiet = [program, "-hide_banner", "-loglevel", "error", "-y"]
     with tempfile.TemporaryDirectory(prefix="mvz-peer-") as folder:
         output = str(Path(folder) / "peer.nut")
@@ -310,17 +322,20 @@ def _coded_by_ffmpeg(program: str, command: str, is_lossless: bool, raw: Picture
         samples = _run([*from_file, *shlex.split(f"-fps_mode passthrough {back} -f rawvideo -")])
         decode_seconds = time.perf_counter() - started
         packets = _run([*from_file, "-c", "copy", "-f", "framecrc", "-"]).decode()
-    if len(samples) != (expected := len(given.pictures) * raw.sample_count):
+    if len(samples) != (expected := len(given.pictures) * raw.raw_bytes):
         raise ValueError(f"{len(samples):,} bytes of samples came back, not {expected:,}")
     return Coded(_packet_bytes(packets), encode_seconds, decode_seconds, _pictures_of(samples, raw, given.format))
 
 
 def _passed(given: Clip, raw: PictureFormat) -> bytes:
     """What ffmpeg reads: Y4M, or planes of RGB in its order."""
+    stored = raw.dtype.newbyteorder("<")
     if raw.sample_format is SampleFormat.RGB:
-        return b"".join(p.planes[plane].tobytes() for p in given.pictures for plane in (1, 2, 0))
+        planes = (p.planes[plane] for p in given.pictures for plane in (1, 2, 0))
+        return b"".join(plane.astype(stored, copy=False).tobytes() for plane in planes)
     file = io.BytesIO()
-    flat = tuple(np.full(shape, 128, np.uint8) for shape in raw.plane_shapes[len(given.format.plane_shapes) :])
+    chroma = raw.plane_shapes[len(given.format.plane_shapes) :]
+    flat = tuple(np.full(shape, 1 << raw.bit_depth - 1, raw.dtype) for shape in chroma)
     with y4m_writer(file, raw, given.rate) as write:
         for picture in given.pictures:
             write(Picture(raw, picture.planes + flat))
@@ -329,10 +344,11 @@ def _passed(given: Clip, raw: PictureFormat) -> bytes:
 
 def _pictures_of(samples: bytes, raw: PictureFormat, given: PictureFormat) -> Iterator[Picture]:
     """Pictures of the given format from what ffmpeg gives back."""
-    for start in range(0, len(samples), raw.sample_count):
+    stored = np.frombuffer(samples, raw.dtype.newbyteorder("<")).astype(raw.dtype, copy=False)
+    for start in range(0, len(stored), raw.sample_count):
         planes, place = [], start
         for rows, columns in raw.plane_shapes:
-            planes.append(np.frombuffer(samples, np.uint8, rows * columns, place).reshape(rows, columns))
+            planes.append(stored[place : place + rows * columns].reshape(rows, columns))
             place += rows * columns
         if raw.sample_format is SampleFormat.RGB:
             green, blue, red = planes
@@ -353,14 +369,17 @@ def _packet_bytes(listing: str) -> int:
 def _stills(clip: Clip) -> Iterator[Attempt | Skipped]:
     """PNG and lossless WebP, a file a picture; of Y'CbCr, and of gray with alpha, PNG has a gray file a plane."""
     is_rgb = clip.format.sample_format.is_rgb
-    version = f"Pillow {importlib.metadata.version('pillow')}"
-    png = f"Image.save(OUTPUT, 'PNG', compress_level=3), {'each picture' if is_rgb else 'each plane'}"
+    pillow = f"Pillow {importlib.metadata.version('pillow')}"
+    is_deep = clip.format.bit_depth > 8  # which Pillow does not write
+    png = "16 bits, zlib level 3" if is_deep else "Image.save(OUTPUT, 'PNG', compress_level=3)"
+    png += ", each picture" if is_rgb else ", each plane"
     webp = "Image.save(OUTPUT, 'WEBP', lossless=True, method=2, quality=50), each picture"
+    version = f"mvz {codec.__version__}" if is_deep else pillow
     yield Attempt("PNG", None, png, version, clip, True, partial(_coded_by_pillow, "PNG", clip, is_rgb))
-    if is_rgb:
-        yield Attempt("WebP", None, webp, version, clip, True, partial(_coded_by_pillow, "WEBP", clip, is_rgb))
+    if is_rgb and not is_deep:
+        yield Attempt("WebP", None, webp, pillow, clip, True, partial(_coded_by_pillow, "WEBP", clip, is_rgb))
     else:
-        yield Skipped("WebP", "it keeps RGB alone")
+        yield Skipped("WebP", "it keeps RGB of 8 bits alone")
 
 
 def _coded_by_pillow(kind: str, clip: Clip, is_rgb: bool) -> Coded:
@@ -371,6 +390,9 @@ def _coded_by_pillow(kind: str, clip: Clip, is_rgb: bool) -> Coded:
     started = time.perf_counter()
     back = [[decoded(io.BytesIO(file)) for file in of_picture] for of_picture in files]
     decode_seconds = time.perf_counter() - started
-    pictures = [Picture.from_array(of[0]) if is_rgb else Picture(clip.format, tuple(of)) for of in back]
+    depth = clip.format.bit_depth
+    pictures = [
+        Picture.from_array(of[0], bit_depth=depth) if is_rgb else Picture(clip.format, tuple(of)) for of in back
+    ]
     file_bytes = sum(len(file) for of_picture in files for file in of_picture)
     return Coded(file_bytes, encode_seconds, decode_seconds, pictures)

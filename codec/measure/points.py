@@ -64,7 +64,7 @@ class Clip:
 
     @property
     def source_bytes(self) -> int:
-        """Raw samples, one byte each."""
+        """Raw samples, one byte each, or two of more than 8 bits."""
         return len(self.pictures) * self.format.raw_bytes
 
     def sizes(self) -> dict[str, int]:
@@ -87,7 +87,7 @@ class Measured:
     Attributes:
         pictures: how many there are.
         pixels: luma samples of all of them.
-        source_bytes: raw samples, one byte each.
+        source_bytes: raw samples, one byte each, or two of more than 8 bits.
         file_bytes: the whole file, headers and index included; see `PeerPoint` for other codecs.
         error: of all pictures together.
         encode_seconds, decode_seconds: wall time between pictures in memory and the file.
@@ -251,6 +251,7 @@ def points_as_json(
         "width": clip.format.width,
         "height": clip.format.height,
         "sample_format": clip.format.sample_format.label,
+        "bit_depth": clip.format.bit_depth,
         "rate": str(clip.rate),
         "pictures": len(clip.pictures),
         "source_bytes": clip.source_bytes,

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from codec.errors import ConfigError, MediaError
-from codec.picture.planes import Picture, PictureFormat, Plane
+from codec.picture.planes import Picture, PictureFormat, Plane, Samples
 
 __all__ = [
-    *("OPAQUE", "OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "over_chequers"),
+    *("OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "over_chequers"),
     "refuse_alpha",
 ]
 
-OPAQUE = 255
 SQUARE = 8  # side of a square to see through to, in samples
 OVER_WHITE = "--background white lays pictures over white"  # the way out, in messages
 
 
 def is_opaque(picture: Picture) -> bool:
-    """Whether the picture has no alpha, or one that is 255 everywhere."""
-    return not picture.format.sample_format.has_alpha or int(picture.planes[-1].min()) == OPAQUE
+    """Whether the picture has no alpha, or one that is the largest sample everywhere."""
+    return not picture.format.sample_format.has_alpha or int(picture.planes[-1].min()) == picture.format.peak
 
 
 def opaque_format(picture_format: PictureFormat) -> PictureFormat:
@@ -34,29 +33,36 @@ def opaque_format(picture_format: PictureFormat) -> PictureFormat:
 def over_chequers(picture: Picture) -> Picture:
     """The picture as people look at it: without alpha, over light and dark squares where it has some."""
     y, x = np.indices(picture.planes[0].shape) // SQUARE
-    return _mixed(picture, [np.where((y + x) % 2, np.uint8(204), np.uint8(153))] * 3)
+    dark, light = (_of_peak(level, picture.format) for level in (153, 204))
+    return _mixed(picture, [np.where((y + x) % 2, light, dark)] * 3)
 
 
 def laid_over(picture: Picture, background: tuple[int, int, int]) -> Picture:
-    """The picture over a colour, without alpha; samples are mixed as they are, and rounded to nearest.
+    """The picture over a colour of 8 bits, without alpha; samples are mixed as they are, and rounded to nearest.
 
     Raises:
         ConfigError: the picture is gray, and the colour is not.
     """
     if picture.format.sample_format.is_gray and len(set(background)) > 1:
         raise ConfigError("background is black, gray or white for gray pictures, or such as #a0a0a0")
-    return _mixed(picture, [np.uint8(part) for part in background])
+    return _mixed(picture, [_of_peak(part, picture.format) for part in background])
 
 
-def _mixed(picture: Picture, background: Sequence[np.uint8 | Plane]) -> Picture:
+def _of_peak(level: int, picture_format: PictureFormat) -> Samples:
+    """A level of 0…255 as a sample."""
+    return picture_format.dtype.type((level * picture_format.peak + 127) // 255)
+
+
+def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
     """The picture over a plane, or one sample, for each of its own."""
     if not picture.format.sample_format.has_alpha:
         return picture
     *colours, alpha = picture.planes
-    clear = (OPAQUE - alpha).astype(np.uint16)
-    # at most 255 · 255 + 127: uint16 holds it
+    peak, dtype = picture.format.peak, picture.format.dtype
+    wide: np.dtype[Any] = np.dtype(f"u{2 * dtype.itemsize}")  # holds peak · peak + peak // 2
+    clear = (peak - alpha).astype(wide)
     planes = (
-        ((plane.astype(np.uint16) * alpha + clear * below + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+        ((plane.astype(wide) * alpha + clear * below + wide.type(peak // 2)) // wide.type(peak)).astype(dtype)
         for plane, below in zip(colours, background, strict=False)
     )
     return Picture(opaque_format(picture.format), tuple(planes), picture.name)
@@ -65,15 +71,15 @@ def _mixed(picture: Picture, background: Sequence[np.uint8 | Plane]) -> Picture:
 def cleared(picture: Picture) -> Picture:
     """The picture with 0 for every sample of pixels that are fully transparent."""
     *colours, alpha = picture.planes
-    planes = (np.where(alpha == 0, np.uint8(0), plane) for plane in colours)
+    planes = (np.where(alpha == 0, plane.dtype.type(0), plane) for plane in colours)
     return Picture(picture.format, (*planes, alpha), picture.name)
 
 
 def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the picture") -> Picture:
-    """The picture with the planes of ``picture_format``: gray becomes RGB, alpha is 255 where there was none.
+    """The picture with the planes of ``picture_format``: gray becomes RGB, alpha is opaque where there was none.
 
     Raises:
-        MediaError: alpha would be lost that is not 255 everywhere; ``where`` starts the message.
+        MediaError: alpha would be lost that is not opaque everywhere; ``where`` starts the message.
     """
     given, wanted = picture.format.sample_format, picture_format.sample_format
     if given is wanted:
@@ -82,7 +88,7 @@ def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the 
     if given.is_gray and wanted.is_rgb:
         colours = tuple(picture.planes[0].copy() for _ in range(3))
     if not given.has_alpha:
-        alpha = np.full_like(picture.planes[0], OPAQUE)
+        alpha = np.full_like(picture.planes[0], picture.format.peak)
     elif not wanted.has_alpha and not is_opaque(picture):
         refuse_alpha(where)
     planes: tuple[Plane, ...] = (*colours, alpha) if wanted.has_alpha else colours

@@ -1,4 +1,4 @@
-"""GIF, APNG and animated WebP files, written picture by picture.
+"""GIF, APNG, animated WebP and TIFF files, written picture by picture.
 
 Pillow compresses each picture as a file of its own, and this module puts what is inside into one animation.
 Pillow's own animation writers hold all pictures in memory, and join equal ones, which changes their number.
@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
-from codec.picture.colour import to_array
-from codec.picture.images import encoded, gif_blocks
+from codec.picture.colour import image_samples, to_array
+from codec.picture.images import encoded, gif_blocks, tiff_pages
 from codec.picture.layers import PNG_SIGNATURE, chunk, chunks
 from codec.picture.planes import Picture, PictureFormat
 
-__all__ = ["apng_writer", "gif_writer", "webp_writer"]
+__all__ = ["apng_writer", "gif_writer", "tiff_writer", "webp_writer"]
 
 
 def _duration(number: int, rate: Fraction, ticks_per_second: int, bits: int) -> int:
@@ -42,7 +42,7 @@ def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
 
     def write(picture: Picture) -> None:
         nonlocal count, count_offset
-        png = list(chunks(io.BytesIO(encoded(to_array(picture), "PNG")), "PNG"))
+        png = list(chunks(io.BytesIO(encoded(image_samples(picture), "PNG")), "PNG"))
         if count == 0:
             header = next(payload for kind, payload in png if kind == b"IHDR")
             file.write(PNG_SIGNATURE + chunk(b"IHDR", header))
@@ -110,3 +110,19 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
         raise OverflowError("a WebP file holds at most 4 GiB")
     file.seek(4)
     file.write(struct.pack("<I", length - 8))
+
+
+@contextlib.contextmanager
+def tiff_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
+    """TIFF into ``file``: a page a picture, without compression."""
+    del picture_format, rate  # each page has its own format, and none a time
+    with tiff_pages(file) as pages:
+
+        def write(picture: Picture) -> None:
+            page = encoded(image_samples(picture), "TIFF")
+            if file.tell() + len(page) > 0xFFFFFFFF:
+                raise OverflowError("a TIFF file holds at most 4 GiB")
+            pages.write(page)
+            pages.newFrame()
+
+        yield write

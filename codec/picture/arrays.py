@@ -25,12 +25,14 @@ from codec.picture.sequence import PictureSource, refuse_size
 __all__ = ["SIGNATURE", "ArraySource", "ItemSource", "array_source", "npy_writer", "open_npy", "picture_of"]
 
 SIGNATURE = b"\x93NUMPY"
+_DTYPES = frozenset((np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)))
 _MAX_FORTRAN_BYTES = 1 << 30  # such a file has the first sample of every picture first, so it is read whole
 
 
 class ArraySource(PictureSource):
-    """The pictures of an array (T, H, W), (T, H, W, 1) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8.
+    """The pictures of an array (T, H, W), (T, H, W, 1) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4).
 
+    It is uint8, uint16, whose samples have 16 bits, or bool.
     ``picture_at`` gives the samples of one picture, by its number, when its turn comes.
 
     Raises:
@@ -41,27 +43,29 @@ class ArraySource(PictureSource):
         self,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        picture_at: Callable[[int], npt.NDArray[np.uint8]],
+        picture_at: Callable[[int], npt.NDArray[Any]],
         label: str,
         rate: Fraction | None,
     ) -> None:
         sample_format = SampleFormat.GRAY if len(shape) == 3 else format_of_channels(shape[3:])
-        if dtype != np.uint8 or len(shape) < 3 or sample_format is None:
-            hint = "; array[None] is a sequence of one picture" if dtype == np.uint8 and len(shape) == 2 else ""
+        is_known = dtype.newbyteorder("=") in _DTYPES
+        if not is_known or len(shape) < 3 or sample_format is None:
+            hint = "; array[None] is a sequence of one picture" if is_known and len(shape) == 2 else ""
             raise MediaError(
-                f"{label}: {dtype} {shape}; uint8 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is needed, "
+                f"{label}: {dtype} {shape}; uint8 or uint16 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is needed, "
                 f"with alpha (T, H, W, 2) or (T, H, W, 4){hint}"
             )
         if len(shape) == 3 and shape[2] in (3, 4):
             raise MediaError(
-                f"{label}: uint8 {shape} may be one {'RGB' if shape[2] == 3 else 'RGBA'} picture or gray pictures of "
+                f"{label}: {dtype} {shape} may be one {'RGB' if shape[2] == 3 else 'RGBA'} picture or gray pictures of "
                 f"width {shape[2]}; array[None] is the one, array[..., None] the other"
             )
         if shape[0] == 0:
             raise MediaError(f"{label}: has no pictures; its shape is {shape}")
         height, width = shape[1:3]
         refuse_size(label, width, height)
-        super().__init__(label, PictureFormat(width, height, sample_format), rate, shape[0])
+        picture_format = PictureFormat(width, height, sample_format, bit_depth=8 * dtype.itemsize)
+        super().__init__(label, picture_format, rate, shape[0])
         self._picture_at = picture_at
 
     def __iter__(self) -> Iterator[Picture]:
@@ -74,7 +78,7 @@ class ArraySource(PictureSource):
 def array_source(samples: npt.NDArray[Any], label: str = "array", rate: Fraction | None = None) -> ArraySource:
     """The pictures of an array in memory, which is never copied whole."""
 
-    def picture_at(number: int) -> npt.NDArray[np.uint8]:
+    def picture_at(number: int) -> npt.NDArray[Any]:
         return np.array(samples[number], order="C")
 
     source = ArraySource(samples.shape, samples.dtype, picture_at, label, rate)
@@ -105,31 +109,31 @@ def open_npy(path: Path, rate: Fraction | None = None) -> ArraySource:
         except Exception as error:  # numpy parses the header as Python, which raises any kind of error
             raise MediaError(f"{path}: cannot be read as .npy: {error}") from error
 
-        def picture_at(number: int) -> npt.NDArray[np.uint8]:
-            file.seek(start + number * math.prod(shape[1:]))
-            return _read(file, shape[1:], f"{label}: picture {number}")
+        def picture_at(number: int) -> npt.NDArray[Any]:
+            file.seek(start + number * math.prod(shape[1:]) * dtype.itemsize)
+            return _read(file, shape[1:], dtype, f"{label}: picture {number}")
 
         source = ArraySource(shape, dtype, picture_at, label, rate)
-        if size < math.prod(shape):
-            raise MediaError(f"{path}: ends early: {size} bytes of the {math.prod(shape)} of {shape}")
+        if size < (needed := math.prod(shape) * dtype.itemsize):
+            raise MediaError(f"{path}: ends early: {size} bytes of the {needed} of {shape}")
         if is_fortran:
-            if math.prod(shape) > _MAX_FORTRAN_BYTES:
+            if needed > _MAX_FORTRAN_BYTES:
                 raise MediaError(f"{path}: is large and in Fortran order; save numpy.ascontiguousarray(array) instead")
-            return array_source(_read(file, shape[::-1], f"{path}:").T, label, rate)
+            return array_source(_read(file, shape[::-1], dtype, f"{path}:").T, label, rate)
         source.leave_out_opaque_alpha()
         source.closes(resources.pop_all())
         return source
 
 
-def _read(file: BinaryIO, shape: tuple[int, ...], label: str) -> npt.NDArray[np.uint8]:
+def _read(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any], label: str) -> npt.NDArray[Any]:
     """Samples from where a file stands; `MediaError` where it ends early or fails."""
-    samples = np.empty(shape, np.uint8)
+    samples = np.empty(shape, dtype)
     try:
-        present = file.readinto(samples.data.cast("B"))  # type: ignore[attr-defined]
+        present = file.readinto(samples.view(np.uint8).data.cast("B"))  # type: ignore[attr-defined]
     except OSError as error:
         raise MediaError(f"{label} cannot be read: {error.strerror or error}") from error
-    if present < samples.size:
-        raise MediaError(f"{label} ends early, at byte {present} of {samples.size}")
+    if present < samples.nbytes:
+        raise MediaError(f"{label} ends early, at byte {present} of {samples.nbytes}")
     return samples
 
 
@@ -137,11 +141,13 @@ PictureLike = Any
 """A `Picture`, a Pillow image, or what `Picture.from_array` takes."""
 
 
-def picture_of(item: PictureLike, label: str, name: str | None = None) -> Picture:
+def picture_of(item: PictureLike, label: str, name: str | None = None, bit_depth: int | None = None) -> Picture:
     """One picture of whatever a caller may hold it in, with samples of its own and ``name``, unless it is a `Picture`.
 
+    ``bit_depth`` is that of samples which cannot say it; see `Picture.from_array`.
+
     Raises:
-        ConfigError: it is no picture, or no uint8 samples of such a shape.
+        ConfigError: it is no picture, or no samples of such a shape or depth.
         MediaError: a Pillow image of an unsupported kind.
     """
     if isinstance(item, Picture):
@@ -152,7 +158,7 @@ def picture_of(item: PictureLike, label: str, name: str | None = None) -> Pictur
 
         return replace(image_picture(item, label), name=name)
     try:
-        return Picture.from_array(item, name).copy()
+        return Picture.from_array(item, name, bit_depth).copy()
     except ConfigError as error:
         raise ConfigError(f"{label}: {error}") from error
 
@@ -202,16 +208,17 @@ def npy_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
     channels = {SampleFormat.GRAY: (), SampleFormat.GRAY_ALPHA: (2,), SampleFormat.RGBA: (4,)}.get(
         picture_format.sample_format, (3,)
     )
+    stored = picture_format.dtype.newbyteorder("<")
     count = 0
 
     def write_header() -> None:
         shape = (count, picture_format.height, picture_format.width, *channels)
         # numpy leaves room for more pictures, so it is as long for every count
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(file, {"descr": stored.str, "fortran_order": False, "shape": shape})
 
     def write(picture: Picture) -> None:
         nonlocal count
-        file.write(np.ascontiguousarray(to_array(picture)).data)
+        file.write(np.ascontiguousarray(to_array(picture), stored).data)
         count += 1
 
     write_header()

@@ -1,20 +1,35 @@
 """Exact integer colour transforms: RGB to luma, Y'CbCr to RGB, RGB to Y'CbCr.
 
 Each matrix is its real-valued formula times 2**16, rounded.
-Sums are rounded by adding half and shifting (arithmetic: towards minus infinity), then clipped to 0…255.
-Every sum is below 2**26 in magnitude, so int32 is enough.
+Sums are rounded by adding half and shifting (arithmetic: towards minus infinity), then clipped to 0…peak.
+With 8 bits every sum is below 2**26 in magnitude, so int32 is enough, with 16 below 2**34.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, Plane, SampleFormat
+from codec.picture.planes import (
+    Colour,
+    ColourMatrix,
+    ColourRange,
+    Picture,
+    PictureFormat,
+    Plane,
+    SampleFormat,
+    Samples,
+)
 
-__all__ = ["ToRgb", "conversion", "full_size", "luma", "rgb_to_yuv", "rgb_to_yuv444", "to_array"]
+__all__ = [
+    *("ToRgb", "conversion", "eight_bits", "full_size", "image_samples", "luma", "rgb_to_yuv", "rgb_to_yuv444"),
+    "to_array",
+]
 
 _BITS = 16
 _HALF = 1 << (_BITS - 1)
@@ -31,30 +46,49 @@ class ToRgb(NamedTuple):
     blue_from_u: int
 
 
-# Full range: 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb), with Kr, Kb = 0.299, 0.114 for
-# BT.601 and 0.2126, 0.0722 for BT.709. Limited range: luma × 255 / 219, chroma × 255 / 224.
-_TO_RGB = {
-    (ColourMatrix.BT601, ColourRange.LIMITED): ToRgb(16, 76309, 104597, -25675, -53279, 132201),
-    (ColourMatrix.BT601, ColourRange.FULL): ToRgb(0, 65536, 91881, -22553, -46802, 116130),
-    (ColourMatrix.BT709, ColourRange.LIMITED): ToRgb(16, 76309, 117489, -13975, -34925, 138438),
-    (ColourMatrix.BT709, ColourRange.FULL): ToRgb(0, 65536, 103206, -12276, -30679, 121609),
+# Kr and Kb: what red and blue weigh in luma
+_WEIGHTS = {
+    ColourMatrix.BT601: (Fraction("0.299"), Fraction("0.114")),
+    ColourMatrix.BT709: (Fraction("0.2126"), Fraction("0.0722")),
 }
 _YUV_IS_ASSUMED = Colour(ColourMatrix.BT601, ColourRange.LIMITED)  # what a Y4M without tags holds
 
 
 def luma(picture: Picture) -> Plane:
-    """Luma (H, W) uint8: the first plane of gray and YUV, and of RGB its Rec. 601 weighted sum; alpha is not in it.
+    """Luma (H, W), of the picture's dtype: the first plane of gray and YUV, and of RGB its Rec. 601 weighted sum.
 
-    That is ``(77 R + 150 G + 29 B + 128) >> 8``; the weights add up to 256, so R = G = B stays what it is.
+    Alpha is not in it. The sum is ``(77 R + 150 G + 29 B + 128) >> 8``; the weights add up to 256, so R = G = B stays
+    what it is.
     """
     if not picture.format.sample_format.is_rgb:
         return picture.planes[0]
-    red, green, blue = (plane.astype(np.uint16) for plane in picture.planes[:3])
-    return ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)  # at most 65408: uint16 holds it
+    wide = _twice(picture.planes[0].dtype)  # of 8 bits a sum is at most 65408
+    red, green, blue = (plane.astype(wide) for plane in picture.planes[:3])
+    weighted: Plane = ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(picture.format.dtype)
+    return weighted
 
 
-def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
-    """Samples as people look at them, uint8: gray (H, W), everything else RGB (H, W, 3); with alpha a channel more.
+def eight_bits(picture: Picture) -> Picture:
+    """The picture as screens and pages show it: samples of more than 8 bits are rounded to 8.
+
+    Of Y'CbCr the lowest bits go, as its black and its neutral chroma are so much larger; others are scaled by peaks.
+    """
+    given = picture.format
+    if given.bit_depth == 8:
+        return picture
+    over = given.bit_depth - 8
+    if given.sample_format.plane_names == ("Y", "U", "V"):
+        rounded = (np.minimum((plane.astype(np.uint32) + (1 << over - 1)) >> over, 255) for plane in picture.planes)
+    else:
+        rounded = ((plane.astype(np.uint32) * 255 + given.peak // 2) // given.peak for plane in picture.planes)
+    planes = tuple(plane.astype(np.uint8) for plane in rounded)
+    return replace(picture, format=replace(given, bit_depth=8), planes=planes)
+
+
+def to_array(picture: Picture) -> npt.NDArray[Samples]:
+    """Samples as people look at them: gray (H, W), everything else RGB (H, W, 3); with alpha a channel more.
+
+    They have as many bits as the picture: uint8, or uint16 of more than 8.
 
     YUV becomes RGB with the picture's own colour description; where that is silent, BT.601 and limited range.
     Chroma is upsampled by repeating each sample, whatever the siting.
@@ -64,8 +98,18 @@ def to_array(picture: Picture) -> npt.NDArray[np.uint8]:
         return picture.planes[0]
     if sample_format.is_rgb or sample_format.has_alpha:
         return np.stack(picture.planes, axis=2)
-    y, u, v = full_size(picture)
-    return _yuv_to_rgb(y, u, v, conversion(picture.format.colour))
+    return _yuv_to_rgb(full_size(picture), picture.format)
+
+
+def image_samples(picture: Picture) -> npt.NDArray[Samples]:
+    """`to_array` as image files have it, whose samples have 8 bits or 16: those of 9…15 are scaled to 16.
+
+    White stays white, and scaling back gives the same samples.
+    """
+    samples, peak = to_array(picture), picture.format.peak
+    if peak in (255, 65535):
+        return samples
+    return ((samples.astype(np.uint32) * 65535 + peak // 2) // peak).astype(np.uint16)
 
 
 def full_size(picture: Picture) -> tuple[Plane, ...]:
@@ -77,20 +121,46 @@ def full_size(picture: Picture) -> tuple[Plane, ...]:
     )
 
 
-def conversion(colour: Colour) -> ToRgb:
-    """The matrix for a colour description, with what is assumed for its unspecified parts."""
-    return _TO_RGB[colour.matrix or _YUV_IS_ASSUMED.matrix, colour.range or _YUV_IS_ASSUMED.range]
+def _twice(dtype: np.dtype[Samples]) -> np.dtype[Any]:
+    """Whole numbers of twice as many bits."""
+    return np.dtype(f"u{2 * dtype.itemsize}")
 
 
-def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: ToRgb) -> npt.NDArray[np.uint8]:
+@functools.lru_cache
+def conversion(colour: Colour, bit_depth: int = 8) -> ToRgb:
+    """The matrix for a colour description, with what is assumed for its unspecified parts.
+
+    Full range: gains 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb).
+    Limited range: luma × 255 / 219, chroma × 255 / 224 of 8 bits, peak / (219 · 2**(bits − 8)) and so on of more.
+    """
+    kr, kb = _WEIGHTS[colour.matrix or _YUV_IS_ASSUMED.matrix]
+    kg = 1 - kr - kb
+    black, scales = 0, (Fraction(1), Fraction(1))
+    if (colour.range or _YUV_IS_ASSUMED.range) is ColourRange.LIMITED:
+        unit, peak = 1 << bit_depth - 8, (1 << bit_depth) - 1
+        black, scales = 16 * unit, (Fraction(peak, 219 * unit), Fraction(peak, 224 * unit))
+    chroma = (2 * (1 - kr), -2 * (1 - kb) * kb / kg, -2 * (1 - kr) * kr / kg, 2 * (1 - kb))
+    return ToRgb(black, *(round(gain * (1 << _BITS)) for gain in (scales[0], *(scales[1] * of for of in chroma))))
+
+
+def _yuv_to_rgb(planes: tuple[Plane, ...], picture_format: PictureFormat) -> npt.NDArray[Samples]:
     """RGB (H, W, 3) of three planes (H, W)."""
-    grey = (y.astype(np.int32) - gain.black) * gain.luma + _HALF
-    blueness, redness = u.astype(np.int32) - 128, v.astype(np.int32) - 128
-    rgb = np.empty((*y.shape, 3), np.uint8)
-    rgb[:, :, 0] = np.clip((grey + gain.red_from_v * redness) >> _BITS, 0, 255)
-    rgb[:, :, 1] = np.clip((grey + gain.green_from_u * blueness + gain.green_from_v * redness) >> _BITS, 0, 255)
-    rgb[:, :, 2] = np.clip((grey + gain.blue_from_u * blueness) >> _BITS, 0, 255)
+    gain, peak = conversion(picture_format.colour, picture_format.bit_depth), picture_format.peak
+    y, blueness, redness = (plane.astype(_wide(picture_format)) for plane in planes)
+    neutral = 1 << picture_format.bit_depth - 1
+    blueness -= neutral
+    redness -= neutral
+    grey = (y - gain.black) * gain.luma + _HALF
+    rgb = np.empty((*y.shape, 3), picture_format.dtype)
+    rgb[:, :, 0] = np.clip((grey + gain.red_from_v * redness) >> _BITS, 0, peak)
+    rgb[:, :, 1] = np.clip((grey + gain.green_from_u * blueness + gain.green_from_v * redness) >> _BITS, 0, peak)
+    rgb[:, :, 2] = np.clip((grey + gain.blue_from_u * blueness) >> _BITS, 0, peak)
     return rgb
+
+
+def _wide(picture_format: PictureFormat) -> np.dtype[Any]:
+    """What holds the sums of a conversion."""
+    return np.dtype(np.int32 if picture_format.bit_depth == 8 else np.int64)
 
 
 def rgb_to_yuv(picture: Picture, picture_format: PictureFormat) -> Picture:
@@ -107,21 +177,25 @@ def rgb_to_yuv(picture: Picture, picture_format: PictureFormat) -> Picture:
 
 def _halved(plane: Plane) -> Plane:
     """Means of 2×2 samples, rounded up at a half; odd sides go on with their last line."""
-    padded = np.pad(plane, ((0, plane.shape[0] & 1), (0, plane.shape[1] & 1)), mode="edge").astype(np.uint16)
+    padded = np.pad(plane, ((0, plane.shape[0] & 1), (0, plane.shape[1] & 1)), mode="edge").astype(_twice(plane.dtype))
     sums = padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]
-    return ((sums + 2) >> 2).astype(np.uint8)
+    means: Plane = ((sums + 2) >> 2).astype(plane.dtype)
+    return means
 
 
 def rgb_to_yuv444(picture: Picture) -> Picture:
     """An RGB picture as YUV 4:4:4, BT.601 full range; its colour says so.
 
-    Going back with `to_array` differs by at most 1 level from the original (all 2**24 colours tried).
+    Going back with `to_array` differs by at most 1 level from the original (all 2**24 colours of 8 bits tried),
+    of 15 and 16 bits by at most 2.
     """
     assert picture.format.sample_format is SampleFormat.RGB
-    red, green, blue = (plane.astype(np.int32) for plane in picture.planes)
-    centre = (128 << _BITS) + _HALF
+    given = picture.format
+    red, green, blue = (plane.astype(_wide(given)) for plane in picture.planes)
+    centre = (1 << given.bit_depth - 1 + _BITS) + _HALF
     y = 19595 * red + 38470 * green + 7471 * blue + _HALF
     u = -11058 * red - 21710 * green + 32768 * blue + centre
     v = 32768 * red - 27439 * green - 5329 * blue + centre
-    planes = tuple(np.minimum(scaled >> _BITS, 255).astype(np.uint8) for scaled in (y, u, v))  # 255.5 rounds to 256
-    return Picture(picture.format.as_yuv(SampleFormat.YUV444), planes, picture.name)
+    # 255.5 rounds to 256
+    planes = tuple(np.minimum(scaled >> _BITS, given.peak).astype(given.dtype) for scaled in (y, u, v))
+    return Picture(given.as_yuv(SampleFormat.YUV444), planes, picture.name)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,31 +16,33 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.colour import to_array
+from codec.picture.deep_files import DeepFile, DeepTiff, open_deep, png_bytes, ppm_bytes, tiff_bytes
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = [
     *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "rate_of"),
-    "write_still",
+    *("tiff_pages", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _MOVING = frozenset({"TIFF", "WEBP"})  # a JPEG with a second picture (MPO) is a still for us
-_SUPPORTED = "supported are 8-bit gray, RGB and palette pictures, with alpha or without"
-_MODE_NAMES = {
-    **dict.fromkeys(("I;16", "I;16B", "I;16L"), "16-bit gray"),
-    "I": "32-bit integer or 16-bit gray",
-    "F": "floating point",
-}
-_GRAY_MODES = frozenset({"1", "L", "LA"})
-_BITS_PER_SAMPLE, _EXTRA_SAMPLES = 258, 338  # TIFF tags
+_SUPPORTED = "supported are gray and RGB of 8…16 bits, with alpha or without, and palettes"
+_MODE_NAMES = {"I": "gray of signed or 32-bit numbers", "F": "floating point"}
+_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L"})  # gray, which Pillow reads as it is
+_GRAY_MODES = _DEEP_MODES | {"1", "L", "LA"}
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _DESCRIPTION, _EXTRA_SAMPLES = 258, 262, 270, 338  # TIFF tags
+_IMAGEJ_STACK = re.compile(r"ImageJ=.*\nimages=([0-9]{1,9})\b")
+_WHITE_IS_ZERO = 0  # a photometric interpretation
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MULTIPLIED = 1  # extra samples are alpha, by which the others are multiplied
 
 _PNG_EFFORT = 3  # zlib level: 3 % larger than 9 on foreman, four times as fast
@@ -75,9 +78,9 @@ class ImageFiles(PictureSource):
         super().__init__(label, self._formats[0], rate, len(paths))
         self.notes = list(noted.values())
         for path, other in zip(paths, self._formats, strict=True):
-            if (other.width, other.height) != (self.format.width, self.format.height):
+            if replace(other, sample_format=self.format.sample_format) != self.format:
                 raise MediaError(f"{path}: is {other}, unlike the first, {paths[0]}: {self._formats[0]}")
-        self.format = PictureFormat(self.format.width, self.format.height, self._common_planes(label))
+        self.format = replace(self.format, sample_format=self._common_planes(label))
 
     def _common_planes(self, label: str) -> SampleFormat:
         """The planes that hold every picture; says which pictures get some that they have not."""
@@ -204,54 +207,66 @@ def _media_errors(label: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[LayeredFile | Image.Image]:
-    """A GIF or APNG, whose layers are put together here; any other file as Pillow opens it."""
+def _opened(path: Path) -> Iterator[LayeredFile | DeepFile | Image.Image]:
+    """A GIF or APNG, whose layers are put together here; any other file as `_open_image` opens it."""
     with contextlib.ExitStack() as resources:
         with _media_errors(str(path)):
             file = resources.enter_context(path.open("rb"))
             start = file.read(8)
             is_apng = start == layers.PNG_SIGNATURE and layers.is_apng(file)
             file.seek(0)
-            opened: LayeredFile | Image.Image
+            opened: LayeredFile | DeepFile | Image.Image
             if is_apng or start[:6] in layers.GIF_SIGNATURES:
                 opened = (ApngFile if is_apng else GifFile)(file, str(path))
             else:
-                opened = resources.enter_context(_open_image(file, str(path)))
+                opened = _open_image(file, str(path))
+                if isinstance(opened, Image.Image):
+                    resources.enter_context(opened)
         yield opened
 
 
-def _open_image(file: BinaryIO, label: str) -> Image.Image:
-    """A file as Pillow opens it, header read, no samples yet; `MediaError` where size or depth are not supported."""
-    png_depth = layers.bit_depth(file.read(25))
+def _open_image(file: BinaryIO, label: str) -> DeepFile | Image.Image:
+    """A file as Pillow opens it, unless that cuts its samples; header read, no samples yet.
+
+    `MediaError` where its size or depth are not supported.
+    """
+    deep = open_deep(file, label)
+    if deep is not None:
+        return deep
+    start = file.read(25)
     file.seek(0)
-    image = Image.open(file, formats=_FORMATS)
+    try:
+        image = Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError:
+        if start[:4] in _TIFF_SIGNATURES:  # of a kind that Pillow does not know
+            return DeepTiff(file, label)
+        raise
     refuse_size(label, *image.size)
-    bits = png_depth if image.format == "PNG" else _bits_per_sample(image)
-    if bits > 8:  # which Pillow cuts to 8 in RGB without a word
-        raise MediaError(f"{label}: has {bits}-bit samples; {_SUPPORTED}")
+    if _bits_per_sample(image) > 8 and image.mode not in _DEEP_MODES | _MODE_NAMES.keys():
+        return DeepTiff(file, label)
     key = image.info.get("transparency")
     if image.format == "PNG" and image.mode in ("L", "RGB") and key is not None:
         # the key is as stored in the file, and Pillow compares it with samples of 8 bits
-        highest = (1 << bits) - 1
+        highest = (1 << layers.bit_depth(start)) - 1
         scaled = [(value & highest) * 255 // highest for value in np.atleast_1d(key).tolist()]
         image.info["transparency"] = scaled[0] if image.mode == "L" else tuple(scaled)
     return image
 
 
 def _bits_per_sample(image: Image.Image) -> int:
-    """Bits a sample has in a file that is no PNG, where more than 8 are possible."""
+    """Bits that a sample has in the file of an image, if it is a TIFF, or else in memory."""
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))))
-    if image.format == "PPM" and isinstance(image, ImageFile.ImageFile) and image.tile:
-        arguments = image.tile[0][3]
-        highest = arguments[-1] if isinstance(arguments, tuple) else 255
-        return 16 if isinstance(highest, int) and highest > 255 else 8
-    return 8
+    return 16 if image.mode in _DEEP_MODES else 8
 
 
 def _frame_count(image: Image.Image) -> int:
-    """Pictures to show in a file that has no layers."""
-    return int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+    """Pictures to show in a file that has no layers; `ValueError` where some cannot be found."""
+    count = int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+    told = _IMAGEJ_STACK.match(str(getattr(image, "tag_v2", {}).get(_DESCRIPTION, "")))
+    if told and int(told[1]) > count:
+        raise ValueError(f"of its {told[1]} pictures only ImageJ finds more than {count}; save them as OME-TIFF")
+    return count
 
 
 def _format(image: Image.Image, label: str) -> PictureFormat:
@@ -259,7 +274,9 @@ def _format(image: Image.Image, label: str) -> PictureFormat:
     if image.mode not in {*_GRAY_MODES, "RGB", "RGBA", "P", "PA"}:
         raise MediaError(f"{label}: is {_MODE_NAMES.get(image.mode, image.mode)}; {_SUPPORTED}")
     planes = SampleFormat.GRAY if image.mode in _GRAY_MODES else SampleFormat.RGB
-    return PictureFormat(*image.size, planes.with_alpha() if image.has_transparency_data else planes)
+    if image.has_transparency_data:
+        planes = planes.with_alpha()
+    return PictureFormat(*image.size, planes, bit_depth=_bits_per_sample(image) if image.mode in _DEEP_MODES else 8)
 
 
 def _probe(path: Path) -> _ImageKind:
@@ -272,6 +289,8 @@ def _probe(path: Path) -> _ImageKind:
             count = opened.count or sum(1 for _ in opened)
             tick_ms = 10 if isinstance(opened, GifFile) else 1
             return _ImageKind(_composed_format(opened), count, tuple(opened.notes), tick_ms)
+        if isinstance(opened, DeepFile):
+            return _ImageKind(opened.format, opened.count, tuple(opened.notes))
         notes = [layers.PROFILE_NOTE] if "icc_profile" in opened.info else []
         if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == _MULTIPLIED:
             notes.append("its colours are multiplied by alpha; they are divided by it again, which rounds them")
@@ -325,6 +344,12 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
         if isinstance(opened, LayeredFile):
             yield from _composed(opened, path)
             return
+        if isinstance(opened, DeepFile):
+            for number in range(opened.count):
+                with _media_errors(str(path)):
+                    picture = opened.picture(number)
+                yield picture, Fraction(0)
+            return
         with _media_errors(str(path)):
             count = _frame_count(opened)
         first_format = _format(opened, str(path))
@@ -344,7 +369,7 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
 
     What lies outside the canvas is cut off.
     """
-    canvas = np.zeros((layered.format.height, layered.format.width, 4), np.uint8)
+    canvas = np.zeros((layered.format.height, layered.format.width, 4), layered.format.dtype)
     unread = iter(layered)
     for number in itertools.count():
         label = f"{path}: picture {number}"
@@ -365,9 +390,13 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
             region[:] = before
 
 
-def _layer_pixels(layer: Layer, label: str) -> npt.NDArray[np.uint8]:
-    """RGBA of a layer, uint8 (H, W, 4)."""
-    with _open_image(io.BytesIO(layer.image), label) as image:
+def _layer_pixels(layer: Layer, label: str) -> npt.NDArray[Samples]:
+    """RGBA of a layer, (H, W, 4)."""
+    opened = _open_image(io.BytesIO(layer.image), label)
+    if isinstance(opened, DeepFile):
+        picture = opened.picture()
+        return np.stack(as_given(picture, replace(picture.format, sample_format=SampleFormat.RGBA)).planes, axis=2)
+    with opened as image:
         if layer.colours is None:
             return np.array(image.convert("RGBA"))
         indices = np.array(image)
@@ -380,7 +409,7 @@ def image_picture(image: Image.Image, label: str) -> Picture:
     """The picture of an image that a caller has.
 
     Raises:
-        MediaError: it has samples of another kind than 8-bit gray, RGB or palette.
+        MediaError: it has samples of another kind than gray, RGB or palette.
     """
     with _media_errors(label):
         return _picture(image, _format(image, label))
@@ -388,13 +417,18 @@ def image_picture(image: Image.Image, label: str) -> Picture:
 
 def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:
     """The picture of an image, of that format."""
+    if image.mode in _DEEP_MODES:
+        samples = np.array(image)
+        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            samples = picture_format.peak - samples
+        return Picture.from_array(samples, bit_depth=picture_format.bit_depth)
     if picture_format.sample_format.has_alpha:
         return _of_rgba(np.array(image.convert("RGBA")), picture_format)
     mode = "L" if picture_format.sample_format is SampleFormat.GRAY else "RGB"
     return Picture.from_array(np.array(image.convert(mode), np.uint8))
 
 
-def _of_rgba(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat) -> Picture:
+def _of_rgba(rgba: npt.NDArray[Samples], picture_format: PictureFormat) -> Picture:
     """A picture with alpha of RGBA that nobody else changes, or gray of its red."""
     channels = [0, 3] if picture_format.sample_format.is_gray else [0, 1, 2, 3]
     return Picture(picture_format, tuple(rgba[:, :, channel].copy() for channel in channels))
@@ -403,17 +437,21 @@ def _of_rgba(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat) -> Pict
 # ------------------------------------------------------------------------------------------- files that are written
 
 
-def write_still(file: BinaryIO, samples: npt.NDArray[np.uint8], pillow_format: str) -> None:
+def write_still(file: BinaryIO, samples: npt.NDArray[Samples], pillow_format: str) -> None:
     """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
 
     They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
+    Those of 16 bits are uint16, and no BMP; as TIFF they need tifffile, but for gray.
     """
+    if samples.dtype == np.uint16 and not (pillow_format == "TIFF" and samples.ndim == 2):
+        file.write({"PNG": png_bytes, "PPM": ppm_bytes, "TIFF": tiff_bytes}[pillow_format](samples.view(np.uint16)))
+        return
     options: dict[str, int] = {"compress_level": _PNG_EFFORT} if pillow_format == "PNG" else {}
     Image.fromarray(samples).save(file, pillow_format, **options)
 
 
-def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:
-    """A whole picture file, PNG or lossless WebP, of samples as `write_still` takes them."""
+def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:
+    """A whole picture file, PNG, TIFF or lossless WebP, of samples as `write_still` takes them."""
     buffer = io.BytesIO()
     if pillow_format == "WEBP":
         # exact: the colour of transparent pixels too
@@ -423,13 +461,21 @@ def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def decoded(file: BinaryIO) -> npt.NDArray[np.uint8]:
-    """Samples (H, W) or (H, W, 3) of a picture file that `encoded` made."""
-    with Image.open(file, formats=("PNG", "WEBP")) as image:
+def decoded(file: BinaryIO) -> npt.NDArray[Samples]:
+    """Samples (H, W) or (H, W, 3) of a picture file that `encoded` made, PNG or WebP."""
+    opened = _open_image(file, "a picture")
+    if isinstance(opened, DeepFile):
+        return to_array(opened.picture())
+    with opened as image:
         return np.array(image)
 
 
-def gif_blocks(samples: npt.NDArray[np.uint8], hundredths: int) -> bytes:
+def tiff_pages(file: BinaryIO) -> TiffImagePlugin.AppendingTiffWriter:
+    """Makes a TIFF of several pages of whole TIFF files that are written into it, with ``newFrame`` after each."""
+    return TiffImagePlugin.AppendingTiffWriter(file, new=True)
+
+
+def gif_blocks(samples: npt.NDArray[Samples], hundredths: int) -> bytes:
     """The blocks of one picture in a GIF, with its own colours: gray (H, W) exact, RGB (H, W, 3) in its best 256.
 
     ``hundredths`` of a second are how long it is shown. Colours are not dithered.

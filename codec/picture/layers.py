@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
-from codec.picture.planes import PictureFormat, SampleFormat
+from codec.picture.planes import PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import refuse_size
 
 __all__ = [
@@ -63,22 +63,25 @@ class Layer(NamedTuple):
     colours: npt.NDArray[np.uint8] | None = None
 
 
-def lay_over(below: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8]) -> None:
+def lay_over(below: npt.NDArray[Samples], above: npt.NDArray[Samples]) -> None:
     """Put RGBA ``above`` over ``below``, in place, rounded to nearest (PNG, 3rd edition, "Alpha channel processing").
 
-    Both are uint8 (H, W, 4). Samples are mixed as they are, as browsers do, whatever a gAMA chunk says.
+    Both are uint8 or both uint16, of 16 bits, (H, W, 4).
+    Samples are mixed as they are, as browsers do, whatever a gAMA chunk says.
     """
     alpha = above[:, :, 3]
-    np.copyto(below, above, where=(alpha == 255)[:, :, np.newaxis])
-    mixed = (alpha > 0) & (alpha < 255)
+    peak, wide = (255, np.int32) if alpha.itemsize == 1 else (65535, np.int64)
+    np.copyto(below, above, where=(alpha == peak)[:, :, np.newaxis])
+    mixed = (alpha > 0) & (alpha < peak)
     for row in np.flatnonzero(mixed.any(axis=1)):  # one by one: wide numbers of a whole picture take gigabytes
         columns = mixed[row]
-        top, bottom = above[row, columns].astype(np.int32), below[row, columns].astype(np.int32)
-        top_weight = top[:, 3:] * 255
-        bottom_weight = bottom[:, 3:] * (255 - top[:, 3:])
-        weight = top_weight + bottom_weight  # 255 × the alpha that comes out, in 1…255²
-        colour = (top[:, :3] * top_weight + bottom[:, :3] * bottom_weight + weight // 2) // weight  # sum < 2**24
-        below[row, columns] = np.hstack([colour, (weight + 127) // 255])
+        top, bottom = above[row, columns].astype(wide), below[row, columns].astype(wide)
+        top_weight = top[:, 3:] * peak
+        bottom_weight = bottom[:, 3:] * (peak - top[:, 3:])
+        weight = top_weight + bottom_weight  # peak × the alpha that comes out, in 1…peak²
+        # the sum is below 2**24, of 16 bits below 2**48
+        colour = (top[:, :3] * top_weight + bottom[:, :3] * bottom_weight + weight // 2) // weight
+        below[row, columns] = np.hstack([colour, (weight + peak // 2) // peak])
 
 
 class LayeredFile:
@@ -313,9 +316,8 @@ class ApngFile(LayeredFile):
         width, height, bits, colour_type = struct.unpack(">IIBB", self._header[:10])
         refuse_size(label, width, height)
         is_gray = colour_type in _GRAY_TYPES
-        self.format = PictureFormat(width, height, SampleFormat.GRAY if is_gray else SampleFormat.RGB)
-        if bits > 8:
-            raise MediaError(f"{label}: has {bits}-bit samples; 8 are supported")
+        planes = SampleFormat.GRAY if is_gray else SampleFormat.RGB
+        self.format = PictureFormat(width, height, planes, bit_depth=16 if bits > 8 else 8)
 
     def _keep(self, kind: bytes, payload: bytes) -> None:
         """A chunk that is about all layers."""

@@ -109,6 +109,7 @@ class SampleFormat(enum.IntEnum):
 
 
 _OPAQUE_FORMATS = {SampleFormat.GRAY_ALPHA: SampleFormat.GRAY, SampleFormat.RGBA: SampleFormat.RGB}
+_PILLOW_MODES = frozenset(("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"))  # of samples that are as they look
 _FORMAT_OF_CHANNELS = {1: SampleFormat.GRAY, 2: SampleFormat.GRAY_ALPHA, 3: SampleFormat.RGB, 4: SampleFormat.RGBA}
 
 
@@ -148,7 +149,7 @@ class Colour:
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """What all pictures of a sequence share: ``width`` and ``height`` in luma samples, planes, colour, bits a sample."""
+    """What all pictures of a sequence share: size in luma samples, planes, colour, bits a sample."""
 
     width: int
     height: int
@@ -239,9 +240,9 @@ class Picture:
     def from_array(cls, samples: npt.ArrayLike, name: str | None = None, bit_depth: int | None = None) -> Picture:
         """A picture of samples: (H, W) or (H, W, 1) gray, (H, W, 3) RGB; (H, W, 2) and (H, W, 4) have alpha.
 
-        They are uint8, of 8 bits if ``bit_depth`` is not told, or uint16, of 16.
-        What is no array may be a Pillow picture of mode L, LA, RGB or RGBA, a memoryview, or lists of whole numbers
-        0…255.
+        They are uint8, of 8 bits if ``bit_depth`` is not told, uint16, of 16, or bool, which is 0 and 1 of 8 bits.
+        What is no array may be a Pillow picture of mode L, LA, RGB, RGBA or I;16, a memoryview, or lists of whole
+        numbers 0…255.
 
         Raises:
             ConfigError: another shape, dtype or mode, or a sample of more bits.
@@ -250,6 +251,8 @@ class Picture:
             samples = _as_array(samples)
         if samples.dtype.kind == "u":
             samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+        elif samples.dtype == np.bool_:
+            samples = samples.view(np.uint8)
         sample_format = SampleFormat.GRAY if samples.ndim == 2 else format_of_channels(samples.shape[2:])
         if samples.dtype not in (np.uint8, np.uint16) or sample_format is None:
             raise ConfigError(
@@ -285,11 +288,12 @@ def format_of_channels(shape: tuple[int, ...]) -> SampleFormat | None:
 def _as_array(samples: object) -> npt.NDArray[Any]:
     """Samples that are no array yet, as one; `ConfigError` where there are none, or they would change their meaning."""
     mode = getattr(samples, "mode", None)
-    if isinstance(mode, str) and mode not in ("L", "LA", "RGB", "RGBA"):  # a palette's indices look like gray
+    if isinstance(mode, str) and mode not in _PILLOW_MODES:  # a palette's indices look like gray
         raise ConfigError(f"a picture of mode {mode}; one of L, LA, RGB or RGBA is needed, as .convert('RGBA') makes")
     try:
         array = np.asarray(samples)
     except Exception as error:  # a foreign class may raise any kind of error here
-        raise ConfigError(f"a picture is uint8 or uint16 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
+        found = f"{type(samples).__name__}: {error}"
+        raise ConfigError(f"a picture is uint8 or uint16 (H, W) or (H, W, 3); {found}") from error
     is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
     return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

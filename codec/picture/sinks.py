@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,9 @@ from typing import BinaryIO, Self
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
 from codec.picture.arrays import npy_writer
-from codec.picture.colour import to_array
+from codec.picture.colour import image_samples
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Colour, Picture, PictureFormat, SampleFormat
 from codec.picture.y4m import y4m_writer
 from codec.whole_file import InputFile, held, publish, refuse_overwrite, remove_abandoned, temporary_of, whole_file
 
@@ -34,6 +35,7 @@ StreamWriter = Callable[[BinaryIO, PictureFormat, Fraction], AbstractContextMana
 _STILL_FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 _STILL_FORMATS |= dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM")
 _WITH_ALPHA = frozenset((".png", ".tif", ".tiff", ".apng", ".webp", ".npy"))
+_DEEP = frozenset((".y4m", ".png", ".apng", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".npy"))  # of more than 8 bits
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
 _UNSUPPORTED = VIDEO_SUFFIXES | frozenset(
@@ -78,7 +80,7 @@ class PictureSink:
             BrokenPipeError: whoever read standard output has stopped.
         """
         assert self._write is not None, "a sink is written to in its with block"
-        given, wanted = ((each.width, each.height, each.sample_format) for each in (picture.format, self.format))
+        given, wanted = (replace(each, colour=Colour()) for each in (picture.format, self.format))
         if given != wanted:
             raise MediaError(f"{self.label}: opened for {self.format}, got a picture of {picture.format}")
         with self._foreign_errors():
@@ -125,11 +127,13 @@ def open_sink(
 
     - ``-``: Y4M on standard output; ``*.y4m``: a Y4M file;
     - ``*.gif``, ``*.apng``, ``*.webp``: an animation (WebP lossless);
-    - ``*.npy``: an array (T, H, W) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8;
+    - ``*.npy``: an array (T, H, W) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8 or uint16;
+    - ``*.tif``: a TIFF, a page a picture;
     - a printf pattern such as ``frames/%04d.png``: numbered pictures;
-    - ``*.png``, ``*.bmp``, ``*.tif``, ``*.ppm``: one picture;
+    - ``*.png``, ``*.bmp``, ``*.ppm``: one picture;
     - any other name: a folder, with the pictures' own names restored.
 
+    Samples of more than 8 bits go into Y4M, arrays, PNG, TIFF and PPM; image files have them scaled to 16 bits.
     ``force`` allows to replace files, and to write into a folder that is not empty.
     ``count`` is how many pictures will come, if that is known.
     ``first`` is the number of the first picture, where files are numbered.
@@ -155,7 +159,8 @@ def open_sink(
     writer: AbstractContextManager[Write]
     if label == "-":
         label, suffix = "standard output", ".y4m"
-    _refuse_alpha(label, picture_format.sample_format, suffix, is_folder=is_folder)
+    if not is_folder:
+        _refuse_format(label, picture_format, suffix)
     if target == "-":
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
@@ -177,29 +182,46 @@ def open_sink(
             expected = [pattern.name(first + number) for number in range(count or 1)]
             _refuse_taken(pattern.folder, expected, force, inputs)
         numbers = itertools.count(first) if numbers is None else numbers
-        has_alpha = picture_format.sample_format.has_alpha
-        writer = _folder_writer(pattern or Path(label), has_alpha, force, numbers, inputs, notes)
-    note = _lossy_note(picture_format.sample_format, suffix)
+        suffixes = _still_suffixes(picture_format)
+        writer = _folder_writer(pattern or Path(label), suffixes, force, numbers, inputs, notes)
+    note = _lossy_note(picture_format, suffix)
     return PictureSink(label, picture_format, writer, note, notes)
 
 
-def _refuse_alpha(label: str, sample_format: SampleFormat, suffix: str, *, is_folder: bool) -> None:
-    """Raise `MediaError` where pictures have alpha, and files of that suffix have no place for it."""
-    known = suffix in (".y4m", ".gif", *_STILL_FORMATS)
-    if sample_format.has_alpha and known and suffix not in _WITH_ALPHA and not is_folder:
+def _refuse_format(label: str, picture_format: PictureFormat, suffix: str) -> None:
+    """Raise `MediaError` where files of that suffix have no place for what pictures have."""
+    if suffix not in (".y4m", ".gif", ".webp", *_STILL_FORMATS):
+        return
+    if picture_format.bit_depth > 8 and suffix not in _DEEP:
+        raise MediaError(
+            f"{label}: samples have {picture_format.bit_depth} bits, and those of {suffix} have 8; "
+            "PNG, TIFF, APNG, PPM, Y4M and .npy keep them"
+        )
+    if picture_format.sample_format.has_alpha and suffix not in _WITH_ALPHA:
         raise MediaError(
             f"{label}: pictures have alpha, which {suffix} has no place for; "
             f"PNG, TIFF, APNG, WebP and .npy have, and {OVER_WHITE}"
         )
 
 
-def _lossy_note(sample_format: SampleFormat, suffix: str) -> str | None:
-    """What a target with that suffix cannot keep of the samples, or None."""
+def _still_suffixes(picture_format: PictureFormat) -> frozenset[str]:
+    """The suffixes of files for one picture that keep every sample of it."""
+    suffixes = frozenset(_STILL_FORMATS)
+    if picture_format.sample_format.has_alpha:
+        suffixes &= _WITH_ALPHA
+    return suffixes & _DEEP if picture_format.bit_depth > 8 else suffixes
+
+
+def _lossy_note(picture_format: PictureFormat, suffix: str) -> str | None:
+    """What becomes of samples that a target with that suffix does not keep as they are, or None."""
+    sample_format, bit_depth = picture_format.sample_format, picture_format.bit_depth
     notes = []
     if suffix == ".y4m" and sample_format is SampleFormat.RGB:
         notes.append("RGB converted to YUV 4:4:4 (BT.601, full range)")
     if suffix != ".y4m" and not (sample_format.is_gray or sample_format.is_rgb):
         notes.append("YUV converted to RGB")
+    if suffix not in (".y4m", ".npy") and bit_depth not in (8, 16):
+        notes.append(f"{bit_depth} bits scaled to 16")
     if suffix == ".gif" and sample_format is not SampleFormat.GRAY:
         notes.append("GIF keeps 256 colours a picture")
     return "; ".join(notes) or None
@@ -214,6 +236,10 @@ def _stream_writer(label: str, suffix: str, is_folder: bool) -> StreamWriter | N
         from codec.picture import animations  # Pillow, only where it is needed
 
         return {".apng": animations.apng_writer, ".gif": animations.gif_writer, ".webp": animations.webp_writer}[suffix]
+    if suffix in (".tif", ".tiff") and not is_folder:
+        from codec.picture.animations import tiff_writer
+
+        return tiff_writer
     if suffix in _STILL_FORMATS and not is_folder:
         return partial(_single_writer, label)
     return {".y4m": y4m_writer, ".npy": npy_writer}.get(suffix)
@@ -238,7 +264,7 @@ def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rat
     def write(picture: Picture) -> None:
         if file.tell():
             raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
-        write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()])
 
     yield write
 
@@ -249,7 +275,7 @@ def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rat
 @contextlib.contextmanager
 def _folder_writer(
     target: Path | NumberPattern,
-    has_alpha: bool,
+    suffixes: frozenset[str],
     force: bool,
     numbers: Iterator[int],
     inputs: Sequence[InputFile],
@@ -257,6 +283,7 @@ def _folder_writer(
 ) -> Iterator[Write]:
     """Pictures under the names that a pattern gives to ``numbers``, or into a folder; all or none appear.
 
+    Those whose suffix is none of ``suffixes`` become PNG.
     In a folder each gets its own name again, changed where some system does not take it.
     Where names are missing or equal, or would sort into another order, all get ``numbers`` of six digits instead.
     ``notes`` get what is to be said of names that are not restored.
@@ -276,10 +303,10 @@ def _folder_writer(
         def write(picture: Picture) -> None:
             number = next(numbers)
             suffix = Path(pattern.name(number) if pattern else picture.name or "").suffix
-            if suffix.lower() not in (_STILL_FORMATS.keys() & _WITH_ALPHA if has_alpha else _STILL_FORMATS):
+            if suffix.lower() not in suffixes:
                 suffix = ".png"
             with _temporary(staged, len(numbered)).open("xb") as file:
-                write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+                write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()])
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 

@@ -63,17 +63,17 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     - a glob such as ``frames/*.png``: all files that match it, chosen and ordered as those in a folder;
     - a printf pattern such as ``frames/%04d.png``: consecutive numbers from the lowest that there is;
     - a list of picture files, taken in natural order;
-    - one picture file, which is a sequence of one, or an animated GIF, APNG or WebP;
+    - one picture file, which is a sequence of one, an animated GIF, APNG or WebP, or a TIFF of any number of pages;
     - a ``.y4m`` file, or ``-`` for Y4M on standard input;
     - an ``.mvz`` file, or an open `codec.Video`, whose pictures are decoded one by one;
-    - a ``.npy`` file, or an array: uint8 (T, H, W) or (T, H, W, 1) gray, or (T, H, W, 3) RGB; with alpha
+    - a ``.npy`` file, or an array: uint8 or uint16 (T, H, W) or (T, H, W, 1) gray, or (T, H, W, 3) RGB; with alpha
       (T, H, W, 2) and (T, H, W, 4);
     - a list or an iterator of arrays (H, W[, channels]), `Picture` or Pillow images; an iterator is read as
       it goes, once.
 
     Names with a special meaning lose it where a file or folder of exactly that name exists.
     ``rate`` is pictures per second and overrides what the file says; where neither does, it is 25.
-    Where alpha is 255 in all pictures they have none; of an iterator the first says whether there is alpha.
+    Where alpha is opaque in all pictures they have none; of an iterator the first says whether there is alpha.
     Hidden files in folders are passed over; ``notes`` says how many others are, because of their names.
 
     Raises:

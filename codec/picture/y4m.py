@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from codec.errors import MediaError
+from codec.errors import ConfigError, MediaError
 from codec.picture.colour import rgb_to_yuv444
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -33,6 +33,7 @@ _CHROMA = {  # of the tag C
     "444": (SampleFormat.YUV444, ChromaSiting.UNSPECIFIED),
     "mono": (SampleFormat.GRAY, ChromaSiting.UNSPECIFIED),
 }
+_DEEP_CHROMA = re.compile("(420|422|444)p(9|1[0-6])|(mono)(9|1[0-6])")  # 420p10: of 10 bits, in two bytes each
 
 
 class Y4mHeader(NamedTuple):
@@ -49,7 +50,7 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
     Tags and names of colours may be in either case.
 
     Raises:
-        MediaError: no Y4M, a malformed field, one with two values, or something else than progressive 8-bit pictures.
+        MediaError: no Y4M, a malformed field, one with two values, or pictures that are not progressive, of 8…16 bits.
     """
     signature, *fields = line.decode("latin-1").split(" ")
     if signature != SIGNATURE.decode():
@@ -74,14 +75,19 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
     width, height = int(tags["W"]), int(tags["H"])
     refuse_size(label, width, height)
     chroma = tags.get("C", tags.get("XYSCSS", "420jpeg")).lower()  # old writers put it into XYSCSS
+    bit_depth = 8
+    if deep := _DEEP_CHROMA.fullmatch(chroma):
+        chroma, digits = filter(None, deep.groups())
+        bit_depth = int(digits)
     if chroma not in _CHROMA:
-        raise MediaError(f"{label}: Y4M colour space {chroma!r}; supported are {', '.join(_CHROMA)} (8 bits)")
+        deeper = "of 9…16 bits such as 420p10, 422p12, 444p16, mono16"
+        raise MediaError(f"{label}: Y4M colour space {chroma!r}; supported are {', '.join(_CHROMA)}, and {deeper}")
     planes, siting = _CHROMA[chroma]
     colour_range = tags.get("XCOLORRANGE")
     if colour_range is not None and colour_range.upper() not in ("FULL", "LIMITED"):
         raise MediaError(f"{label}: Y4M colour range {colour_range!r}; FULL or LIMITED is needed")
     colour = Colour(ColourMatrix.UNSPECIFIED, ColourRange[(colour_range or "unspecified").upper()], siting)
-    return Y4mHeader(PictureFormat(width, height, planes, colour), _rate(label, tags.get("F", "0:0")))
+    return Y4mHeader(PictureFormat(width, height, planes, colour, bit_depth), _rate(label, tags.get("F", "0:0")))
 
 
 def _rate(label: str, value: str) -> Fraction:
@@ -96,11 +102,18 @@ def _rate(label: str, value: str) -> Fraction:
 
 
 def header_line(picture_format: PictureFormat, rate: Fraction) -> bytes:
-    """The first line of a Y4M stream, with its line feed; `parse_header` gives back all but the colour matrix."""
+    """The first line of a Y4M stream, with its line feed.
+
+    `parse_header` gives back all but the colour matrix, and of more than 8 bits the siting, which have no tags.
+    """
     colour = picture_format.colour
     tags = {planes_and_siting: tag for tag, planes_and_siting in _CHROMA.items()}
     planes = picture_format.sample_format
-    chroma = tags.get((planes, colour.siting)) or tags[planes, ChromaSiting.UNSPECIFIED]
+    chroma = tags[planes, ChromaSiting.UNSPECIFIED]
+    if picture_format.bit_depth == 8:
+        chroma = tags.get((planes, colour.siting), chroma)
+    else:
+        chroma += f"{'' if chroma == 'mono' else 'p'}{picture_format.bit_depth}"
     colour_range = f" XCOLORRANGE={colour.range.name}" if colour.range else ""
     line = (
         f"{SIGNATURE.decode()} W{picture_format.width} H{picture_format.height}"
@@ -135,7 +148,7 @@ class Y4mSource(PictureSource):
         frames = 0
         while position < end:
             line = self._file.readline(_MAX_LINE)
-            position += len(line) + self.format.sample_count
+            position += len(line) + self.format.raw_bytes
             if not _is_frame_header(line) or position > end:
                 return None
             self._file.seek(position)
@@ -169,17 +182,21 @@ class Y4mSource(PictureSource):
             return None
         if not _is_frame_header(line):
             raise MediaError(f"{self.label}: picture {number} starts with {line[:16]!r} instead of FRAME")
-        samples = np.empty(self.format.sample_count, np.uint8)
+        data = np.empty(self.format.raw_bytes, np.uint8)
         present = 0
-        while present < len(samples) and (piece := self._file.read(len(samples) - present)):  # a pipe gives some
-            samples[present : present + len(piece)] = np.frombuffer(piece, np.uint8)
+        while present < len(data) and (piece := self._file.read(len(data) - present)):  # a pipe gives some
+            data[present : present + len(piece)] = np.frombuffer(piece, np.uint8)
             present += len(piece)
-        if present < len(samples):
-            raise MediaError(f"{self.label}: ends in picture {number}, at byte {present} of {len(samples)}")
+        if present < len(data):
+            raise MediaError(f"{self.label}: ends in picture {number}, at byte {present} of {len(data)}")
+        samples = data.view(self.format.dtype.newbyteorder("<")).astype(self.format.dtype, copy=False)
         sizes = [rows * columns for rows, columns in self.format.plane_shapes]
         parts = np.split(samples, np.cumsum(sizes[:-1]))
         planes = (part.reshape(shape) for part, shape in zip(parts, self.format.plane_shapes, strict=True))
-        return Picture(self.format, tuple(planes))
+        try:
+            return Picture(self.format, tuple(planes))
+        except ConfigError as error:
+            raise MediaError(f"{self.label}: picture {number}: {error}") from error
 
 
 def _is_frame_header(line: bytes) -> bool:
@@ -210,7 +227,7 @@ def y4m_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
     def write(picture: Picture) -> None:
         file.write(_FRAME + b"\n")
         for plane in (rgb_to_yuv444(picture) if is_rgb else picture).planes:
-            file.write(plane.data)
+            file.write(plane.astype(plane.dtype.newbyteorder("<"), copy=False).data)
 
     yield write
     file.flush()

@@ -5,6 +5,7 @@ Lengths are in luma samples, pictures are counted from 0.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from codec import CellMode, CodingBlocks, Inspection, MotionField, Video
 from codec.errors import ConfigError, MediaError
 from codec.models import BlockKind, MotionModel
 from codec.picture.alpha import over_chequers
-from codec.picture.colour import luma, to_array
+from codec.picture.colour import eight_bits, luma, to_array
 from codec.picture.planes import Plane
 from codec.show.motion_arrays import (
     Arrows,
@@ -90,6 +91,7 @@ def draw_pictures(
     """Draw the pictures from ``start`` to before ``stop``; files are named by picture and drawing.
 
     Of I pictures there is something to draw only for ``dct``.
+    Samples of more than 8 bits are drawn, and measured, as 8.
 
     Raises:
         ConfigError: there is no P picture among them.
@@ -99,7 +101,7 @@ def draw_pictures(
     if os.fspath(folder) in ("", "-"):
         raise ConfigError(f"{os.fspath(folder)!r} is no name for a folder; the current folder is .")
     made: list[Drawing] = []
-    for seen in video.inspections(start, stop):
+    for seen in map(_in_eight_bits, video.inspections(start, stop)):
         for name, shows, draw in drawings(seen):
             try:
                 Path(folder).mkdir(parents=True, exist_ok=True)
@@ -118,6 +120,12 @@ def draw_pictures(
         which = f"picture {start} is an I picture" if stop - start == 1 else several
         raise ConfigError(f"{video.path}: {which}, which nothing moves into; there is nothing to draw")
     return made
+
+
+def _in_eight_bits(seen: Inspection) -> Inspection:
+    """The same with pictures that can be drawn."""
+    references, predictions = (tuple(map(eight_bits, each)) for each in (seen.references, seen.predictions))
+    return dataclasses.replace(seen, picture=eight_bits(seen.picture), references=references, predictions=predictions)
 
 
 def drawings(seen: Inspection) -> Iterator[tuple[str, str, Callable[[], Figure]]]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from codec import Inspection, Progress, Video
 from codec.models import BlockKind, ResidualCoder
-from codec.picture.colour import conversion, full_size
+from codec.picture.colour import conversion, eight_bits, full_size
 from codec.picture.planes import Picture
 from codec.show.pages import environment, picture_url
 from codec.whole_file import refuse_overwrite, whole_file
@@ -194,11 +194,11 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
 
 
 def _samples(picture: Picture, shrink: int) -> str:
-    """All planes at the size of luma, as the channels of a lossless WebP.
+    """All planes at the size of luma and in 8 bits, as the channels of a lossless WebP.
 
     Alpha is below the other planes, in a picture twice as high: browsers change colours that they see through.
     """
-    samples = np.stack(full_size(picture), axis=2)[::shrink, ::shrink]
+    samples = np.stack(full_size(eight_bits(picture)), axis=2)[::shrink, ::shrink]
     if picture.format.sample_format.has_alpha:
         colours, alpha = samples[..., :-1], samples[..., -1:]
         samples = np.concatenate([colours, np.broadcast_to(alpha, colours.shape)])

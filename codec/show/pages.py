@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.picture.images import encoded
+from codec.picture.planes import Samples
 
 __all__ = ["data_url", "environment", "picture_url"]
 
@@ -30,6 +31,6 @@ def data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def picture_url(samples: npt.NDArray[np.uint8], kind: Literal["PNG", "WEBP"] = "PNG") -> str:
-    """(H, W) or (H, W, 3) as a lossless picture in a ``data:`` URL."""
+def picture_url(samples: npt.NDArray[Samples], kind: Literal["PNG", "WEBP"] = "PNG") -> str:
+    """(H, W) or (H, W, 3) of 8 bits as a lossless picture in a ``data:`` URL."""
     return data_url(f"image/{kind.lower()}", encoded(np.ascontiguousarray(samples), kind))

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from codec.measure.points import (
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
 from codec.models import ResidualCoder
 from codec.picture.alpha import over_chequers
-from codec.picture.colour import to_array
+from codec.picture.colour import eight_bits, to_array
 from codec.picture.planes import Picture
 from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
@@ -297,9 +297,9 @@ def make_samples(points: Sequence[Point], source: Picture, number: int) -> Sampl
     return Samples(number, width, height, cropped, picture_url(original), amplification, decoded)
 
 
-def _middle(picture: Picture) -> npt.NDArray[np.uint8]:
-    """At most `MAX_WIDTH` × `MAX_HEIGHT` from the middle of a picture, as people look at it."""
-    samples = to_array(over_chequers(picture))
+def _middle(picture: Picture) -> npt.NDArray[Any]:
+    """At most `MAX_WIDTH` × `MAX_HEIGHT` from the middle of a picture, as people look at it, in 8 bits."""
+    samples = to_array(over_chequers(eight_bits(picture)))
     top, left = max(len(samples) - MAX_HEIGHT, 0) // 2, max(samples.shape[1] - MAX_WIDTH, 0) // 2
     return samples[top : top + MAX_HEIGHT, left : left + MAX_WIDTH]
 
