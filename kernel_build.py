@@ -86,8 +86,22 @@ DEPENDS_ON_DEPTH = re.compile(r"^from codec\.depths import .*$", re.MULTILINE)
 FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors", "codec.vectors_16": "codec.vectors_16"}
 DEEP = "_16"  # of a module that is compiled for samples of more than 8 bits
 DEPTHS = {  # what names of ``codec.depths`` stand for
-    "": {"Sample": "uchar", "Tapped": "uchar", "Input": "short", "Sum": "int", "SAMPLE_BITS": "8"},
-    DEEP: {"Sample": "ushort", "Tapped": "short", "Input": "float", "Sum": "float", "SAMPLE_BITS": "16"},
+    "": {
+        "Sample": "uchar",
+        "Tapped": "uchar",
+        "Difference": "short",
+        "Input": "short",
+        "Sum": "int",
+        "SAMPLE_BITS": "8",
+    },
+    DEEP: {
+        "Sample": "ushort",
+        "Tapped": "short",
+        "Difference": "int",
+        "Input": "float",
+        "Sum": "float",
+        "SAMPLE_BITS": "16",
+    },
 }
 
 
@@ -241,7 +255,9 @@ def by_depth(source: str, both: Sequence[str]) -> dict[str, str]:
         text = DEPENDS_ON_DEPTH.sub("", source)  # in one line
         for name, meaning in names.items():
             text = re.sub(rf"\b{name}\b", meaning if meaning.isdigit() else f"cython.{meaning}", text)
-        sources[suffix] = re.sub(rf"^from ({'|'.join(map(re.escape, both))}) import", rf"from \1{suffix} import", text, flags=re.M)
+        sources[suffix] = re.sub(
+            rf"^from ({'|'.join(map(re.escape, both))}) import", rf"from \1{suffix} import", text, flags=re.M
+        )
     return sources
 
 

@@ -54,7 +54,7 @@ __all__ = [
     "z_of",
 ]
 
-Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
+Residual = npt.NDArray[Any]  # source − prediction, int16, or of more than 8 bits int32
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
 Residuals = npt.NDArray[np.uint8 | np.int16]  # of the lossless coder: what is left + 128, of more than 8 bits + 0
@@ -77,16 +77,21 @@ class Quantiser:
     """How levels of one plane become residual samples (spec 8.2).
 
     Attributes:
-        step_256: step in 1/256 of a sample value, 1…65280 (65280 is a step of 255); 0 is `MODULO`.
+        step_256: step in 1/256 of a sample value, of more than 8 bits in 1/256 of what its 8 highest bits count,
+            1…65280 (65280 is a step of 255); 0 is `MODULO`.
         zero_point: the level that means 0, 0…255; always 0 but for ``uint8``.
     """
 
     step_256: int
     zero_point: int = 0
 
+    def step_in_256ths(self, bit_depth: int) -> int:
+        """The step in 1/256 of a sample value of so many bits."""
+        return self.step_256 << (bit_depth - 8)
+
 
 LOSSLESS_QUANTISER = Quantiser(256)  # what the coders without a step carry
-MODULO = Quantiser(0)  # of alpha beside planes that have a step: levels are residuals modulo 256 (spec 8.5)
+MODULO = Quantiser(0)  # of alpha beside planes that have a step: levels are residuals modulo the range (spec 8.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,16 +241,19 @@ def symbols_of_levels(
 
     Red and blue less green save 4…21 % of int8 bytes at step 8 on RGB clips that come from a camera.
     """
-    planes = []
+    planes, alpha = [], []
     for of_plane in zip(*residuals, strict=True):
         levels = np.stack([residual.levels for residual in of_plane])
+        if of_plane[0].quantiser == MODULO and levels.itemsize == 2:
+            alpha = [z_of(levels.view(np.int16))]
+            continue
         zeros = np.array([residual.quantiser.zero_point for residual in of_plane], np.uint8)[:, None, None]
         planes.append(levels.view("<u2") if levels.itemsize == 2 else levels.view(np.uint8) - zeros)
     if header.residual is ResidualCoder.FLOAT16:
         return planes
     if header.format.sample_format.is_rgb:
         planes[0], planes[2] = planes[0] - planes[1], planes[2] - planes[1]
-    return [z_of(plane.view(np.int8)) for plane in planes]
+    return [z_of(plane.view(np.int8)) for plane in planes] + alpha
 
 
 class Shape(NamedTuple):
@@ -292,7 +300,8 @@ class SequenceHeader:
         cell_size: side of a block or mesh cell in luma samples.
         vector_limit_quarter_pel: no vector component is beyond ± this.
         gop_limit: most pictures from one I picture to the next.
-        max_error: how far a sample of a lossless file may be off, but for alpha, less than half of their range; 0 for every other coder.
+        max_error: how far a sample of a lossless file may be off, but for alpha, less than half of their range; 0 for
+            every other coder.
         coded: planes that are coded: those of ``format``, but for RGB by ``dct`` YUV420 or YUV444.
     """
 

@@ -10,12 +10,14 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["SAMPLE_BITS", "Tapped", "Input", "Sample", "Sum", "for_depth"]
+__all__ = ["SAMPLE_BITS", "Difference", "Input", "Sample", "Sum", "Tapped", "for_depth"]
 
 Sample: Any = None
 """Of a plane: uint8 or uint16."""
 Tapped: Any = None
 """Of a plane that taps look into: uint8, or int16, where a sample is less half of its range, so that it fits."""
+Difference: Any = None
+"""Of two samples, or more: int16 or int32."""
 Input: Any = None
 """A difference of two samples that weights are fitted to: int16 or float32."""
 Sum: Any = None

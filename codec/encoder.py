@@ -12,12 +12,11 @@ from fractions import Fraction
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import numpy as np
-
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.streams import group_bytes
 from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
+from codec.depths import for_depth
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import as_coded, as_decoded
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -31,8 +30,8 @@ from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
 from codec.reconstruct import History, Prediction, complete, predict, present
+from codec.search import quantisation
 from codec.search.lossless import PRESETS, Preset, code_lossless
-from codec.search.quantisation import code_exactly, code_plane
 from codec.search.value_maps import choose_maps
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
@@ -120,9 +119,15 @@ def code_samples(
         # and lowers its error by 5…50 % on 352×288 clips
         step = (step + 1) // 2
     prediction = predictions[0] if predictions else (None,) * len(source.planes)
-    planes = list(zip(source.planes, prediction, strict=True))
-    exact = [code_exactly(*planes.pop(), header.residual)] if header.has_alpha and header.residual.has_step else []
-    return (*(code_plane(*plane, header.residual, step) for plane in planes), *exact)
+    planes, coder, bit_depth = (
+        list(zip(source.planes, prediction, strict=True)),
+        header.residual,
+        header.format.bit_depth,
+    )
+    kernel, exact = for_depth(quantisation, bit_depth), []
+    if header.has_alpha and coder.has_step:
+        exact = [kernel.code_exactly(*planes.pop(), coder, bit_depth)]
+    return (*(kernel.code_plane(*plane, coder, step, bit_depth) for plane in planes), *exact)
 
 
 def code_losslessly(
@@ -237,8 +242,11 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
     if (settings.max_error or 0) > picture_format.peak // 2:
         bits = picture_format.bit_depth
         raise ConfigError(f"max_error is at most {picture_format.peak // 2} for {bits} bits, not {settings.max_error}")
-    if picture_format.bit_depth > 8 and settings.residual_coder is not ResidualCoder.LOSSLESS:
-        raise ConfigError(f"samples of {picture_format.bit_depth} bits cannot be coded yet")
+    if (settings.step or 0) > 255 << (picture_format.bit_depth - 8):
+        most, bits = 255 << (picture_format.bit_depth - 8), picture_format.bit_depth
+        raise ConfigError(f"step is at most {most} for {bits} bits, not {settings.step}")
+    if picture_format.bit_depth > 8 and settings.residual_coder is ResidualCoder.DCT:
+        raise ConfigError(f"dct codes samples of 8 bits; these have {picture_format.bit_depth}")
     is_mesh_of_dct = settings.residual_coder is ResidualCoder.DCT and settings.motion_model is MotionModel.MESH
     return SequenceHeader(
         picture_format,

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from codec import residual as kernel_residual
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
+from codec.depths import for_depth
 from codec.errors import BitstreamError
 from codec.lossless.picture import as_coded, as_decoded, decode_lossless
-from codec.depths import for_depth
 from codec.motion import compensation
 from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
 from codec.picture.value_maps import NO_MAPS, ValueMaps, unmapped
-from codec.residual import add_residual
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +133,10 @@ def complete(
 ) -> Picture:
     """Prediction + residual of every plane, of the coders in the sample domain (spec 8.5)."""
     prediction = predictions[0] if predictions else (None,) * len(residual)
-    return Picture(header.format, tuple(map(add_residual, residual, prediction)), name)
+    bit_depth = header.format.bit_depth
+    add_residual = for_depth(kernel_residual, bit_depth).add_residual
+    planes = tuple(add_residual(*plane, bit_depth) for plane in zip(residual, prediction, strict=True))
+    return Picture(header.format, planes, name)
 
 
 def complete_lossless(

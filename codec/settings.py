@@ -24,7 +24,7 @@ _COLOURS = {"black": "#000000", "gray": "#808080", "grey": "#808080", "white": "
 Background = tuple[int, int, int]  # red, green, blue, each 0…255
 
 _RANGES = {
-    "step": (1, 255),
+    "step": (1, 65280),  # sample values; 255 times what the 8 highest bits count
     "qp": (0, 51),
     "max_error": (0, 32767),  # sample values; less than half of all that a sample has
     "gop": (1, 1024),  # pictures; what one seek may have to decode
@@ -44,12 +44,12 @@ class Settings:
         residual: ``lossless``, ``int8``, ``uint8``, ``float16`` or ``dct``.
             None takes ``dct`` where ``qp`` is given, ``int8`` where ``step`` is, and otherwise ``lossless``.
         motion: ``none``, ``block`` or ``mesh``.
-        step: quantiser step in sample values, 1…255, for ``int8`` and ``uint8``;
+        step: quantiser step in sample values, 1…255, of 16 bits 1…65280, for ``int8`` and ``uint8``;
             None takes the smallest scale per plane and picture at which nothing saturates.
         qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. None takes 28.
         chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
-        max_error: how far ``lossless`` may be off in any sample but alpha, 0…127, of 16 bits 0…32767; more than 0 makes smaller files.
-            None takes 0.
+        max_error: how far ``lossless`` may be off in any sample but alpha, 0…127, of 16 bits 0…32767; more than 0
+            makes smaller files. None takes 0.
         gop: pictures from one I picture to the next, 1…1024.
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32; not for ``dct``. None takes 16.
         search: largest displacement tried, in full luma samples each way, 0…256. None takes 32.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.depths import Tapped, Input, Sample
+from codec.depths import Input, Sample, Tapped
 
 __all__ = [
     "LANES",
@@ -146,12 +146,10 @@ def copy(
     target[at : at + count] = source[first : first + count]
 
 
-def by_half(
-    total: cython.int, shift: cython.int, upper: cython.longlong, lower: cython.longlong
-) -> cython.longlong:
-    """``upper`` where a total in 1/2**shift lies in the upper half of the range that it is rounded over, else ``lower``.
+def by_half(total: cython.int, shift: cython.int, upper: cython.longlong, lower: cython.longlong) -> cython.longlong:
+    """``upper`` where a total lies in the upper half of the range that it is rounded over, else ``lower``.
 
-    Both are known before the total is; no branch waits for it. ``shift`` is 8 for samples of 8 bits.
+    Totals are in 1/2**``shift``, 8 for samples of 8 bits. Both are known before the total is; no branch waits for it.
     """
     return upper if (total + (1 << (shift - 2))) & (1 << (shift - 1)) else lower
 
@@ -202,9 +200,9 @@ def filter_block(
 ) -> cython.void:
     """target[v + j, u + i] = Σ_m Σ_n taps[down, m] · taps[across, n] · samples[y + j + m, x + i + n] / 4096.
 
-    It is rounded, and clipped to 0…``peak``; then, where ``averaged``, its mean with what is there is taken, rounded up at a half.
-    j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
-    that has 64 for the sample 3 has nothing else. ``peak`` is 255 for samples of 8 bits.
+    It is rounded, and clipped to 0…``peak``, 255 for samples of 8 bits; then, where ``averaged``, its mean with what is
+    there is taken, rounded up at a half. j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
+    that has 64 for the sample 3 has nothing else.
     """
     kernel = np.asarray(taps).astype(np.int32)
     seen = np.asarray(samples)[y : y + rows + 7, x : x + columns + 7].astype(np.int32)

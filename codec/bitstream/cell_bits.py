@@ -195,4 +195,6 @@ def _activity_levels(magnitudes: npt.NDArray[np.int64], is_deep: bool) -> npt.ND
         return near[2 + dy : 2 + dy + rows, 2 + dx : 2 + dx + columns]
 
     activity = 3 * (at(-1, 0) + at(0, -1)) + 2 * (at(-1, -1) + at(-1, 1) + at(-2, 0) + at(0, -2))
-    return np.searchsorted(np.array(DEEP_THRESHOLDS if is_deep else THRESHOLDS), activity, side="right").astype(np.int64)
+    return np.searchsorted(np.array(DEEP_THRESHOLDS if is_deep else THRESHOLDS), activity, side="right").astype(
+        np.int64
+    )

@@ -145,9 +145,7 @@ def picture_bits(
     return components
 
 
-def substream_shares(
-    header: SequenceHeader, pictures: int, streams: dict[StreamId, bytes]
-) -> npt.NDArray[np.float64]:
+def substream_shares(header: SequenceHeader, pictures: int, streams: dict[StreamId, bytes]) -> npt.NDArray[np.float64]:
     """Bytes of the context substreams of each picture of a packet group, and of raw bits, float64 (pictures,).
 
     An estimate: in a substream every symbol counts the same.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,20 +98,28 @@ def unpack_streams(
     if header.residual is ResidualCoder.DCT:
         meshes = iter(unpack_meshes(header, pictures, streams))
         blocks = unpack_blocks(header, [(picture.qps[0], picture.qps[1]) for picture in pictures], streams)
-        return tuple(
-            CodedPicture(picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of)
-            for picture, of in zip(pictures, blocks, strict=True)
-        ), names, NO_MAPS
+        return (
+            tuple(
+                CodedPicture(picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of)
+                for picture, of in zip(pictures, blocks, strict=True)
+            ),
+            names,
+            NO_MAPS,
+        )
     fields = iter(unpack_fields(header, pictures, streams))
     residuals: Sequence[LosslessResidual] | Sequence[tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.LOSSLESS:
         residuals = unpack_lossless(header, pictures, streams)
     else:
         residuals = unpack_levels(header, pictures, streams)
-    return tuple(
-        CodedPicture(picture.references, next(fields) if picture.has_field else None, residuals[number])
-        for number, picture in enumerate(pictures)
-    ), names, unpack_maps(header, streams.get(StreamId.VALUE_MAPS))
+    return (
+        tuple(
+            CodedPicture(picture.references, next(fields) if picture.has_field else None, residuals[number])
+            for number, picture in enumerate(pictures)
+        ),
+        names,
+        unpack_maps(header, streams.get(StreamId.VALUE_MAPS)),
+    )
 
 
 def unpack_names(data: bytes | None, count: int, limits: Limits) -> tuple[str, ...]:
@@ -166,10 +174,11 @@ def group_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
         motion += 5 * math.prod(header.cell_shape)
     if header.residual is ResidualCoder.DCT:
         return fields * motion + pictures * block_bytes(header)
-    # a picture of symbols, and the room to read on; of more than 8 bits raw bits as well
-    lossless_bytes = 2 if header.format.bit_depth == 8 else 4
-    is_lossless = header.residual is ResidualCoder.LOSSLESS
-    sample_bytes = lossless_bytes if is_lossless else LEVEL_DTYPES[header.residual].itemsize
+    if header.residual is ResidualCoder.LOSSLESS:
+        # symbols, and the room to read on; of more than 8 bits raw bits as well
+        sample_bytes = 2 if header.format.bit_depth == 8 else 4
+    else:  # alpha of more than 8 bits has levels of two bytes
+        sample_bytes = 2 if header.has_alpha and header.format.bit_depth > 8 else LEVEL_DTYPES[header.residual].itemsize
     return fields * motion + pictures * sample_bytes * header.format.sample_count
 
 
@@ -234,22 +243,26 @@ def unpack_levels(
         BitstreamError: the stream is not what the headers imply, or a level has no meaning.
     """
     dtype, count = LEVEL_DTYPES[header.residual], len(pictures)
+    exact = header.has_alpha and header.residual.has_step and header.format.bit_depth > 8
+    wide = [dtype.itemsize == 2] * (len(header.format.plane_shapes) - exact) + [True] * exact
     with StreamReader(streams[StreamId.RESIDUAL]) as stream:
-        read = stream.numbers if dtype.itemsize == 2 else stream.symbols
-        planes = [read(count * math.prod(shape)).reshape(count, *shape) for shape in header.format.plane_shapes]
+        planes: list[npt.NDArray[Any]] = [
+            (stream.numbers if is_wide else stream.symbols)(count * math.prod(shape)).reshape(count, *shape)
+            for shape, is_wide in zip(header.format.plane_shapes, wide, strict=True)
+        ]
     if header.residual is ResidualCoder.FLOAT16:
         planes = [plane.view(dtype) for plane in planes]
         if not all(bool(np.all(np.abs(plane) <= 1)) for plane in planes):  # NaN too, which is not ≤ 1
             raise BitstreamError("a float16 level is beyond ±1")
     else:
-        planes = [negative_first(plane).view(np.uint8) for plane in planes]
+        planes = [negative_first(plane).view(plane.dtype) for plane in planes]
         if header.format.sample_format.is_rgb:
             planes[0], planes[2] = planes[0] + planes[1], planes[2] + planes[1]
         for plane, quantisers in zip(planes, zip(*(p.quantisers for p in pictures), strict=True), strict=True):
-            plane += np.array([quantiser.zero_point for quantiser in quantisers], np.uint8)[:, None, None]
+            plane += np.array([quantiser.zero_point for quantiser in quantisers], plane.dtype)[:, None, None]
     return [
         tuple(
-            PlaneResidual(header.residual, quantiser, plane[number].view(dtype))
+            PlaneResidual(header.residual, quantiser, plane[number].view(dtype if plane.itemsize == 1 else plane.dtype))
             for quantiser, plane in zip(picture.quantisers, planes, strict=True)
         )
         for number, picture in enumerate(pictures)
@@ -334,9 +347,7 @@ def unpack_sizes(stream: StreamReader, pictures: int, samples: int, contexts: in
     return sizes
 
 
-def unpack_substreams(
-    data: bytes, pictures: int, samples: int, bit_depth: int
-) -> tuple[int, list[ContextSubstreams]]:
+def unpack_substreams(data: bytes, pictures: int, samples: int, bit_depth: int) -> tuple[int, list[ContextSubstreams]]:
     """How many bits coded samples have, and the context substreams of pictures, each of so many samples.
 
     The inverse of `pack_substreams` (spec 9.6).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
-from codec.depths import SAMPLE_BITS, Tapped, Sample
+from codec.depths import SAMPLE_BITS, Sample, Tapped
 from codec.lossless import tables
 from codec.vectors import LANES
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
-from codec.depths import SAMPLE_BITS, Tapped, Sample
+from codec.depths import SAMPLE_BITS, Sample, Tapped
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes, flat
 from codec.vectors import LANES, by_half, looked_up, weighted_sum
@@ -309,7 +309,9 @@ class PlaneCoder:
                     residuals[y * columns + x] = wrapped(residual + low + half, low, half)
             if SAMPLE_BITS == 8:
                 for x in range(columns):
-                    magnitudes[here + x] = min(abs(wrapped_around_0(residuals[y * columns + x] - 128, 128)), MAX_MAGNITUDE)
+                    magnitudes[here + x] = min(
+                        abs(wrapped_around_0(residuals[y * columns + x] - 128, 128)), MAX_MAGNITUDE
+                    )
             self.end_row(y, here)
 
     def encode(self, target: ContextSymbols) -> cython.void:

@@ -10,8 +10,31 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("BASE", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "ContextModel", "HALF", "HALVED_LEVELS", "LOG2_ONE", "MARGIN_COLUMNS", "MARGIN_ROWS"),
-    *("LOG2_ONE_DEEP", "MAX_CONTEXTS", "MAX_MAGNITUDE", "MAX_SETS", "MAX_WEIGHT_SUM", "NEWER", "OLDER", "SET_SIDE", "TAPS", "THRESHOLDS"),
+    *(
+        "BASE",
+        "CURRENT",
+        "DEEP_THRESHOLDS",
+        "DIRECT",
+        "FIELDS",
+        "ContextModel",
+        "HALF",
+        "HALVED_LEVELS",
+        "LOG2_ONE",
+        "MARGIN_COLUMNS",
+        "MARGIN_ROWS",
+    ),
+    *(
+        "LOG2_ONE_DEEP",
+        "MAX_CONTEXTS",
+        "MAX_MAGNITUDE",
+        "MAX_SETS",
+        "MAX_WEIGHT_SUM",
+        "NEWER",
+        "OLDER",
+        "SET_SIDE",
+        "TAPS",
+        "THRESHOLDS",
+    ),
     *("WEIGHT_COUNTS", "context_model", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets"),
     *("tap_origins"),
 ]

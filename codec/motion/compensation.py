@@ -75,7 +75,7 @@ class ReferencePlane:
         taps: npt.NDArray[np.int16],
         bit_depth: int = 8,
     ) -> None:
-        """``plane`` has samples of so many bits, (rows, columns), or is the shape of one that `fill` brings: until then no memory is touched.
+        """``plane`` is (rows, columns), or the shape of one that `fill` brings: until then no memory is touched.
 
         ``taps`` are one of the tables of `codec.motion.tables`.
         """
@@ -176,9 +176,7 @@ class ReferencePlane:
         y, x = 16 * top + dy * (4 >> self.log2_y), 16 * left + dx * (4 >> self.log2_x)
         self.put(target, top, left, y, x, rows, columns, averaged)
 
-    def warp(
-        self, target: Sample[:, ::1], mesh: Mesh, y: cython.int, x: cython.int, side: cython.int
-    ) -> cython.void:
+    def warp(self, target: Sample[:, ::1], mesh: Mesh, y: cython.int, x: cython.int, side: cython.int) -> cython.void:
         """Put a square, cut to ``target``, that a mesh warps, where it is (spec 7.7).
 
         Beyond the plane its outermost samples go on. Sums are below 2**24: nodes up to 16384, cells of 32.

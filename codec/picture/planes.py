@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 Samples = np.uint8 | np.uint16
-Plane = npt.NDArray[Samples]
+Plane = npt.NDArray[Any]  # of `Samples`, (rows, columns)
 
 MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
 

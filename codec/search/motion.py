@@ -16,7 +16,15 @@ from codec.picture.planes import Plane, Subsampling
 from codec.search.block_matching import BlockMatcher, shrink
 from codec.search.interpolation import InterpolatedPlanes
 
-__all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows", "searched_planes"]
+__all__ = [
+    "Searched",
+    "Windows",
+    "block_windows",
+    "match_windows",
+    "search_blocks",
+    "search_windows",
+    "searched_planes",
+]
 
 LAMBDA = 0.25  # × the mean squared error so far: what a bit of a vector may cost; at 1.4 files grow by 0.2…4 %
 LEAST_LAMBDA = 1.0  # the same for a match without error

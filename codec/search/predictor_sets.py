@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 CELL: cython.int = tables.SET_SIDE
 AREA: cython.int = tables.SET_SIDE * tables.SET_SIDE
 LIMIT: cython.double = 8.0  # that weights stay below
-MOST: cython.double = tables.MAX_WEIGHT_SUM - 0.5  # of all weights of a set of more than 8 bits; less what rounding adds
+MOST: cython.double = (
+    tables.MAX_WEIGHT_SUM - 0.5
+)  # of all weights of a set of more than 8 bits; less what rounding adds
 RIDGE: cython.double = 1e-4  # × the mean of the diagonal, for taps that say the same
 LEAST_ROOT: cython.double = 1e-6  # the ridge keeps all that roots are taken of above itself, but for rounding
 LEAST_ERROR: cython.double = 0.12  # squared, a sample: coding cost is as if it were 0.5 · log2(error + this)
