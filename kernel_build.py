@@ -91,7 +91,6 @@ DEPTHS = {  # what names of ``codec.depths`` stand for
         "Tapped": "uchar",
         "Difference": "short",
         "Input": "short",
-        "Sum": "int",
         "SAMPLE_BITS": "8",
     },
     DEEP: {
@@ -99,7 +98,6 @@ DEPTHS = {  # what names of ``codec.depths`` stand for
         "Tapped": "short",
         "Difference": "int",
         "Input": "float",
-        "Sum": "float",
         "SAMPLE_BITS": "16",
     },
 }

@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["SAMPLE_BITS", "Difference", "Input", "Sample", "Sum", "Tapped", "for_depth"]
+__all__ = ["SAMPLE_BITS", "Difference", "Input", "Sample", "Tapped", "for_depth"]
 
 Sample: Any = None
 """Of a plane: uint8 or uint16."""
@@ -20,8 +20,6 @@ Difference: Any = None
 """Of two samples, or more: int16 or int32."""
 Input: Any = None
 """A difference of two samples that weights are fitted to: int16 or float32."""
-Sum: Any = None
-"""Of products of those: int32 or float32."""
 
 SAMPLE_BITS = 16
 """8 in kernels that are compiled for 8 bits, where compilers can leave out what only more bits need."""

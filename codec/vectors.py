@@ -201,7 +201,8 @@ def filter_block(
     """target[v + j, u + i] = Σ_m Σ_n taps[down, m] · taps[across, n] · samples[y + j + m, x + i + n] / 4096.
 
     It is rounded, and clipped to 0…``peak``, 255 for samples of 8 bits; then, where ``averaged``, its mean with what is
-    there is taken, rounded up at a half. j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
+    there is taken, rounded up at a half.
+    j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
     that has 64 for the sample 3 has nothing else.
     """
     kernel = np.asarray(taps).astype(np.int32)
