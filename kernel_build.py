@@ -15,6 +15,8 @@ kernel modules want to know of it is a ``.pxd`` file, which is made here from it
   constant. So are plain whole numbers of a module of tables, and of an enumeration: ``tables.SPLIT``,
   ``BlockKind.INTRA``, but for what ``is`` compares.
 - Modules share classes: ``from codec.dct.planes import Plane``. Functions and numbers of C are a module's own.
+- What ``codec.depths`` names is one type or another: a module that imports it is compiled for 8 bits a sample and, as
+  ``NAME_16``, for more, with those of the modules that it imports.
 - ``from math import sqrt`` is C's function, and so is ``from codec.vectors import …``: ``codec/vectors.h`` has what
   ``codec/vectors.py`` says in Python, for which its annotations are the declarations.
 """
@@ -79,7 +81,14 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
 SHARED = Path("codec", "_shared.py")  # what Cython would else write into every module; 6 of 7 parts of a small one
-FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors"}  # whose functions kernels call without Python
+# Whose functions kernels call without Python
+DEPENDS_ON_DEPTH = re.compile(r"^from codec\.depths import .*$", re.MULTILINE)
+FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors", "codec.vectors_16": "codec.vectors_16"}
+DEEP = "_16"  # of a module that is compiled for samples of more than 8 bits
+DEPTHS = {  # what names of ``codec.depths`` stand for
+    "": {"Sample": "uchar", "Tapped": "uchar", "Input": "short", "Sum": "int", "SAMPLE_BITS": "8"},
+    DEEP: {"Sample": "ushort", "Tapped": "short", "Input": "float", "Sum": "float", "SAMPLE_BITS": "16"},
+}
 
 
 def levels_to_build() -> list[str]:
@@ -115,7 +124,7 @@ def work_folder(level: str) -> Path:
 
 def extensions(levels: Iterable[str]) -> list[Extension]:
     """Every kernel for every level, as setuptools knows extensions."""
-    modules = [*(path.relative_to(ROOT) for path in kernel_checkout.kernel_modules()), SHARED]
+    modules = [*kernel_sources(), SHARED]
     headers = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "codec").rglob("*.h"))]
     return [
         Extension(
@@ -123,6 +132,7 @@ def extensions(levels: Iterable[str]) -> list[Extension]:
             [str(work_folder(level) / path.with_suffix(".c"))],
             include_dirs=["codec"],
             depends=[*headers, "kernel_build.py"],
+            define_macros=[("SAMPLE_BITS", "16")] if path.stem.endswith(DEEP) else [],
         )
         for level in levels
         for path in modules
@@ -169,12 +179,13 @@ def translate(work: Path) -> None:
     checks = {"boundscheck": True, "initializedcheck": True, "show_performance_hints": False}
     checks = checks if work.name == "bounds" else {}
     directives = [f"{name}={value}" for name, value in (DIRECTIVES | checks).items()]
-    sources = {path.relative_to(ROOT): path.read_text("utf-8") for path in kernel_checkout.kernel_modules()}
+    sources = kernel_sources()
     known = {module_name(path): compiled_classes(source) for path, source in sources.items()}
     files = {work / path: source_for_cython(source) for path, source in sources.items()}
     files |= {work / path.with_suffix(".pxd"): declarations(source, known) for path, source in sources.items()}
     if (vectors := ROOT / "codec" / "vectors.py").exists():
-        files[work / "codec" / "vectors.pxd"] = vector_declarations(vectors.read_text("utf-8"))
+        for suffix, source in by_depth(vectors.read_text("utf-8"), ()).items():
+            files[work / "codec" / f"vectors{suffix}.pxd"] = vector_declarations(source)
     files |= {work / folder / "__init__.py": "" for path in sources for folder in path.parents if folder.name}
     for file in [file for file in work.rglob("*.p*") if file not in files]:
         file.unlink()  # of a module that is no more
@@ -208,6 +219,30 @@ def translate(work: Path) -> None:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sys.stderr.write("".join(pool.map(write_c, [*sources, SHARED])))
+
+
+def kernel_sources() -> dict[Path, str]:
+    """The source of each kernel, by its file below the checkout; of some two, one of them for more than 8 bits."""
+    sources = {path.relative_to(ROOT): path.read_text("utf-8") for path in kernel_checkout.kernel_modules()}
+    both = [module_name(path) for path, source in sources.items() if DEPENDS_ON_DEPTH.search(source)]
+    return {
+        path.with_stem(path.stem + suffix): text
+        for path, source in sources.items()
+        for suffix, text in by_depth(source, [*both, "codec.vectors"]).items()
+    }
+
+
+def by_depth(source: str, both: Sequence[str]) -> dict[str, str]:
+    """A source as it is compiled, by the suffix of its module; ``both`` are the modules that are compiled twice."""
+    if not DEPENDS_ON_DEPTH.search(source):
+        return {"": source}
+    sources = {}
+    for suffix, names in DEPTHS.items():
+        text = DEPENDS_ON_DEPTH.sub("", source)  # in one line
+        for name, meaning in names.items():
+            text = re.sub(rf"\b{name}\b", meaning if meaning.isdigit() else f"cython.{meaning}", text)
+        sources[suffix] = re.sub(rf"^from ({'|'.join(map(re.escape, both))}) import", rf"from \1{suffix} import", text, flags=re.M)
+    return sources
 
 
 def module_name(path: Path) -> str:

@@ -7,7 +7,7 @@ turns them into pictures, on both sides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
 from codec.picture.planes import PictureFormat, SampleFormat
+from codec.picture.value_maps import NO_MAPS, ValueMaps
 
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
@@ -41,6 +42,7 @@ __all__ = [
     "PlaneResidual",
     "Quantiser",
     "Residual",
+    "Residuals",
     "SequenceHeader",
     "Shape",
     "Weights",
@@ -55,7 +57,8 @@ __all__ = [
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
-Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256
+Residuals = npt.NDArray[np.uint8 | np.int16]  # of the lossless coder: what is left + 128, of more than 8 bits + 0
+Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256 or 1/1024
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
@@ -104,11 +107,13 @@ class ContextSubstreams:
             as many symbols as the picture has samples, and two more.
         starts: int64 (contexts,): where each substream starts.
         sizes: int64 (contexts,): symbols of each.
+        bits: uint8: raw bits, the first the highest of its byte, and two bytes more. There are none of 8 bits a sample.
     """
 
     symbols: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
+    bits: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(2, np.uint8))
 
     def of(self, context: int) -> npt.NDArray[np.uint8]:
         """The symbols of one substream."""
@@ -124,13 +129,13 @@ class LosslessResidual:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
         predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone.
         substreams: the symbols of all planes together.
-        alpha_is_binary: whether alpha is 0 and 255 alone, and is coded as 0 and 1.
+        bit_depth: of the samples that are coded.
     """
 
     weight_differences: tuple[Weights, ...]
     predictor_sets: tuple[npt.NDArray[np.uint8], ...]
     substreams: ContextSubstreams
-    alpha_is_binary: bool = False
+    bit_depth: int = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,9 +374,11 @@ class PacketGroup:
         pictures: the coded pictures; only the first may be an I picture.
         checksums: CRC-32 of each picture's decoded samples.
         names: each picture's name, or empty where the source had none.
+        maps: what samples of the GOP that it starts stand for; there are none where they are what they are.
     """
 
     first_picture: int
     pictures: tuple[CodedPicture, ...]
     checksums: tuple[int, ...]
     names: tuple[str, ...] = ()
+    maps: ValueMaps = NO_MAPS

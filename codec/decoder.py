@@ -26,6 +26,7 @@ from codec.coded import SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat, Samples
+from codec.picture.value_maps import NO_MAPS
 
 if TYPE_CHECKING:
     from codec.bitstream.inventory import Inventory
@@ -63,9 +64,10 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
     """
     from codec.reconstruct import History, ReconstructedPicture, present, reconstruct
 
-    history = History()
+    history, maps = History(), NO_MAPS
     for entry, data in task.groups:
         group = read_group(data, entry, task.header, task.path, task.limits)
+        maps = group.maps or maps
         names = group.names or ("",) * len(group.pictures)
         for number, (coded, checksum, name) in enumerate(
             zip(group.pictures, group.checksums, names, strict=True), group.first_picture
@@ -74,7 +76,7 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
                 after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
-            picture = present(after.newest, task.header)
+            picture = present(after.newest, task.header, maps)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)

@@ -29,9 +29,11 @@ from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.reconstruct import History, Prediction, complete, predict
+from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
+from codec.reconstruct import History, Prediction, complete, predict, present
 from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.quantisation import code_exactly, code_plane
+from codec.search.value_maps import choose_maps
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, pack_group, pack_metadata
@@ -131,16 +133,17 @@ def code_losslessly(
     history: History,
 ) -> tuple[LosslessResidual, History]:
     """The residual of the lossless coder, which completes the samples while it predicts them."""
-    is_binary = header.has_alpha and not np.any((source.planes[-1] + np.uint8(1)) & 254)  # 255 and 1 is 0 in a byte
+    bit_depth = source.format.bit_depth
     residual, weights, planes = code_lossless(
-        as_coded(source.planes, header, is_binary),
-        [as_coded(prediction, header, is_binary) for prediction in predictions],
+        as_coded(source.planes, header, bit_depth),
+        [as_coded(prediction, header, bit_depth) for prediction in predictions],
         history.weights[len(predictions)],
         preset,
         header,
+        bit_depth,
     )
-    picture = Picture(header.format, as_decoded(planes, header, is_binary))
-    return replace(residual, alpha_is_binary=is_binary), history.after(picture, header, weights, len(predictions))
+    picture = Picture(source.format, as_decoded(planes, header, bit_depth))
+    return residual, history.after(picture, header, weights, len(predictions))
 
 
 def search_motion(
@@ -155,14 +158,14 @@ def search_motion(
     if header.motion is MotionModel.NONE:
         return None
     from codec.search.interpolation import InterpolatedPlanes
-    from codec.search.motion import Searched, half_samples, search_blocks
+    from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
 
-    searched_plane = luma(reference.picture)
-    if header.format.sample_format.is_rgb:  # whose luma is no plane of the picture
+    source_plane, searched_plane = searched_planes(luma(source), luma(reference.picture))
+    if searched_plane is not reference.picture.planes[0]:  # of RGB luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
         halves = InterpolatedPlanes(reference.plane(0), 2)
-    searched = Searched(luma(source), searched_plane, halves, 4 * search_range, speed, before)
+    searched = Searched(source_plane, searched_plane, halves, 4 * search_range, speed, before)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
     from codec.search.mesh import search_mesh
@@ -171,7 +174,7 @@ def search_motion(
 
 
 def code_gop(
-    pictures: Sequence[Picture], header: SequenceHeader, settings: Settings
+    pictures: Sequence[Picture], header: SequenceHeader, settings: Settings, maps: ValueMaps
 ) -> tuple[list[CodedPicture], list[int]]:
     """A closed GOP: an I picture, then P pictures, each from the reconstruction of the one before; and CRC-32s."""
     if header.residual is ResidualCoder.DCT:
@@ -183,9 +186,9 @@ def code_gop(
     history = History()
     for source in pictures:
         before = coded[-1].field if coded else None
-        picture, history = code_picture(source, history, header, settings, before)
+        picture, history = code_picture(mapped(source, maps), history, header, settings, before)
         coded.append(picture)
-        checksums.append(history.newest.crc32())
+        checksums.append(present(history.newest, header, maps).crc32())
     return coded, checksums
 
 
@@ -193,7 +196,9 @@ def encode_gop(
     pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
 ) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
-    coded, checksums = code_gop(pictures, header, settings)
+    is_exact = header.residual is ResidualCoder.LOSSLESS and not header.max_error
+    maps = choose_maps(pictures) if is_exact else NO_MAPS
+    coded, checksums = code_gop(pictures, header, settings, maps)
     groups = []
     length = min(settings.run_length, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
     for start in range(0, len(pictures), length):
@@ -204,6 +209,7 @@ def encode_gop(
             tuple(coded[start:stop]),
             tuple(checksums[start:stop]),
             names if any(names) else (),
+            maps if start == 0 else NO_MAPS,
         )
         groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0))
     return groups
@@ -231,7 +237,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
     if (settings.max_error or 0) > picture_format.peak // 2:
         bits = picture_format.bit_depth
         raise ConfigError(f"max_error is at most {picture_format.peak // 2} for {bits} bits, not {settings.max_error}")
-    if picture_format.bit_depth > 8:
+    if picture_format.bit_depth > 8 and settings.residual_coder is not ResidualCoder.LOSSLESS:
         raise ConfigError(f"samples of {picture_format.bit_depth} bits cannot be coded yet")
     is_mesh_of_dct = settings.residual_coder is ResidualCoder.DCT and settings.motion_model is MotionModel.MESH
     return SequenceHeader(
@@ -395,9 +401,10 @@ class Writer:
         """Whether a GOP should end before ``picture``."""
         if not self._pictures or self.settings.scene_cut is False:
             return False
+        from codec.search.motion import searched_planes
         from codec.search.scene_cut import is_scene_cut
 
-        return is_scene_cut(luma(picture), luma(self._pictures[-1]))
+        return is_scene_cut(*searched_planes(luma(picture), luma(self._pictures[-1])))
 
     def _check_name(self, name: str | None) -> None:
         """Refuse a name that could not be read back."""

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.errors import BitstreamError
 from codec.lossless.picture import as_coded, as_decoded, decode_lossless
+from codec.depths import for_depth
+from codec.motion import compensation
 from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, Plane, SampleFormat
+from codec.picture.value_maps import NO_MAPS, ValueMaps, unmapped
 from codec.residual import add_residual
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from codec.coded import PlaneResidual, Weights
+    from codec.coded import PlaneResidual, Residuals, Weights
     from codec.dct.picture import PictureDecoder
 
 __all__ = [
@@ -76,7 +79,8 @@ class History(NamedTuple):
     ) -> History:
         """The history once ``picture`` is decoded."""
         brought = tuple(weights if number == references and weights else old for number, old in enumerate(self.weights))
-        return History((Reference(picture, header.half_sample_tap), *self.references[:1]), brought)
+        newest = for_depth(compensation, picture.format.bit_depth).Reference(picture, header.half_sample_tap)
+        return History((newest, *self.references[:1]), brought)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -141,12 +145,13 @@ def complete_lossless(
 ) -> History:
     """The same for the lossless coder (spec 9), whose samples are predicted and completed one by one."""
     planes, weights, _ = _decoded(residual, predictions, header, history)
-    picture = Picture(header.format, as_decoded(planes, header, residual.alpha_is_binary), name)
+    coded_format = header.format.with_depth(residual.bit_depth)
+    picture = Picture(coded_format, as_decoded(planes, header, residual.bit_depth), name)
     return history.after(picture, header, weights, len(predictions))
 
 
-def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHeader) -> tuple[Plane, ...]:
-    """What the lossless coder kept of each sample: residuals + 128, uint8, of planes in the order of coding.
+def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHeader) -> tuple[Residuals, ...]:
+    """What the lossless coder kept of each sample, of planes in the order of coding.
 
     ``before`` is the history that the picture was decoded from.
     """
@@ -157,12 +162,12 @@ def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHea
 
 def _decoded(
     residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
-) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...]]:
     """Planes as they are coded, weights and residuals of a lossless picture."""
     return decode_lossless(
         residual,
         header.format.plane_shapes,
-        [as_coded(prediction, header, residual.alpha_is_binary) for prediction in predictions],
+        [as_coded(prediction, header, residual.bit_depth) for prediction in predictions],
         history.weights[len(predictions)],
         header,
     )
@@ -192,8 +197,13 @@ def decode_blocks(
     return History(blocks=DecodedBlocks(Picture(picture_format, planes, name), decoder, trace))
 
 
-def present(picture: Picture, header: SequenceHeader) -> Picture:
-    """A decoded picture in the format of the sequence: RGB that was coded as Y'CbCr is RGB again (spec 10.14)."""
+def present(picture: Picture, header: SequenceHeader, maps: ValueMaps = NO_MAPS) -> Picture:
+    """A decoded picture in the format of the sequence.
+
+    Of a GOP with value maps numbers become samples (spec 9.7); RGB that was coded as Y'CbCr is RGB again (spec 10.14).
+    """
+    if maps:
+        return unmapped(picture, maps, header.format.bit_depth)
     if picture.format.sample_format is header.format.sample_format:
         return picture
     assert header.format.sample_format is SampleFormat.RGB
@@ -215,6 +225,10 @@ def reconstruct(
         raise BitstreamError(
             f"a picture refers to {coded.references} pictures of a GOP that has {len(history.pictures)}"
         )
+    if isinstance(coded.residual, LosslessResidual) and history.pictures:
+        there, wanted = history.newest.format.bit_depth, coded.residual.bit_depth
+        if there != wanted:
+            raise BitstreamError(f"a picture of {wanted} bits a sample refers to one of {there}")
     if isinstance(coded.residual, CodedSymbols):
         return decode_blocks(coded.residual, coded.references > 0, history, header, traced, name)
     predictions = predict(coded.field, coded.references, history)

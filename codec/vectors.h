@@ -1,4 +1,5 @@
 /* Rows of numbers as vectors, where a compiler does too little by itself; codec/vectors.py says what each function does.
+   With SAMPLE_BITS of 16 it is for kernels of pictures of more than 8 bits a sample.
 
    A function of Cython gets views, of which only the address of the data is used: nothing here checks a place.
    Vectors are those of GCC and Clang, so that every processor has them; x86 multiplies pairs of 16 bits at once. */
@@ -22,25 +23,54 @@
 #define AT(type, view, place) ((type *)(view).data + (place))
 #define PLACE(type, view, y, x) ((type *)((view).data + (y) * (view).strides[0]) + (x))
 
+#ifndef SAMPLE_BITS
+#define SAMPLE_BITS 8
+#endif
+#if SAMPLE_BITS == 8
+typedef uint8_t Sample;
+typedef uint8_t Tapped;
+#else
+typedef uint16_t Sample;
+typedef int16_t Tapped;
+#endif
+
 typedef int32_t Words __attribute__((vector_size(4 * WORDS)));
 typedef float Reals __attribute__((vector_size(4 * WORDS)));
 
-static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
+#if defined(__AVX2__)
+/* 8 samples as 32 bits; 8 of one tap in turn with 8 of another, as 16 bits. */
+static inline __m256i eight_at(const Tapped *samples) {
+#if SAMPLE_BITS == 8
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)samples));
+#else
+    return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)samples));
+#endif
+}
+static inline void eights_at(const Tapped *one, const Tapped *other, __m256i *first, __m256i *second) {
+    __m128i a = _mm_loadu_si128((const __m128i *)one), b = _mm_loadu_si128((const __m128i *)other);
+#if SAMPLE_BITS == 8
+    *first = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)), *second = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b));
+#else
+    *first = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
+    a = _mm_loadu_si128((const __m128i *)(one + 8)), b = _mm_loadu_si128((const __m128i *)(other + 8));
+    *second = _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
+#endif
+}
+#endif
+
+static inline void weighted_sum_at(const Tapped *samples, const Py_ssize_t *taps, Py_ssize_t pairs, const int32_t *start,
                                    const int16_t *weights, int32_t *sums) {
 #if defined(__AVX2__)
-    __m256i added = _mm256_set1_epi32(start[0]), factor = _mm256_set1_epi32(start[1]);
-    __m128i base = _mm_loadu_si128((const __m128i *)(samples + taps[0]));
-    __m256i low = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, _mm256_cvtepu8_epi32(base)));
-    base = _mm_unpackhi_epi64(base, base);
-    __m256i high = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, _mm256_cvtepu8_epi32(base)));
+    __m256i added = _mm256_set1_epi32(start[0]), factor = _mm256_set1_epi32(start[1]), one, other;
+    __m256i low = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, eight_at(samples + taps[0])));
+    __m256i high = _mm256_add_epi32(added, _mm256_mullo_epi32(factor, eight_at(samples + taps[0] + 8)));
     for (Py_ssize_t k = 0; k < 2 * pairs; k += 2) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(samples + taps[1 + k]));
-        __m128i b = _mm_loadu_si128((const __m128i *)(samples + taps[2 + k]));
         int32_t both;
         memcpy(&both, weights + k, 4);
         __m256i factors = _mm256_set1_epi32(both);
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)), factors));
-        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)), factors));
+        eights_at(samples + taps[1 + k], samples + taps[2 + k], &one, &other);
+        low = _mm256_add_epi32(low, _mm256_madd_epi16(one, factors));
+        high = _mm256_add_epi32(high, _mm256_madd_epi16(other, factors));
     }
     _mm256_storeu_si256((__m256i *)sums, low), _mm256_storeu_si256((__m256i *)(sums + 8), high);
 #else
@@ -54,7 +84,7 @@ static inline void weighted_sum_at(const uint8_t *samples, const Py_ssize_t *tap
 #endif
 }
 #define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
-    weighted_sum_at(AT(const uint8_t, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
+    weighted_sum_at(AT(const Tapped, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
                     AT(const int16_t, weights, first), AT(int32_t, sums, at))
 
 static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {
@@ -75,6 +105,21 @@ static inline void weighted_rows_at(const float *numbers, const float *rows, Py_
 #define weighted_rows(numbers, place, rows, first, count, sums, at)                                                     \
     weighted_rows_at(AT(const float, numbers, place), AT(const float, rows, first), count, AT(float, sums, at))
 
+
+static inline void sums_of_products_at(const float *one, const float *others, Py_ssize_t apart, Py_ssize_t length, float *sums) {
+    for (int k = 0; k < 4; k++) {
+        float totals[LANES] = {0};
+        for (Py_ssize_t x = 0; x < length; x += LANES)
+            for (int i = 0; i < LANES; i++)
+                totals[i] += one[x + i] * others[k * apart + x + i];
+        for (int half = LANES / 2; half; half /= 2)
+            for (int i = 0; i < half; i++)
+                totals[i] += totals[half + i];
+        sums[k] = totals[0];
+    }
+}
+#define sums_of_products(values, i, j, apart, length, sums, at)                                                        \
+    sums_of_products_at(AT(const float, values, i), AT(const float, values, j), apart, length, AT(float, sums, at))
 
 static inline Py_ssize_t put_escapes_at(const uint8_t *symbols, Py_ssize_t size, int last, const uint8_t *orders, uint8_t *escapes) {
     Py_ssize_t place = 0, count = 0;
@@ -122,12 +167,12 @@ static inline int clip(int value, int low, int high) { return value < low ? low 
 #define copy(target, at, source, first, count) memcpy(AT(uint8_t, target, at), AT(const uint8_t, source, first), count)
 
 /* By an instruction and no branch, which would be guessed wrong every other time; compilers do not keep to hints. */
-static inline int64_t by_half(int32_t total, int64_t upper, int64_t lower) {
-#if defined(__x86_64__)
+static inline int64_t by_half(int32_t total, int shift, int64_t upper, int64_t lower) {
+#if defined(__x86_64__) && SAMPLE_BITS == 8
     __asm__("addb $64, %b1\n\tcmovs %2, %0" : "+r"(lower), "+r"(total) : "r"(upper) : "cc");
     return lower;
 #else
-    return (total + 64) & 128 ? upper : lower;
+    return (total + (1 << (shift - 2))) & (1 << (shift - 1)) ? upper : lower;
 #endif
 }
 
@@ -137,35 +182,41 @@ static inline int64_t looked_up_at(const uint8_t *table, int64_t late) {
 }
 #define looked_up(table, early, late) looked_up_at(AT(const uint8_t, table, early), late)
 
-static inline void copy_row_at(uint8_t *target, const uint8_t *source, int count) {
+static inline void copy_row_at(Sample *target, const Sample *source, int count) {
     if (count == 16) /* a number that is known takes a move and no call */
-        memcpy(target, source, 16);
+        memcpy(target, source, 16 * sizeof *target);
     else if (count == 8)
-        memcpy(target, source, 8);
+        memcpy(target, source, 8 * sizeof *target);
     else if (count == 4)
-        memcpy(target, source, 4);
+        memcpy(target, source, 4 * sizeof *target);
     else
-        memcpy(target, source, count);
+        memcpy(target, source, count * sizeof *target);
 }
 #define copy_row(target, v, u, source, y, x, count) \
-    copy_row_at(PLACE(uint8_t, target, v, u), PLACE(const uint8_t, source, y, x), count)
+    copy_row_at(PLACE(Sample, target, v, u), PLACE(const Sample, source, y, x), count)
 
-/* Samples as 16 numbers of 16 bits, which hold all sums of taps: -6120...22440. All of this becomes one function. */
+/* Samples as 16 numbers that hold all sums of taps: -6120...22440, with more bits than 8 all of 32 bits.
+   All of this becomes one function. */
 #define INLINE static inline __attribute__((always_inline))
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef int16_t Numbers __attribute__((vector_size(2 * LANES)));
+#if SAMPLE_BITS == 8
+typedef int16_t Number;
+#else
+typedef int32_t Number;
+#endif
+typedef Sample Samples __attribute__((vector_size(LANES * sizeof(Sample))));
+typedef Number Numbers __attribute__((vector_size(LANES * sizeof(Number))));
 
-INLINE Numbers numbers_at(const uint8_t *samples) {
-#if defined(__AVX2__)
+INLINE Numbers numbers_at(const Sample *samples) {
+#if defined(__AVX2__) && SAMPLE_BITS == 8
     return (Numbers)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)samples));
 #else
-    Bytes bytes;
-    memcpy(&bytes, samples, sizeof bytes);
-    return __builtin_convertvector(bytes, Numbers);
+    Samples found;
+    memcpy(&found, samples, sizeof found);
+    return __builtin_convertvector(found, Numbers);
 #endif
 }
 
-INLINE Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int16_t *taps, int count) {
+INLINE Numbers taps_of(const Sample *samples, Py_ssize_t step, const int16_t *taps, int count) {
     Numbers sums = {0};
     for (int k = 0; k < count; k++)
         sums += taps[k] * numbers_at(samples + k * step);
@@ -173,8 +224,8 @@ INLINE Numbers taps_of(const uint8_t *samples, Py_ssize_t step, const int16_t *t
 }
 
 /* Sums of taps of rows that are sums themselves, in 1/4096. */
-INLINE Numbers taps_down(const int16_t *rows, const int16_t *taps, int count) {
-#if defined(__AVX2__)
+INLINE Numbers taps_down(const Number *rows, const int16_t *taps, int count) {
+#if defined(__AVX2__) && SAMPLE_BITS == 8
     __m256i low = _mm256_set1_epi32(2048), high = low;
     for (int k = 0; k < count; k += 2) {
         __m256i a = _mm256_loadu_si256((const __m256i *)(rows + LANES * k));
@@ -197,9 +248,9 @@ INLINE Numbers taps_down(const int16_t *rows, const int16_t *taps, int count) {
 #endif
 }
 
-INLINE void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
-    uint8_t row[LANES];
-#if defined(__AVX2__)
+INLINE void put_row(Sample *target, Numbers numbers, int count, int averaged, int peak) {
+    Sample row[LANES];
+#if defined(__AVX2__) && SAMPLE_BITS == 8
     __m256i bytes = _mm256_packus_epi16((__m256i)numbers, (__m256i)numbers);
     __m128i clipped = _mm256_castsi256_si128(_mm256_permute4x64_epi64(bytes, 8));
     if (count == 16) {
@@ -213,7 +264,7 @@ INLINE void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
     _mm_storeu_si128((__m128i *)row, clipped);
 #else
     for (int i = 0; i < LANES; i++)
-        row[i] = numbers[i] < 0 ? 0 : numbers[i] > 255 ? 255 : numbers[i];
+        row[i] = clip(numbers[i], 0, peak);
 #endif
     for (int i = 0; averaged && i < count; i++)
         row[i] = (row[i] + target[i] + 1) >> 1;
@@ -221,20 +272,20 @@ INLINE void put_row(uint8_t *target, Numbers numbers, int count, int averaged) {
 }
 
 INLINE void filter_strip(
-    uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
-    const int16_t *across, int rows, int count, int averaged, const int reach)
+    Sample *target, Py_ssize_t target_stride, const Sample *samples, Py_ssize_t stride, const int16_t *down,
+    const int16_t *across, int rows, int count, int averaged, int peak, const int reach)
 {
-    int16_t sums[(32 + 7) * LANES];
+    Number sums[(32 + 7) * LANES];
     int is_down = down[3] != 64, is_across = across[3] != 64; /* 64 alone changes nothing */
-    const uint8_t *first = samples + (is_down ? 4 - reach / 2 : 3) * stride + (is_across ? 4 - reach / 2 : 3);
+    const Sample *first = samples + (is_down ? 4 - reach / 2 : 3) * stride + (is_across ? 4 - reach / 2 : 3);
     if (!is_down && !is_across)
         for (int j = 0; j < rows; j++)
-            put_row(target + j * target_stride, numbers_at(first + j * stride), count, averaged);
+            put_row(target + j * target_stride, numbers_at(first + j * stride), count, averaged, peak);
     else if (!is_down || !is_across) {
         const int16_t *taps = (is_down ? down : across) + 4 - reach / 2;
         for (int j = 0; j < rows; j++) {
             Numbers found = (taps_of(first + j * stride, is_down ? stride : 1, taps, reach) + 32) >> 6;
-            put_row(target + j * target_stride, found, count, averaged);
+            put_row(target + j * target_stride, found, count, averaged, peak);
         }
     } else {
         for (int j = 0; j < rows + reach - 1; j++) {
@@ -242,42 +293,45 @@ INLINE void filter_strip(
             memcpy(sums + j * LANES, &found, sizeof found);
         }
         for (int j = 0; j < rows; j++)
-            put_row(target + j * target_stride, taps_down(sums + j * LANES, down + 4 - reach / 2, reach), count, averaged);
+            put_row(target + j * target_stride, taps_down(sums + j * LANES, down + 4 - reach / 2, reach), count, averaged,
+                    peak);
     }
 }
 
 /* Strips of 16 samples, each a vector, also where a block is narrower. Most blocks need only the taps in the middle. */
 static __attribute__((noinline, unused)) void filter_block_at(
-    uint8_t *target, Py_ssize_t target_stride, const uint8_t *samples, Py_ssize_t stride, const int16_t *down,
-    const int16_t *across, int rows, int columns, int averaged)
+    Sample *target, Py_ssize_t target_stride, const Sample *samples, Py_ssize_t stride, const int16_t *down,
+    const int16_t *across, int rows, int columns, int averaged, int peak)
 {
+    target_stride /= sizeof *target, stride /= sizeof *samples;
     int outer = down[1] | down[6] | across[1] | across[6], inner = down[2] | down[5] | across[2] | across[5];
     for (int x = 0; x < columns; x += LANES) {
         int count = columns - x < LANES ? columns - x : LANES;
         if (outer)
-            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 8);
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, peak, 8);
         else if (inner)
-            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 4);
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, peak, 4);
         else
-            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, 2);
+            filter_strip(target + x, target_stride, samples + x, stride, down, across, rows, count, averaged, peak, 2);
     }
 }
-#define filter_block(target, v, u, samples, y, x, taps, down, across, rows, columns, averaged)                            \
-    filter_block_at(PLACE(uint8_t, target, v, u), (target).strides[0], PLACE(const uint8_t, samples, y, x),                \
+#define filter_block(target, v, u, samples, y, x, taps, down, across, rows, columns, averaged, peak)                      \
+    filter_block_at(PLACE(Sample, target, v, u), (target).strides[0], PLACE(const Sample, samples, y, x),                  \
                     (samples).strides[0], PLACE(const int16_t, taps, down, 0), PLACE(const int16_t, taps, across, 0),      \
-                    rows, columns, averaged)
+                    rows, columns, averaged, peak)
 
-static inline int filter_sample_at(const uint8_t *samples, Py_ssize_t stride, const int16_t *down, const int16_t *across) {
-    Numbers sums = taps_of(samples, stride, down, 8);
+static inline int filter_sample_at(const Sample *samples, Py_ssize_t stride, const int16_t *down, const int16_t *across, int peak) {
+    Numbers sums = taps_of(samples, stride / (Py_ssize_t)sizeof *samples, down, 8);
     int total = 2048;
     for (int i = 0; i < 8; i++)
         total += across[i] * sums[i];
-    total >>= 12;
-    return total < 0 ? 0 : total > 255 ? 255 : total;
+    return clip(total >> 12, 0, peak);
 }
-#define filter_sample(samples, y, x, taps, down, across)                                                                  \
-    filter_sample_at(PLACE(const uint8_t, samples, y, x), (samples).strides[0], PLACE(const int16_t, taps, down, 0),      \
-                     PLACE(const int16_t, taps, across, 0))
+#define filter_sample(samples, y, x, taps, down, across, peak)                                                            \
+    filter_sample_at(PLACE(const Sample, samples, y, x), (samples).strides[0], PLACE(const int16_t, taps, down, 0),       \
+                     PLACE(const int16_t, taps, across, 0), peak)
+
+#if SAMPLE_BITS == 8 /* the rest is for dct, and what searches motion */
 
 /* Rows of 16 bits in pairs, each row times a number of 16 bits: x86 multiplies and adds pairs at once. */
 static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
@@ -435,5 +489,6 @@ static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *
 #define fold(a, b, y, x, pairs, side)                                                                                     \
     fold_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, y, x), (b).strides[0],                 \
             AT(int16_t, pairs, 0), side)
+#endif
 
 #endif

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codec.depths import Tapped, Input, Sample
+
 __all__ = [
     "LANES",
     "by_half",
@@ -17,6 +19,7 @@ __all__ = [
     "looked_up",
     "put_escapes",
     "rint",
+    "sums_of_products",
     "take_escapes",
     "weighted_rows",
     "weighted_sum",
@@ -29,7 +32,7 @@ LANES: cython.int = 16
 
 
 def weighted_sum(
-    samples: cython.uchar[::1],
+    samples: Tapped[::1],
     place: cython.Py_ssize_t,
     taps: cython.Py_ssize_t[::1],
     pairs: cython.Py_ssize_t,
@@ -68,6 +71,29 @@ def weighted_rows(
         four = np.asarray(rows)[first + LANES * k : first + LANES * (k + 4)].reshape(4, LANES)
         totals += np.asarray(numbers)[place + k : place + k + 4, None] * four
     np.asarray(sums)[at : at + LANES] = (totals[0] + totals[1]) + (totals[2] + totals[3])
+
+
+def sums_of_products(
+    values: Input[::1],
+    i: cython.Py_ssize_t,
+    j: cython.Py_ssize_t,
+    apart: cython.Py_ssize_t,
+    length: cython.Py_ssize_t,
+    sums: cython.float[::1],
+    at: cython.Py_ssize_t,
+) -> cython.void:
+    """sums[at + k] = Σ_x values[i + x] · values[j + k · apart + x], k below 4, x below ``length``, a multiple of 16.
+
+    Every sixteenth x has a sum of its own, as one would wait for itself; then halves are added.
+    """
+    numbers = np.asarray(values)
+    for k in range(4):
+        totals = np.zeros(LANES, np.float32)
+        for x in range(0, length, LANES):
+            totals += numbers[i + x : i + x + LANES] * numbers[j + k * apart + x : j + k * apart + x + LANES]
+        while len(totals) > 1:
+            totals = totals[: len(totals) // 2] + totals[len(totals) // 2 :]
+        sums[at + k] = totals[0]
 
 
 def put_escapes(
@@ -120,15 +146,17 @@ def copy(
     target[at : at + count] = source[first : first + count]
 
 
-def by_half(total: cython.int, upper: cython.longlong, lower: cython.longlong) -> cython.longlong:
-    """``upper`` where a total in 1/256 lies in the upper half of the range that it is rounded over, else ``lower``.
+def by_half(
+    total: cython.int, shift: cython.int, upper: cython.longlong, lower: cython.longlong
+) -> cython.longlong:
+    """``upper`` where a total in 1/2**shift lies in the upper half of the range that it is rounded over, else ``lower``.
 
-    Both are known before the total is; no branch waits for it.
+    Both are known before the total is; no branch waits for it. ``shift`` is 8 for samples of 8 bits.
     """
-    return upper if (total + 64) & 128 else lower
+    return upper if (total + (1 << (shift - 2))) & (1 << (shift - 1)) else lower
 
 
-def looked_up(table: cython.uchar[::1], early: cython.longlong, late: cython.longlong) -> cython.longlong:
+def looked_up(table: cython.const[cython.uchar[::1]], early: cython.longlong, late: cython.longlong) -> cython.longlong:
     """table[early + late], of which ``late`` is known later."""
     return table[early + late]
 
@@ -158,10 +186,10 @@ def half_hadamard(
 
 
 def filter_block(
-    target: cython.uchar[:, ::1],
+    target: Sample[:, ::1],
     v: cython.int,
     u: cython.int,
-    samples: cython.uchar[:, ::1],
+    samples: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
     taps: cython.short[:, ::1],
@@ -170,33 +198,35 @@ def filter_block(
     rows: cython.int,
     columns: cython.int,
     averaged: cython.bint,
+    peak: cython.int,
 ) -> cython.void:
     """target[v + j, u + i] = Σ_m Σ_n taps[down, m] · taps[across, n] · samples[y + j + m, x + i + n] / 4096.
 
-    It is rounded and clipped; then, where ``averaged``, its mean with what is there is taken, rounded up at a half.
+    It is rounded, and clipped to 0…``peak``; then, where ``averaged``, its mean with what is there is taken, rounded up at a half.
     j is below ``rows``, i below ``columns``, at most 32, m and n below 8. Sums of ``taps`` alone fit 16 bits; a row
-    that has 64 for the sample 3 has nothing else.
+    that has 64 for the sample 3 has nothing else. ``peak`` is 255 for samples of 8 bits.
     """
     kernel = np.asarray(taps).astype(np.int32)
     seen = np.asarray(samples)[y : y + rows + 7, x : x + columns + 7].astype(np.int32)
     sums = sum(kernel[across, n] * seen[:, n : n + columns] for n in range(8))
     total = sum(kernel[down, m] * sums[m : m + rows] for m in range(8))
-    found = np.clip((total + 2048) >> 12, 0, 255)
+    found = np.clip((total + 2048) >> 12, 0, peak)
     there = np.asarray(target)[v : v + rows, u : u + columns]
     there[:] = (there + found + 1) >> 1 if averaged else found
 
 
 def filter_sample(
-    samples: cython.uchar[:, ::1],
+    samples: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
     taps: cython.short[:, ::1],
     down: cython.int,
     across: cython.int,
+    peak: cython.int,
 ) -> cython.int:
     """The first sample that `filter_block` makes."""
     seen, kernel = np.asarray(samples)[y : y + 8, x : x + 8].astype(np.int32), np.asarray(taps).astype(np.int32)
-    return min(max((int(kernel[down] @ seen @ kernel[across]) + 2048) >> 12, 0), 255)
+    return min(max((int(kernel[down] @ seen @ kernel[across]) + 2048) >> 12, 0), peak)
 
 
 def sums_of_pairs(
@@ -217,10 +247,10 @@ def sums_of_pairs(
 
 
 def copy_row(
-    target: cython.uchar[:, ::1],
+    target: Sample[:, ::1],
     v: cython.int,
     u: cython.int,
-    source: cython.uchar[:, ::1],
+    source: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
     count: cython.int,

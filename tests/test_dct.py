@@ -250,7 +250,7 @@ def coded(moving):
 def test_bits_that_no_picture_uses_are_refused(coded):
     header, pictures = coded("gray")
     streams = pack_blocks(pictures)
-    streams[StreamId.BLOCK_BITS] += b"\0"
+    streams[StreamId.BITS] += b"\0"
     first, second = unpack_blocks(header, [(18, 18)] * 2, streams)
     history = reconstruct(CodedPicture(0, None, first), History(), header)
     with pytest.raises(BitstreamError, match="bits are left over"):

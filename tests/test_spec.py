@@ -660,7 +660,7 @@ def test_the_example_of_symbols_holds():
 def test_the_example_of_block_streams_holds():
     _, pairs, written = symbols_example()
     parts = [bytes.fromhex(part) for part in example("block streams").split("|")]
-    streams = dict(zip((*BLOCK_STREAMS, StreamId.BLOCK_BITS), parts, strict=True))
+    streams = dict(zip((*BLOCK_STREAMS, StreamId.BITS), parts, strict=True))
     contexts, symbols = (
         np.array(part, kind) for part, kind in zip(zip(*pairs, strict=True), (np.uint16, np.uint8), strict=True)
     )
@@ -846,7 +846,7 @@ def test_symbols_and_bits_that_are_left_over_are_refused():
     header = header_of(GRAY_8, ResidualCoder.DCT)
     nodes, nothing = StreamId.BLOCK_NODES, b"\0"
     one, two = b"\1\1\1\0", b"\1\2\1\0"
-    empty = dict.fromkeys(BLOCK_STREAMS, nothing) | {StreamId.BLOCK_BITS: b""}
+    empty = dict.fromkeys(BLOCK_STREAMS, nothing) | {StreamId.BITS: b""}
 
     def read(streams):
         (picture,) = unpack_blocks(header, [(0, 0)], empty | streams)
@@ -854,7 +854,7 @@ def test_symbols_and_bits_that_are_left_over_are_refused():
         picture.symbols.check_end()
 
     read({nodes: one})
-    for streams in ({nodes: two}, {nodes: one, StreamId.BLOCK_BITS: nothing}, {nodes: one + nothing}):
+    for streams in ({nodes: two}, {nodes: one, StreamId.BITS: nothing}, {nodes: one + nothing}):
         with pytest.raises(codec.BitstreamError):
             read(streams)
 

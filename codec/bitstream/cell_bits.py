@@ -10,17 +10,24 @@ import numpy.typing as npt
 
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, block_bits
-from codec.coded import CellMode, CodedPicture, CodedSymbols, SequenceHeader, mesh_differences, symbols_of_levels, z_of
+from codec.coded import (
+    CellMode,
+    CodedPicture,
+    CodedSymbols,
+    Residuals,
+    SequenceHeader,
+    mesh_differences,
+    symbols_of_levels,
+    z_of,
+)
+from codec.lossless.tables import DEEP_THRESHOLDS, THRESHOLDS, context_model
 from codec.models import MotionModel
-from codec.picture.planes import Plane
 
 __all__ = ["CellBits", "block_places", "cell_bits", "share_nodes", "sum_over_cells"]
 
 Costs = npt.NDArray[np.float64]  # (pictures, cell rows, cell columns)
 StreamCosts = Iterator[tuple[StreamId, Costs]]
 """What the symbols of each stream cost."""
-
-LAST_ACTIVITIES = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # spec 9.5; what a lossless symbol costs depends on them
 
 
 class CellBits(NamedTuple):
@@ -34,7 +41,7 @@ class CellBits(NamedTuple):
 def cell_bits(
     header: SequenceHeader,
     pictures: Sequence[CodedPicture],
-    residuals: Sequence[tuple[Plane, ...]],
+    residuals: Sequence[tuple[Residuals, ...]],
     blocks: Sequence[npt.NDArray[np.int32]],
     stream_bytes: dict[StreamId, int],
 ) -> CellBits:
@@ -42,8 +49,8 @@ def cell_bits(
 
     The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
     comes in the packet.
-    ``residuals`` has, of the lossless coder, residuals + 128 of every plane of every picture; ``blocks``, of ``dct``,
-    the coding blocks of every picture as `codec.reconstruct.BlockTrace` has them.
+    ``residuals`` has, of the lossless coder, those of every plane of every picture; ``blocks``, of ``dct``, the coding
+    blocks of every picture as `codec.reconstruct.BlockTrace` has them.
     """
     unknown = dict(stream_bytes)
     shape = (len(pictures), *header.cell_shape)
@@ -165,24 +172,27 @@ def _level_costs(header: SequenceHeader, pictures: Sequence[CodedPicture]) -> St
     yield StreamId.RESIDUAL, total
 
 
-def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Plane, ...]]) -> StreamCosts:
+def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Residuals, ...]]) -> StreamCosts:
     """What the context substreams cost; a symbol's frequency is that among symbols with similar neighbours."""
     total = np.zeros((len(residuals), *header.cell_shape))
     for plane in zip(*residuals, strict=True):
-        symbols = np.stack(plane).astype(np.int64)
-        levels = np.stack([_activity_levels(of_picture) for of_picture in symbols - 128])
-        costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels)
+        is_deep = plane[0].itemsize > 1
+        left = np.stack(plane) if is_deep else (np.stack(plane) - np.uint8(128)).view(np.int8)
+        z, model = z_of(left), context_model(is_deep)
+        symbols = model.symbol_of[z].astype(np.int64)
+        levels = np.stack([_activity_levels(of_picture, is_deep) for of_picture in model.meanings[symbols] >> 8 & 255])
+        costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels) + model.raw_bits[symbols]
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
     yield StreamId.CONTEXT_SUBSTREAMS, total
 
 
-def _activity_levels(residuals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How much goes on around each sample, 0…9, as the coder sees it but for what lies beyond the edges."""
-    rows, columns = residuals.shape
-    near = np.pad(np.minimum(np.abs(residuals), 32), 2)
+def _activity_levels(magnitudes: npt.NDArray[np.int64], is_deep: bool) -> npt.NDArray[np.int64]:
+    """How much goes on around each sample, as the coder sees it but for what lies beyond the edges."""
+    rows, columns = magnitudes.shape
+    near = np.pad(magnitudes, 2)
 
     def at(dy: int, dx: int) -> npt.NDArray[np.int64]:
         return near[2 + dy : 2 + dy + rows, 2 + dx : 2 + dx + columns]
 
     activity = 3 * (at(-1, 0) + at(0, -1)) + 2 * (at(-1, -1) + at(-1, 1) + at(-2, 0) + at(0, -2))
-    return np.searchsorted(np.array(LAST_ACTIVITIES), activity, side="right").astype(np.int64)
+    return np.searchsorted(np.array(DEEP_THRESHOLDS if is_deep else THRESHOLDS), activity, side="right").astype(np.int64)

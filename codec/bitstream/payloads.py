@@ -141,11 +141,6 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
             picture.qps = raw.pictures[number - 1].qps
         for qp in picture.qps:
             _in_range("qps", qp, 0, MAX_QP)
-        picture.alpha_is_binary = False
-        if header.has_alpha and picture.predictor_set_counts:
-            count = picture.predictor_set_counts[-1]
-            picture.alpha_is_binary = schema.IS_BINARY <= count <= schema.IS_BINARY + MAX_SETS
-            picture.predictor_set_counts[-1] -= schema.IS_BINARY * picture.alpha_is_binary
         for count in picture.predictor_set_counts:
             _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
@@ -171,8 +166,9 @@ def unpack_group(header: SequenceHeader, payload: bytes, limits: Limits = DEFAUL
     """
     raw = parse_group(header, payload)
     streams = compressed_streams(raw)
-    pictures, names = unpack_streams(header, picture_headers(header, raw), streams, limits)
-    return PacketGroup(raw.first_picture, pictures, tuple(picture.checksum for picture in raw.pictures), names)
+    pictures, names, maps = unpack_streams(header, picture_headers(header, raw), streams, limits)
+    checksums = tuple(picture.checksum for picture in raw.pictures)
+    return PacketGroup(raw.first_picture, pictures, checksums, names, maps)
 
 
 def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
@@ -188,7 +184,6 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
             tuple(picture.predictor_set_counts),
             tuple(picture.qps),
             picture.has_field,
-            picture.alpha_is_binary,
         )
         for picture in raw.pictures
     ]

@@ -28,7 +28,6 @@ __all__ = [
     "END",
     "HAS_MESH",
     "INDEX_ENTRY",
-    "IS_BINARY",
     "KIND_END",
     "KIND_INDEX",
     "KIND_METADATA",
@@ -87,8 +86,6 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 HAS_MESH = 64  # that a mesh predicts
 SAME_QPS = 128  # that has the quantisers of the one before
 
-IS_BINARY = 64  # added to the predictor sets of alpha that is 0 and 255 alone
-
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
     "checksum" / Int32ul,
@@ -134,8 +131,9 @@ class StreamId(enum.IntEnum):
     BLOCK_MODES = 8
     BLOCK_VECTORS = 9
     BLOCK_LEVELS = 10
-    BLOCK_BITS = 11
+    BITS = 11
     ALF = 12
+    VALUE_MAPS = 13
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

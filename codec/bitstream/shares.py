@@ -14,13 +14,14 @@ from codec.bitstream.streams import (
     BLOCK_STREAMS,
     PictureHeader,
     unpack_blocks,
+    unpack_depth,
     unpack_fields,
     unpack_levels,
     unpack_sizes,
 )
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
-from codec.lossless.tables import WEIGHT_COUNTS
+from codec.lossless.tables import WEIGHT_COUNTS, context_model
 from codec.models import ResidualCoder
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ COMPONENT_OF = {
     StreamId.BLOCK_MODES: "modes",
     StreamId.BLOCK_VECTORS: "motion",
     StreamId.BLOCK_LEVELS: "residual",
-    StreamId.BLOCK_BITS: "residual",
+    StreamId.BITS: "residual",
     StreamId.ALF: "weights",
+    StreamId.VALUE_MAPS: "residual",
 }
 """The component that an inventory counts each stream under."""
 
@@ -69,9 +71,7 @@ def picture_shares(
         bits["weights"] += [
             sum(picture.predictor_set_counts) * WEIGHT_COUNTS[picture.references] for picture in pictures
         ]
-        bits["residual"] += substream_shares(
-            streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header.format.sample_count
-        )
+        bits["residual"] += substream_shares(header, len(pictures), streams)
     else:
         for symbols in symbols_of_levels(header, unpack_levels(header, pictures, streams)):
             bits["residual"] += entropies(list(symbols.view(np.uint8)))
@@ -119,7 +119,7 @@ def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]
         stream: np.bincount(blocks, of_symbols * (family == number), len(bits)).astype(np.float64)
         for number, stream in enumerate(BLOCK_STREAMS)
     }
-    return of_streams | {StreamId.BLOCK_BITS: bits.astype(np.float64)}
+    return of_streams | {StreamId.BITS: bits.astype(np.float64)}
 
 
 def picture_bits(
@@ -145,14 +145,19 @@ def picture_bits(
     return components
 
 
-def substream_shares(data: bytes, pictures: int, samples: int) -> npt.NDArray[np.float64]:
-    """Bytes of the context substreams of each picture of a packet group, float64 (pictures,).
+def substream_shares(
+    header: SequenceHeader, pictures: int, streams: dict[StreamId, bytes]
+) -> npt.NDArray[np.float64]:
+    """Bytes of the context substreams of each picture of a packet group, and of raw bits, float64 (pictures,).
 
     An estimate: in a substream every symbol counts the same.
     """
-    stream, shares = StreamReader(data), np.zeros(pictures)
-    for of_pictures in unpack_sizes(stream, pictures, samples).T:
+    stream, shares = StreamReader(streams[StreamId.CONTEXT_SUBSTREAMS]), np.zeros(pictures)
+    model = context_model(unpack_depth(stream, header.format.bit_depth) > 8)
+    for of_pictures in unpack_sizes(stream, pictures, header.format.sample_count, model.contexts).T:
         start, count = stream.position, int(of_pictures.sum())
-        stream.symbols(count)
+        symbols = stream.symbols(count)
         shares += (stream.position - start) * of_pictures / max(count, 1)
+        for picture, part in enumerate(np.split(model.raw_bits[symbols], np.cumsum(of_pictures)[:-1])):
+            shares[picture] += part.sum() / 8
     return shares

@@ -34,8 +34,9 @@ from codec.coded import (
 )
 from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError, LimitError
-from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, residual_taps, set_map_shape
+from codec.lossless.tables import WEIGHT_COUNTS, context_model, residual_taps, set_map_shape
 from codec.models import MotionModel, ResidualCoder
+from codec.picture.value_maps import NO_MAPS, ValueMaps
 
 if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
@@ -46,9 +47,11 @@ __all__ = [
     "check_streams",
     "group_bytes",
     "unpack_blocks",
+    "unpack_depth",
     "unpack_family",
     "unpack_fields",
     "unpack_levels",
+    "unpack_maps",
     "unpack_names",
     "unpack_sizes",
     "unpack_streams",
@@ -72,7 +75,6 @@ class PictureHeader(NamedTuple):
         predictor_set_counts: sets of weights of each plane; empty but for the lossless coder.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
         has_field: whether a motion field or a mesh predicts the picture.
-        alpha_is_binary: whether alpha is coded as 0 and 1 (spec 9.1).
     """
 
     references: int
@@ -80,13 +82,12 @@ class PictureHeader(NamedTuple):
     predictor_set_counts: tuple[int, ...]
     qps: tuple[int, ...] = ()
     has_field: bool = False
-    alpha_is_binary: bool = False
 
 
 def unpack_streams(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes], limits: Limits
-) -> tuple[tuple[CodedPicture, ...], tuple[str, ...]]:
-    """The coded pictures of a packet group, and their names; the inverse of `pack_streams`.
+) -> tuple[tuple[CodedPicture, ...], tuple[str, ...], ValueMaps]:
+    """The coded pictures of a packet group, their names, and value maps; the inverse of `pack_streams`.
 
     Raises:
         BitstreamError: streams other than the headers imply, or symbols without a meaning.
@@ -100,7 +101,7 @@ def unpack_streams(
         return tuple(
             CodedPicture(picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of)
             for picture, of in zip(pictures, blocks, strict=True)
-        ), names
+        ), names, NO_MAPS
     fields = iter(unpack_fields(header, pictures, streams))
     residuals: Sequence[LosslessResidual] | Sequence[tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.LOSSLESS:
@@ -110,7 +111,7 @@ def unpack_streams(
     return tuple(
         CodedPicture(picture.references, next(fields) if picture.has_field else None, residuals[number])
         for number, picture in enumerate(pictures)
-    ), names
+    ), names, unpack_maps(header, streams.get(StreamId.VALUE_MAPS))
 
 
 def unpack_names(data: bytes | None, count: int, limits: Limits) -> tuple[str, ...]:
@@ -138,9 +139,13 @@ def check_streams(
     """
     implied, optional = [StreamId.RESIDUAL], [StreamId.NAMES]
     if header.residual is ResidualCoder.DCT:
-        implied, optional = [*BLOCK_STREAMS, StreamId.BLOCK_BITS], [StreamId.NAMES, StreamId.ALF]
+        implied, optional = [*BLOCK_STREAMS, StreamId.BITS], [StreamId.NAMES, StreamId.ALF]
     elif header.residual is ResidualCoder.LOSSLESS:
         implied = [StreamId.WEIGHTS, StreamId.PREDICTOR_SETS, StreamId.CONTEXT_SUBSTREAMS]
+        if header.format.bit_depth > 8:
+            implied.append(StreamId.BITS)
+        if not header.max_error and pictures[0].references == 0:
+            optional.append(StreamId.VALUE_MAPS)
     fields = sum(picture.has_field for picture in pictures)
     if fields:
         is_modal = header.motion is MotionModel.MESH and header.residual is not ResidualCoder.DCT
@@ -161,7 +166,10 @@ def group_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
         motion += 5 * math.prod(header.cell_shape)
     if header.residual is ResidualCoder.DCT:
         return fields * motion + pictures * block_bytes(header)
-    sample_bytes = 2 if header.residual is ResidualCoder.LOSSLESS else LEVEL_DTYPES[header.residual].itemsize
+    # a picture of symbols, and the room to read on; of more than 8 bits raw bits as well
+    lossless_bytes = 2 if header.format.bit_depth == 8 else 4
+    is_lossless = header.residual is ResidualCoder.LOSSLESS
+    sample_bytes = lossless_bytes if is_lossless else LEVEL_DTYPES[header.residual].itemsize
     return fields * motion + pictures * sample_bytes * header.format.sample_count
 
 
@@ -258,9 +266,13 @@ def unpack_lossless(
     """
     weights = unpack_weights(header, pictures, streams[StreamId.WEIGHTS])
     sets = unpack_predictor_sets(header, pictures, streams[StreamId.PREDICTOR_SETS])
-    substreams = unpack_substreams(streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header.format.sample_count)
-    binary = [picture.alpha_is_binary for picture in pictures]
-    return [LosslessResidual(*parts) for parts in zip(weights, sets, substreams, binary, strict=True)]
+    data, samples = streams[StreamId.CONTEXT_SUBSTREAMS], header.format.sample_count
+    bit_depth, substreams = unpack_substreams(data, len(pictures), samples, header.format.bit_depth)
+    if bit_depth > 8:
+        substreams = with_bits(substreams, streams[StreamId.BITS])
+    elif streams.get(StreamId.BITS):
+        raise BitstreamError("raw bits of samples that have 8 bits as they are coded")
+    return [LosslessResidual(*parts, bit_depth) for parts in zip(weights, sets, substreams, strict=True)]
 
 
 def unpack_weights(header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes) -> list[tuple[Weights, ...]]:
@@ -297,29 +309,90 @@ def unpack_predictor_sets(
     return maps
 
 
-def unpack_sizes(stream: StreamReader, pictures: int, samples: int) -> npt.NDArray[np.int64]:
+def unpack_depth(stream: StreamReader, bit_depth: int) -> int:
+    """Bits of the samples that are coded, of pictures of ``bit_depth`` bits (spec 9.6).
+
+    Raises:
+        BitstreamError: they are more than those of the pictures, or fewer than 8.
+    """
+    coded = stream.take(1)[0] if bit_depth > 8 else 8
+    if not 8 <= coded <= bit_depth:
+        raise BitstreamError(f"samples are coded with {coded} bits; 8…{bit_depth} are possible")
+    return coded
+
+
+def unpack_sizes(stream: StreamReader, pictures: int, samples: int, contexts: int) -> npt.NDArray[np.int64]:
     """How many symbols each picture has in each substream, int64 (pictures, contexts).
 
     Raises:
         BitstreamError: they are not as many as a picture has samples.
     """
-    sizes = np.array([stream.varint() for _ in range(pictures * CONTEXTS)], np.int64).reshape(pictures, CONTEXTS)
+    sizes = np.array([stream.varint() for _ in range(pictures * contexts)], np.int64).reshape(pictures, contexts)
     for total in sizes.sum(axis=1).tolist():
         if total != samples:
             raise BitstreamError(f"context substreams of {total} symbols for a picture of {samples} samples")
     return sizes
 
 
-def unpack_substreams(data: bytes, pictures: int, samples: int) -> list[ContextSubstreams]:
-    """The context substreams of pictures, each of so many samples; the inverse of `pack_substreams` (spec 9.6)."""
+def unpack_substreams(
+    data: bytes, pictures: int, samples: int, bit_depth: int
+) -> tuple[int, list[ContextSubstreams]]:
+    """How many bits coded samples have, and the context substreams of pictures, each of so many samples.
+
+    The inverse of `pack_substreams` (spec 9.6).
+    """
     with StreamReader(data) as stream:
-        sizes = unpack_sizes(stream, pictures, samples)
-        starts = np.cumsum(sizes.T.ravel()).reshape(CONTEXTS, pictures).T - sizes
+        coded_depth = unpack_depth(stream, bit_depth)
+        model = context_model(coded_depth > 8)
+        sizes = unpack_sizes(stream, pictures, samples, model.contexts)
+        starts = np.cumsum(sizes.T.ravel()).reshape(model.contexts, pictures).T - sizes
         # one substream behind the other, with room to read on from the last as far as a picture could want
         symbols = np.zeros((pictures + 1) * samples + 2, np.uint8)
         for first, size in zip(starts[0].tolist(), sizes.sum(axis=0).tolist(), strict=True):
             symbols.data[first : first + size] = stream.symbols(size).data  # numpy would give the lock away
-    return [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
+    if coded_depth > 8 and int(symbols.max()) >= model.symbols:
+        raise BitstreamError(f"a symbol is {int(symbols.max())}; it lies in 0…{model.symbols - 1}")
+    return coded_depth, [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
+
+
+def with_bits(substreams: Sequence[ContextSubstreams], data: bytes) -> list[ContextSubstreams]:
+    """Pictures with the raw bits that their symbols want, those of each in whole bytes (spec 9.6).
+
+    Raises:
+        BitstreamError: the bits are not as many.
+    """
+    raw_bits, ends = context_model(True).raw_bits, [0]
+    for of in substreams:
+        wanted = sum(int(raw_bits[of.of(context)].sum(dtype=np.int64)) for context in range(of.sizes.size))
+        ends.append(ends[-1] + (wanted + 7) // 8)
+    if ends[-1] != len(data):
+        raise BitstreamError(f"raw bits of {len(data)} bytes where symbols want {ends[-1]}")
+    bits = np.frombuffer(data + bytes(2), np.uint8)
+    return [
+        replace(of, bits=bits[start : end + 2].copy())
+        for of, start, end in zip(substreams, ends, ends[1:], strict=False)
+    ]
+
+
+def unpack_maps(header: SequenceHeader, data: bytes | None) -> ValueMaps:
+    """The value maps of a GOP; the inverse of `pack_maps` (spec 9.7).
+
+    Raises:
+        BitstreamError: a value is beyond the bits of a sample.
+    """
+    if data is None:
+        return NO_MAPS
+    maps, peak = [], header.format.peak
+    with StreamReader(data) as stream:
+        for _ in range(1 + header.has_alpha):
+            count = stream.varint()
+            if count > peak + 1:
+                raise BitstreamError(f"a map of {count} values, where {peak + 1} are possible")
+            values = np.cumsum(stream.numbers(count).astype(np.int64) + 1) - 1
+            if count and int(values[-1]) > peak:
+                raise BitstreamError(f"a map of values up to {int(values[-1])}; the largest sample is {peak}")
+            maps.append(values.astype(header.format.dtype))
+    return tuple(maps)
 
 
 def symbol_limit(header: SequenceHeader) -> int:
@@ -364,7 +437,7 @@ def unpack_symbols(streams: dict[StreamId, bytes], limit: int) -> SymbolReader:
         symbols += of_family
         limit -= sum(substream.size for substream in of_family)
     sizes = np.array([substream.size for substream in symbols])
-    return SymbolReader(np.concatenate(symbols), np.concatenate(substreams), sizes, streams[StreamId.BLOCK_BITS])
+    return SymbolReader(np.concatenate(symbols), np.concatenate(substreams), sizes, streams[StreamId.BITS])
 
 
 def unpack_family(stream: StreamReader, contexts: int, limit: int) -> tuple[Numbers, list[Bytes]]:

@@ -11,15 +11,17 @@ from typing import Protocol
 
 import numpy as np
 
-from codec.coded import LosslessResidual, Weights
+from codec.coded import LosslessResidual, Residuals, Weights
+from codec.depths import for_depth
 from codec.errors import BitstreamError
-from codec.lossless.planes import TapPlanes
-from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes
-from codec.lossless.tables import residual_taps
+from codec.lossless import planes as kernel_planes
+from codec.lossless import rows as kernel_rows
+from codec.lossless.tables import LOG2_ONE_DEEP, MAX_WEIGHT_SUM, residual_taps
 from codec.picture.planes import Plane
 
 __all__ = [
-    *("add_green", "as_coded", "as_decoded", "decode_lossless", "planes_of", "subtract_green", "weight_differences"),
+    *("add_green", "as_coded", "as_decoded", "decode_lossless", "planes_of", "residuals_of", "subtract_green"),
+    "weight_differences",
 ]
 
 
@@ -45,34 +47,52 @@ def decode_lossless(
     predictions: Sequence[Sequence[Plane]],
     before: Sequence[Weights],
     header: CoderHeader,
-) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Plane, ...]]:
-    """The planes of a picture, the weights that they took, and what was left of each sample: residuals + 128.
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...]]:
+    """The planes of a picture, the weights that they took, and what was left of each sample.
 
     ``predictions`` are of the newest picture and the older one, as far as there are any, each for every plane.
     ``before`` has the weights of the last picture with as many predictions, or is empty.
 
     Raises:
-        BitstreamError: a context has not the symbols that the planes need.
+        BitstreamError: a context has not the symbols that the planes need, or weights are too large.
     """
+    bit_depth, substreams = residual.bit_depth, residual.substreams
+    planes, rows = for_depth(kernel_planes, bit_depth), for_depth(kernel_rows, bit_depth)
     weights = tuple(weights_after(residual.weight_differences, before))
-    decoded, residuals = planes_of(shapes), planes_of(shapes)
+    if bit_depth > 8:
+        check_weights(weights)
+    decoded, residuals = planes_of(shapes, bit_depth), residuals_of(shapes, bit_depth)
     coders = []
     for number, shape in enumerate(shapes):
         left = residuals[: residual_taps(number, header.greens_apart)]
-        planes = TapPlanes(shape, [of_picture[number] for of_picture in predictions], left)
+        taps = planes.TapPlanes(shape, [of_picture[number] for of_picture in predictions], left, bit_depth)
         sets = residual.predictor_sets[number]
-        coders.append(PlaneCoder(planes, weights[number], sets, residuals[number], decoded[number]))
-    source = ContextSymbols(residual.substreams.symbols, residual.substreams.starts)
-    decode_planes(coders, source, header.max_error, header.has_alpha)
-    used, there = (source.places() - residual.substreams.starts).tolist(), residual.substreams.sizes.tolist()
+        coders.append(rows.PlaneCoder(taps, weights[number], sets, residuals[number], decoded[number]))
+    source = rows.ContextSymbols(substreams.symbols, substreams.starts, bit_depth > 8, substreams.bits, 0)
+    rows.decode_planes(coders, source, header.max_error, header.has_alpha)
+    used, there = (source.places() - substreams.starts).tolist(), substreams.sizes.tolist()
     if used != there:
         raise BitstreamError(f"context substreams of {there} symbols where {used} are needed")
     return decoded, weights, residuals
 
 
-def planes_of(shapes: Sequence[tuple[int, int]]) -> tuple[Plane, ...]:
+def planes_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Plane, ...]:
     """Room for planes."""
-    return tuple(np.empty(shape, np.uint8) for shape in shapes)
+    return tuple(np.empty(shape, np.uint8 if bit_depth == 8 else np.uint16) for shape in shapes)
+
+
+def residuals_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Residuals, ...]:
+    """Room for what is left of their samples: + 128, or of more than 8 bits as it is."""
+    return tuple(np.empty(shape, np.uint8 if bit_depth == 8 else np.int16) for shape in shapes)
+
+
+def check_weights(weights: Sequence[Weights]) -> None:
+    """Refuse weights with which a prediction of samples of more than 8 bits might not fit 32 bits (spec 9.2)."""
+    most = MAX_WEIGHT_SUM << LOG2_ONE_DEEP
+    for of_plane in weights:
+        sums = np.abs(of_plane[:, 1:].astype(np.int32)).sum(axis=1)
+        if sums.size and int(sums.max()) > most:
+            raise BitstreamError(f"weights of a predictor set add up to {int(sums.max())}; the limit is {most}")
 
 
 def weight_differences(weights: Sequence[Weights], before: Sequence[Weights]) -> list[Weights]:
@@ -95,27 +115,30 @@ def fitted(weights: Weights | None, shape: tuple[int, ...]) -> Weights:
     return result
 
 
-def as_coded(planes: Sequence[Plane], header: CoderHeader, alpha_is_binary: bool) -> Sequence[Plane]:
+def as_coded(planes: Sequence[Plane], header: CoderHeader, bit_depth: int) -> Sequence[Plane]:
     """The planes that are coded of a picture or a prediction (spec 9.1)."""
-    if header.greens_apart:
-        planes = subtract_green(planes)
-    return (*planes[:-1], planes[-1] >> np.uint8(7)) if alpha_is_binary else planes
+    return subtract_green(planes, bit_depth) if header.greens_apart else planes
 
 
-def as_decoded(planes: tuple[Plane, ...], header: CoderHeader, alpha_is_binary: bool) -> tuple[Plane, ...]:
+def as_decoded(planes: tuple[Plane, ...], header: CoderHeader, bit_depth: int) -> tuple[Plane, ...]:
     """The planes of a picture of which those are coded; the inverse of `as_coded`."""
-    if header.greens_apart:
-        planes = add_green(planes)
-    return (*planes[:-1], (planes[-1] & np.uint8(1)) * np.uint8(255)) if alpha_is_binary else planes
+    return add_green(planes, bit_depth) if header.greens_apart else planes
 
 
-def subtract_green(planes: Sequence[Plane]) -> tuple[Plane, ...]:
-    """G, R − G + 128 and B − G + 128, modulo 256, of R, G and B (spec 9.1); alpha stays what it is."""
+def subtract_green(planes: Sequence[Plane], bit_depth: int = 8) -> tuple[Plane, ...]:
+    """G, R − G + half and B − G + half, modulo the range, of R, G and B (spec 9.1); alpha stays what it is."""
     red, green, blue, *alpha = planes
-    return green, red - green + np.uint8(128), blue - green + np.uint8(128), *alpha
+    half = green.dtype.type(1 << (bit_depth - 1))
+    return green, _modulo(red - green + half, bit_depth), _modulo(blue - green + half, bit_depth), *alpha
 
 
-def add_green(planes: Sequence[Plane]) -> tuple[Plane, ...]:
+def add_green(planes: Sequence[Plane], bit_depth: int = 8) -> tuple[Plane, ...]:
     """The inverse of `subtract_green`."""
     green, red, blue, *alpha = planes
-    return red + green - np.uint8(128), green, blue + green - np.uint8(128), *alpha
+    half = green.dtype.type(1 << (bit_depth - 1))
+    return _modulo(red + green - half, bit_depth), green, _modulo(blue + green - half, bit_depth), *alpha
+
+
+def _modulo(plane: Plane, bit_depth: int) -> Plane:
+    """Samples modulo their range, which the type of 8 or 16 bits does by itself."""
+    return plane if bit_depth % 8 == 0 else plane & plane.dtype.type((1 << bit_depth) - 1)

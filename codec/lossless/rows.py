@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
+from codec.depths import SAMPLE_BITS, Tapped, Sample
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes, flat
-from codec.vectors import LANES, by_half, copy, looked_up, weighted_sum
+from codec.vectors import LANES, by_half, looked_up, weighted_sum
 
 __all__ = ["ContextSymbols", "PlaneCoder", "decode_planes", "encode_plane"]
 
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
-    from codec.coded import Weights
+    from codec.coded import Residuals, Weights
     from codec.picture.planes import Plane
 
 CELL: cython.int = tables.SET_SIDE
-ONE: cython.int = tables.ONE
 HALF: cython.int = tables.HALF
 MAX_MAGNITUDE: cython.int = tables.MAX_MAGNITUDE
-FIELDS: cython.int = 4  # of a context in `ContextSymbols.ahead`: what its next symbol says, and
+FIELDS: cython.int = tables.FIELDS  # of a context in `ContextSymbols.ahead`: what its next symbol says, and
 SECOND: cython.int = 1  # what the one after says,
 PLACE: cython.int = 2  # and the place of the next
-MEANING: cython.int = 4 * tables.CONTEXTS
+MEANING: cython.int = tables.FIELDS * (tables.MAX_CONTEXTS + 1)
 
 
 @cython.cclass
@@ -44,23 +44,35 @@ class ContextSymbols:
     Attributes:
         ahead: `FIELDS` of each context, then what each of 256 symbols says. All in one array, as a processor has few
             registers for addresses.
-        context_of: `FIELDS` times the context of each activity.
+        context_of: `FIELDS` times the context, by half · `HALF` + activity.
+        symbol_of: by z.
+        bits: raw bits, the first the highest of its byte; two bytes of 0 and more lie behind them.
+        bit_place: which of those is next.
     """
 
+    contexts: cython.int
     symbols: cython.uchar[::1]
     ahead: cython.longlong[::1]
-    context_of: cython.uchar[::1]
+    context_of: cython.const[cython.uchar[::1]]
+    symbol_of: cython.const[cython.uchar[::1]]
+    bits: cython.uchar[::1]
+    bit_place: cython.Py_ssize_t
 
-    def __init__(self, symbols: Buffer, starts: npt.NDArray[np.int64]) -> None:
-        ahead = np.zeros((tables.CONTEXTS, FIELDS), np.int64)
-        ahead[:, PLACE] = starts
-        self.symbols = memoryview(symbols)
-        self.ahead = memoryview(np.append(ahead, tables.MEANINGS))
-        self.context_of = memoryview(FIELDS * tables.CONTEXT_OF)
+    def __init__(
+        self, symbols: Buffer, starts: npt.NDArray[np.int64], is_deep: bool, bits: Buffer, first_bit: int
+    ) -> None:
+        model = tables.context_model(is_deep)
+        ahead = np.zeros((tables.MAX_CONTEXTS + 1, FIELDS), np.int64)
+        ahead[: model.contexts, PLACE] = starts
+        self.contexts = model.contexts
+        self.symbols, self.bits, self.bit_place = memoryview(symbols), memoryview(bits), first_bit
+        self.ahead = memoryview(np.append(ahead, model.meanings))
+        self.context_of = memoryview(model.context_of)
+        self.symbol_of = memoryview(model.symbol_of)
 
     def open(self) -> cython.void:
         """Read the first two symbols of each context."""
-        for number in range(MEANING // FIELDS):
+        for number in range(self.contexts):
             context = number * FIELDS
             place = self.ahead[context + PLACE]
             self.ahead[context] = self.ahead[MEANING + self.symbols[place]]
@@ -68,32 +80,72 @@ class ContextSymbols:
 
     def places(self) -> npt.NDArray[np.int64]:
         """Where the next symbol of each context lies, int64 (contexts,)."""
-        return np.array(self.ahead[PLACE:MEANING:FIELDS])
+        return np.array(self.ahead[PLACE : FIELDS * self.contexts : FIELDS])
+
+    def next_bit(self) -> int:
+        """Which raw bit is next."""
+        return int(self.bit_place)
+
+    def take_value(self, least: cython.int, count: cython.int) -> cython.int:
+        """The value of a symbol that has raw bits, 3…13 of them."""
+        bits, at = self.bits, self.bit_place >> 3
+        three: cython.int = (bits[at] << 16) + (bits[at + 1] << 8) + bits[at + 2]
+        z = least + (three >> (24 - count - (self.bit_place & 7)) & ((1 << count) - 1))
+        self.bit_place += count
+        return (z >> 1) ^ -(z & 1)
+
+    def put_value(self, value: cython.int) -> cython.longlong:
+        """Put the raw bits of a value; returns its symbol."""
+        z: cython.int = z_of(value)
+        symbol: cython.longlong = self.symbol_of[z]
+        count: cython.int = (self.ahead[MEANING + symbol] >> 16) & 255
+        if count > 0:
+            bits, at = self.bits, self.bit_place >> 3
+            three: cython.int = (z & ((1 << count) - 1)) << (24 - count - (self.bit_place & 7))
+            bits[at] |= three >> 16
+            bits[at + 1] = three >> 8 & 255
+            bits[at + 2] = three & 255
+            self.bit_place += count
+        return symbol
 
 
-def wrapped(difference: cython.int) -> cython.int:
-    """Modulo 256, in −128…127."""
-    return ((difference + 128) & 255) - 128
+def wrapped(number: cython.int, low: cython.int, half: cython.int) -> cython.int:
+    """Modulo the range of samples, from ``low`` on; ``half`` of it is a power of two."""
+    if SAMPLE_BITS == 8:
+        return number & 255
+    return ((number - low) & (2 * half - 1)) + low
 
 
-def clipped(sample: cython.int) -> cython.int:
-    """0…255."""
-    return max(0, min(sample, 255))
+def wrapped_around_0(number: cython.int, half: cython.int) -> cython.int:
+    """Modulo the range of samples, in −half…half − 1."""
+    return ((number + half) & (2 * half - 1)) - half
 
 
-def turned(residual: cython.int, total: cython.int) -> cython.int:
+def clipped(number: cython.int, low: cython.int, half: cython.int) -> cython.int:
+    """The nearest number of the range of samples."""
+    if SAMPLE_BITS == 8:
+        return max(0, min(number, 255))
+    return max(low, min(number, low + 2 * half - 1))
+
+
+def turned(residual: cython.int, total: cython.int, shift: cython.int) -> cython.int:
     """A residual as it is in a substream, or back: its sign is turned round where the prediction was rounded up."""
-    stays = -((total >> 7) & 1)  # −1 where it was not, else 0
+    stays = -((total >> (shift - 1)) & 1)  # −1 where it was not, else 0
     return stays - (residual ^ stays)
 
 
-def upper_half(total: cython.int) -> cython.int:
+def upper_half(total: cython.int, shift: cython.int) -> cython.int:
     """1 where a prediction lies in the upper half of the range that it is rounded over, else 0."""
-    return ((total + 64) >> 7) & 1
+    return ((total + (1 << (shift - 2))) >> (shift - 1)) & 1
 
 
-def symbol_of(value: cython.int) -> cython.int:
-    """What stands for a value: 0, 1, 2, 3 for 0, −1, 1, −2, and so on."""
+def three_times(meaning: cython.longlong) -> cython.longlong:
+    """The magnitude that contexts see of a symbol, three times, from what it means; of 8 bits it is kept so."""
+    return meaning & 255 if SAMPLE_BITS == 8 else 3 * ((meaning >> 8) & 255)
+
+
+def z_of(value: cython.int) -> cython.int:
+    """0, 1, 2, 3 for 0, −1, 1, −2, and so on."""
     return (2 * value) ^ (value >> 31)
 
 
@@ -110,7 +162,7 @@ class PlaneCoder:
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
         activities: the same of contexts, for one sample more than there are.
         magnitudes: of this row and the two above, with two more on each side.
-        residuals: what is left of each sample, + 128.
+        residuals: what is left of each sample, + ``middle``.
         decoded: the samples that a decoder has.
     """
 
@@ -125,11 +177,16 @@ class PlaneCoder:
     activities: cython.int[::1]
     magnitudes: cython.uchar[::1]
     symbols: cython.uchar[::1]
-    residuals: cython.uchar[::1]
-    decoded: cython.uchar[::1]
+    residuals: Tapped[::1]
+    decoded: Sample[::1]
 
     def __init__(
-        self, planes: TapPlanes, weights: Weights, cell_sets: npt.NDArray[np.uint8], residuals: Plane, decoded: Plane
+        self,
+        planes: TapPlanes,
+        weights: Weights,
+        cell_sets: npt.NDArray[np.uint8],
+        residuals: Residuals,
+        decoded: Plane,
     ) -> None:
         """``weights`` as a file has them, int16 (sets, 1 + taps − 1); ``residuals`` and ``decoded`` are filled."""
         self.planes, columns = planes, planes.columns
@@ -146,17 +203,31 @@ class PlaneCoder:
         self.symbols = memoryview(np.zeros(columns + 1, np.uint8))
         self.residuals, self.decoded = flat(residuals), flat(decoded)
 
+    # what a compiler knows of 8 bits
+
+    def low(self) -> cython.int:
+        """The least sample, as taps see it."""
+        return 0 if SAMPLE_BITS == 8 else self.planes.low
+
+    def half(self) -> cython.int:
+        """Half of the range of samples."""
+        return 128 if SAMPLE_BITS == 8 else self.planes.half
+
+    def shift(self) -> cython.int:
+        """log2 of what weights and totals are in parts of."""
+        return tables.LOG2_ONE if SAMPLE_BITS == 8 else self.planes.log2_one()
+
     def set_plain_weights(self) -> cython.void:
-        """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to 128."""
-        taps = self.set_weights.shape[1] - 1
-        self.starts[0], self.starts[1] = ONE // 2, ONE
+        """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to ``middle``."""
+        taps, one, middle = self.set_weights.shape[1] - 1, 1 << self.shift(), self.low() + self.half()
+        self.starts[0], self.starts[1] = one >> 1, one
         for number in range(1, self.starts.shape[0] // 2):
-            start: cython.int = ONE // 2 + self.set_weights[number - 1, 0]
-            base: cython.int = ONE
+            start: cython.int = (one >> 1) + self.set_weights[number - 1, 0]
+            base: cython.int = one
             for tap in range(taps):
                 weight = self.set_weights[number - 1, 1 + tap]
                 if taps - 2 - self.planes.residuals <= tap < taps - 2:
-                    start -= 128 * weight
+                    start -= middle * weight
                 else:
                     base -= weight
                 place = tap + (taps & 1) if tap >= taps - 2 else tap
@@ -182,11 +253,11 @@ class PlaneCoder:
         return here
 
     def end_row(self, y: cython.Py_ssize_t, here: cython.Py_ssize_t) -> cython.void:
-        """Repeat a row's outermost magnitudes, and copy its samples."""
+        """Repeat a row's outermost magnitudes, and take its samples."""
         columns, magnitudes = self.planes.columns, self.magnitudes
         magnitudes[here - 2] = magnitudes[here - 1] = magnitudes[here]
         magnitudes[here + columns] = magnitudes[here + columns + 1] = magnitudes[here + columns - 1]
-        copy(self.decoded, y * columns, self.planes.samples, self.planes.origin + y * self.planes.stride, columns)
+        self.planes.take_row(y, self.decoded)
 
     def decode(self, source: ContextSymbols, max_error: cython.int) -> cython.void:
         """Take each sample's symbol.
@@ -199,11 +270,12 @@ class PlaneCoder:
         residuals, weights, cell_sets = self.residuals, self.weights, self.cell_sets
         symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
         columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
+        low, half, shift = self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
             west: cython.int = samples[first - 1]
-            meaning: cython.longlong = 259 * magnitudes[here - 1]
+            meaning: cython.longlong = (magnitudes[here - 1] << 8) + (3 * magnitudes[here - 1] & 255)
             activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
             for cell in range(cell_sets.shape[1]):
                 last = (cell_sets[y // CELL, cell] + 1) * width - 1
@@ -211,28 +283,33 @@ class PlaneCoder:
                 of_two_west: cython.int = weights[last]
                 total_so_far: cython.int = sums[cell * CELL] + of_two_west * samples[first + cell * CELL - 2]
                 for x in range(cell * CELL, min(cell * CELL + CELL, columns)):
-                    lower = looked_up(context_of, activity_so_far, meaning & 255)
-                    upper = looked_up(context_of, activity_so_far, (meaning & 255) + HALF)
+                    lower = looked_up(context_of, activity_so_far, three_times(meaning))
+                    upper = looked_up(context_of, activity_so_far, three_times(meaning) + HALF)
                     activity_so_far = activities[x + 1] + 2 * ((meaning >> 8) & 255)
                     total = total_so_far + of_west * west
                     total_so_far = sums[x + 1] + of_two_west * west
-                    meaning = by_half(total, ahead[upper], ahead[lower])
-                    context = by_half(total, upper, lower)
+                    meaning = by_half(total, shift, ahead[upper], ahead[lower])
+                    context = by_half(total, shift, upper, lower)
                     place = ahead[context + PLACE]
                     ahead[context] = ahead[context + SECOND]
                     ahead[context + SECOND] = ahead[MEANING + symbols[place + 2]]
                     ahead[context + PLACE] = place + 1
-                    prediction = clipped(total >> 8)
-                    residual = turned(cython.cast(cython.int, meaning >> 16), total)
+                    prediction = clipped(total >> shift, low, half)
+                    value = cython.cast(cython.int, meaning >> 24)
+                    if SAMPLE_BITS != 8:
+                        if (meaning >> 16) & 255:
+                            value = source.take_value(value, (meaning >> 16) & 255)
+                        magnitudes[here + x] = (meaning >> 8) & 255
+                    residual = turned(value, total, shift)
                     if max_error == 0:
-                        west = (prediction + residual) & 255
-                        residual = west - prediction
+                        west = wrapped(prediction + residual, low, half)
                     else:
-                        west = clipped(prediction + residual * step)
+                        west = clipped(prediction + residual * step, low, half)
                     samples[first + x] = west
-                    residuals[y * columns + x] = (residual + 128) & 255
-            for x in range(columns):
-                magnitudes[here + x] = min(abs(wrapped(residuals[y * columns + x] - 128)), MAX_MAGNITUDE)
+                    residuals[y * columns + x] = wrapped(residual + low + half, low, half)
+            if SAMPLE_BITS == 8:
+                for x in range(columns):
+                    magnitudes[here + x] = min(abs(wrapped_around_0(residuals[y * columns + x] - 128, 128)), MAX_MAGNITUDE)
             self.end_row(y, here)
 
     def encode(self, target: ContextSymbols) -> cython.void:
@@ -240,19 +317,25 @@ class PlaneCoder:
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         residuals, row_symbols = self.residuals, self.symbols
         symbols, ahead, context_of = target.symbols, target.ahead, target.context_of
-        columns = self.planes.columns
+        columns, low, half, shift = self.planes.columns, self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
             first = self.planes.origin + y * self.planes.stride
             for x in range(columns):
-                residual = wrapped(samples[first + x] - clipped(sums[x] >> 8))
-                value = wrapped(turned(residual, sums[x]))  # −(−128) is −128
-                residuals[y * columns + x] = residual + 128
-                row_symbols[x] = symbol_of(value)
-                magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
+                prediction = clipped(sums[x] >> shift, low, half)
+                residual = wrapped_around_0(samples[first + x] - prediction, half)
+                value = wrapped_around_0(turned(residual, sums[x], shift), half)  # −(−128) is −128
+                residuals[y * columns + x] = residual + low + half
+                if SAMPLE_BITS == 8:
+                    row_symbols[x] = z_of(value)
+                    magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
+                else:
+                    symbol = target.put_value(value)
+                    row_symbols[x] = symbol
+                    magnitudes[here + x] = (ahead[MEANING + symbol] >> 8) & 255
             for x in range(columns):
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
-                sums[x] = activity + HALF * upper_half(sums[x])
+                sums[x] = activity + HALF * upper_half(sums[x], shift)
             sums[columns] = 0
             for pair in range((columns + 1) // 2):  # by twos, as a place waits for what was written to it
                 x = 2 * pair
@@ -270,6 +353,7 @@ class PlaneCoder:
         """Put each sample's symbol; samples become what the decoder will have, one after the other."""
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         columns, step = self.planes.columns, 2 * max_error + 1
+        low, half, shift = self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -277,20 +361,21 @@ class PlaneCoder:
                 last = (self.cell_sets[y // CELL, x // CELL] + 1) * self.width - 1
                 west = samples[first + x - 1]
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
-                prediction = clipped(total >> 8)
+                prediction = clipped(total >> shift, low, half)
                 difference = samples[first + x] - prediction
                 residual: cython.int = (abs(difference) + max_error) // step
                 if difference < 0:
                     residual = -residual
-                value = turned(residual, total)
+                value = turned(residual, total, shift)
                 activity = activities[x] + 3 * magnitudes[here + x - 1] + 2 * magnitudes[here + x - 2]
-                context = target.context_of[activity + HALF * upper_half(total)]
+                context = target.context_of[activity + HALF * upper_half(total, shift)]
+                symbol = target.put_value(value)
                 place = target.ahead[context + PLACE]
                 target.ahead[context + PLACE] = place + 1
-                target.symbols[place] = symbol_of(value)
-                samples[first + x] = clipped(prediction + residual * step)
-                self.residuals[y * columns + x] = residual + 128
-                magnitudes[here + x] = min(abs(value), MAX_MAGNITUDE)
+                target.symbols[place] = symbol
+                samples[first + x] = clipped(prediction + residual * step, low, half)
+                self.residuals[y * columns + x] = residual + low + half
+                magnitudes[here + x] = (target.ahead[MEANING + symbol] >> 8) & 255
             self.end_row(y, here)
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("BASE", "CONTEXTS", "CONTEXT_OF", "CURRENT", "HALF", "HALVED_LEVELS", "MARGIN_COLUMNS", "MARGIN_ROWS"),
-    *("MAX_MAGNITUDE", "MAX_SETS", "MEANINGS", "NEWER", "OLDER", "ONE", "SET_SIDE", "TAPS", "THRESHOLDS"),
-    *("WEIGHT_COUNTS", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets", "tap_origins"),
+    *("BASE", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "ContextModel", "HALF", "HALVED_LEVELS", "LOG2_ONE", "MARGIN_COLUMNS", "MARGIN_ROWS"),
+    *("LOG2_ONE_DEEP", "MAX_CONTEXTS", "MAX_MAGNITUDE", "MAX_SETS", "MAX_WEIGHT_SUM", "NEWER", "OLDER", "SET_SIDE", "TAPS", "THRESHOLDS"),
+    *("WEIGHT_COUNTS", "context_model", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets"),
+    *("tap_origins"),
 ]
 
-CONTEXTS: Final = 14  # context substreams of a picture
 MAX_SETS: Final = 32  # predictor sets of a plane
 SET_SIDE: Final = 16  # side of a square of samples, of any plane, that shares a predictor set
 WEIGHT_COUNTS: Final = (10, 11, 16)  # of a predictor set, by how many pictures its picture is predicted from
@@ -40,7 +40,9 @@ TAPS: Final[tuple[tuple[Tap, ...], ...]] = (
     _taps(NEWER, _NEAR) + _taps(OLDER, _NEAR) + _taps(CURRENT, _CAUSAL + _WEST),
 )
 BASE: Final = 0  # the tap that others are taken relative to: the newest prediction, or the sample above
-ONE: Final = 256  # weights are in 1/256
+LOG2_ONE: Final = 8  # weights are in 1/256,
+LOG2_ONE_DEEP: Final = 10  # of more than 8 bits in 1/1024;
+MAX_WEIGHT_SUM: Final = 31  # and so much are all weights of such a set at most, so that predictions fit 32 bits
 
 MARGIN_ROWS: Final = 2
 MARGIN_COLUMNS: Final = 4  # left; right there are as many, and what completes the last vector
@@ -48,22 +50,66 @@ MARGIN_COLUMNS: Final = 4  # left; right there are as many, and what completes t
 MAX_MAGNITUDE: Final = 32  # of a residual, for contexts
 THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 9.5)
 HALVED_LEVELS: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
-HALF: Final = 512  # more than any activity
+HALF: Final = 4096  # more than any activity
+MAX_CONTEXTS: Final = 63
+FIELDS: Final = 4  # numbers that a coder keeps of each context
 
-_level_of = np.searchsorted(np.array(THRESHOLDS), np.arange(HALF), side="right")
-CONTEXT_OF: Final[npt.NDArray[np.uint8]] = np.concatenate(  # by half · HALF + activity
-    [np.where(_level_of < HALVED_LEVELS, 2 * _level_of + half, _level_of + HALVED_LEVELS) for half in range(2)]
-).astype(np.uint8)
-
-
-def _meaning(symbol: int) -> int:
-    value = (symbol >> 1) ^ -(symbol & 1)  # 0, 1, 2, 3 … are 0, −1, 1, −2 …
-    magnitude = min(abs(value), MAX_MAGNITUDE)
-    return (value << 16) + 259 * magnitude
+# Of samples of more than 8 bits: from DIRECT on z is a bucket, of which an octave has four, and raw bits
+DEEP_THRESHOLDS: Final = (*THRESHOLDS, *range(350, 3200, 310))  # from 350 on each is an octave of magnitude
+DIRECT: Final = 32
 
 
-# What each symbol says: a value, above 16 bits; then its magnitude, above 8 bits; then three times that
-MEANINGS: Final[npt.NDArray[np.int64]] = np.array([_meaning(symbol) for symbol in range(256)], np.int64)
+class ContextModel(NamedTuple):
+    """Contexts, and what symbols say (spec 9.4, 9.5).
+
+    Attributes:
+        contexts: how many there are.
+        context_of: uint8, by half · `HALF` + activity: `FIELDS` times the context.
+        symbol_of: uint8, by z.
+        symbols: how many there are.
+        raw_bits: uint8 (256,), by symbol: how many of the lowest bits of z are not in it.
+        meanings: int64 (256,), by symbol: a value, or where there are raw bits the least z, above 24 bits; how many
+            raw bits, above 16; the magnitude that contexts see, above 8; then three times that, modulo 256.
+    """
+
+    contexts: int
+    context_of: npt.NDArray[np.uint8]
+    symbol_of: npt.NDArray[np.uint8]
+    symbols: int
+    raw_bits: npt.NDArray[np.uint8]
+    meanings: npt.NDArray[np.int64]
+
+
+@functools.cache
+def context_model(is_deep: bool) -> ContextModel:
+    """That of samples of 8 bits, or of more."""
+    thresholds = DEEP_THRESHOLDS if is_deep else THRESHOLDS
+    levels = np.searchsorted(np.array(thresholds), np.arange(HALF), side="right")
+    halves = [np.where(levels < HALVED_LEVELS, 2 * levels + half, levels + HALVED_LEVELS) for half in range(2)]
+    z = np.arange(1 << 16 if is_deep else 256)
+    symbol_of = np.where(z < DIRECT, z, _bucket(np.maximum(z, DIRECT))) if is_deep else z
+    least = np.flatnonzero(np.diff(symbol_of, prepend=-1))
+    raw_bits = np.log2(np.diff(least, append=z.size)).astype(np.int64)
+    values = np.where(raw_bits > 0, least, (least >> 1) ^ -(least & 1))  # 0, 1, 2, 3 … are 0, −1, 1, −2 …
+    magnitudes = np.minimum((least + 1) >> 1, MAX_MAGNITUDE)
+    if is_deep:  # 32 · (1 + ln(magnitude / 32)) from 32 on, in whole numbers: what is twice as large has 22 more
+        symbol = np.arange(DIRECT, least.size)
+        magnitudes[DIRECT:] = np.where(symbol < DIRECT + 4, 4 * symbol - 110, (11 * symbol - 324) >> 1)
+    meanings = (values << 24) + (raw_bits << 16) + (magnitudes << 8) + (3 * magnitudes & 255)
+    return ContextModel(
+        len(thresholds) + 1 + HALVED_LEVELS,
+        (FIELDS * np.concatenate(halves)).astype(np.uint8),
+        symbol_of.astype(np.uint8),
+        least.size,
+        np.resize(raw_bits, 256).astype(np.uint8),
+        np.resize(meanings, 256),
+    )
+
+
+def _bucket(z: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The symbols of numbers from `DIRECT` on."""
+    exponent = np.log2(z).astype(np.int64)  # exact of powers of two
+    return DIRECT + 4 * (exponent - 5) + (z >> (exponent - 2) & 3)
 
 
 @functools.lru_cache
@@ -87,7 +133,7 @@ def paired_offsets(references: int, residuals: int, size: int, stride: int) -> n
 
 @functools.lru_cache
 def tap_origins(references: int, residuals: int, size: int, stride: int) -> npt.NDArray[np.int64]:
-    """What the samples at `tap_offsets` are taken relative to: the base, or for residuals a plane of 128."""
+    """What the samples at `tap_offsets` are taken relative to: the base, or for residuals the plane behind them."""
     taps = tap_offsets(references, residuals, size, stride)
     origins = np.full_like(taps, taps[BASE])
     origins[len(taps) - 2 - residuals : -2] = (NEWER + references + residuals) * size

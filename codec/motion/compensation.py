@@ -9,10 +9,11 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
+from codec.depths import SAMPLE_BITS, Sample
 from codec.motion import tables
 from codec.motion.field import SHARP, MotionField
 from codec.motion.tables import HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
-from codec.picture.planes import Picture, Plane, Subsampling
+from codec.picture.planes import Picture, Plane, Samples, Subsampling
 from codec.vectors import clip, copy_row, filter_block, filter_sample
 
 __all__ = ["Mesh", "Reference", "ReferencePlane", "compensate"]
@@ -58,33 +59,44 @@ class ReferencePlane:
     width: cython.int
     log2_y: cython.int  # of the subsampling
     log2_x: cython.int
-    samples: cython.uchar[:, ::1]
+    largest: cython.int  # sample
+    samples: Sample[:, ::1]
     taps: cython.short[:, ::1]  # of blocks, by sixteenths of a sample
     has_quarters: cython.bint  # or else a quarter sample is the mean of two half samples
     warp_taps: cython.short[:, ::1]
     sums: cython.int[:, ::1]  # of a cell
-    quarters: cython.uchar[:, ::1]  # all quarter samples, if an encoder has made them: see `InterpolatedPlanes`
+    quarters: Sample[:, ::1]  # all quarter samples, if an encoder has made them: see `InterpolatedPlanes`
     quarter_rows: cython.int  # of each plane of them, or 0
 
     def __init__(
-        self, plane: npt.NDArray[np.uint8] | tuple[int, int], subsampling: Subsampling, taps: npt.NDArray[np.int16]
+        self,
+        plane: npt.NDArray[Samples] | tuple[int, int],
+        subsampling: Subsampling,
+        taps: npt.NDArray[np.int16],
+        bit_depth: int = 8,
     ) -> None:
-        """``plane`` is uint8 (rows, columns), or the shape of one that `fill` brings: until then no memory is touched.
+        """``plane`` has samples of so many bits, (rows, columns), or is the shape of one that `fill` brings: until then no memory is touched.
 
         ``taps`` are one of the tables of `codec.motion.tables`.
         """
         self.height, self.width = plane if isinstance(plane, tuple) else plane.shape
+        dtype = np.uint8 if bit_depth == 8 else np.uint16
+        self.largest = (1 << bit_depth) - 1
         self.log2_y, self.log2_x = subsampling
-        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), np.uint8))
+        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), dtype))
         self.taps, self.warp_taps = memoryview(taps), memoryview(SIXTEENTH_TAPS)
         self.has_quarters = bool(taps[4].any())
         self.sums = memoryview(np.empty((32, 32), np.int32))
         if not isinstance(plane, tuple):
-            source: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(plane))
+            source: Sample[:, ::1] = memoryview(np.ascontiguousarray(plane))
             with cython.nogil:
                 self.fill(source)
 
-    def fill(self, source: cython.uchar[:, ::1]) -> cython.void:
+    def peak(self) -> cython.int:
+        """The largest sample."""
+        return 255 if SAMPLE_BITS == 8 else self.largest
+
+    def fill(self, source: Sample[:, ::1]) -> cython.void:
         """Copy a plane, cut to this one's size, and repeat its outermost samples around it."""
         samples, height, width = self.samples, self.height, self.width
         self.quarter_rows = 0
@@ -98,7 +110,7 @@ class ReferencePlane:
 
     def filter(
         self,
-        target: cython.uchar[:, ::1],
+        target: Sample[:, ::1],
         v: cython.int,
         u: cython.int,
         y: cython.int,
@@ -114,15 +126,17 @@ class ReferencePlane:
         """
         above = clip(y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
         before = clip(x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
+        peak = self.peak()
         if self.quarter_rows:
             above += (4 * (y >> 2 & 3) + (x >> 2 & 3)) * self.quarter_rows
-            filter_block(target, v, u, self.quarters, above, before, self.taps, 0, 0, rows, columns, averaged)
+            filter_block(target, v, u, self.quarters, above, before, self.taps, 0, 0, rows, columns, averaged, peak)
         else:
-            filter_block(target, v, u, self.samples, above, before, self.taps, y & 15, x & 15, rows, columns, averaged)
+            y, x = y & 15, x & 15
+            filter_block(target, v, u, self.samples, above, before, self.taps, y, x, rows, columns, averaged, peak)
 
     def put(
         self,
-        target: cython.uchar[:, ::1],
+        target: Sample[:, ::1],
         v: cython.int,
         u: cython.int,
         y: cython.int,
@@ -146,7 +160,7 @@ class ReferencePlane:
 
     def move(
         self,
-        target: cython.uchar[:, ::1],
+        target: Sample[:, ::1],
         y: cython.int,
         x: cython.int,
         height: cython.int,
@@ -163,13 +177,13 @@ class ReferencePlane:
         self.put(target, top, left, y, x, rows, columns, averaged)
 
     def warp(
-        self, target: cython.uchar[:, ::1], mesh: Mesh, y: cython.int, x: cython.int, side: cython.int
+        self, target: Sample[:, ::1], mesh: Mesh, y: cython.int, x: cython.int, side: cython.int
     ) -> cython.void:
         """Put a square, cut to ``target``, that a mesh warps, where it is (spec 7.7).
 
         Beyond the plane its outermost samples go on. Sums are below 2**24: nodes up to 16384, cells of 32.
         """
-        samples, taps, nodes = self.samples, self.warp_taps, mesh.nodes
+        samples, taps, nodes, peak = self.samples, self.warp_taps, mesh.nodes, self.peak()
         log2_y, log2_x = mesh.log2 - self.log2_y, mesh.log2 - self.log2_x  # of a cell's size in the plane's samples
         tall: cython.int = 1 << log2_y
         wide: cython.int = 1 << log2_x
@@ -198,9 +212,9 @@ class ReferencePlane:
                 there_x = 16 * u + (((wide - after) * left_x + after * right_x + (1 << shift_x >> 1)) >> shift_x)
                 first = clip(there_y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
                 before = clip(there_x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
-                target[j, i] = filter_sample(samples, first, before, taps, there_y & 15, there_x & 15)
+                target[j, i] = filter_sample(samples, first, before, taps, there_y & 15, there_x & 15, peak)
 
-    def blend(self, target: cython.uchar[:, ::1], mesh: Mesh, row: cython.int, column: cython.int) -> cython.void:
+    def blend(self, target: Sample[:, ::1], mesh: Mesh, row: cython.int, column: cython.int) -> cython.void:
         """Put a cell as each of its nodes' vectors moves it, mixed bilinearly (spec 7.8)."""
         sums, nodes, side = self.sums, mesh.nodes, 1 << mesh.log2
         log2_y, log2_x = mesh.log2 - self.log2_y, mesh.log2 - self.log2_x
@@ -225,10 +239,10 @@ class ReferencePlane:
             for u in range(columns):
                 target[top + v, left + u] = sums[v, u] >> (log2_y + log2_x)
 
-    def predict(self, field: MotionField) -> npt.NDArray[np.uint8]:
-        """The plane that a `MotionField` predicts from this one, uint8 (rows, columns)."""
-        prediction = np.empty((self.height, self.width), np.uint8)
-        target: cython.uchar[:, ::1] = memoryview(prediction)
+    def predict(self, field: MotionField) -> npt.NDArray[Samples]:
+        """The plane that a `MotionField` predicts from this one, (rows, columns)."""
+        prediction = np.empty((self.height, self.width), np.asarray(self.samples).dtype)
+        target: Sample[:, ::1] = memoryview(prediction)
         mesh: Mesh = Mesh(field.vectors_quarter_pel, field.cell_size, 2)
         own: cython.short[:, :, ::1] = memoryview(np.ascontiguousarray(field.own_quarter_pel))
         modes: cython.uchar[:, ::1] = memoryview(np.ascontiguousarray(field.modes))
@@ -241,7 +255,7 @@ class ReferencePlane:
         return prediction
 
     def predict_blocks(
-        self, target: cython.uchar[:, ::1], vectors: cython.short[:, :, ::1], log2_cell: cython.int
+        self, target: Sample[:, ::1], vectors: cython.short[:, :, ::1], log2_cell: cython.int
     ) -> cython.void:
         """Every cell is the reference moved by its vector (spec 7.6)."""
         side = 1 << log2_cell
@@ -252,7 +266,7 @@ class ReferencePlane:
 
     def predict_mesh(
         self,
-        target: cython.uchar[:, ::1],
+        target: Sample[:, ::1],
         mesh: Mesh,
         modes: cython.uchar[:, ::1],
         own: cython.short[:, :, ::1],
@@ -286,12 +300,13 @@ class Reference:
         if number not in self._planes:
             subsampling = self.picture.format.sample_format.subsampling[number]
             taps = HALF_TAPS[self._tap] if subsampling == (0, 0) else LINEAR_TAPS
-            self._planes[number] = ReferencePlane(self.picture.planes[number], subsampling, taps)
+            plane, bit_depth = self.picture.planes[number], self.picture.format.bit_depth
+            self._planes[number] = ReferencePlane(plane, subsampling, taps, bit_depth)
         return self._planes[number]
 
 
 def compensate(field: MotionField | None, reference: Reference) -> tuple[Plane, ...]:
-    """Every plane of a picture, predicted from its reference, uint8 (rows, columns); without a field nothing moves."""
+    """Every plane of a picture, predicted from its reference, (rows, columns); without a field nothing moves."""
     planes = reference.picture.planes
     if field is None:
         return planes

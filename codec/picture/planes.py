@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import functools
 import operator
+import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -197,6 +198,10 @@ class PictureFormat:
         """Bytes of one picture's samples: one each, or two where they have more than 8 bits."""
         return self.sample_count * self.dtype.itemsize
 
+    def with_depth(self, bit_depth: int) -> PictureFormat:
+        """The same with so many bits a sample."""
+        return self if bit_depth == self.bit_depth else replace(self, bit_depth=bit_depth)
+
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
         colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
@@ -261,8 +266,10 @@ class Picture:
 
     def crc32(self) -> int:
         """CRC-32 of all samples, u8 or u16: planes in order, rows from the top, samples from the left (spec 5.4)."""
-        samples = (plane.astype(f"<u{plane.itemsize}", copy=False) for plane in self.planes)
-        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), samples, 0)
+        planes = self.planes
+        if sys.byteorder == "big":
+            planes = tuple(plane.byteswap() for plane in planes)
+        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), planes, 0)
 
     def copy(self) -> Picture:
         """A copy of this picture, whose samples nobody else has."""

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from codec.coded import ContextSubstreams, LosslessResidual, Weights
-from codec.lossless.picture import CoderHeader, planes_of, weight_differences
-from codec.lossless.planes import TapPlanes
-from codec.lossless.rows import ContextSymbols, PlaneCoder, encode_plane
-from codec.lossless.tables import CONTEXTS, WEIGHT_COUNTS, residual_taps, set_map_shape
+from codec.depths import for_depth
+from codec.lossless import planes as kernel_planes
+from codec.lossless import rows as kernel_rows
+from codec.lossless.picture import CoderHeader, planes_of, residuals_of, weight_differences
+from codec.lossless.tables import WEIGHT_COUNTS, context_model, residual_taps, set_map_shape
 from codec.models import Speed
 from codec.picture.planes import Plane
-from codec.search.predictor_sets import fit_sets
+from codec.search import predictor_sets
 
 __all__ = ["PRESETS", "Preset", "code_lossless"]
 
@@ -56,22 +57,27 @@ def code_lossless(
     before: Sequence[Weights],
     preset: Preset,
     header: CoderHeader,
+    bit_depth: int,
 ) -> tuple[LosslessResidual, tuple[Weights, ...], tuple[Plane, ...]]:
     """Code the planes of a picture; returns what is coded, the weights, and the planes that a decoder will have.
 
     ``predictions`` are of the newest picture and the older one, as far as there are any, each for every plane.
     ``before`` has the weights of the last picture with as many predictions, or is empty.
     """
-    shapes = [plane.shape for plane in planes]
-    decoded, residuals = planes_of(shapes), planes_of(shapes)
+    shapes, contexts = [plane.shape for plane in planes], context_model(bit_depth > 8).contexts
+    rows, fit_sets = for_depth(kernel_rows, bit_depth), for_depth(predictor_sets, bit_depth).fit_sets
+    decoded, residuals = planes_of(shapes, bit_depth), residuals_of(shapes, bit_depth)
     weights, cell_sets = [], []
-    parts: list[list[bytes]] = [[] for _ in range(CONTEXTS)]
-    starts = np.arange(CONTEXTS, dtype=np.int64) * (max(plane.size for plane in planes) + 1)
+    parts: list[list[bytes]] = [[] for _ in range(contexts)]
+    starts = np.arange(contexts, dtype=np.int64) * (max(plane.size for plane in planes) + 1)
     # below 32 MB its pages are there from picture to picture: with fresh ones 720p takes 10 % longer
-    room = np.empty(starts[1] * CONTEXTS, np.uint8)
+    room = np.empty(starts[1] * contexts, np.uint8)
+    bits = np.zeros(2 + (2 * sum(plane.size for plane in planes) if bit_depth > 8 else 0), np.uint8)
+    next_bit = 0
     for number, plane in enumerate(planes):
         left = residuals[: residual_taps(number, header.greens_apart)]
-        taps = TapPlanes(plane.shape, [of_picture[number] for of_picture in predictions], left)
+        of_plane = [of_picture[number] for of_picture in predictions]
+        taps = for_depth(kernel_planes, bit_depth).TapPlanes(plane.shape, of_plane, left, bit_depth)
         taps.set_source(plane)
         count = min(preset.sets[min(number, 1)], math.prod(set_map_shape(plane.shape)))
         start = before[number] if before else None
@@ -81,14 +87,16 @@ def code_lossless(
             map_ = np.zeros(set_map_shape(plane.shape), np.uint8)
         else:
             of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
-        target = ContextSymbols(room, starts)
-        coder = PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number])
-        encode_plane(coder, target, 0 if is_alpha else header.max_error)
+        target = rows.ContextSymbols(room, starts, bit_depth > 8, bits, next_bit)
+        coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number])
+        rows.encode_plane(coder, target, 0 if is_alpha else header.max_error)
+        next_bit = target.next_bit()
         weights.append(of_sets)
         cell_sets.append(map_)
         for part, first, end in zip(parts, starts.tolist(), target.places().tolist(), strict=True):
             part.append(room[first:end].tobytes())
     sizes = np.array([sum(map(len, part)) for part in parts])
-    symbols = ContextSubstreams(np.frombuffer(b"".join(chain(*parts)), np.uint8), np.cumsum(sizes) - sizes, sizes)
-    residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), symbols)
+    all_symbols, used = np.frombuffer(b"".join(chain(*parts)), np.uint8), bits[: (next_bit + 7) // 8 + 2].copy()
+    symbols = ContextSubstreams(all_symbols, np.cumsum(sizes) - sizes, sizes, used)
+    residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), symbols, bit_depth)
     return residual, tuple(weights), decoded

@@ -16,7 +16,7 @@ from codec.picture.planes import Plane, Subsampling
 from codec.search.block_matching import BlockMatcher, shrink
 from codec.search.interpolation import InterpolatedPlanes
 
-__all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows"]
+__all__ = ["Searched", "Windows", "block_windows", "match_windows", "search_blocks", "search_windows", "searched_planes"]
 
 LAMBDA = 0.25  # × the mean squared error so far: what a bit of a vector may cost; at 1.4 files grow by 0.2…4 %
 LEAST_LAMBDA = 1.0  # the same for a match without error
@@ -42,6 +42,21 @@ class Searched(NamedTuple):
     def of(cls, source: Plane, reference: Plane, search_range: int, speed: Speed) -> Searched:
         """A search of its own, with half samples made for it; ``search_range`` is in full samples."""
         return cls(source, reference, half_samples(reference, SHARP), 4 * search_range, speed, None)
+
+
+def searched_planes(source: Plane, reference: Plane) -> tuple[Plane, Plane]:
+    """Luma of both as a search takes it, uint8: of more than 8 bits those that tell the pictures' samples apart.
+
+    That is the range from the first to the last hundredth of the source's samples, since a few may be far off.
+    """
+    if source.dtype == np.uint8:
+        return source, reference
+    some = source[:: max(source.shape[0] // 256, 1), :: max(source.shape[1] // 256, 1)]
+    low, high = np.percentile(some, (1, 99)).astype(int).tolist()
+    shift = max((high - low).bit_length() - 8, 0)
+    both = (np.clip((plane.astype(np.int32) - low) >> shift, 0, 255) for plane in (source, reference))
+    small_source, small_reference = (plane.astype(np.uint8) for plane in both)
+    return small_source, small_reference
 
 
 def half_samples(plane: Plane, tap: int) -> InterpolatedPlanes:

@@ -1,6 +1,7 @@
 """Predictor sets of ``lossless`` by least squares: which weights a plane's cells share, and which cells.
 
 Numbers have 64 bits but for the products of cells and what is compared of them, which have 32 as they are kept.
+Products of samples of 8 bits are summed in whole numbers, of more bits in float32.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
+from codec.depths import Input
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes
-from codec.vectors import LANES, rint, weighted_rows
+from codec.vectors import LANES, rint, sums_of_products, weighted_rows
 
 __all__ = ["fit_sets"]
 
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from codec.coded import Weights
 
 CELL: cython.int = tables.SET_SIDE
-ONE: cython.int = tables.ONE
 AREA: cython.int = tables.SET_SIDE * tables.SET_SIDE
-LIMIT: cython.int = 2047  # of a weight, in 1/256
+LIMIT: cython.double = 8.0  # that weights stay below
+MOST: cython.double = tables.MAX_WEIGHT_SUM - 0.5  # of all weights of a set of more than 8 bits; less what rounding adds
 RIDGE: cython.double = 1e-4  # × the mean of the diagonal, for taps that say the same
 LEAST_ROOT: cython.double = 1e-6  # the ridge keeps all that roots are taken of above itself, but for rounding
 LEAST_ERROR: cython.double = 0.12  # squared, a sample: coding cost is as if it were 0.5 · log2(error + this)
@@ -57,9 +59,9 @@ def fit_sets(
     Every so many rows are looked at.
     """
     fit = PredictorSetFit(planes, row_step)
-    cells = len(fit.cell_sets)
+    cells, one = len(fit.cell_sets), 1 << planes.log2_of_one()
     if before is not None and before.shape == (count, fit.taps):
-        fit.start(before.astype(np.float64) / ONE, np.zeros(count + 1, np.int64))
+        fit.start(before.astype(np.float64) / one, np.zeros(count + 1, np.int64))
         fit.improve(rounds)
     else:
         fit.start(np.empty((1, fit.taps)), np.array([0, cells]))
@@ -69,7 +71,7 @@ def fit_sets(
         fit.start(np.repeat(fit.weights, count, axis=0), np.bincount(sets, minlength=count + 1))
         fit.improve(first_rounds)
     shape = tables.set_map_shape(planes.shape())
-    return (np.asarray(fit.weights) * ONE).astype(np.int16), np.asarray(fit.cell_sets).reshape(shape)
+    return (np.asarray(fit.weights) * one).astype(np.int16), np.asarray(fit.cell_sets).reshape(shape)
 
 
 @cython.cclass
@@ -92,10 +94,11 @@ class PredictorSetFit:
     row_step: cython.int
     offsets: cython.Py_ssize_t[::1]
     origins: cython.Py_ssize_t[::1]
-    values: cython.short[::1]
+    values: Input[::1]
     length: cython.Py_ssize_t
     pairs: cython.int[::1]
     samples: cython.double
+    one: cython.double  # what weights are whole multiples of 1 over
     products: cython.float[::1]
     forms: cython.float[::1]
     of_cell: cython.float[::1]
@@ -117,9 +120,10 @@ class PredictorSetFit:
         pairs = pairs_of(1 + self.taps)
         self.pairs, self.length = memoryview(pairs.reshape(-1)), len(pairs)
         self.samples = AREA / row_step
+        self.one = 1 << planes.log2_of_one()
         rows, columns = tables.set_map_shape(planes.shape())
         self.products = memoryview(np.zeros(rows * columns * self.length + 3, np.float32))
-        self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.int16))
+        self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.float32 if planes.has_more_bits() else np.int16))
         self.cell_sets = memoryview(np.ones(rows * columns, np.uint8))
         self.errors = memoryview(np.zeros(rows * columns))
         with cython.nogil:
@@ -166,16 +170,19 @@ class PredictorSetFit:
         self, i: cython.Py_ssize_t, j: cython.Py_ssize_t, length: cython.Py_ssize_t, at: cython.Py_ssize_t
     ) -> cython.void:
         """Sums of products of the input at ``i`` with that at ``j`` and the three after it; each below 2**31."""
+        if self.planes.is_deep():
+            sums_of_products(self.values, i, j, AREA, length, self.products, at)
+            return
         first: cython.int = 0
         second: cython.int = 0
         third: cython.int = 0
         fourth: cython.int = 0
         for x in range(length):
-            value = self.values[i + x]
-            first += value * self.values[j + x]
-            second += value * self.values[j + AREA + x]
-            third += value * self.values[j + 2 * AREA + x]
-            fourth += value * self.values[j + 3 * AREA + x]
+            value = cython.cast(cython.int, self.values[i + x])
+            first += value * cython.cast(cython.int, self.values[j + x])
+            second += value * cython.cast(cython.int, self.values[j + AREA + x])
+            third += value * cython.cast(cython.int, self.values[j + 2 * AREA + x])
+            fourth += value * cython.cast(cython.int, self.values[j + 3 * AREA + x])
         self.products[at], self.products[at + 1] = first, second
         self.products[at + 2], self.products[at + 3] = third, fourth
 
@@ -195,7 +202,7 @@ class PredictorSetFit:
             at = number * AREA
             for _ in range(lines):
                 for x in range(16):
-                    difference: cython.short = samples[first + x] - samples[second + x]
+                    difference: Input = samples[first + x] - samples[second + x]
                     values[at + x] = difference
                 first, second, at = first + stride, second + stride, at + CELL
         if columns < CELL or lines * CELL < used:
@@ -243,8 +250,15 @@ class PredictorSetFit:
             for k in range(i + 1, taps):
                 total -= matrix[k, i] * weights[number, k]
             weights[number, i] = total / matrix[i, i]
+        one, limit = self.one, LIMIT * self.one - 1
+        if self.planes.is_deep():
+            total = 0.0
+            for tap in range(1, taps):
+                total += abs(weights[number, tap])
+            for tap in range(1, taps):
+                weights[number, tap] *= min(1.0, MOST / max(total, MOST))
         for tap in range(taps):
-            weights[number, tap] = min(max(rint(weights[number, tap] * ONE), -LIMIT), LIMIT) / (ONE * 1.0)
+            weights[number, tap] = min(max(rint(weights[number, tap] * one), -limit), limit) / one
 
     def choose(self) -> cython.void:
         """Give each cell the set of least cost, and its squared error; set 0 is the base alone.

@@ -99,7 +99,7 @@ def pack_header(header: SequenceHeader) -> bytes:
 
 def pack_group(header: SequenceHeader, group: PacketGroup) -> bytes:
     """Payload of a picture packet (spec 5.4)."""
-    streams = pack_streams(header, group.pictures, group.names)
+    streams = pack_streams(header, group)
     pictures: list[dict[str, Any]] = []
     for picture, checksum in zip(group.pictures, group.checksums, strict=True):
         parameters = plane_parameters(header, picture)
@@ -126,7 +126,6 @@ def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str,
         return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
     if isinstance(picture.residual, LosslessResidual):
         counts = [len(plane) for plane in picture.residual.weight_differences]
-        counts[-1] += picture.residual.alpha_is_binary * schema.IS_BINARY
         return nothing | {"predictor_set_counts": counts}
     planes = picture.residual[: len(picture.residual) - header.has_alpha]
     quantisers = [plane.quantiser for plane in planes] if header.residual.has_step else []

@@ -11,11 +11,11 @@ from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import BLOCK_STREAMS
 from codec.coded import (
     AlfParameters,
-    CodedPicture,
     ContextSubstreams,
     LosslessResidual,
     MotionField,
     NodeGrid,
+    PacketGroup,
     PlaneResidual,
     SequenceHeader,
     WrittenSymbols,
@@ -24,23 +24,22 @@ from codec.coded import (
     z_of,
 )
 from codec.dct.tables import FAMILIES
-from codec.lossless.tables import CONTEXTS
 from codec.models import MotionModel
+from codec.picture.value_maps import ValueMap, ValueMaps
 from codec.writing.context_merge import merge_contexts
 from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
 
-__all__ = ["encoded_name", "pack_streams"]
+__all__ = ["encoded_name", "pack_map", "pack_streams"]
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def pack_streams(
-    header: SequenceHeader, pictures: Sequence[CodedPicture], names: Sequence[str]
-) -> dict[StreamId, bytes]:
+def pack_streams(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
     """The streams of a packet group, in the order of the file."""
     streams: dict[StreamId, bytes] = {}
-    if names:
-        joined = b"\0".join(map(encoded_name, names))
+    pictures = group.pictures
+    if group.names:
+        joined = b"\0".join(map(encoded_name, group.names))
         streams[StreamId.NAMES] = varint(len(joined)) + pack(np.frombuffer(joined, np.uint8))
     streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     residuals = [picture.residual for picture in pictures]
@@ -49,7 +48,7 @@ def pack_streams(
         return streams | pack_meshes([of.mesh for of in blocks if of.mesh is not None]) | pack_blocks(blocks)
     lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if lossless:
-        return streams | pack_lossless(lossless)
+        return streams | pack_lossless(header, lossless) | pack_maps(group.maps)
     return streams | pack_levels(header, [planes for planes in residuals if isinstance(planes, tuple)])
 
 
@@ -92,21 +91,37 @@ def pack_levels(header: SequenceHeader, residuals: Sequence[tuple[PlaneResidual,
     return {StreamId.RESIDUAL: b"".join(packed)}
 
 
-def pack_lossless(residuals: Sequence[LosslessResidual]) -> dict[StreamId, bytes]:
+def pack_maps(maps: ValueMaps) -> dict[StreamId, bytes]:
+    """The stream of a GOP's value maps (spec 9.7)."""
+    return {StreamId.VALUE_MAPS: b"".join(map(pack_map, maps))} if maps else {}
+
+
+def pack_map(values: ValueMap) -> bytes:
+    """How many values there are, and how many are left out before each."""
+    left_out = np.diff(values.astype(np.int32), prepend=-1) - 1
+    return varint(values.size) + pack_numbers(left_out.astype(np.uint16))
+
+
+def pack_lossless(header: SequenceHeader, residuals: Sequence[LosslessResidual]) -> dict[StreamId, bytes]:
     """The streams of the residuals of a packet group (spec 9.3, 9.6)."""
     weights = np.concatenate([plane.ravel() for residual in residuals for plane in residual.weight_differences])
     sets = np.concatenate([plane.ravel() for residual in residuals for plane in residual.predictor_sets])
-    return {
+    substreams = [residual.substreams for residual in residuals]
+    streams = {
         StreamId.WEIGHTS: pack_numbers(z_of(weights)),
         StreamId.PREDICTOR_SETS: pack(sets),
-        StreamId.CONTEXT_SUBSTREAMS: pack_substreams([residual.substreams for residual in residuals]),
+        StreamId.CONTEXT_SUBSTREAMS: pack_substreams(substreams),
     }
+    if header.format.bit_depth > 8:
+        streams[StreamId.CONTEXT_SUBSTREAMS] = bytes([residuals[0].bit_depth]) + streams[StreamId.CONTEXT_SUBSTREAMS]
+        streams[StreamId.BITS] = b"".join(of_picture.bits[:-2].tobytes() for of_picture in substreams)
+    return streams
 
 
 def pack_substreams(pictures: Sequence[ContextSubstreams]) -> bytes:
     """Context substreams: the sizes of each picture's; then by context, all pictures' symbols one after the other."""
     parts = [varint(size) for of_picture in pictures for size in of_picture.sizes.tolist()]
-    for context in range(CONTEXTS):
+    for context in range(pictures[0].sizes.size):
         # numpy.concatenate would give the interpreter's lock away for each, and wait for it as often
         symbols = bytearray().join(of_picture.of(context).data for of_picture in pictures)
         parts.append(pack_quickly(np.frombuffer(symbols, np.uint8)))
@@ -121,7 +136,7 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
     for first, end, stream in zip((0, *FAMILIES), FAMILIES, BLOCK_STREAMS, strict=False):
         inside = (contexts >= first) & (contexts < end)
         streams[stream] = pack_family(contexts[inside] - first, symbols[inside], end - first)
-    streams[StreamId.BLOCK_BITS] = np.packbits(np.concatenate([picture.bits for picture in pictures])).tobytes()
+    streams[StreamId.BITS] = np.packbits(np.concatenate([picture.bits for picture in pictures])).tobytes()
     if any(picture.alf is not None for picture in pictures):
         streams[StreamId.ALF] = pack_filters([picture.alf for picture in pictures])
     return streams
