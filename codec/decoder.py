@@ -80,7 +80,7 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield ReconstructedPicture(number, coded, history, after, picture)
+            yield ReconstructedPicture(number, coded, history, after, picture, maps)
             history = after
 
 

@@ -178,10 +178,12 @@ def inspect_packet(
 
 def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packet) -> Inspection:
     coded, trace = seen.coded, _trace(seen)
-    references = tuple(present(picture, header) for picture in seen.before.pictures[: coded.references])
+    before = seen.before.pictures[: coded.references]
+    references = tuple(present(picture, header, seen.maps) for picture in before)
     if trace is None:
         planes = predict(coded.field, coded.references, seen.before)
-        predictions = tuple(Picture(reference.format, of) for reference, of in zip(references, planes, strict=True))
+        compensated = (Picture(picture.format, of) for picture, of in zip(before, planes, strict=True))
+        predictions = tuple(present(picture, header, seen.maps) for picture in compensated)
         return Inspection(seen.number, header, coded, references, predictions, None, seen.picture, packet)
     kinds, _, obmc, transform_split, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
     vectors = trace.blocks[:, 9:].astype(np.int16)

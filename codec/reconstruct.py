@@ -104,6 +104,7 @@ class ReconstructedPicture(NamedTuple):
         before: the history that it was decoded from.
         after: that which the next may be decoded from.
         picture: what comes out.
+        maps: the value maps of its GOP.
     """
 
     number: int
@@ -111,6 +112,7 @@ class ReconstructedPicture(NamedTuple):
     before: History
     after: History
     picture: Picture
+    maps: ValueMaps
 
 
 def predict(field: MotionField | None, references: int, history: History) -> tuple[Prediction, ...]:
