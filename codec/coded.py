@@ -29,6 +29,7 @@ __all__ = [
     "MIN_BLOCK",
     "MODULO",
     "AlfParameters",
+    "Attachments",
     "CellMode",
     "CodedPicture",
     "CodedSymbols",
@@ -55,6 +56,7 @@ __all__ = [
 Residual = npt.NDArray[np.int16]  # source − prediction, −255…255
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
+Attachments = tuple[tuple[str, bytes], ...]  # keys and values of what came with a picture (spec 5.8)
 Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
@@ -369,9 +371,11 @@ class PacketGroup:
         pictures: the coded pictures; only the first may be an I picture.
         checksums: CRC-32 of each picture's decoded samples.
         names: each picture's name, or empty where the source had none.
+        attachments: of each picture, or empty where all have those that pictures share.
     """
 
     first_picture: int
     pictures: tuple[CodedPicture, ...]
     checksums: tuple[int, ...]
     names: tuple[str, ...] = ()
+    attachments: tuple[Attachments, ...] = ()

@@ -17,7 +17,7 @@ import numpy as np
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.streams import group_bytes
-from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
+from codec.coded import Attachments, CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import as_coded, as_decoded
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -34,7 +34,7 @@ from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.quantisation import code_exactly, code_plane
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
-from codec.writing.file import ContainerWriter, pack_group, pack_metadata
+from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
 from codec.writing.streams import encoded_name
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
 FILE_TO_MAKE = "the file to make is named by text or a path"
+ATTACHMENT_COST = 512  # bytes that each counts as beside its own: so a packet has at most 32768 (spec 5.8 has 65535)
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
 
@@ -77,9 +78,10 @@ class Summary:
 
 
 class PackedGroup(NamedTuple):
-    """A packet's payload, ready to be written."""
+    """The payload of a packet, and of what came with its pictures, ready to be written."""
 
     payload: bytes
+    attachments: bytes
     picture_count: int
     starts_gop: bool
 
@@ -190,7 +192,11 @@ def code_gop(
 
 
 def encode_gop(
-    pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
+    pictures: Sequence[Picture],
+    first_picture: int,
+    header: SequenceHeader,
+    settings: Settings,
+    shared: Attachments = (),
 ) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
     coded, checksums = code_gop(pictures, header, settings)
@@ -205,7 +211,9 @@ def encode_gop(
             tuple(checksums[start:stop]),
             names if any(names) else (),
         )
-        groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0))
+        came_with = [attachments_of(picture, header.rate) for picture in pictures[start:stop]]
+        attachments = pack_attachments(came_with, shared, range(first_picture + start, first_picture + stop))
+        groups.append(PackedGroup(pack_group(header, group), attachments, stop - start, start == 0))
     return groups
 
 
@@ -216,6 +224,7 @@ class GopTask(NamedTuple):
     first_picture: int
     header: SequenceHeader
     settings: Settings
+    shared: Attachments
 
 
 def encode_task(task: GopTask) -> list[PackedGroup]:
@@ -326,6 +335,9 @@ class Writer:
             self._container = ContainerWriter(file, self._header, metadata)
             self._resources = resources.pop_all()
         self._appended = 0
+        self._shared: Attachments = ()
+        self._attached_bytes = 0
+        """What the pictures of the GOP that is being filled bring along."""
         self.summary: Summary | None = None
         """What was done; there once the ``with`` block has ended."""
 
@@ -352,14 +364,25 @@ class Writer:
         self._refuse_unless_open()
         picture = picture_of(picture, f"picture {self._appended}", name)  # a copy: the caller may fill an array again
         self._check_name(picture.name)
+        attachments = attachments_of(picture, self._header.rate)
+        attached_bytes = sum(ATTACHMENT_COST + len(value) for _, value in attachments)
+        if attached_bytes > DEFAULT_LIMITS.max_attachment_bytes:
+            most = DEFAULT_LIMITS.max_attachment_bytes
+            raise ConfigError(f"picture {self._appended}: attachments of more than the {most} bytes that readers take")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
-        if self._is_scene_cut(picture):
+        if not self._appended and attachments:  # which later ones often have too
+            self._shared = attachments
+            self._container.write_shared(attachments)
+        if self._is_scene_cut(picture) or (
+            attachments != self._shared and self._attached_bytes + attached_bytes > DEFAULT_LIMITS.max_attachment_bytes
+        ):
             self._close_gop()
+        self._attached_bytes += attached_bytes * (attachments != self._shared)
         self._pictures.append(picture)
         self._appended += 1
         if len(self._pictures) == self.settings.gop:
@@ -402,8 +425,8 @@ class Writer:
     def _close_gop(self) -> None:
         """Hand the pictures so far on as a GOP, and write what has come back."""
         first = self._appended - len(self._pictures)
-        self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings)))
-        self._pictures = []
+        self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings, self._shared)))
+        self._pictures, self._attached_bytes = [], 0
 
     def _write(self, gops: Iterable[list[PackedGroup]]) -> None:
         for gop in gops:
@@ -477,6 +500,7 @@ def encode(
     *,
     rate: Fraction | float | str | None = None,
     metadata: dict[str, str] | None = None,
+    attachments: bool = True,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -490,8 +514,9 @@ def encode(
             list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
-        rate: pictures per second, instead of the source's own; as `Writer` takes it.
+        rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.
         metadata: free keys and values to keep in the file.
+        attachments: whether to keep what came with the pictures beside their samples, such as colour profiles.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
         workers: how many GOPs it codes at once, where it is not a pool that tells.
@@ -522,7 +547,9 @@ def encode(
             force=force,
         ) as out:
             for number, picture in enumerate(pictures, 1):
-                out.append(picture)
+                if rate is not None:  # which is asked for instead of what the source says
+                    picture = replace(picture, duration=None)
+                out.append(picture if attachments else replace(picture, attachments={}))
                 if progress is not None:
                     progress(Progress(number, pictures.count, out.bytes_written))
         assert out.summary is not None

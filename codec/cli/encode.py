@@ -20,6 +20,7 @@ def main(options: argparse.Namespace) -> int:
             options.output,
             settings,
             rate=options.fps,
+            attachments=options.attachments is not False,
             progress=progress,
             executor=workers.executor,
             workers=workers.at_once,

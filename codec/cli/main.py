@@ -159,6 +159,8 @@ _LIMITS = f"""[limits]                    What a file may ask for; one that asks
 --max-pictures COUNT        pictures of a file (default {Limits.max_pictures:,})
 --max-names-bytes COUNT     bytes of the names in a packet (default {Limits.max_names_bytes:,})
 --max-metadata-bytes COUNT  bytes of the metadata (default {Limits.max_metadata_bytes:,})
+--max-attachment-bytes COUNT  bytes of what came with the pictures of a packet, decompressed
+                            (default {Limits.max_attachment_bytes:,})
 --max-samples COUNT         samples of all planes and pictures that are decoded, which bounds the time
                             (default {Limits.max_samples:,})"""
 _COMMANDS = {
@@ -188,7 +190,9 @@ INPUT...           the pictures (see below)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
 --search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})
---fps RATE         pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)
+--fps RATE         pictures per second, such as 25 or 30000/1001, instead of the source's rate or times (default:
+                   the source's, or 25)
+--[no-]attachments  keep what comes with the pictures: ICC, Exif, XMP, texts, resolution (default: do)
 
 {_INPUT}""",
     "decode": f"""turn an .mvz file back into pictures

@@ -7,7 +7,7 @@ import io
 import itertools
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.attachments import of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -42,6 +43,7 @@ _GRAY_MODES = frozenset({"1", "L", "LA"})
 _BITS_PER_SAMPLE, _EXTRA_SAMPLES = 258, 338  # TIFF tags
 _MULTIPLIED = 1  # extra samples are alpha, by which the others are multiplied
 
+_IHDR_END = 33  # of a PNG: signature 8, chunk header 8, payload 13, CRC-32 4
 _PNG_EFFORT = 3  # zlib level: 3 % larger than 9 on foreman, four times as fast
 _WEBP_EFFORT = 2  # 4 % larger than 4 on foreman, three times as fast
 
@@ -102,20 +104,24 @@ class ImageFiles(PictureSource):
             picture = _read_still(path)
             if picture.format != expected:
                 raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
-            yield as_given(picture, self.format, f"{path}:")
+            given = as_given(picture, self.format, f"{path}:")
+            if expected.sample_format.is_gray and self.format.sample_format.is_rgb:  # its profile is of gray
+                given = replace(given, attachments={key: of for key, of in given.attachments.items() if key != "icc"})
+            yield given
 
 
 class Animation(PictureSource):
     """The composed pictures of an animated GIF, APNG or WebP, or of a TIFF with several pages.
 
     Opening reads the file once to learn how long each picture is shown, see `rate_of`, and whether all are opaque:
-    then their alpha is left out.
+    then their alpha is left out. Pictures have durations where those are no rate, and none is asked for.
     """
 
     def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
         kind = _probe(path)
         super().__init__(os.fspath(path), kind.format, rate, kind.frames)
         self._path = path
+        self._attachments = kind.attachments
         for text in kind.notes:
             self.note(f"{path}: {text}")
         has_alpha = kind.format.sample_format.has_alpha
@@ -125,15 +131,16 @@ class Animation(PictureSource):
                 self.transparent = f"{path}: picture {see_through}"
             elif has_alpha:
                 self.format = opaque_format(self.format)
+        self._have_durations = False
         if rate is None:
             self.rate = rate_of(times, kind.tick_ms)
-            if not _is_steady(times, kind.tick_ms):
-                shown = f"pictures shown for {float(min(times)):g} to {float(max(times)):g} ms each"
-                self.note(f"{path}: {shown}; all take their mean, {float(self.rate):.6g} a second")
+            self._have_durations = not _is_steady(times, kind.tick_ms)
 
     def __iter__(self) -> Iterator[Picture]:
-        for number, (picture, _) in enumerate(_read_frames(self._path)):
-            yield as_given(picture, self.format, f"{self._path}: picture {number}")
+        for number, (picture, milliseconds) in enumerate(_read_frames(self._path)):
+            picture = as_given(picture, self.format, f"{self._path}: picture {number}")
+            duration = milliseconds / 1000 if self._have_durations else None
+            yield replace(picture, duration=duration, attachments=self._attachments)
 
 
 def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
@@ -181,6 +188,7 @@ class _ImageKind(NamedTuple):
     format: PictureFormat
     frames: int
     notes: tuple[str, ...]
+    attachments: Mapping[str, bytes]
     tick_ms: int = 1
 
 
@@ -271,11 +279,19 @@ def _probe(path: Path) -> _ImageKind:
         if isinstance(opened, LayeredFile):
             count = opened.count or sum(1 for _ in opened)
             tick_ms = 10 if isinstance(opened, GifFile) else 1
-            return _ImageKind(_composed_format(opened), count, tuple(opened.notes), tick_ms)
-        notes = [layers.PROFILE_NOTE] if "icc_profile" in opened.info else []
+            return _ImageKind(_composed_format(opened), count, tuple(opened.notes), opened.attachments, tick_ms)
+        notes = []
         if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == _MULTIPLIED:
             notes.append("its colours are multiplied by alpha; they are divided by it again, which rounds them")
-        return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes))
+        return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes), _attachments(opened, path))
+
+
+def _attachments(image: Image.Image, path: Path) -> Mapping[str, bytes]:
+    """What came with a picture that is not made of layers."""
+    if image.format != "PNG":
+        return of_pillow(image.info, getattr(image, "tag_v2", {}))
+    with path.open("rb") as file:
+        return of_png(file)
 
 
 def _composed_format(layered: LayeredFile) -> PictureFormat:
@@ -327,6 +343,7 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
             return
         with _media_errors(str(path)):
             count = _frame_count(opened)
+            attachments = _attachments(opened, path)
         first_format = _format(opened, str(path))
         for number in range(count):
             label = f"{path}: picture {number}" if count > 1 else f"{path}:"
@@ -336,7 +353,7 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
                 if (frame_format := _format(opened, str(path))) != first_format:
                     raise MediaError(f"{label} is {frame_format}, unlike picture 0, {first_format}")
                 picture = _picture(opened, first_format)
-            yield picture, Fraction(opened.info.get("duration", 0))
+            yield replace(picture, attachments=attachments), Fraction(opened.info.get("duration", 0))
 
 
 def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fraction]]:
@@ -360,7 +377,7 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
             else:
                 region[:] = pixels
             picture = _of_rgba(canvas, _composed_format(layered))
-        yield picture, layer.milliseconds
+        yield replace(picture, attachments=layered.attachments), layer.milliseconds
         if layer.disposal is not Disposal.LEAVE:
             region[:] = before
 
@@ -403,13 +420,23 @@ def _of_rgba(rgba: npt.NDArray[np.uint8], picture_format: PictureFormat) -> Pict
 # ------------------------------------------------------------------------------------------- files that are written
 
 
-def write_still(file: BinaryIO, samples: npt.NDArray[np.uint8], pillow_format: str) -> None:
+def write_still(
+    file: BinaryIO, samples: npt.NDArray[np.uint8], pillow_format: str, attachments: Mapping[str, bytes] | None = None
+) -> None:
     """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
 
     They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
+    With it go the ``attachments`` that the format has a place for.
     """
-    options: dict[str, int] = {"compress_level": _PNG_EFFORT} if pillow_format == "PNG" else {}
-    Image.fromarray(samples).save(file, pillow_format, **options)
+    if pillow_format == "PNG":
+        buffer = io.BytesIO()
+        Image.fromarray(samples).save(buffer, "PNG", compress_level=_PNG_EFFORT)
+        png = buffer.getbuffer()
+        file.write(png[:_IHDR_END])
+        file.write(png_chunks(attachments or {}))
+        file.write(png[_IHDR_END:])
+    else:
+        Image.fromarray(samples).save(file, pillow_format, **pillow_options(attachments or {}, pillow_format))
 
 
 def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:

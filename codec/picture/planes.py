@@ -6,7 +6,9 @@ import enum
 import functools
 import operator
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -185,16 +187,24 @@ class PictureFormat:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture: uint8 planes, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says."""
+    """One picture: uint8 planes, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says.
+
+    ``duration`` is how many seconds it is shown; None is as long as the rate says.
+    ``attachments`` are other things that came with it, by the keys of spec 5.8, such as ``icc`` or ``text:Title``.
+    """
 
     format: PictureFormat
     planes: tuple[Plane, ...]
     name: str | None = None
+    duration: Fraction | None = None
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expect_type(self.format, PictureFormat, "a picture's format is a PictureFormat")
         expect_type(self.planes, tuple, "a picture's planes are a tuple of arrays")
         expect_type(self.name, (str, NoneType), "a picture's name is text or None")
+        expect_type(self.duration, (Fraction, NoneType), "a picture's duration is a Fraction of seconds or None")
+        expect_type(self.attachments, Mapping, "a picture's attachments are a dict of text to bytes")
         for plane in self.planes:
             expect_type(plane, np.ndarray, "a plane is an array, uint8 (rows, columns)")
         shapes = tuple(plane.shape for plane in self.planes)
@@ -232,7 +242,7 @@ class Picture:
 
     def copy(self) -> Picture:
         """A copy of this picture, whose samples nobody else has."""
-        return Picture(self.format, tuple(plane.copy() for plane in self.planes), self.name)
+        return replace(self, planes=tuple(plane.copy() for plane in self.planes))
 
     def same_samples(self, other: Picture) -> bool:
         """Whether both have equal planes, sample by sample."""

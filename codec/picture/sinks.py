@@ -18,6 +18,7 @@ from typing import BinaryIO, Self
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
 from codec.picture.arrays import npy_writer
+from codec.picture.attachments import lost
 from codec.picture.colour import to_array
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
@@ -56,12 +57,15 @@ class PictureSink:
         writer: AbstractContextManager[Write],
         lossy_note: str | None,
         notes: list[str],
+        suffix: str | None,
     ) -> None:
         self.label = label
         self.format = picture_format
         self.lossy_note = lossy_note
         self.notes = notes
         self.count = 0
+        self._suffix = suffix  # of what is written; None where each picture has its own
+        self._lost: dict[str, None] = {}  # in order
         self._writer = writer
         self._write: Write | None = None
 
@@ -83,6 +87,8 @@ class PictureSink:
             raise MediaError(f"{self.label}: opened for {self.format}, got a picture of {picture.format}")
         with self._foreign_errors():
             self._write(picture)
+        suffix = self._suffix or _still_suffix(picture.name, self.format.sample_format.has_alpha)
+        self._lost |= dict.fromkeys(lost(picture, suffix.lower()))
         self.count += 1
 
     def __exit__(
@@ -95,6 +101,8 @@ class PictureSink:
             raise error
         with self._foreign_errors():
             self._writer.__exit__(kind, error, traceback)
+        if self._lost:
+            self.notes.append(f"{self.label}: has no place for what came with the pictures: {', '.join(self._lost)}")
 
     @contextlib.contextmanager
     def _foreign_errors(self) -> Iterator[None]:
@@ -151,6 +159,7 @@ def open_sink(
         raise MediaError(f"{label}: {picture_format} is too large; a {suffix} has at most {largest} a side")
     is_pattern = has_number_conversion(label)
     is_folder = not is_pattern and Path(label).is_dir()
+    is_own_names = False
     notes: list[str] = []
     writer: AbstractContextManager[Write]
     if label == "-":
@@ -178,9 +187,10 @@ def open_sink(
             _refuse_taken(pattern.folder, expected, force, inputs)
         numbers = itertools.count(first) if numbers is None else numbers
         has_alpha = picture_format.sample_format.has_alpha
+        is_own_names = pattern is None
         writer = _folder_writer(pattern or Path(label), has_alpha, force, numbers, inputs, notes)
     note = _lossy_note(picture_format.sample_format, suffix)
-    return PictureSink(label, picture_format, writer, note, notes)
+    return PictureSink(label, picture_format, writer, note, notes, None if is_own_names else suffix)
 
 
 def _refuse_alpha(label: str, sample_format: SampleFormat, suffix: str, *, is_folder: bool) -> None:
@@ -238,7 +248,7 @@ def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rat
     def write(picture: Picture) -> None:
         if file.tell():
             raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
-        write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+        write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
 
     yield write
 
@@ -275,11 +285,9 @@ def _folder_writer(
 
         def write(picture: Picture) -> None:
             number = next(numbers)
-            suffix = Path(pattern.name(number) if pattern else picture.name or "").suffix
-            if suffix.lower() not in (_STILL_FORMATS.keys() & _WITH_ALPHA if has_alpha else _STILL_FORMATS):
-                suffix = ".png"
+            suffix = _still_suffix(pattern.name(number) if pattern else picture.name, has_alpha)
             with _temporary(staged, len(numbered)).open("xb") as file:
-                write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()])
+                write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 
@@ -288,6 +296,14 @@ def _folder_writer(
         _publish(staged, folder, names, force=force, inputs=inputs)
         if said:
             notes.append(f"{folder}: {said}")
+
+
+def _still_suffix(name: str | None, has_alpha: bool) -> str:
+    """The suffix of a picture's file in a folder: that of its name, unless such files would not hold it."""
+    suffix = Path(name or "").suffix
+    return (
+        suffix if suffix.lower() in (_STILL_FORMATS.keys() & _WITH_ALPHA if has_alpha else _STILL_FORMATS) else ".png"
+    )
 
 
 @contextlib.contextmanager
