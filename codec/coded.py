@@ -289,7 +289,7 @@ class SequenceHeader:
         cell_size: side of a block or mesh cell in luma samples.
         vector_limit_quarter_pel: no vector component is beyond ± this.
         gop_limit: most pictures from one I picture to the next.
-        max_error: how far a sample of a lossless file may be off, 0…16, but for alpha; 0 for every other coder.
+        max_error: how far a sample of a lossless file may be off, but for alpha, less than half of their range; 0 for every other coder.
         coded: planes that are coded: those of ``format``, but for RGB by ``dct`` YUV420 or YUV444.
     """
 

@@ -153,7 +153,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
         self._cached_gop = -1
         self._cached_end = 0
         """The number after the newest of `_cached`, which are consecutive."""
-        self._cached: deque[Picture] = deque(maxlen=max(KEPT_BYTES // self.format.sample_count, 2))
+        self._cached: deque[Picture] = deque(maxlen=max(KEPT_BYTES // self.format.raw_bytes, 2))
         self._to_come: Iterator[Picture] = iter(())
 
     @property
@@ -375,7 +375,7 @@ class Video(Sequence[npt.NDArray[np.uint8]]):
     def _most_ahead(self, gops: Sequence[Sequence[GroupEntry]]) -> int:
         """How many GOPs may be under way beside the one that is read."""
         longest = max((gop[-1].end - _first(gop) for gop in gops), default=1)
-        return KEPT_BYTES // (longest * self.format.sample_count) - 1
+        return KEPT_BYTES // (longest * self.format.raw_bytes) - 1
 
     def _missing(self, number: int) -> BitstreamError:
         return BitstreamError(f"picture {number} is in no whole packet", path=self.path, offset=0)

@@ -57,7 +57,7 @@ class Summary:
 
     Attributes:
         pictures: how many.
-        source_bytes: raw samples, one byte each.
+        source_bytes: raw samples, one byte each, or two of more than 8 bits.
         file_bytes: size of the ``.mvz`` file.
         seconds: wall time.
         source_file_bytes: size of the files that the pictures came from; None where there were none (a pipe, an array).
@@ -237,6 +237,11 @@ def encode_task(task: GopTask) -> list[PackedGroup]:
 
 def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
     """What the file will say about all its pictures."""
+    if (settings.max_error or 0) > picture_format.peak // 2:
+        bits = picture_format.bit_depth
+        raise ConfigError(f"max_error is at most {picture_format.peak // 2} for {bits} bits, not {settings.max_error}")
+    if picture_format.bit_depth > 8:
+        raise ConfigError(f"samples of {picture_format.bit_depth} bits cannot be coded yet")
     is_mesh_of_dct = settings.residual_coder is ResidualCoder.DCT and settings.motion_model is MotionModel.MESH
     return SequenceHeader(
         picture_format,
@@ -443,7 +448,7 @@ class Writer:
         self._container.finish()
         self.summary = Summary(
             self._appended,
-            self._appended * self.format.sample_count,
+            self._appended * self.format.raw_bytes,
             self._container.bytes_written,
             time.perf_counter() - self._started,
         )

@@ -26,7 +26,7 @@ Background = tuple[int, int, int]  # red, green, blue, each 0…255
 _RANGES = {
     "step": (1, 255),
     "qp": (0, 51),
-    "max_error": (0, 16),  # sample values
+    "max_error": (0, 32767),  # sample values; less than half of all that a sample has
     "gop": (1, 1024),  # pictures; what one seek may have to decode
     "search": (0, 256),  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
     "run": (1, 1024),
@@ -48,7 +48,7 @@ class Settings:
             None takes the smallest scale per plane and picture at which nothing saturates.
         qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. None takes 28.
         chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
-        max_error: how far ``lossless`` may be off in any sample but alpha, 0…16; more than 0 makes smaller files.
+        max_error: how far ``lossless`` may be off in any sample but alpha, 0…127, of 16 bits 0…32767; more than 0 makes smaller files.
             None takes 0.
         gop: pictures from one I picture to the next, 1…1024.
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32; not for ``dct``. None takes 16.

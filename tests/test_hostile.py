@@ -43,7 +43,7 @@ SEQUENCE_FIELDS = {
     "log2_cell_size": "B",
     "vector_limit": "H",
     "gop_limit": "H",
-    "max_error": "B",
+    "max_error": "H",
     "coded_format": "B",
 }
 
@@ -609,7 +609,7 @@ def test_an_index_that_promises_more_pictures_than_memory_holds_is_refused(sampl
         ({"width": 0xFFFFFFFF, "height": 0xFFFFFFFF}, LimitError, "4294967295×4294967295"),
         ({"width": (1 << 26) + 1, "height": 1}, LimitError, "67108865×1"),
         ({"sample_format": 9}, UnsupportedError, "sample_format is 9"),
-        ({"bit_depth": 10}, UnsupportedError, "10 bits"),
+        ({"bit_depth": 7}, UnsupportedError, "7 bits"),
         ({"colour_matrix": 3}, UnsupportedError, "colour_matrix is 3"),
         ({"colour_range": 3}, UnsupportedError, "colour_range is 3"),
         ({"chroma_siting": 4}, UnsupportedError, "chroma_siting is 4"),

@@ -17,7 +17,7 @@ import codec
 from codec.bitstream import schema
 from codec.bitstream.limits import Limits
 from codec.bitstream.packing import COMPRESSED, DIGITS, EQUAL, MAX_BLOCK_BYTES, MAX_DEPTH, PLAIN, StreamReader
-from codec.bitstream.payloads import MAX_MAX_ERROR, MAX_QP, coded_formats
+from codec.bitstream.payloads import MAX_QP, coded_formats
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF
 from codec.bitstream.streams import (
@@ -55,6 +55,8 @@ from codec.motion.field import CellMode
 from codec.motion.tables import EIGHTH_TAPS, HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.picture.colour import to_array
 from codec.picture.planes import (
+    MAX_BIT_DEPTH,
+    MIN_BIT_DEPTH,
     ChromaSiting,
     Colour,
     ColourMatrix,
@@ -201,7 +203,7 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
-    assert ranges["max_error"] == f"0…{MAX_MAX_ERROR}; 0 unless lossless"
+    assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}"
     assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
 
 

@@ -105,19 +105,25 @@ def read_group(
     Raises:
         BitstreamError: a packet is damaged, or not the one that ``entry`` describes.
     """
-    size = int.from_bytes(data[4:8], "little") + PACKET_OVERHEAD
-    packet = packet_of(data[:size], path, entry.offset)
-    if packet.kind == schema.KIND_PICTURES:
+    size = _whole_length(data)
+    attachments = data[size:]
+    if data[:4] == schema.KIND_PICTURES and size + _whole_length(attachments) == len(data):
+        packet = packet_of(data[:size], path, entry.offset)
         group = checked(path, packet, lambda: unpack_group(header, packet.payload, limits))
         starts_gop = group.pictures[0].type is PictureType.I
-        if GroupEntry(entry.offset, entry.length, group.first_picture, len(group.pictures), starts_gop) == entry:
-            if size == entry.length:
+        if GroupEntry(entry.offset, len(data), group.first_picture, len(group.pictures), starts_gop) == entry:
+            if not attachments:
                 return group
-            behind = packet_of(data[size:], path, entry.offset + size)
+            behind = packet_of(attachments, path, entry.offset + size)
             if behind.kind == schema.KIND_ATTACHMENTS:
                 own = checked(path, behind, lambda: unpack_attachments(behind.payload, entry.numbers, shared, limits))
                 return replace(group, attachments=own)
     raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
+
+
+def _whole_length(data: bytes) -> int:
+    """Bytes of the packet that ``data`` starts with, as it says itself; 0 of nothing."""
+    return int.from_bytes(data[4:8], "little") + PACKET_OVERHEAD if data else 0
 
 
 class ContainerReader:

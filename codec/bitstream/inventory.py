@@ -75,7 +75,7 @@ class Inventory:
     @property
     def source_bytes(self) -> int:
         """Raw samples, one byte each."""
-        return len(self.pictures) * self.header.format.sample_count
+        return len(self.pictures) * self.header.format.raw_bytes
 
     @property
     def ratio(self) -> float:

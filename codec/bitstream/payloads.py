@@ -44,7 +44,6 @@ __all__ = [
 DURATION = "duration"
 MAX_VECTOR_LIMIT = 4096
 MAX_GOP_LIMIT = 1024
-MAX_MAX_ERROR = 16
 MAX_QP = 51
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5
 
@@ -82,15 +81,16 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
         raise BitstreamError(f"a picture of {raw.width}×{raw.height}")
     if raw.width * raw.height > limits.max_pixels:
         raise LimitError(f"pictures of {raw.width}×{raw.height}; the limit is {limits.max_pixels} samples")
-    if raw.bit_depth != 8:
-        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows 8")
+    low, high = planes.MIN_BIT_DEPTH, planes.MAX_BIT_DEPTH
+    if not low <= raw.bit_depth <= high:
+        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}")
     if raw.rate_numerator == 0 or raw.rate_denominator == 0:
         raise BitstreamError(f"a picture rate of {raw.rate_numerator}/{raw.rate_denominator}")
     _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
     _in_range("vector_limit", raw.vector_limit, 0, MAX_VECTOR_LIMIT)
     _in_range("gop_limit", raw.gop_limit, 1, MAX_GOP_LIMIT)
     lossless = raw.residual_coder == models.ResidualCoder.LOSSLESS
-    _in_range("max_error", raw.max_error, 0, MAX_MAX_ERROR if lossless else 0)
+    _in_range("max_error", raw.max_error, 0, (1 << (raw.bit_depth - 1)) - 1 if lossless else 0)
     colour = planes.Colour(
         _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
         _member(planes.ColourRange, "colour_range", raw.colour_range),
@@ -101,7 +101,7 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     if coded_format not in coded_formats(sample_format, raw.residual_coder == models.ResidualCoder.DCT):
         raise BitstreamError(f"coded_format is {coded_format.label} of {sample_format.label}")
     return SequenceHeader(
-        planes.PictureFormat(raw.width, raw.height, sample_format, colour),
+        planes.PictureFormat(raw.width, raw.height, sample_format, colour, raw.bit_depth),
         Fraction(raw.rate_numerator, raw.rate_denominator),
         _member(models.ResidualCoder, "residual_coder", raw.residual_coder),
         _member(models.MotionModel, "motion_model", raw.motion_model),

@@ -51,7 +51,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 10)
+VERSION = (0, 11)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -81,7 +81,7 @@ SEQUENCE_HEADER = Struct(
     "log2_cell_size" / Int8ul,
     "vector_limit" / Int16ul,
     "gop_limit" / Int16ul,
-    "max_error" / Int8ul,
+    "max_error" / Int16ul,
     "coded_format" / Int8ul,
     Terminated,
 )

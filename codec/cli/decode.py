@@ -75,7 +75,7 @@ def _write(
             sink.write(picture if background is None else laid_over(picture, background))
             numbers.clear()  # most targets have no use for it
             expected = number + 1
-            progress(codec.Progress(expected - start, stop - start, sink.count * picture_format.sample_count))
+            progress(codec.Progress(expected - start, stop - start, sink.count * picture_format.raw_bytes))
         if sink.count == 0:
             raise next(iter(video.damage), BitstreamError("no picture is whole", path=video.path, offset=0))
     say_notes(sink.notes, options.quiet)

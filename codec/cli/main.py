@@ -178,7 +178,7 @@ INPUT...           the pictures (see below)
 -q --qp N          quantiser of dct, 0…51; six more double its step, and nearly halve the file (default {DEFAULT_QP})
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --step N           quantiser step, 1…255, of int8 and uint8; without it the smallest scale at which nothing saturates
---max-error N      how far lossless may be off in any sample, 0…16: near-lossless, much smaller; alpha stays exact
+--max-error N      how far lossless may be off in any sample but alpha, 0…127, of 16 bits 0…32767: much smaller
                    (default 0)
 --alpha ALPHA      what becomes of transparency: %(choices)s; clear makes the colour of pixels black that nobody sees,
                    drop lays pictures over --background, and refuses what is not opaque without one

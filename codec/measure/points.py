@@ -65,7 +65,7 @@ class Clip:
     @property
     def source_bytes(self) -> int:
         """Raw samples, one byte each."""
-        return len(self.pictures) * self.format.sample_count
+        return len(self.pictures) * self.format.raw_bytes
 
     def sizes(self) -> dict[str, int]:
         """What every file of it that is `Measured` says of its source."""

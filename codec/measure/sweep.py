@@ -46,7 +46,7 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
     if pictures is not None and pictures < 1:
         raise ConfigError(f"a sweep needs at least 1 picture, not {pictures}")
     with open_source(source) as opened:
-        most = MAX_CLIP_BYTES // opened.format.sample_count
+        most = MAX_CLIP_BYTES // opened.format.raw_bytes
         wanted = most if pictures is None else min(pictures, most)
         to_come = iter(opened)
         loaded = tuple(islice(to_come, wanted))

@@ -1,4 +1,4 @@
-"""What a picture is: one to four planes of 8-bit samples, and the format that they share."""
+"""What a picture is: one to four planes of samples of 8…16 bits, and the format that they share."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from codec.errors import ConfigError
 
 __all__ = [
     *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
-    *("Subsampling", "format_of_channels"),
+    *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels"),
 ]
 
-Plane = npt.NDArray[np.uint8]
+Samples = np.uint8 | np.uint16
+Plane = npt.NDArray[Samples]
+
+MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
 
 
 class Subsampling(NamedTuple):
@@ -63,7 +66,7 @@ class SampleFormat(enum.IntEnum):
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the last plane says how opaque each pixel is, from 0 to 255."""
+        """Whether the last plane says how opaque each pixel is, from 0 to the largest sample."""
         return self in _OPAQUE_FORMATS
 
     @property
@@ -119,7 +122,7 @@ class ColourMatrix(enum.IntEnum):
 
 
 class ColourRange(enum.IntEnum):
-    """Whether samples use 16…235 (limited) or 0…255 (full) (spec 5.2)."""
+    """Whether samples use 16…235 (limited) or 0…255 (full), or with more bits what begins so (spec 5.2)."""
 
     UNSPECIFIED = 0
     LIMITED = 1
@@ -146,23 +149,36 @@ class Colour:
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """What all pictures of a sequence share: ``width`` and ``height`` in luma samples, planes, colour."""
+    """What all pictures of a sequence share: ``width`` and ``height`` in luma samples, planes, colour, bits a sample."""
 
     width: int
     height: int
     sample_format: SampleFormat
     colour: Colour = field(default_factory=Colour)
+    bit_depth: int = 8
 
     def __post_init__(self) -> None:
-        for side in ("width", "height"):
+        for name, unit in (("width", "samples"), ("height", "samples"), ("bit_depth", "bits")):
             try:
-                object.__setattr__(self, side, operator.index(getattr(self, side)))
+                object.__setattr__(self, name, operator.index(getattr(self, name)))
             except TypeError as error:
-                raise ConfigError(f"{side} is a whole number of samples, not {getattr(self, side)!r}") from error
+                raise ConfigError(f"{name} is a whole number of {unit}, not {getattr(self, name)!r}") from error
         object.__setattr__(self, "sample_format", SampleFormat.of(self.sample_format))
         expect_type(self.colour, Colour, "colour is a Colour")
         if self.width < 1 or self.height < 1:
             raise ConfigError(f"a picture is at least 1×1, not {self.width}×{self.height}")
+        if not MIN_BIT_DEPTH <= self.bit_depth <= MAX_BIT_DEPTH:
+            raise ConfigError(f"samples have {MIN_BIT_DEPTH}…{MAX_BIT_DEPTH} bits, not {self.bit_depth}")
+
+    @property
+    def dtype(self) -> np.dtype[Samples]:
+        """What planes are made of: uint8, or uint16 where a sample has more than 8 bits."""
+        return np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
+
+    @property
+    def peak(self) -> int:
+        """The largest sample."""
+        return (1 << self.bit_depth) - 1
 
     @functools.cached_property
     def plane_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -174,20 +190,27 @@ class PictureFormat:
 
     @property
     def sample_count(self) -> int:
-        """Samples in one picture, all planes; with 8 bits also its bytes when raw."""
+        """Samples in one picture, all planes."""
         return sum(rows * columns for rows, columns in self.plane_shapes)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of one picture's samples: one each, or two where they have more than 8 bits."""
+        return self.sample_count * self.dtype.itemsize
 
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
-        return PictureFormat(self.width, self.height, sample_format, Colour(ColourMatrix.BT601, ColourRange.FULL))
+        colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
+        return PictureFormat(self.width, self.height, sample_format, colour, self.bit_depth)
 
     def __str__(self) -> str:
-        return f"{self.width}×{self.height} {self.sample_format.label}"
+        depth = "" if self.bit_depth == 8 else f" {self.bit_depth} bit"
+        return f"{self.width}×{self.height} {self.sample_format.label}{depth}"
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture: uint8 planes, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says.
+    """One picture: planes of ``format.dtype``, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says.
 
     ``duration`` is how many seconds it is shown; None is as long as the rate says.
     ``attachments`` are other things that came with it, by the keys of spec 5.8, such as ``icc`` or ``text:Title``.
@@ -206,39 +229,47 @@ class Picture:
         expect_type(self.duration, (Fraction, NoneType), "a picture's duration is a Fraction of seconds or None")
         expect_type(self.attachments, Mapping, "a picture's attachments are a dict of text to bytes")
         for plane in self.planes:
-            expect_type(plane, np.ndarray, "a plane is an array, uint8 (rows, columns)")
+            expect_type(plane, np.ndarray, "a plane is an array (rows, columns)")
         shapes = tuple(plane.shape for plane in self.planes)
         if shapes != self.format.plane_shapes:
             raise ConfigError(f"planes of {self.format} have shapes {self.format.plane_shapes}, not {shapes}")
-        if any(plane.dtype != np.uint8 for plane in self.planes):
-            raise ConfigError(f"samples are uint8, not {[str(plane.dtype) for plane in self.planes]}")
+        dtype, depth = self.format.dtype, self.format.bit_depth
+        if any(plane.dtype != dtype for plane in self.planes):
+            raise ConfigError(f"samples of {depth} bits are {dtype}, not {[str(plane.dtype) for plane in self.planes]}")
+        if depth % 8 and (largest := max(int(plane.max()) for plane in self.planes)) > self.format.peak:
+            raise ConfigError(f"samples of {depth} bits are 0…{self.format.peak}; one is {largest}")
         object.__setattr__(self, "planes", tuple(np.ascontiguousarray(plane) for plane in self.planes))
 
     @classmethod
-    def from_array(cls, samples: npt.ArrayLike, name: str | None = None) -> Picture:
-        """A picture of samples, uint8: (H, W) or (H, W, 1) gray, (H, W, 3) RGB; (H, W, 2) and (H, W, 4) have alpha.
+    def from_array(cls, samples: npt.ArrayLike, name: str | None = None, bit_depth: int | None = None) -> Picture:
+        """A picture of samples: (H, W) or (H, W, 1) gray, (H, W, 3) RGB; (H, W, 2) and (H, W, 4) have alpha.
 
+        They are uint8, of 8 bits if ``bit_depth`` is not told, or uint16, of 16.
         What is no array may be a Pillow picture of mode L, LA, RGB or RGBA, a memoryview, or lists of whole numbers
         0…255.
 
         Raises:
-            ConfigError: another shape, dtype or mode.
+            ConfigError: another shape, dtype or mode, or a sample of more bits.
         """
         if not isinstance(samples, np.ndarray):
             samples = _as_array(samples)
+        if samples.dtype.kind == "u":
+            samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         sample_format = SampleFormat.GRAY if samples.ndim == 2 else format_of_channels(samples.shape[2:])
-        if samples.dtype != np.uint8 or sample_format is None:
+        if samples.dtype not in (np.uint8, np.uint16) or sample_format is None:
             raise ConfigError(
-                f"a picture is uint8 (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4), "
+                f"a picture is uint8 or uint16 (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4), "
                 f"not {samples.dtype} {samples.shape}"
             )
         height, width = samples.shape[:2]
         planes = (samples,) if samples.ndim == 2 else tuple(np.moveaxis(samples, 2, 0))
-        return cls(PictureFormat(width, height, sample_format), planes, name)
+        bit_depth = 8 * samples.itemsize if bit_depth is None else bit_depth
+        return cls(PictureFormat(width, height, sample_format, bit_depth=bit_depth), planes, name)
 
     def crc32(self) -> int:
-        """CRC-32 of all samples: planes in order, rows from the top, samples from the left (spec 5.4)."""
-        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), self.planes, 0)
+        """CRC-32 of all samples, u8 or u16: planes in order, rows from the top, samples from the left (spec 5.4)."""
+        samples = (plane.astype(f"<u{plane.itemsize}", copy=False) for plane in self.planes)
+        return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), samples, 0)
 
     def copy(self) -> Picture:
         """A copy of this picture, whose samples nobody else has."""
@@ -262,6 +293,6 @@ def _as_array(samples: object) -> npt.NDArray[Any]:
     try:
         array = np.asarray(samples)
     except Exception as error:  # a foreign class may raise any kind of error here
-        raise ConfigError(f"a picture is uint8 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
+        raise ConfigError(f"a picture is uint8 or uint16 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
     is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
     return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

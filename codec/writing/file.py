@@ -114,7 +114,7 @@ def pack_header(header: SequenceHeader) -> bytes:
             "width": header.format.width,
             "height": header.format.height,
             "sample_format": header.format.sample_format,
-            "bit_depth": 8,
+            "bit_depth": header.format.bit_depth,
             "colour_matrix": colour.matrix,
             "colour_range": colour.range,
             "chroma_siting": colour.siting,
