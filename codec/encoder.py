@@ -81,9 +81,9 @@ class PackedGroup(NamedTuple):
     """The payload of a packet, and of what came with its pictures, ready to be written."""
 
     payload: bytes
-    attachments: bytes
     picture_count: int
     starts_gop: bool
+    attachments: bytes
 
 
 # ------------------------------------------------------------------------------------------- the coding loop
@@ -213,7 +213,7 @@ def encode_gop(
         )
         came_with = [attachments_of(picture, header.rate) for picture in pictures[start:stop]]
         attachments = pack_attachments(came_with, shared, range(first_picture + start, first_picture + stop))
-        groups.append(PackedGroup(pack_group(header, group), attachments, stop - start, start == 0))
+        groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0, attachments))
     return groups
 
 

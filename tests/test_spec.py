@@ -93,7 +93,8 @@ def declared_type(subcon) -> str:
         return f"bytes[{re.search(WORD_AT_END, str(subcon.length))[0]}]"  # 4, or this['key_length']
     if isinstance(subcon, FocusedSeq):  # what PrefixedArray makes
         count, items = (part.subcon for part in subcon.subcons)
-        return f"{declared_type(count.subcon)} count, then {name_of(items.subcon)} each"
+        item = declared_type if isinstance(items.subcon, FormatField) else name_of
+        return f"{declared_type(count.subcon)} count, then {item(items.subcon)} each"
     if isinstance(subcon, Array):
         item = declared_type if isinstance(subcon.subcon, FormatField) else name_of
         return f"{item(subcon.subcon)} {'twice' if 'qps' in str(subcon.count) else 'for each plane'}"

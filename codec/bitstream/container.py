@@ -118,7 +118,12 @@ def read_group(
             if behind.kind == schema.KIND_ATTACHMENTS:
                 own = checked(path, behind, lambda: unpack_attachments(behind.payload, entry.numbers, shared, limits))
                 return replace(group, attachments=own)
-    raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
+    raise not_described(path, entry)
+
+
+def not_described(path: str, entry: GroupEntry) -> BitstreamError:
+    """The error of a packet group that is another than the index says."""
+    return BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
 
 
 def _whole_length(data: bytes) -> int:

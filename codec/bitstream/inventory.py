@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry, not_described
 from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, picture_headers
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
@@ -156,6 +156,8 @@ def _packet_entries(
     count = len(headers)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
+    if count != entry.picture_count:
+        raise not_described(container.path, entry)
     attachments = [dict(of_picture) for of_picture in container.read_attachments(entry)]
     durations = [of_picture.pop(DURATION, None) for of_picture in attachments]
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))

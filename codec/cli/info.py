@@ -56,9 +56,10 @@ def _heading(info: codec.Inventory) -> list[str]:
         f"{counted(count, 'picture')} of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
         f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
-    if durations := [picture.duration or 1 / header.rate for picture in info.pictures if picture.duration is not None]:
-        milliseconds = [float(1000 * duration) for duration in (min(durations), max(durations))]
-        lines.append(f"pictures shown for {milliseconds[0]:g} to {milliseconds[1]:g} ms each")
+    durations = {1 / header.rate if picture.duration is None else picture.duration for picture in info.pictures}
+    if durations != {1 / header.rate}:
+        shortest, longest = (float(1000 * duration) for duration in (min(durations), max(durations)))
+        lines.append(f"pictures shown for {shortest:g} to {longest:g} ms each")
     if came_with := _attachments(info):
         lines.append(f"with the pictures: {came_with}")
     return lines + [f"{key}: {value}" for key, value in info.metadata.items()]

@@ -22,9 +22,10 @@ _MOST_BYTES = 1 << 24  # of one attachment: readers of .mvz take no more
 _METRES_AN_INCH = 0.0254
 _EXIF_HEAD = b"Exif\0\0"  # which PNG and we do without
 _XMP_KEYWORD = "XML:com.adobe.xmp"
-_RAW_CHUNKS = ("cHRM", "cICP", "cLLI", "gAMA", "mDCV", "pHYs", "sRGB", "tIME")  # mean the same in another PNG
+# Chunks that mean the same in another PNG, and their bytes: readers refuse a file where there are others
+_RAW_CHUNKS = {"cHRM": 32, "cICP": 4, "cLLI": 8, "gAMA": 4, "mDCV": 24, "pHYs": 9, "sRGB": 1, "tIME": 7}
 _TIFF_TEXTS = {270: "Description", 305: "Software", 315: "Author", 33432: "Copyright"}
-_TIFF_XMP = 700
+_TIFF_XMP, _TIFF_ACROSS = 700, 282
 _PLACES = {  # the keys that each kind of file has a place for
     ".png": rf"icc|exif|xmp|dpi|text:[ -~\xa1-\xff]{{1,79}}|png:({'|'.join(_RAW_CHUNKS)})",
     ".tif": rf"icc|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
@@ -32,16 +33,23 @@ _PLACES = {  # the keys that each kind of file has a place for
     ".gif": "duration|icc|text:Comment",
     ".bmp": "dpi",
 }
+_ANIMATIONS = (".apng", ".webp", ".gif")
 _PLACES |= {".apng": f"duration|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
 
 
-def lost(picture: Picture, suffix: str) -> Iterator[str]:
-    """What came with a picture that a file of that suffix has no place for, in words for people."""
+def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
+    """What came with a picture that a file of that suffix has no place for, in words for people.
+
+    An animation has places for what comes with its ``first`` picture alone.
+    """
     if picture.duration is not None and not _has_place("duration", b"", suffix):
         yield "durations"
     for key, value in picture.attachments.items():
+        kind, _, name = key.partition(":")
         if not _has_place(key, value, suffix):
-            yield key.partition(":")[0]
+            yield name if kind == "png" else kind
+        elif suffix in _ANIMATIONS and first.get(key) != value:
+            yield f"{kind} of later pictures"
 
 
 def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
@@ -52,6 +60,8 @@ def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
 def _has_place(key: str, value: bytes, suffix: str) -> bool:
     """Whether files of that suffix have a place for an attachment, whose value may be anything."""
     if key == "dpi" and not _sides(value):
+        return False
+    if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
         return False
     if key.startswith("text:") and not _is_text(value, "ascii" if suffix in (".tif", ".tiff") else "utf-8"):
         return False
@@ -154,7 +164,8 @@ def of_pillow(info: Mapping[Any, Any], tags: Mapping[int, Any]) -> dict[str, byt
     if isinstance(value := tags.get(_TIFF_XMP), bytes):
         attachments["xmp"] = value
     with contextlib.suppress(TypeError, ValueError, ArithmeticError):  # a ratio by 0, or no two numbers
-        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info else {}
+        # of a TIFF that says nothing Pillow says 1
+        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info and (not tags or _TIFF_ACROSS in tags) else {}
     texts = {name: tags.get(tag) for tag, name in _TIFF_TEXTS.items()} | {"Comment": info.get("comment")}
     for name, text in texts.items():
         if isinstance(text, bytes):

@@ -400,7 +400,7 @@ def image_picture(image: Image.Image, label: str) -> Picture:
         MediaError: it has samples of another kind than 8-bit gray, RGB or palette.
     """
     with _media_errors(label):
-        return _picture(image, _format(image, label))
+        return replace(_picture(image, _format(image, label)), attachments=of_pillow(image.info, {}))
 
 
 def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:

@@ -293,6 +293,8 @@ def _as_array(samples: object) -> npt.NDArray[Any]:
     try:
         array = np.asarray(samples)
     except Exception as error:  # a foreign class may raise any kind of error here
-        raise ConfigError(f"a picture is uint8 or uint16 (H, W) or (H, W, 3); {type(samples).__name__}: {error}") from error
+        raise ConfigError(
+            f"a picture is uint8 or uint16 (H, W) or (H, W, 3); {type(samples).__name__}: {error}"
+        ) from error
     is_list = isinstance(samples, list | tuple) and array.size and array.dtype.kind in "iu"
     return array.astype(np.uint8) if is_list and array.min() >= 0 and array.max() <= 255 else array

@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from functools import partial
@@ -65,6 +65,7 @@ class PictureSink:
         self.notes = notes
         self.count = 0
         self._suffix = suffix  # of what is written; None where each picture has its own
+        self._first: Mapping[str, bytes] | None = None  # attachments of the first picture
         self._lost: dict[str, None] = {}  # in order
         self._writer = writer
         self._write: Write | None = None
@@ -88,7 +89,8 @@ class PictureSink:
         with self._foreign_errors():
             self._write(picture)
         suffix = self._suffix or _still_suffix(picture.name, self.format.sample_format.has_alpha)
-        self._lost |= dict.fromkeys(lost(picture, suffix.lower()))
+        self._first = picture.attachments if self._first is None else self._first
+        self._lost |= dict.fromkeys(lost(picture, suffix.lower(), self._first))
         self.count += 1
 
     def __exit__(

@@ -81,7 +81,7 @@ class ContainerWriter:
         """Write what pictures share, ahead of all groups."""
         self._write(packet_bytes(schema.KIND_ATTACHMENTS, pack_attachments((attachments,), (), range(0))))
 
-    def write_group(self, payload: bytes, attachments: bytes, picture_count: int, starts_gop: bool) -> None:
+    def write_group(self, payload: bytes, picture_count: int, starts_gop: bool, attachments: bytes = b"") -> None:
         """Append the payload of `pack_group`, which must start with picture ``self.picture_count``.
 
         ``attachments`` are the payload of what came with it, if anything.
