@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -479,6 +479,13 @@ def _picture_format(size: object, mode: str) -> PictureFormat:
     return PictureFormat(size[0], size[1], SampleFormat.of(mode))
 
 
+def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
+    """The format with what a caller says of its colour."""
+    if "matrix" in colour and picture_format.sample_format.plane_names != ("Y", "U", "V"):
+        raise ConfigError(f"matrix is for Y'CbCr pictures; these are {picture_format.sample_format.label}")
+    return replace(picture_format, colour=picture_format.colour.described(colour))
+
+
 def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
     """The format of a file of these pictures, whose alpha may be left out; a note says what else becomes of it.
 
@@ -505,6 +512,7 @@ def encode(
     *,
     rate: Fraction | float | str | None = None,
     metadata: dict[str, str] | None = None,
+    colour: Mapping[str, str | int] | None = None,
     attachments: bool = True,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
@@ -521,6 +529,8 @@ def encode(
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.
         metadata: free keys and values to keep in the file.
+        colour: ``matrix``, ``primaries``, ``transfer``, ``range`` of the pictures, where their source cannot say: names
+            such as ``bt2020`` and ``pq``, or numbers of H.273.
         attachments: whether to keep what came with the pictures beside their samples, such as colour profiles.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
@@ -537,10 +547,11 @@ def encode(
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
     path = file_name(path, FILE_TO_MAKE)
     expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
+    expect_type(colour, (Mapping, NoneType), "colour is a dict such as {'matrix': 'bt709'}")
     settings = settings or Settings()
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
-        picture_format = _file_format(pictures, settings)
+        picture_format = _described(_file_format(pictures, settings), colour or {})
         with Writer(
             path,
             settings=settings,

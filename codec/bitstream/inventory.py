@@ -105,7 +105,7 @@ class Inventory:
             "width": picture_format.width,
             "height": picture_format.height,
             "sample_format": picture_format.sample_format.label,
-            "colour": {name: getattr(colour, name).name.lower() for name in ("matrix", "range", "siting")},
+            "colour": {name: getattr(colour, name).name.lower() for name in vars(colour)},
             "rate": str(header.rate),
             "residual": header.residual.label,
             "motion": header.motion.label,

@@ -95,6 +95,8 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
         _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
         _member(planes.ColourRange, "colour_range", raw.colour_range),
         _member(planes.ChromaSiting, "chroma_siting", raw.chroma_siting),
+        _member(planes.ColourPrimaries, "colour_primaries", raw.colour_primaries),
+        _member(planes.ColourTransfer, "colour_transfer", raw.colour_transfer),
     )
     sample_format = _member(planes.SampleFormat, "sample_format", raw.sample_format)
     coded_format = _member(planes.SampleFormat, "coded_format", raw.coded_format)

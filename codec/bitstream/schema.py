@@ -72,6 +72,8 @@ SEQUENCE_HEADER = Struct(
     "sample_format" / Int8ul,
     "bit_depth" / Int8ul,
     "colour_matrix" / Int8ul,
+    "colour_primaries" / Int8ul,
+    "colour_transfer" / Int8ul,
     "colour_range" / Int8ul,
     "chroma_siting" / Int8ul,
     "rate_numerator" / Int32ul,

@@ -56,6 +56,8 @@ def _heading(info: codec.Inventory) -> list[str]:
         f"{counted(count, 'picture')} of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
         f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
+    if colour := str(header.format.colour):
+        lines.append(f"colour: {colour}")
     durations = {1 / header.rate if picture.duration is None else picture.duration for picture in info.pictures}
     if durations != {1 / header.rate}:
         shortest, longest = (float(1000 * duration) for duration in (min(durations), max(durations)))

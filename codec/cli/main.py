@@ -59,7 +59,13 @@ def _complain(message: str, code: int) -> int:
 def _as_option(message: str) -> str:
     """A message about a setting, which starts with the setting's name, with the option in its place."""
     name, _, rest = message.partition(" ")
-    is_setting = rest and name in {each.name for each in fields(Settings)}
+    is_setting = rest and name in {
+        "matrix",
+        "primaries",
+        "transfer",
+        "range",
+        *(each.name for each in fields(Settings)),
+    }
     return f"--{name.replace('_', '-')} {rest}" if is_setting else message
 
 
@@ -192,6 +198,10 @@ INPUT...           the pictures (see below)
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})
 --fps RATE         pictures per second, such as 25 or 30000/1001, instead of the source's rate or times (default:
                    the source's, or 25)
+--matrix MATRIX    how Y'CbCr was made, where the source cannot say: bt601, bt709, bt2020 …, or a number of H.273
+--primaries NAME   which red, green and blue are meant: bt709, bt2020, display_p3 …, or a number of H.273
+--transfer NAME    how samples follow from light: bt709, srgb, linear, pq, hlg …, or a number of H.273
+--range NAME       full (0…255) or limited (16…235)
 --[no-]attachments  keep what comes with the pictures: ICC, Exif, XMP, texts, resolution (default: do)
 
 {_INPUT}""",

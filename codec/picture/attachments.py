@@ -10,11 +10,13 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
-from codec.picture.planes import Picture
+from codec.errors import ConfigError
+from codec.picture.planes import Colour, ColourPrimaries, ColourRange, ColourTransfer, Picture
 
-__all__ = ["chunk", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks"]
+__all__ = ["chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks", "with_colour"]
 
 Attachments = Mapping[str, bytes]
 
@@ -44,12 +46,33 @@ def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
     """
     if picture.duration is not None and not _has_place("duration", b"", suffix):
         yield "durations"
+    if suffix not in (".png", ".apng") and str(replace(picture.format.colour, range=ColourRange.UNSPECIFIED)):
+        yield "colour description"
     for key, value in picture.attachments.items():
         kind, _, name = key.partition(":")
         if not _has_place(key, value, suffix):
-            yield name if kind == "png" else kind
+            yield "colour description" if name == "cICP" else name if kind == "png" else kind
         elif suffix in _ANIMATIONS and first.get(key) != value:
             yield f"{kind} of later pictures"
+
+
+def colour_of(attachments: Attachments) -> Colour:
+    """What a cICP chunk of a PNG says."""
+    codes = attachments.get("png:cICP", bytes(4))
+    said = {"primaries": codes[0], "transfer": codes[1], "range": "full" if codes[3] else "limited"}
+    with contextlib.suppress(ConfigError):  # a number that nobody knows, as 0 is
+        return Colour().described(said)
+    return Colour()
+
+
+def with_colour(picture: Picture) -> Picture:
+    """The picture as PNG has it: with a cICP chunk, if nothing else that came with it describes its colour."""
+    colour = picture.format.colour
+    unspecified = colour.primaries is ColourPrimaries.UNSPECIFIED and colour.transfer is ColourTransfer.UNSPECIFIED
+    if unspecified or picture.attachments.keys() & {"icc", "png:cICP", "png:gAMA", "png:sRGB"}:
+        return picture
+    codes = bytes([colour.primaries, colour.transfer, 0, 1])  # R'G'B' of full range
+    return replace(picture, attachments={**picture.attachments, "png:cICP": codes})
 
 
 def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
@@ -104,8 +127,8 @@ def _of_chunk(kind: bytes, payload: bytes) -> dict[str, bytes]:
         return {"exif": payload}
     if kind == b"pHYs" and len(payload) == 9 and payload[8] == 1:  # samples a metre
         return _dpi(*(side * _METRES_AN_INCH for side in struct.unpack(">II", payload[:8])))
-    if kind.decode() in _RAW_CHUNKS:
-        return {f"png:{kind.decode()}": payload}
+    if (size := _RAW_CHUNKS.get(kind.decode())) is not None:
+        return {f"png:{kind.decode()}": payload} if size == len(payload) else {}
     key, rest = payload.split(b"\0", 1)
     if kind == b"tEXt":
         return _text(key.decode("latin-1"), rest.decode("latin-1"))

@@ -7,6 +7,7 @@ Every sum is below 2**26 in magnitude, so int32 is enough.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -31,15 +32,15 @@ class ToRgb(NamedTuple):
     blue_from_u: int
 
 
-# Full range: 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb), with Kr, Kb = 0.299, 0.114 for
-# BT.601 and 0.2126, 0.0722 for BT.709. Limited range: luma × 255 / 219, chroma × 255 / 224.
-_TO_RGB = {
-    (ColourMatrix.BT601, ColourRange.LIMITED): ToRgb(16, 76309, 104597, -25675, -53279, 132201),
-    (ColourMatrix.BT601, ColourRange.FULL): ToRgb(0, 65536, 91881, -22553, -46802, 116130),
-    (ColourMatrix.BT709, ColourRange.LIMITED): ToRgb(16, 76309, 117489, -13975, -34925, 138438),
-    (ColourMatrix.BT709, ColourRange.FULL): ToRgb(0, 65536, 103206, -12276, -30679, 121609),
+_KR_KB = {  # shares of red and blue in luma, in 1/10000
+    ColourMatrix.BT709: (2126, 722),
+    ColourMatrix.FCC: (3000, 1100),
+    ColourMatrix.BT470BG: (2990, 1140),
+    ColourMatrix.BT601: (2990, 1140),
+    ColourMatrix.SMPTE240M: (2120, 870),
+    ColourMatrix.BT2020: (2627, 593),
 }
-_YUV_IS_ASSUMED = Colour(ColourMatrix.BT601, ColourRange.LIMITED)  # what a Y4M without tags holds
+_KR_KB[ColourMatrix.UNSPECIFIED] = _KR_KB[ColourMatrix.BT601]  # and limited range: what a Y4M without tags holds
 
 
 def luma(picture: Picture) -> Plane:
@@ -78,8 +79,17 @@ def full_size(picture: Picture) -> tuple[Plane, ...]:
 
 
 def conversion(colour: Colour) -> ToRgb:
-    """The matrix for a colour description, with what is assumed for its unspecified parts."""
-    return _TO_RGB[colour.matrix or _YUV_IS_ASSUMED.matrix, colour.range or _YUV_IS_ASSUMED.range]
+    """The matrix for a colour description, with what is assumed for its unspecified parts.
+
+    Full range: 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb). Limited range: luma × 255 / 219, chroma
+    × 255 / 224.
+    """
+    kr, kb = (Fraction(share, 10000) for share in _KR_KB[colour.matrix])
+    red, blue, kg = 2 * (1 - kr), 2 * (1 - kb), 1 - kr - kb
+    is_full = colour.range is ColourRange.FULL
+    luma_gain, chroma_gain = (Fraction(1), Fraction(1)) if is_full else (Fraction(255, 219), Fraction(255, 224))
+    gains = (gain * chroma_gain for gain in (red, -blue * kb / kg, -red * kr / kg, blue))
+    return ToRgb(0 if is_full else 16, *(round(gain * (1 << _BITS)) for gain in (luma_gain, *gains)))
 
 
 def _yuv_to_rgb(y: Plane, u: Plane, v: Plane, gain: ToRgb) -> npt.NDArray[np.uint8]:

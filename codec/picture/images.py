@@ -20,7 +20,7 @@ from PIL import GifImagePlugin, Image, ImageFile, UnidentifiedImageError
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
-from codec.picture.attachments import of_pillow, of_png, pillow_options, png_chunks
+from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -66,12 +66,14 @@ class ImageFiles(PictureSource):
         if not paths:
             raise MediaError(f"{label}: has no pictures")
         self._paths = tuple(paths)
-        self._formats = []
+        self._formats: list[PictureFormat] = []
         noted: dict[str, str] = {}  # the first file of each note
         for path in paths:
             kind = _probe(path)
             if kind.frames > 1:
                 raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
+            if not self._formats:
+                colour = colour_of(kind.attachments)
             self._formats.append(kind.format)
             noted = {text: f"{path}: {text}" for text in kind.notes} | noted
         super().__init__(label, self._formats[0], rate, len(paths))
@@ -79,7 +81,7 @@ class ImageFiles(PictureSource):
         for path, other in zip(paths, self._formats, strict=True):
             if (other.width, other.height) != (self.format.width, self.format.height):
                 raise MediaError(f"{path}: is {other}, unlike the first, {paths[0]}: {self._formats[0]}")
-        self.format = PictureFormat(self.format.width, self.format.height, self._common_planes(label))
+        self.format = replace(self.format, sample_format=self._common_planes(label), colour=colour)
 
     def _common_planes(self, label: str) -> SampleFormat:
         """The planes that hold every picture; says which pictures get some that they have not."""
@@ -119,7 +121,7 @@ class Animation(PictureSource):
 
     def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
         kind = _probe(path)
-        super().__init__(os.fspath(path), kind.format, rate, kind.frames)
+        super().__init__(os.fspath(path), replace(kind.format, colour=colour_of(kind.attachments)), rate, kind.frames)
         self._path = path
         self._attachments = kind.attachments
         for text in kind.notes:

@@ -19,7 +19,18 @@ from codec.arguments import expect_type
 from codec.errors import ConfigError
 
 __all__ = [
-    *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
+    *(
+        "ChromaSiting",
+        "Colour",
+        "ColourMatrix",
+        "ColourPrimaries",
+        "ColourRange",
+        "ColourTransfer",
+        "Picture",
+        "PictureFormat",
+        "Plane",
+        "SampleFormat",
+    ),
     *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels"),
 ]
 
@@ -114,11 +125,54 @@ _FORMAT_OF_CHANNELS = {1: SampleFormat.GRAY, 2: SampleFormat.GRAY_ALPHA, 3: Samp
 
 
 class ColourMatrix(enum.IntEnum):
-    """How Y'CbCr was made from R'G'B' (spec 5.2)."""
+    """How Y'CbCr was made from R'G'B' (spec 5.2), as H.273 counts them."""
 
-    UNSPECIFIED = 0
-    BT601 = 1
-    BT709 = 2
+    BT709 = 1
+    UNSPECIFIED = 2
+    FCC = 4
+    BT470BG = 5  # has the numbers of BT601
+    BT601 = 6
+    SMPTE240M = 7
+    BT2020 = 9
+
+
+class ColourPrimaries(enum.IntEnum):
+    """Which red, green, blue and white are meant (spec 5.2), as H.273 counts them."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    BT470M = 4
+    BT470BG = 5
+    BT601 = 6
+    SMPTE240M = 7
+    FILM = 8
+    BT2020 = 9
+    XYZ = 10
+    DCI_P3 = 11
+    DISPLAY_P3 = 12
+    EBU3213 = 22
+
+
+class ColourTransfer(enum.IntEnum):
+    """How samples follow from light (spec 5.2), as H.273 counts them."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    GAMMA22 = 4
+    GAMMA28 = 5
+    BT601 = 6
+    SMPTE240M = 7
+    LINEAR = 8
+    LOG100 = 9
+    LOG316 = 10
+    XVYCC = 11
+    BT1361 = 12
+    SRGB = 13
+    BT2020_10 = 14
+    BT2020_12 = 15
+    PQ = 16
+    SMPTE428 = 17
+    HLG = 18
 
 
 class ColourRange(enum.IntEnum):
@@ -145,6 +199,41 @@ class Colour:
     matrix: ColourMatrix = ColourMatrix.UNSPECIFIED
     range: ColourRange = ColourRange.UNSPECIFIED
     siting: ChromaSiting = ChromaSiting.UNSPECIFIED
+    primaries: ColourPrimaries = ColourPrimaries.UNSPECIFIED
+    transfer: ColourTransfer = ColourTransfer.UNSPECIFIED
+
+    def described(self, said: Mapping[str, object]) -> Colour:
+        """With other matrix, primaries, transfer or range: by name, such as ``bt2020``, or by the number of H.273.
+
+        Raises:
+            ConfigError: there is none of that name or number.
+        """
+        codes: dict[str, Any] = {}
+        for name, value in said.items():
+            kind = _KINDS.get(name)
+            if kind is None:
+                raise ConfigError(f"colour has {', '.join(_KINDS)}, not {name!r}")
+            codes_of = {member.name.lower(): member for member in kind}
+            if kind is not ColourRange:  # which H.273 counts in another way
+                codes_of |= {str(member.value): member for member in kind}
+            if (code := codes_of.get(str(value).lower())) is None:
+                known = ", ".join(member.name.lower() for member in kind)
+                raise ConfigError(f"{name} is one of {known}, not {value!r}")
+            codes[name] = code
+        return replace(self, **codes)
+
+    def __str__(self) -> str:
+        """What is specified, such as ``bt2020 matrix, limited range``."""
+        codes = {name: getattr(self, name).name.lower() for name in _KINDS}
+        return ", ".join(f"{code} {name}" for name, code in codes.items() if code != "unspecified")
+
+
+_KINDS: dict[str, type[enum.IntEnum]] = {
+    "matrix": ColourMatrix,
+    "primaries": ColourPrimaries,
+    "transfer": ColourTransfer,
+    "range": ColourRange,
+}
 
 
 @dataclass(frozen=True)
@@ -200,7 +289,7 @@ class PictureFormat:
 
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
-        colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
+        colour = replace(self.colour, matrix=ColourMatrix.BT601, range=ColourRange.FULL)
         return PictureFormat(self.width, self.height, sample_format, colour, self.bit_depth)
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
 from codec.picture.arrays import npy_writer
-from codec.picture.attachments import lost
+from codec.picture.attachments import lost, with_colour
 from codec.picture.colour import to_array
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
@@ -86,11 +86,13 @@ class PictureSink:
         given, wanted = ((each.width, each.height, each.sample_format) for each in (picture.format, self.format))
         if given != wanted:
             raise MediaError(f"{self.label}: opened for {self.format}, got a picture of {picture.format}")
+        suffix = (self._suffix or _still_suffix(picture.name, self.format.sample_format.has_alpha)).lower()
+        if suffix in (".png", ".apng"):
+            picture = with_colour(picture)
         with self._foreign_errors():
             self._write(picture)
-        suffix = self._suffix or _still_suffix(picture.name, self.format.sample_format.has_alpha)
         self._first = picture.attachments if self._first is None else self._first
-        self._lost |= dict.fromkeys(lost(picture, suffix.lower(), self._first))
+        self._lost |= dict.fromkeys(lost(picture, suffix, self._first))
         self.count += 1
 
     def __exit__(

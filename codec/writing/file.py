@@ -116,6 +116,8 @@ def pack_header(header: SequenceHeader) -> bytes:
             "sample_format": header.format.sample_format,
             "bit_depth": header.format.bit_depth,
             "colour_matrix": colour.matrix,
+            "colour_primaries": colour.primaries,
+            "colour_transfer": colour.transfer,
             "colour_range": colour.range,
             "chroma_siting": colour.siting,
             "rate_numerator": header.rate.numerator,
