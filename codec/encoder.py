@@ -25,6 +25,7 @@ from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
 from codec.picture.alpha import as_given, cleared, laid_over, opaque_format, refuse_alpha
+from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
@@ -373,7 +374,8 @@ class Writer:
         attached_bytes = sum(ATTACHMENT_COST + len(value) for _, value in attachments)
         if attached_bytes > DEFAULT_LIMITS.max_attachment_bytes:
             most = DEFAULT_LIMITS.max_attachment_bytes
-            raise ConfigError(f"picture {self._appended}: attachments of more than the {most} bytes that readers take")
+            rule = f"attachments of more than the {most} bytes that readers take; --no-attachments leaves them out"
+            raise ConfigError(f"picture {self._appended}: {rule}")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             picture.format.sample_format is not self.format.sample_format
@@ -479,6 +481,12 @@ def _picture_format(size: object, mode: str) -> PictureFormat:
     return PictureFormat(size[0], size[1], SampleFormat.of(mode))
 
 
+def _refuse_archive_unless_exact(settings: Settings) -> None:
+    is_exact = settings.residual_coder is ResidualCoder.FLOAT16 or settings.residual_coder is ResidualCoder.LOSSLESS
+    if not is_exact or settings.max_error or settings.alpha == "clear" or settings.background is not None:
+        raise ConfigError("archive is for lossless and float16, without max_error, background or alpha clear")
+
+
 def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
     """The format with what a caller says of its colour."""
     if "matrix" in colour and picture_format.sample_format.plane_names != ("Y", "U", "V"):
@@ -514,6 +522,7 @@ def encode(
     metadata: dict[str, str] | None = None,
     colour: Mapping[str, str | int] | None = None,
     attachments: bool = True,
+    archive: bool = False,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -532,6 +541,8 @@ def encode(
         colour: ``matrix``, ``primaries``, ``transfer``, ``range`` of the pictures, where their source cannot say: names
             such as ``bt2020`` and ``pq``, or numbers of H.273.
         attachments: whether to keep what came with the pictures beside their samples, such as colour profiles.
+        archive: whether to keep what gives back the files of pictures byte for byte, where that is known for their
+            format, and of others a hash; for exact coders.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
         workers: how many GOPs it codes at once, where it is not a pool that tells.
@@ -551,6 +562,9 @@ def encode(
     settings = settings or Settings()
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
+        if archive:
+            _refuse_archive_unless_exact(settings)
+            pictures.archivist = Archivist()
         picture_format = _described(_file_format(pictures, settings), colour or {})
         with Writer(
             path,
@@ -569,4 +583,12 @@ def encode(
                 if progress is not None:
                     progress(Progress(number, pictures.count, out.bytes_written))
         assert out.summary is not None
+        if pictures.archivist is not None:
+            restorable, files = pictures.archivist.restorable, pictures.archivist.files
+            what = f"{restorable} of {files} files can be given back byte for byte"
+            if not files:
+                what = "no archive, which is for files of one picture each"
+            elif restorable < files:
+                what += "; of the others a hash is kept, and the samples"
+            pictures.note(f"{pictures.label}: {what}")
         return replace(out.summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

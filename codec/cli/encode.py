@@ -23,6 +23,7 @@ def main(options: argparse.Namespace) -> int:
             settings,
             rate=options.fps,
             colour={name: value for name in COLOUR if (value := getattr(options, name)) is not None},
+            archive=bool(options.archive),
             attachments=options.attachments is not False,
             progress=progress,
             executor=workers.executor,

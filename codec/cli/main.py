@@ -64,6 +64,7 @@ def _as_option(message: str) -> str:
         "primaries",
         "transfer",
         "range",
+        "archive",
         *(each.name for each in fields(Settings)),
     }
     return f"--{name.replace('_', '-')} {rest}" if is_setting else message
@@ -202,6 +203,8 @@ INPUT...           the pictures (see below)
 --primaries NAME   which red, green and blue are meant: bt709, bt2020, display_p3 …, or a number of H.273
 --transfer NAME    how samples follow from light: bt709, srgb, linear, pq, hlg …, or a number of H.273
 --range NAME       full (0…255) or limited (16…235)
+--archive          keep what gives back the files byte for byte (PNG, and files that are not compressed); of others a
+                   hash; decode to a folder does so, and verify checks it
 --[no-]attachments  keep what comes with the pictures: ICC, Exif, XMP, texts, resolution (default: do)
 
 {_INPUT}""",

@@ -50,6 +50,8 @@ def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
         yield "colour description"
     for key, value in picture.attachments.items():
         kind, _, name = key.partition(":")
+        if kind == "archive":  # which is of a file, and not of the picture
+            continue
         if not _has_place(key, value, suffix):
             yield "colour description" if name == "cICP" else name if kind == "png" else kind
         elif suffix in _ANIMATIONS and first.get(key) != value:

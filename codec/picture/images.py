@@ -22,11 +22,12 @@ from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
 from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = [
-    *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "rate_of"),
+    *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image"),
+    *("png_stream", "rate_of"),
     "write_still",
 ]
 
@@ -109,6 +110,9 @@ class ImageFiles(PictureSource):
             given = as_given(picture, self.format, f"{path}:")
             if expected.sample_format.is_gray and self.format.sample_format.is_rgb:  # its profile is of gray
                 given = replace(given, attachments={key: of for key, of in given.attachments.items() if key != "icc"})
+            if self.archivist is not None:
+                archive = self.archivist.attachments(path.read_bytes(), given)
+                given = replace(given, attachments={**given.attachments, **archive})
             yield given
 
 
@@ -439,6 +443,13 @@ def write_still(
         file.write(png[_IHDR_END:])
     else:
         Image.fromarray(samples).save(file, pillow_format, **pillow_options(attachments or {}, pillow_format))
+
+
+def png_stream(samples: Plane, level: int) -> bytes:
+    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``."""
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, "PNG", compress_level=level)
+    return b"".join(payload for kind, payload in layers.chunks(io.BytesIO(buffer.getvalue()), "PNG") if kind == b"IDAT")
 
 
 def encoded(samples: npt.NDArray[np.uint8], pillow_format: str) -> bytes:

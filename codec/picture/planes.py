@@ -361,8 +361,8 @@ class Picture:
         return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), samples, 0)
 
     def copy(self) -> Picture:
-        """A copy of this picture, whose samples nobody else has."""
-        return replace(self, planes=tuple(plane.copy() for plane in self.planes))
+        """A copy of this picture, whose samples and attachments nobody else has."""
+        return replace(self, planes=tuple(plane.copy() for plane in self.planes), attachments=dict(self.attachments))
 
     def same_samples(self, other: Picture) -> bool:
         """Whether both have equal planes, sample by sample."""

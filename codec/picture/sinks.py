@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
+from codec.picture.archive import is_archived, restored
 from codec.picture.arrays import npy_writer
 from codec.picture.attachments import lost, with_colour
 from codec.picture.colour import to_array
@@ -285,13 +286,20 @@ def _folder_writer(
         raise ExistsError(f"{folder}: is not empty", "writes into it")
     own: list[str | None] = []
     numbered: list[str] = []
+    changed: list[bool] = []
     with _staged(folder) as staged:
 
         def write(picture: Picture) -> None:
             number = next(numbers)
             suffix = _still_suffix(pattern.name(number) if pattern else picture.name, has_alpha)
+            original = None if pattern else restored(picture)
+            changed.append(original is None and is_archived(picture) and not pattern)
             with _temporary(staged, len(numbered)).open("xb") as file:
-                write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+                if original is not None:
+                    suffix = Path(picture.name or "").suffix or suffix
+                    file.write(original)
+                else:
+                    write_still(file, to_array(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 
@@ -300,6 +308,8 @@ def _folder_writer(
         _publish(staged, folder, names, force=force, inputs=inputs)
         if said:
             notes.append(f"{folder}: {said}")
+        if any(changed):
+            notes.append(f"{folder}: {sum(changed)} of {len(changed)} files are not byte for byte those of the archive")
 
 
 def _still_suffix(name: str | None, has_alpha: bool) -> str:

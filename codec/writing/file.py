@@ -217,7 +217,8 @@ def attachments_of(picture: Picture, rate: Fraction) -> Attachments:
             raise ConfigError(f"a duration of {picture.duration} s; it is from 0, a ratio of two numbers below 2**32")
         attachments.append((DURATION, struct.pack("<II", numerator, denominator)))
     if len(attachments) > MAX_ATTACHMENTS:
-        raise ConfigError(f"{len(attachments)} attachments of a picture; at most {MAX_ATTACHMENTS} can be kept")
+        rule = f"at most {MAX_ATTACHMENTS} can be kept; --no-attachments leaves them out"
+        raise ConfigError(f"{len(attachments)} attachments of a picture; {rule}")
     for key, value in attachments:
         expect_type(key, str, f"attachment {key!r:.40}: keys are text")
         expect_type(value, bytes, f"attachment {key!r:.40}: values are bytes")
