@@ -42,10 +42,10 @@ def unmapped(picture: Picture, maps: ValueMaps, bit_depth: int) -> Picture:
     if not maps:
         return picture
     given = picture.format.with_depth(bit_depth)
-    values = []
+    values, count = [], 1 << picture.format.bit_depth
     for of_map in maps:
-        last = of_map if of_map.size else np.arange(1 << picture.format.bit_depth)
-        values.append(np.pad(last, (0, (1 << picture.format.bit_depth) - last.size), mode="edge").astype(given.dtype))
+        known = of_map[:count] if of_map.size else np.arange(count)
+        values.append(np.pad(known, (0, count - known.size), mode="edge").astype(given.dtype))
     planes = tuple(np.take(of, plane) for of, plane in zip(_by_plane(picture, values), picture.planes, strict=True))
     return Picture(given, planes, picture.name)
 
