@@ -114,7 +114,8 @@ class ContextSubstreams:
             as many symbols as the picture has samples, and two more.
         starts: int64 (contexts,): where each substream starts.
         sizes: int64 (contexts,): symbols of each.
-        bits: uint8: raw bits, the first the highest of its byte, and two bytes more. There are none of 8 bits a sample.
+        bits: uint8: raw bits, the first the highest of its byte, and two bytes more; to be decoded, with room behind
+            them for two bytes for each sample of the picture. There are none of 8 bits a sample.
     """
 
     symbols: npt.NDArray[np.uint8]
