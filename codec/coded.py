@@ -31,6 +31,7 @@ __all__ = [
     "MIN_BLOCK",
     "MODULO",
     "AlfParameters",
+    "Attachments",
     "CellMode",
     "CodedPicture",
     "CodedSymbols",
@@ -59,6 +60,7 @@ Residual = npt.NDArray[Any]  # source − prediction, int16, or of more than 8 b
 Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 
 Residuals = npt.NDArray[np.uint8 | np.int16]  # of the lossless coder: what is left + 128, of more than 8 bits + 0
+Attachments = tuple[tuple[str, bytes], ...]  # keys and values of what came with a picture (spec 5.8)
 Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256 or 1/1024
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
@@ -113,7 +115,8 @@ class ContextSubstreams:
             as many symbols as the picture has samples, and two more.
         starts: int64 (contexts,): where each substream starts.
         sizes: int64 (contexts,): symbols of each.
-        bits: uint8: raw bits, the first the highest of its byte, and two bytes more. There are none of 8 bits a sample.
+        bits: uint8: raw bits, the first the highest of its byte, and two bytes more; to be decoded, with room behind
+            them for two bytes for each sample of the picture. There are none of 8 bits a sample.
     """
 
     symbols: npt.NDArray[np.uint8]
@@ -394,6 +397,7 @@ class PacketGroup:
         checksums: CRC-32 of each picture's decoded samples.
         names: each picture's name, or empty where the source had none.
         maps: what samples of the GOP that it starts stand for; there are none where they are what they are.
+        attachments: of each picture, or empty where all have those that pictures share.
     """
 
     first_picture: int
@@ -401,3 +405,4 @@ class PacketGroup:
     checksums: tuple[int, ...]
     names: tuple[str, ...] = ()
     maps: ValueMaps = NO_MAPS
+    attachments: tuple[Attachments, ...] = ()

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -21,8 +22,9 @@ import numpy.typing as npt
 from codec.arguments import expect_type, file_name
 from codec.bitstream.container import ContainerReader, GroupEntry, Packet, read_group
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
+from codec.bitstream.payloads import DURATION, duration_of
 from codec.bitstream.salvage import SalvageReader, note_damage
-from codec.coded import SequenceHeader
+from codec.coded import Attachments, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
 from codec.picture.planes import Picture, PictureFormat, Samples
@@ -47,8 +49,9 @@ class GopTask(NamedTuple):
     """What a worker needs to decode one GOP; with a list of groups it can be pickled."""
 
     groups: Iterable[tuple[GroupEntry, bytes]]
-    """Each with the bytes of its packet."""
+    """Each with its bytes."""
     header: SequenceHeader
+    shared: Attachments | None
     path: str
     limits: Limits
     traced: bool = False
@@ -66,22 +69,30 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
 
     history, maps = History(), NO_MAPS
     for entry, data in task.groups:
-        group = read_group(data, entry, task.header, task.path, task.limits)
-        maps = group.maps or maps
-        names = group.names or ("",) * len(group.pictures)
-        for number, (coded, checksum, name) in enumerate(
-            zip(group.pictures, group.checksums, names, strict=True), group.first_picture
+        group = read_group(data, entry, task.header, task.shared, task.path, task.limits)
+        maps, count = group.maps or maps, len(group.pictures)
+        names, attachments = group.names or ("",) * count, group.attachments or (task.shared or (),) * count
+        for number, (coded, checksum, name, came_with) in enumerate(
+            zip(group.pictures, group.checksums, names, attachments, strict=True), group.first_picture
         ):
             try:
                 after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
-            picture = present(after.newest, task.header, maps)
+            picture = with_attachments(present(after.newest, task.header, maps), came_with)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
             yield ReconstructedPicture(number, coded, history, after, picture, maps)
             history = after
+
+
+def with_attachments(picture: Picture, attachments: Attachments) -> Picture:
+    """The picture and what came with it, of which its duration is one."""
+    others = dict(attachments)
+    duration = others.pop(DURATION, None)
+    seconds = None if duration is None else duration_of(duration)
+    return replace(picture, duration=seconds, attachments=others) if attachments else picture
 
 
 def decode_gop(task: GopTask) -> Iterator[Picture]:
@@ -373,8 +384,8 @@ class Video(Sequence[npt.NDArray[Samples]]):
 
     def _task(self, gop: Sequence[GroupEntry]) -> GopTask:
         """What is needed to decode a GOP; each packet is read when its turn comes."""
-        groups = ((entry, self._container.read_bytes(entry.offset)) for entry in gop)
-        return GopTask(groups, self._container.header, self.path, self._container.limits)
+        groups = ((entry, self._container.read_group_bytes(entry)) for entry in gop)
+        return GopTask(groups, self._container.header, self._container.shared, self.path, self._container.limits)
 
     def close(self) -> None:
         """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""

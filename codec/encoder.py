@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
 from codec.bitstream.streams import group_bytes
-from codec.coded import CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
+from codec.coded import Attachments, CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
 from codec.depths import for_depth
 from codec.errors import CodecError, ConfigError, MediaError
 from codec.lossless.picture import as_coded, as_decoded
@@ -24,6 +24,7 @@ from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
 from codec.picture.alpha import as_given, cleared, laid_over, opaque_format, refuse_alpha
+from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
@@ -35,7 +36,7 @@ from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.value_maps import choose_maps
 from codec.settings import Settings
 from codec.whole_file import refuse_overwrite, whole_file
-from codec.writing.file import ContainerWriter, pack_group, pack_metadata
+from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
 from codec.writing.streams import encoded_name
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
 FILE_TO_MAKE = "the file to make is named by text or a path"
+ATTACHMENT_COST = 512  # bytes that each counts as beside its own: so a packet has at most 32768 (spec 5.8 has 65535)
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
 
@@ -78,11 +80,12 @@ class Summary:
 
 
 class PackedGroup(NamedTuple):
-    """A packet's payload, ready to be written."""
+    """The payload of a packet, and of what came with its pictures, ready to be written."""
 
     payload: bytes
     picture_count: int
     starts_gop: bool
+    attachments: bytes
 
 
 # ------------------------------------------------------------------------------------------- the coding loop
@@ -198,7 +201,11 @@ def code_gop(
 
 
 def encode_gop(
-    pictures: Sequence[Picture], first_picture: int, header: SequenceHeader, settings: Settings
+    pictures: Sequence[Picture],
+    first_picture: int,
+    header: SequenceHeader,
+    settings: Settings,
+    shared: Attachments = (),
 ) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
     is_exact = header.residual is ResidualCoder.LOSSLESS and not header.max_error
@@ -216,7 +223,9 @@ def encode_gop(
             names if any(names) else (),
             maps if start == 0 else NO_MAPS,
         )
-        groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0))
+        came_with = [attachments_of(picture, header.rate) for picture in pictures[start:stop]]
+        attachments = pack_attachments(came_with, shared, range(first_picture + start, first_picture + stop))
+        groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0, attachments))
     return groups
 
 
@@ -227,6 +236,7 @@ class GopTask(NamedTuple):
     first_picture: int
     header: SequenceHeader
     settings: Settings
+    shared: Attachments
 
 
 def encode_task(task: GopTask) -> list[PackedGroup]:
@@ -349,6 +359,9 @@ class Writer:
             self._container = ContainerWriter(file, self._header, metadata)
             self._resources = resources.pop_all()
         self._appended = 0
+        self._shared: Attachments = ()
+        self._attached_bytes = 0
+        """What the pictures of the GOP that is being filled bring along."""
         self.summary: Summary | None = None
         """What was done; there once the ``with`` block has ended."""
 
@@ -376,6 +389,12 @@ class Writer:
         # a copy: the caller may fill an array again
         picture = picture_of(picture, f"picture {self._appended}", name, self.format.bit_depth)
         self._check_name(picture.name)
+        attachments = attachments_of(picture, self._header.rate)
+        attached_bytes = sum(ATTACHMENT_COST + len(value) for _, value in attachments)
+        if attached_bytes > DEFAULT_LIMITS.max_attachment_bytes:
+            most = DEFAULT_LIMITS.max_attachment_bytes
+            rule = f"attachments of more than the {most} bytes that readers take; --no-attachments leaves them out"
+            raise ConfigError(f"picture {self._appended}: {rule}")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
             (picture.format.sample_format, picture.format.bit_depth)
@@ -383,8 +402,14 @@ class Writer:
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
-        if self._is_scene_cut(picture):
+        if not self._appended and attachments:  # which later ones often have too
+            self._shared = attachments
+            self._container.write_shared(attachments)
+        if self._is_scene_cut(picture) or (
+            attachments != self._shared and self._attached_bytes + attached_bytes > DEFAULT_LIMITS.max_attachment_bytes
+        ):
             self._close_gop()
+        self._attached_bytes += attached_bytes * (attachments != self._shared)
         self._pictures.append(picture)
         self._appended += 1
         if len(self._pictures) == self.settings.gop:
@@ -428,8 +453,8 @@ class Writer:
     def _close_gop(self) -> None:
         """Hand the pictures so far on as a GOP, and write what has come back."""
         first = self._appended - len(self._pictures)
-        self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings)))
-        self._pictures = []
+        self._write(self._work.put(GopTask(self._pictures, first, self._header, self.settings, self._shared)))
+        self._pictures, self._attached_bytes = [], 0
 
     def _write(self, gops: Iterable[list[PackedGroup]]) -> None:
         for gop in gops:
@@ -477,6 +502,19 @@ def _picture_format(size: object, mode: str, bit_depth: int) -> PictureFormat:
     return PictureFormat(size[0], size[1], SampleFormat.of(mode), bit_depth=bit_depth)
 
 
+def _refuse_archive_unless_exact(settings: Settings) -> None:
+    is_exact = settings.residual_coder is ResidualCoder.FLOAT16 or settings.residual_coder is ResidualCoder.LOSSLESS
+    if not is_exact or settings.max_error or settings.alpha == "clear" or settings.background is not None:
+        raise ConfigError("archive is for lossless and float16, without max_error, background or alpha clear")
+
+
+def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
+    """The format with what a caller says of its colour."""
+    if "matrix" in colour and picture_format.sample_format.plane_names != ("Y", "U", "V"):
+        raise ConfigError(f"matrix is for Y'CbCr pictures; these are {picture_format.sample_format.label}")
+    return replace(picture_format, colour=picture_format.colour.described(colour))
+
+
 def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
     """The format of a file of these pictures, whose alpha may be left out; a note says what else becomes of it.
 
@@ -503,6 +541,9 @@ def encode(
     *,
     rate: Fraction | float | str | None = None,
     metadata: dict[str, str] | None = None,
+    colour: Mapping[str, str | int] | None = None,
+    attachments: bool = True,
+    archive: bool = False,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -516,8 +557,13 @@ def encode(
             `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.
-        rate: pictures per second, instead of the source's own; as `Writer` takes it.
+        rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.
         metadata: free keys and values to keep in the file.
+        colour: ``matrix``, ``primaries``, ``transfer``, ``range`` of the pictures, where their source cannot say: names
+            such as ``bt2020`` and ``pq``, or numbers of H.273.
+        attachments: whether to keep what came with the pictures beside their samples, such as colour profiles.
+        archive: whether to keep what gives back the files of pictures byte for byte, where that is known for their
+            format, and of others a hash; for exact coders.
         progress: called after every picture read.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
         workers: how many GOPs it codes at once, where it is not a pool that tells.
@@ -533,10 +579,14 @@ def encode(
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
     path = file_name(path, FILE_TO_MAKE)
     expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
+    expect_type(colour, (Mapping, NoneType), "colour is a dict such as {'matrix': 'bt709'}")
     settings = settings or Settings()
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         refuse_overwrite(path, force, pictures.files)
-        picture_format = _file_format(pictures, settings)
+        if archive:
+            _refuse_archive_unless_exact(settings)
+            pictures.archivist = Archivist()
+        picture_format = _described(_file_format(pictures, settings), colour or {})
         with Writer(
             path,
             settings=settings,
@@ -548,8 +598,18 @@ def encode(
             force=force,
         ) as out:
             for number, picture in enumerate(pictures, 1):
-                out.append(picture)
+                if rate is not None:  # which is asked for instead of what the source says
+                    picture = replace(picture, duration=None)
+                out.append(picture if attachments else replace(picture, attachments={}))
                 if progress is not None:
                     progress(Progress(number, pictures.count, out.bytes_written))
         assert out.summary is not None
+        if pictures.archivist is not None:
+            restorable, files = pictures.archivist.restorable, pictures.archivist.files
+            what = f"{restorable} of {files} files can be given back byte for byte"
+            if not files:
+                what = "no archive, which is for files of one picture each"
+            elif restorable < files:
+                what += "; of the others a hash is kept, and the samples"
+            pictures.note(f"{pictures.label}: {what}")
         return replace(out.summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

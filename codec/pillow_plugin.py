@@ -17,13 +17,16 @@ __all__ = ["MvzImageFile"]
 _MODES = {SampleFormat.GRAY: "L", SampleFormat.GRAY_ALPHA: "LA", SampleFormat.RGBA: "RGBA"}
 
 
+_ATTACHMENTS = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
+
+
 class MvzImageFile(ImageFile.ImageFile):
     """Pictures of a file, one at a time: ``L`` for gray, ``RGB`` otherwise, with alpha ``LA`` and ``RGBA``.
 
     Gray of more than 8 bits is ``I;16``, scaled to 16 bits; Pillow has no mode for others, which are rounded to 8.
     `seek` decodes nothing yet.
-    ``info`` has the milliseconds of a picture as ``duration``, ``bit_depth``, ``metadata``, and the ``name`` of the
-    picture loaded last where its source had one.
+    ``info`` has the milliseconds of a picture as ``duration``, ``bit_depth``, ``metadata``, and of the picture loaded
+    last ``name``, ``icc_profile``, ``exif`` and ``xmp`` where its source had them.
     As Pillow's own readers do, it raises EOFError behind the last picture, and OSError for one that is damaged.
     """
 
@@ -68,8 +71,13 @@ class MvzImageFile(ImageFile.ImageFile):
                 raise OSError(str(error)) from error
             samples = image_samples(picture) if self._mode == "I;16" else to_array(eight_bits(picture))
             self.im = Image.fromarray(samples).copy().im
-            self.info.pop("name", None)
-            if picture.name is not None:
-                self.info["name"] = picture.name
+            self.info["duration"] = float(
+                1000 * (1 / self._video.rate if picture.duration is None else picture.duration)
+            )
+            of_picture = {key: picture.attachments.get(of) for key, of in _ATTACHMENTS.items()} | {"name": picture.name}
+            for key, value in of_picture.items():
+                self.info.pop(key, None)
+                if value is not None:
+                    self.info[key] = value
             self._loaded = self._frame
         return super().load()

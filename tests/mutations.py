@@ -94,19 +94,24 @@ class Parts:
     def build(self) -> bytes:
         """The file, every CRC-32 right; ``fit_index`` makes index and end anew so that they fit the packets."""
         data = bytearray(b"\x8bMVZ\r\n\x1a\n")
-        entries, total = b"", 0
+        entries: list[tuple[int, int, bool]] = []
+        total, before = 0, b""
         for kind, payload in self.packets:
             if self.fit_index and kind in (b"indx", b"ENDS"):
                 continue
             body = payload.build() if isinstance(payload, PicturePacket) else payload
             if kind == b"PICS" and len(body) > 6:
                 first, count, references = struct.unpack_from("<IHB", body)
-                entries += struct.pack("<IHB", len(body) + 12, count, references == 0)
+                entries.append((len(body) + 12, count, references == 0))
                 total = (first + count) & 0xFFFFFFFF
+            elif (before, kind) == (b"PICS", b"atts") and entries:
+                entries[-1] = (entries[-1][0] + len(body) + 12, *entries[-1][1:])
+            before = kind
             data += packet(kind, body)
         if self.fit_index:
             place = len(data)
-            data += packet(b"indx", entries) + packet(b"ENDS", struct.pack("<IQ", total, place))
+            index = b"".join(struct.pack("<IHB", *entry) for entry in entries)
+            data += packet(b"indx", index) + packet(b"ENDS", struct.pack("<IQ", total, place))
         for place in self.flips:
             data[place % len(data)] ^= 1 << place % 8
         return bytes(data) + self.rest

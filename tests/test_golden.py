@@ -93,6 +93,19 @@ def test_a_golden_file_decodes_to_the_samples_of_the_manifest(name):
         assert video.format.sample_format.label == entry["sample_format"]
 
 
+def test_golden_files_give_the_attachments_of_the_manifest():
+    there = {name: entry["attachments"] for name, entry in MANIFEST.items() if "attachments" in entry}
+    assert list(there) == ["gray_37x23_lossless_attached.mvz"]
+    for name, expected in there.items():
+        with codec.open(FIXTURES / "golden" / name) as video:
+            came_with = [
+                {key: value.hex() for key, value in picture.attachments.items()}
+                | ({} if picture.duration is None else {"duration": str(picture.duration)})
+                for picture in video.pictures()
+            ]
+        assert came_with == expected
+
+
 @pytest.mark.parametrize("name", CLOSE)
 def test_exact_and_nearly_exact_golden_files_decode_to_their_sources(name):
     source = next(path for path in (FIXTURES / "sources").iterdir() if name.startswith(path.name.partition(".")[0]))

@@ -10,23 +10,33 @@ import numpy as np
 import pytest
 
 from codec.coded import ContextSubstreams, LosslessResidual
-from codec.lossless.picture import add_green, planes_of, subtract_green, weight_differences, weights_after
-from codec.lossless.planes import TapPlanes
-from codec.lossless.rows import ContextSymbols, PlaneCoder, decode_planes, encode_plane
+from codec.depths import for_depth
+from codec.errors import BitstreamError
+from codec.lossless import planes as kernel_planes
+from codec.lossless import rows as kernel_rows
+from codec.lossless.picture import (
+    add_green,
+    check_weights,
+    planes_of,
+    residuals_of,
+    subtract_green,
+    weight_differences,
+    weights_after,
+)
 from codec.lossless.tables import (
-    CONTEXTS,
     MARGIN_COLUMNS,
     MARGIN_ROWS,
     MAX_SETS,
     SET_SIDE,
     WEIGHT_COUNTS,
+    context_model,
     set_map_shape,
     tap_offsets,
     tap_origins,
 )
 from codec.models import Speed
+from codec.search import predictor_sets
 from codec.search.lossless import PRESETS, code_lossless
-from codec.search.predictor_sets import fit_sets
 from codec.vectors import LANES
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (2, 2), (3, 16), (17, 16), (18, 33), (5, 49))  # (rows, columns)
@@ -46,13 +56,19 @@ OTHERS = (
 )
 WEST = [("C", 0, -1), ("C", 0, -2)]
 THRESHOLDS = (2, 4, 7, 12, 21, 36, 63, 112, 196)
+DEEP_THRESHOLDS = (*THRESHOLDS, 350, 660, 970, 1280, 1590, 1900, 2210, 2520, 2830, 3140)
+DEPTHS = (8, 9, 12, 16)
+
+
+def contexts_of(depth):
+    return 14 if depth == 8 else 24
 
 
 class Looking:
     """What taps find: planes by their letter in the specification, lists of residuals, and what is decoded so far."""
 
-    def __init__(self, predictions, residuals, samples):
-        self.shape = samples.shape
+    def __init__(self, predictions, residuals, samples, depth):
+        self.shape, self.half = samples.shape, 1 << (depth - 1)
         self.planes = dict(zip("PQ", predictions, strict=False))
         self.residuals, self.samples = residuals, samples
         self.references = len(predictions)
@@ -62,7 +78,7 @@ class Looking:
         if plane == "C" and 0 <= y < rows and 0 <= x < columns:
             return int(self.samples[y, x])
         if not self.references:
-            return 128
+            return self.half
         return int(self.planes["P" if plane == "C" else plane][min(max(y, 0), rows - 1), min(max(x, 0), columns - 1)])
 
     def tapped(self, y, x):
@@ -76,7 +92,7 @@ class Looking:
         return base, before + [int(plane[y, x]) for plane in self.residuals] + behind
 
 
-def context_twin(magnitudes, y, x, columns, total):
+def context_twin(magnitudes, y, x, columns, total, depth):
     """Magnitudes of the plane so far, (y, x) → M."""
 
     def at(row, column):
@@ -87,51 +103,84 @@ def context_twin(magnitudes, y, x, columns, total):
     w = at(y, x - 1) if x > 0 else at(y - 1, 0)
     ww = at(y, x - 2) if x > 1 else at(y - 1, 0)
     activity = 3 * (n + w) + 2 * (nw + ne + nn + ww)
-    level = sum(activity >= threshold for threshold in THRESHOLDS)
-    half = ((total + 64) >> 7) & 1
+    level = sum(activity >= threshold for threshold in (THRESHOLDS if depth == 8 else DEEP_THRESHOLDS))
+    one = 256 if depth == 8 else 1024
+    half = ((total + one // 4) // (one // 2)) & 1
     return 2 * level + half if level < 4 else level + 4
 
 
-def walk_twin(shape, source, predictions, residuals, weights, sets, substreams, max_error):
+def symbol_twin(z, depth):
+    """The symbol of z, and its raw bits as text."""
+    if depth == 8 or z < 32:
+        return z, ""
+    digits = f"{z:b}"
+    return 20 + 4 * (len(digits) - 3) + int(digits[1:3], 2), digits[3:]
+
+
+def z_twin(symbol, bits, depth):
+    """The inverse; takes raw bits from a list of them."""
+    if depth == 8 or symbol < 32:
+        return symbol
+    count = (symbol - 20) >> 2
+    raw = [str(bits.pop(0)) for _ in range(count)]
+    return ((4 + (symbol & 3)) << count) + int("".join(raw), 2)
+
+
+def magnitude_twin(symbol, depth):
+    if depth == 8:
+        return min((symbol + 1) >> 1, 32)
+    return (symbol + 1) >> 1 if symbol < 32 else 4 * symbol - 110 if symbol < 36 else (11 * symbol - 324) >> 1
+
+
+def walk_twin(shape, source, predictions, residuals, weights, sets, substreams, max_error, depth=8, bits=None):
     """Samples and residuals of a plane, whose symbols are taken from ``substreams``, lists by context.
 
-    With a ``source`` they are found and appended instead.
+    With a ``source`` they are found and appended instead; so are ``bits``, a list.
     """
-    samples, left, magnitudes = np.zeros(shape, np.uint8), np.zeros(shape, int), {}
-    looking, step = Looking(predictions, residuals, samples), 2 * max_error + 1
+    bits = [] if bits is None else bits
+    samples, left, magnitudes = np.zeros(shape, int), np.zeros(shape, int), {}
+    looking, step = Looking(predictions, residuals, samples, depth), 2 * max_error + 1
+    one, half, peak = 256 if depth == 8 else 1024, 1 << (depth - 1), (1 << depth) - 1
     for y, x in np.ndindex(shape):
         base, tapped = looking.tapped(y, x)
         class_ = int(sets[y // 16, x // 16])
         own = [0] * (1 + len(tapped)) if class_ == 0 else [int(weight) for weight in weights[class_ - 1]]
-        total = 256 * base + 128 + own[0] + sum(w * t for w, t in zip(own[1:], tapped, strict=True))
-        assert abs(total) < 1 << 27
-        p = min(max(total >> 8, 0), 255)
-        of_context = substreams[context_twin(magnitudes, y, x, shape[1], total)]
-        upward = not total & 128
+        total = one * base + one // 2 + own[0] + sum(w * t for w, t in zip(own[1:], tapped, strict=True))
+        assert abs(total) < 1 << (27 if depth == 8 else 31)
+        p = min(max(total // one, 0), peak)
+        of_context = substreams[context_twin(magnitudes, y, x, shape[1], total, depth)]
+        upward = not total & one // 2
         if source is not None:
             difference = int(source[y, x]) - p
-            wanted = (difference + 128) % 256 - 128 if max_error == 0 else nearest_multiple(difference, step)
-            value = ((-wanted if upward else wanted) + 128) % 256 - 128
-            of_context.append(2 * value if value >= 0 else -2 * value - 1)
-        symbol = of_context[-1] if source is not None else of_context.pop(0)
-        v = -((symbol + 1) >> 1) if symbol % 2 else symbol >> 1
+            wanted = (difference + half) % (2 * half) - half if max_error == 0 else nearest_multiple(difference, step)
+            value = ((-wanted if upward else wanted) + half) % (2 * half) - half
+            symbol, raw = symbol_twin(2 * value if value >= 0 else -2 * value - 1, depth)
+            of_context.append(symbol)
+            z = 2 * value if value >= 0 else -2 * value - 1
+            bits += map(int, raw)
+        else:
+            symbol = of_context.pop(0)
+            z = z_twin(symbol, bits, depth)
+        v = -((z + 1) >> 1) if z % 2 else z >> 1
         r = -v if upward else v
-        samples[y, x] = (p + r) & 255 if max_error == 0 else min(max(p + r * step, 0), 255)
-        left[y, x] = ((r + 128) & 255) - 128
-        magnitudes[y, x] = min((symbol + 1) >> 1, 32)
+        samples[y, x] = (p + r) & peak if max_error == 0 else min(max(p + r * step, 0), peak)
+        left[y, x] = ((r + half) & peak) - half
+        magnitudes[y, x] = magnitude_twin(symbol, depth)
     return samples, left
 
 
 def nearest_multiple(difference, step):
     """Which multiple of an odd step is nearest."""
-    return min(range(-255 // step - 1, 255 // step + 2), key=lambda multiple: abs(difference - multiple * step))
+    near = difference // step
+    return min((near, near + 1), key=lambda multiple: abs(difference - multiple * step))
 
 
-def empty_substreams(samples):
-    """Room for the symbols of so many samples in any context."""
-    room = samples + 2
-    symbols = np.full(CONTEXTS * room, 77, np.uint8)
-    return ContextSubstreams(symbols, np.arange(CONTEXTS, dtype=np.int64) * room, np.zeros(CONTEXTS, np.int64))
+def empty_substreams(samples, depth=8):
+    """Room for the symbols of so many samples in any context, and for their raw bits."""
+    room, contexts = samples + 2, contexts_of(depth)
+    symbols = np.full(contexts * room, 75, np.uint8)
+    starts = np.arange(contexts, dtype=np.int64) * room
+    return ContextSubstreams(symbols, starts, np.zeros(contexts, np.int64), np.zeros(2 * samples + 2, np.uint8))
 
 
 WEIGHTS = {
@@ -143,76 +192,120 @@ WEIGHTS = {
     "highest": lambda random, shape: np.full(shape, 32767),
 }
 MAX_ERRORS = (0, 1, 2, 5, 16)
+DEEP_MAX_ERRORS = (0, 1, 50, 255, 0)
 COUNTS = [(references, residuals) for references in range(3) for residuals in range(3)]
 
 
-def planes(random, shape, count):
+def planes(random, shape, count, depth=8):
     """Random samples, and only the darkest and brightest."""
-    yield random.integers(0, 256, (count, *shape), np.uint8)
-    yield random.choice(np.array([0, 255], np.uint8), (count, *shape))
+    peak, dtype = (1 << depth) - 1, np.uint8 if depth == 8 else np.uint16
+    yield random.integers(0, peak + 1, (count, *shape), dtype)
+    yield random.choice(np.array([0, peak], dtype), (count, *shape))
 
 
-def scenes(random, shape, references, residuals):
+def scenes(random, shape, references, residuals, depth=8):
     """A source, its predictions, and residuals of planes before it."""
-    for source, *others in planes(random, shape, 1 + references + residuals):
-        yield source, others[:references], [plane.astype(int) - 128 for plane in others[references:]]
+    for source, *others in planes(random, shape, 1 + references + residuals, depth):
+        yield source, others[:references], [plane.astype(int) - (1 << (depth - 1)) for plane in others[references:]]
 
 
-def tap_planes(shape, predictions, residuals):
-    return TapPlanes(shape, predictions, [(plane + 128).astype(np.uint8) for plane in residuals])
+def middle(depth):
+    """What a kernel adds to residuals."""
+    return 128 if depth == 8 else 0
 
 
-def walk(taps, source, weights, sets, substreams, places, max_error):
-    """Encode a source, or where there is none, decode; moves ``places`` on, and returns samples and residuals + 128."""
-    (decoded,), (left,) = planes_of([taps.shape()]), planes_of([taps.shape()])
-    coder, symbols = PlaneCoder(taps, weights, sets, left, decoded), ContextSymbols(substreams.symbols, places)
+def tap_planes(shape, predictions, residuals, depth=8):
+    dtype = np.uint8 if depth == 8 else np.int16
+    kept = [(plane + middle(depth)).astype(dtype) for plane in residuals]
+    return for_depth(kernel_planes, depth).TapPlanes(shape, predictions, kept, depth)
+
+
+def walk(taps, source, weights, sets, substreams, places, max_error, depth=8, first_bit=0):
+    """Encode a source, or where there is none, decode; moves ``places`` on.
+
+    Returns samples, residuals as kernels have them, and the next raw bit.
+    """
+    (decoded,), (left,) = planes_of([taps.shape()], depth), residuals_of([taps.shape()], depth)
+    rows = for_depth(kernel_rows, depth)
+    coder = rows.PlaneCoder(taps, weights, sets, left, decoded)
+    symbols = rows.ContextSymbols(substreams.symbols, places, depth > 8, substreams.bits, first_bit)
     if source is None:
-        decode_planes([coder], symbols, max_error)
+        rows.decode_planes([coder], symbols, max_error)
     else:
         taps.set_source(source)
-        encode_plane(coder, symbols, max_error)
+        rows.encode_plane(coder, symbols, max_error)
     places[:] = symbols.places()
-    return decoded, left
+    return decoded, left, symbols.next_bit()
 
 
-def classed(random, kind, shape, references, residuals, count=3):
-    """Weights of ``count`` sets, and a map of them that has class 0 too."""
+def classed(random, kind, shape, references, residuals, depth=8, count=3):
+    """Weights of ``count`` sets, within the largest sum of more than 8 bits, and a map of them that has class 0 too."""
     weights = WEIGHTS[kind](random, (count, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
+    if depth > 8:
+        weights = within_the_sum(weights)
     return weights, random.integers(0, count + 1, set_map_shape(shape)).astype(np.uint8)
+
+
+def within_the_sum(weights):
+    """Weights that are too large, made smaller by as much as they must, and then the first by what is left."""
+    most, fitting = 31 * 1024, weights.astype(int)
+    for of_set in fitting:
+        if (total := np.abs(of_set[1:]).sum()) > most:
+            of_set[1:] = np.fix(of_set[1:] * (most / total))
+            of_set[1] += (most - np.abs(of_set[1:]).sum()) * (1 if of_set[1] >= 0 else -1)
+            assert most == np.abs(of_set[1:]).sum()
+    check_weights([fitting.astype(np.int16)])
+    return fitting.astype(np.int16)
 
 
 # ------------------------------------------------------------------------- the walk
 
 
-def assert_coded_as_the_twin_does(source, predictions, residuals, weights, sets, max_error):
+def assert_coded_as_the_twin_does(source, predictions, residuals, weights, sets, max_error, depth=8):
     """Encoded so, and decoded to the same."""
-    expected = [[] for _ in range(CONTEXTS)]
-    samples, left = walk_twin(source.shape, source, predictions, residuals, weights, sets, expected, max_error)
+    expected, raw = [[] for _ in range(contexts_of(depth))], []
+    samples, left = walk_twin(
+        source.shape, source, predictions, residuals, weights, sets, expected, max_error, depth, raw
+    )
     assert np.abs(samples.astype(int) - source).max() <= max_error
 
-    substreams = empty_substreams(source.size)
-    taps, places = tap_planes(source.shape, predictions, residuals), substreams.starts.copy()
-    decoded, residuals_found = walk(taps, source, weights, sets, substreams, places, max_error)
+    substreams = empty_substreams(source.size, depth)
+    taps, places = tap_planes(source.shape, predictions, residuals, depth), substreams.starts.copy()
+    decoded, residuals_found, end = walk(taps, source, weights, sets, substreams, places, max_error, depth)
     np.testing.assert_array_equal(samples, decoded)
-    np.testing.assert_array_equal(left + 128, residuals_found)
+    np.testing.assert_array_equal(left + middle(depth), residuals_found)
     found = [substreams.symbols[start:end].tolist() for start, end in zip(substreams.starts, places, strict=True)]
     assert expected == found
+    assert raw == np.unpackbits(substreams.bits)[:end].tolist()
+    assert not np.unpackbits(substreams.bits)[end:].any()
 
-    again, places_again = tap_planes(source.shape, predictions, residuals), substreams.starts.copy()
-    back, residuals_again = walk(again, None, weights, sets, substreams, places_again, max_error)
+    again, places_again = tap_planes(source.shape, predictions, residuals, depth), substreams.starts.copy()
+    back, residuals_again, same = walk(again, None, weights, sets, substreams, places_again, max_error, depth)
     np.testing.assert_array_equal(samples, back)
     np.testing.assert_array_equal(residuals_found, residuals_again)
-    assert places.tolist() == places_again.tolist()
+    assert (places.tolist(), end) == (places_again.tolist(), same)
 
 
+@pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("kind", WEIGHTS)
 @pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_encoding_walk_equals_its_twin_and_decoding_gives_its_samples(references, residuals, kind):
+def test_encoding_walk_equals_its_twin_and_decoding_gives_its_samples(references, residuals, kind, depth):
     random = np.random.default_rng([references, residuals])
+    max_errors = MAX_ERRORS if depth == 8 else DEEP_MAX_ERRORS
     for number, shape in enumerate(SHAPES):
-        weights, sets = classed(random, kind, shape, references, residuals)
-        for scene in scenes(random, shape, references, residuals):
-            assert_coded_as_the_twin_does(*scene, weights, sets, MAX_ERRORS[number % len(MAX_ERRORS)])
+        weights, sets = classed(random, kind, shape, references, residuals, depth)
+        for scene in scenes(random, shape, references, residuals, depth):
+            assert_coded_as_the_twin_does(*scene, weights, sets, max_errors[number % len(max_errors)], depth)
+
+
+@pytest.mark.parametrize("depth", range(9, 17))
+def test_the_largest_max_error_is_walked_as_its_twin_does(depth):
+    random = np.random.default_rng(depth)
+    for references in range(3):
+        weights, sets = classed(random, "likely", (9, 17), references, 0, depth)
+        for scene in scenes(random, (9, 17), references, 0, depth):
+            for max_error in ((1 << (depth - 1)) - 1, 1 << (depth - 2)):
+                assert_coded_as_the_twin_does(*scene, weights, sets, max_error, depth)
 
 
 @pytest.mark.parametrize("max_error", range(17))
@@ -224,47 +317,81 @@ def test_every_max_error_is_walked_as_its_twin_does(max_error):
             assert_coded_as_the_twin_does(*scene, weights, sets, max_error)
 
 
-def test_smooth_pictures_reach_every_context():
+@pytest.mark.parametrize("depth", [8, 16])
+def test_smooth_pictures_reach_every_context(depth):
     random = np.random.default_rng(3)
-    noise = np.repeat(2.0 ** np.arange(-2, 8), 4)[:, None] * random.normal(size=(40, 40))
-    source = np.clip(128 + noise.T, 0, 255).astype(np.uint8)  # ever more restless to the right
-    weights, sets = classed(random, "likely", source.shape, 0, 0)
-    substreams = [[] for _ in range(CONTEXTS)]
-    walk_twin(source.shape, source, [], [], weights, sets, substreams, 0)
+    octaves = np.arange(-2, 8 if depth == 8 else 16)
+    noise = np.repeat(2.0**octaves, 4)[:, None] * random.normal(size=(4 * len(octaves), 40))
+    peak = (1 << depth) - 1
+    source = np.clip(peak // 2 + noise.T, 0, peak)  # ever more restless to the right
+    source = source.astype(np.uint8 if depth == 8 else np.uint16)
+    weights, sets = classed(random, "likely" if depth == 8 else "none", source.shape, 0, 0, depth)
+    substreams = [[] for _ in range(contexts_of(depth))]
+    walk_twin(source.shape, source, [], [], weights, sets, substreams, 0, depth)
     assert all(substreams)
-    assert_coded_as_the_twin_does(source, [], [], weights, sets, 0)
+    assert_coded_as_the_twin_does(source, [], [], weights, sets, 0, depth)
 
 
+@pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("kind", ["likely", "any", "extreme"])
 @pytest.mark.parametrize(("references", "residuals"), COUNTS)
-def test_decoding_any_symbols_equals_the_twin(references, residuals, kind):
+def test_decoding_any_symbols_equals_the_twin(references, residuals, kind, depth):
+    """Also of z that no sample of so few bits needs, and of the largest step."""
     random = np.random.default_rng([references, residuals])
+    max_errors = MAX_ERRORS if depth == 8 else (0, 1, 50, 0, (1 << (depth - 1)) - 1)
     for number, shape in enumerate(SHAPES):
-        weights, sets = classed(random, kind, shape, references, residuals)
-        substreams, max_error = empty_substreams(shape[0] * shape[1]), MAX_ERRORS[number % len(MAX_ERRORS)]
-        substreams.symbols[:] = random.integers(0, 256, substreams.symbols.size)
-        for _, predictions, left in scenes(random, shape, references, residuals):
-            lists = [part.tolist() for part in np.split(substreams.symbols, CONTEXTS)]
-            wanted = walk_twin(shape, None, predictions, left, weights, sets, lists, max_error)
-            taps, places = tap_planes(shape, predictions, left), substreams.starts.copy()
-            decoded, walked = walk(taps, None, weights, sets, substreams, places, max_error)
+        weights, sets = classed(random, kind, shape, references, residuals, depth)
+        substreams, max_error = empty_substreams(shape[0] * shape[1], depth), max_errors[number % len(max_errors)]
+        substreams.symbols[:] = random.integers(0, 256 if depth == 8 else 76, substreams.symbols.size)
+        substreams.bits[:] = random.integers(0, 256, substreams.bits.size)
+        for _, predictions, left in scenes(random, shape, references, residuals, depth):
+            lists = [part.tolist() for part in np.split(substreams.symbols, contexts_of(depth))]
+            bits = np.unpackbits(substreams.bits).tolist()
+            wanted = walk_twin(shape, None, predictions, left, weights, sets, lists, max_error, depth, bits)
+            taps, places = tap_planes(shape, predictions, left, depth), substreams.starts.copy()
+            decoded, walked, next_bit = walk(taps, None, weights, sets, substreams, places, max_error, depth)
             np.testing.assert_array_equal(wanted[0], decoded)
-            np.testing.assert_array_equal(wanted[1] + 128, walked)
+            np.testing.assert_array_equal(wanted[1] + middle(depth), walked)
             used = [shape[0] * shape[1] + 2 - len(rest) for rest in lists]
             assert used == (places - substreams.starts).tolist()
+            assert 8 * substreams.bits.size - len(bits) == next_bit
 
 
-def test_a_walk_continues_where_the_plane_before_left_the_substreams():
+@pytest.mark.parametrize("depth", [8, 12])
+def test_a_walk_continues_where_the_plane_before_left_the_substreams(depth):
     random = np.random.default_rng(4)
-    first, second = random.integers(0, 256, (2, 5, 6), np.uint8)
+    dtype = np.uint8 if depth == 8 else np.uint16
+    first, second = random.integers(0, 1 << depth, (2, 5, 6), dtype)
     weights, sets = np.zeros((0, WEIGHT_COUNTS[0]), np.int16), np.zeros((1, 1), np.uint8)
-    expected = [[] for _ in range(CONTEXTS)]
-    substreams = empty_substreams(60)
+    expected, raw, next_bit = [[] for _ in range(contexts_of(depth))], [], 0
+    substreams = empty_substreams(60, depth)
     places = substreams.starts.copy()
     for source in (first, second):
-        walk_twin(source.shape, source, [], [], weights, sets, expected, 0)
-        walk(tap_planes(source.shape, [], []), source, weights, sets, substreams, places, 0)
+        walk_twin(source.shape, source, [], [], weights, sets, expected, 0, depth, raw)
+        taps = tap_planes(source.shape, [], [], depth)
+        *_, next_bit = walk(taps, source, weights, sets, substreams, places, 0, depth, next_bit)
     assert expected == [substreams.symbols[a:b].tolist() for a, b in zip(substreams.starts, places, strict=True)]
+    assert raw == np.unpackbits(substreams.bits)[:next_bit].tolist()
+
+
+def test_symbols_and_raw_bits_of_every_z_are_those_of_the_twin():
+    model = context_model(True)
+    assert (24, 76) == (model.contexts, model.symbols)
+    for z in range(1 << 16):
+        symbol, raw = symbol_twin(z, 16)
+        assert (symbol, len(raw)) == (model.symbol_of[z], model.raw_bits[symbol])
+        assert z == z_twin(symbol, [*raw], 16)
+    assert [magnitude_twin(symbol, 16) for symbol in range(76)] == (model.meanings[:76] >> 8 & 255).tolist()
+
+
+@pytest.mark.parametrize("place", [1, -1])
+def test_weights_that_add_up_to_more_than_31_are_refused(place):
+    weights = np.zeros((2, 11), np.int16)
+    weights[1, 0], weights[1, place], weights[1, 4] = 32767, -31743, 1
+    check_weights([weights])
+    weights[1, 4] = -2
+    with pytest.raises(BitstreamError, match="add up to 31745; the limit is 31744"):
+        check_weights([weights])
 
 
 # ------------------------------------------------------------------------- planes, weights, colours
@@ -273,7 +400,7 @@ def test_a_walk_continues_where_the_plane_before_left_the_substreams():
 def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_planes():
     for (references, residuals), (rows, columns) in product(COUNTS, SHAPES):
         nothing = [np.zeros((rows, columns), np.uint8)]
-        layout = TapPlanes((rows, columns), nothing * references, nothing * residuals).layout()
+        layout = kernel_planes.TapPlanes((rows, columns), nothing * references, nothing * residuals, 8).layout()
         _, _, size, stride = layout
         reached = np.concatenate([tap_offsets(*layout), tap_origins(*layout)])
         origin = MARGIN_ROWS * stride + MARGIN_COLUMNS
@@ -312,6 +439,21 @@ def test_red_and_blue_are_apart_from_green_modulo_256():
         np.testing.assert_array_equal(plane, back)
 
 
+@pytest.mark.parametrize("depth", [9, 12, 16])
+def test_red_and_blue_are_apart_from_green_modulo_the_range_of_more_bits(depth):
+    random, count = np.random.default_rng(5), 1 << depth
+    red, green, blue, alpha = random.choice(np.array([0, 1, count // 2, count - 1], np.uint16), (4, 30, 30))
+    apart = subtract_green((red, green, blue, alpha), depth)
+    wide = [plane.astype(int) for plane in (red, green, blue)]
+    half = count // 2
+    expected = wide[1], (wide[0] - wide[1] + half) % count, (wide[2] - wide[1] + half) % count, alpha
+    for wanted, found in zip(expected, apart, strict=True):
+        np.testing.assert_array_equal(wanted, found)
+        assert np.uint16 == found.dtype
+    for plane, back in zip((red, green, blue, alpha), add_green(apart, depth), strict=True):
+        np.testing.assert_array_equal(plane, back)
+
+
 # ------------------------------------------------------------------------- as Python
 
 
@@ -322,25 +464,28 @@ class Header:
         self.max_error, self.greens_apart, self.has_alpha = max_error, greens_apart, False
 
 
-def coded(planes, predictions, before, speed, max_error, greens_apart):
+def coded(planes, predictions, before, speed, max_error, greens_apart, depth):
     """Everything that encoding a picture makes, as plain arrays."""
     header = Header(max_error, greens_apart)
-    residual, weights, decoded = code_lossless(planes, predictions, before, PRESETS[speed], header)
+    residual, weights, decoded = code_lossless(planes, predictions, before, PRESETS[speed], header, depth)
     assert isinstance(residual, LosslessResidual)
-    return [*weights, *residual.predictor_sets, *decoded, residual.substreams.symbols, residual.substreams.sizes]
+    substreams = residual.substreams
+    return [*weights, *residual.predictor_sets, *decoded, substreams.symbols, substreams.sizes, substreams.bits]
 
 
+@pytest.mark.parametrize("depth", [8, 11, 16])
 @pytest.mark.parametrize("speed", PRESETS, ids=lambda speed: speed.label)
 @pytest.mark.parametrize("references", range(3))
-def test_pictures_are_coded_to_the_same_bytes_uncompiled(uncompiled, references, speed):
+def test_pictures_are_coded_to_the_same_bytes_uncompiled(uncompiled, references, speed, depth):
     random = np.random.default_rng(references)
-    smooth = np.cumsum(random.integers(-3, 4, (9, 33, 50)), axis=2).astype(np.uint8)
+    peak, dtype = (1 << depth) - 1, np.uint8 if depth == 8 else np.uint16
+    smooth = np.cumsum(random.integers(-3, 4, (9, 33, 50)) << (depth - 8), axis=2).astype(dtype) & dtype(peak)
     before = ()
-    for samples in (smooth, random.choice(np.array([0, 255], np.uint8), smooth.shape)):
+    for samples in (smooth, random.choice(np.array([0, peak], dtype), smooth.shape)):
         pictures = [tuple(samples[first : first + 3]) for first in range(0, 9, 3)]
         for max_error, greens_apart in ((0, False), (0, True), (3, False)):
             start = () if greens_apart else before
-            arguments = (pictures[2], pictures[:references], start, speed, max_error, greens_apart)
+            arguments = (pictures[2], pictures[:references], start, speed, max_error, greens_apart, depth)
             found, expected = coded(*arguments), uncompiled(coded, *arguments)
             for one, other in zip(expected, found, strict=True):
                 np.testing.assert_array_equal(one, other)
@@ -350,18 +495,21 @@ def test_pictures_are_coded_to_the_same_bytes_uncompiled(uncompiled, references,
 # ------------------------------------------------------------------------- fitting predictor sets
 
 
-def symbols_after_a_fit(predictions, residuals, source, count, before=None, preset=PRESETS[Speed.SLOW]):
+def symbols_after_a_fit(predictions, residuals, source, count, before=None, preset=PRESETS[Speed.SLOW], depth=8):
     """Fit, encode; the symbols of all contexts together, and weights and the set of each cell."""
-    taps = tap_planes(source.shape, predictions, residuals)
+    taps = tap_planes(source.shape, predictions, residuals, depth)
     taps.set_source(source)
+    fit_sets = for_depth(predictor_sets, depth).fit_sets
     weights, sets = fit_sets(taps, count, before, preset.first_rounds, preset.rounds, preset.row_step)
     assert (count, WEIGHT_COUNTS[len(predictions)] + len(residuals)) == weights.shape
     assert np.int16 == weights.dtype
     assert set_map_shape(source.shape) == sets.shape
     assert int(sets.max()) <= count
-    substreams = empty_substreams(source.size)
+    if depth > 8:
+        check_weights([weights])
+    substreams = empty_substreams(source.size, depth)
     places = substreams.starts.copy()
-    walk(taps, source, weights, sets, substreams, places, 0)
+    walk(taps, source, weights, sets, substreams, places, 0, depth)
     parts = [substreams.symbols[start:end] for start, end in zip(substreams.starts, places, strict=True)]
     return np.concatenate(parts), weights, sets
 
@@ -426,11 +574,12 @@ def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
     assert np.count_nonzero(again) <= np.count_nonzero(first) <= 2 * 64
 
 
+@pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_size_and_content_can_be_fitted(shape):
+def test_every_size_and_content_can_be_fitted(shape, depth):
     random = np.random.default_rng(13)
     for (references, residuals), count in product(COUNTS, (1, 4, MAX_SETS)):
-        for source, predictions, left in scenes(random, shape, references, residuals):
-            symbols, weights, _ = symbols_after_a_fit(predictions, left, source, count)
+        for source, predictions, left in scenes(random, shape, references, residuals, depth):
+            symbols, weights, _ = symbols_after_a_fit(predictions, left, source, count, depth=depth)
             assert source.size == symbols.size
-            assert np.abs(weights.astype(int)).max() < 1 << 11
+            assert np.abs(weights.astype(int)).max() < (1 << 11 if depth == 8 else 1 << 13)

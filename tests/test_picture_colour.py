@@ -10,7 +10,13 @@ import pytest
 from codec.picture.colour import luma, rgb_to_yuv444, to_array
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 
-KR_KB = {ColourMatrix.BT601: (0.299, 0.114), ColourMatrix.BT709: (0.2126, 0.0722)}
+KR_KB = {
+    ColourMatrix.BT601: (0.299, 0.114),
+    ColourMatrix.BT709: (0.2126, 0.0722),
+    ColourMatrix.BT2020: (0.2627, 0.0593),
+    ColourMatrix.SMPTE240M: (0.212, 0.087),
+    ColourMatrix.FCC: (0.3, 0.11),
+}
 
 
 def every_nth_colour(step):

@@ -60,7 +60,9 @@ from codec.picture.planes import (
     ChromaSiting,
     Colour,
     ColourMatrix,
+    ColourPrimaries,
     ColourRange,
+    ColourTransfer,
     Picture,
     PictureFormat,
     SampleFormat,
@@ -71,6 +73,7 @@ from codec.writing.streams import pack_blocks, pack_substreams, pack_vectors
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
+LISTED = ("colour_matrix", "colour_primaries", "colour_transfer")  # with gaps between their codes
 WORD_AT_END = r"\w+(?=\W*$)"
 TYPE_OF_FORMAT = {"<B": "u8", "<H": "u16", "<L": "u32", "<Q": "u64"}
 
@@ -93,7 +96,8 @@ def declared_type(subcon) -> str:
         return f"bytes[{re.search(WORD_AT_END, str(subcon.length))[0]}]"  # 4, or this['key_length']
     if isinstance(subcon, FocusedSeq):  # what PrefixedArray makes
         count, items = (part.subcon for part in subcon.subcons)
-        return f"{declared_type(count.subcon)} count, then {name_of(items.subcon)} each"
+        item = declared_type if isinstance(items.subcon, FormatField) else name_of
+        return f"{declared_type(count.subcon)} count, then {item(items.subcon)} each"
     if isinstance(subcon, Array):
         item = declared_type if isinstance(subcon.subcon, FormatField) else name_of
         return f"{item(subcon.subcon)} {'twice' if 'qps' in str(subcon.count) else 'for each plane'}"
@@ -141,6 +145,8 @@ def test_packet_kinds_are_those_of_the_spec():
     [
         ("sample_format", SampleFormat),
         ("colour_matrix", ColourMatrix),
+        ("colour_primaries", ColourPrimaries),
+        ("colour_transfer", ColourTransfer),
         ("colour_range", ColourRange),
         ("chroma_siting", ChromaSiting),
         ("residual_coder", ResidualCoder),
@@ -149,7 +155,10 @@ def test_packet_kinds_are_those_of_the_spec():
 )
 def test_codes_of_the_sequence_header_are_those_of_the_spec(field, kind):
     row = next(row for row in rows_after("table: SEQUENCE_HEADER") if row[0] == field)
-    assert row[2] == f"0…{max(kind)}"
+    assert row[2] == ("as listed" if field in LISTED else f"0…{max(kind)}")
+    if field in LISTED:
+        listed = re.findall(r"(\d+) (\w+)[,.]?", row[3].partition(": ")[2])
+        assert listed == [(str(member.value), member.name.lower()) for member in kind]
     for member in kind:
         assert field == "sample_format" or f"{member.value} {member.name.lower()}" in row[3].lower().replace(".", "")
         assert field != "sample_format" or f"| {member.value} {member.label} |" in SPEC

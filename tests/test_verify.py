@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "fixtures" / "sources" / "rgb_40x32"  # 4 pictures
 KEYS = {
     *("file", "source", "ok", "reason", "whole", "packets", "pictures", "gops"),
-    *("residual", "promised_error", "comparison"),
+    *("residual", "promised_error", "comparison", "archived", "restorable"),
 }
 PACKETS = 6  # header, metadata, two GOPs of a run each, index, end
 
@@ -108,6 +108,8 @@ def test_json_has_the_counts_and_nothing_about_a_source_that_was_not_given(verdi
             "residual": "lossless",
             "promised_error": 0,
             "comparison": None,
+            "archived": 0,
+            "restorable": 0,
         },
     )
 

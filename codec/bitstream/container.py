@@ -5,15 +5,23 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, TypeVar
 
 import numpy as np
 
 from codec.bitstream import schema
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.payloads import parse, parse_group, unpack_group, unpack_header, unpack_index, unpack_metadata
-from codec.coded import PacketGroup, SequenceHeader
+from codec.bitstream.payloads import (
+    parse,
+    parse_group,
+    unpack_attachments,
+    unpack_group,
+    unpack_header,
+    unpack_index,
+    unpack_metadata,
+)
+from codec.coded import Attachments, PacketGroup, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, LimitError, MediaError, TruncatedError, UnsupportedError
 from codec.models import PictureType
 
@@ -43,9 +51,13 @@ class Packet:
 
 @dataclass(frozen=True)
 class GroupEntry:
-    """Where a packet group lies: a line of the index."""
+    """Where a packet group lies: a line of the index.
+
+    ``length`` is that of its packet, and of the packet with its attachments where one follows.
+    """
 
     offset: int
+    length: int
     first_picture: int
     picture_count: int
     starts_gop: bool
@@ -54,6 +66,11 @@ class GroupEntry:
     def end(self) -> int:
         """Number of the picture after the last."""
         return self.first_picture + self.picture_count
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of its pictures."""
+        return range(self.first_picture, self.end)
 
 
 def has_checksum(data: bytes) -> bool:
@@ -80,19 +97,38 @@ def checked(path: str, packet: Packet, unpack: Callable[[], _T]) -> _T:
         raise error.located(path, packet.payload_offset) from error.__cause__
 
 
-def read_group(data: bytes, entry: GroupEntry, header: SequenceHeader, path: str, limits: Limits) -> PacketGroup:
-    """The coded pictures of a whole packet, whose bytes were read where ``entry`` says; needs no file.
+def read_group(
+    data: bytes, entry: GroupEntry, header: SequenceHeader, shared: Attachments | None, path: str, limits: Limits
+) -> PacketGroup:
+    """The coded pictures of a packet group, whose bytes were read where ``entry`` says; needs no file.
 
     Raises:
-        BitstreamError: the packet is damaged, or not the one that ``entry`` describes.
+        BitstreamError: a packet is damaged, or not the one that ``entry`` describes.
     """
-    packet = packet_of(data, path, entry.offset)
-    if packet.kind == schema.KIND_PICTURES:
+    size = _whole_length(data)
+    attachments = data[size:]
+    if data[:4] == schema.KIND_PICTURES and size + _whole_length(attachments) == len(data):
+        packet = packet_of(data[:size], path, entry.offset)
         group = checked(path, packet, lambda: unpack_group(header, packet.payload, limits))
         starts_gop = group.pictures[0].type is PictureType.I
-        if GroupEntry(entry.offset, group.first_picture, len(group.pictures), starts_gop) == entry:
-            return group
-    raise BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
+        if GroupEntry(entry.offset, len(data), group.first_picture, len(group.pictures), starts_gop) == entry:
+            if not attachments:
+                return group
+            behind = packet_of(attachments, path, entry.offset + size)
+            if behind.kind == schema.KIND_ATTACHMENTS:
+                own = checked(path, behind, lambda: unpack_attachments(behind.payload, entry.numbers, shared, limits))
+                return replace(group, attachments=own)
+    raise not_described(path, entry)
+
+
+def not_described(path: str, entry: GroupEntry) -> BitstreamError:
+    """The error of a packet group that is another than the index says."""
+    return BitstreamError("the packet is not the one that the index describes", path=path, offset=entry.offset)
+
+
+def _whole_length(data: bytes) -> int:
+    """Bytes of the packet that ``data`` starts with, as it says itself; 0 of nothing."""
+    return int.from_bytes(data[4:8], "little") + PACKET_OVERHEAD if data else 0
 
 
 class ContainerReader:
@@ -110,6 +146,7 @@ class ContainerReader:
         self.path = path
         self.limits = limits
         self.metadata: dict[str, str] = {}
+        self.shared: Attachments | None = ()
         self.groups: list[GroupEntry] = []
         self._closed = False
         try:
@@ -129,8 +166,9 @@ class ContainerReader:
         self._find_groups(first.offset + len(first.payload) + PACKET_OVERHEAD)
 
     def _find_groups(self, offset: int) -> None:
-        """Fill in metadata and groups from the packets behind the sequence header, which ends at ``offset``."""
-        self.metadata, self._first_group = self._read_metadata(offset)
+        """Fill in what else there is from the packets behind the sequence header, which ends at ``offset``."""
+        self.metadata, offset = self._read_metadata(offset)
+        self.shared, self._first_group = self._read_shared(offset)
         self.groups = self._from_index() or []
         if not self.groups:
             self._scan()
@@ -224,7 +262,20 @@ class ContainerReader:
 
     def read_group(self, entry: GroupEntry) -> PacketGroup:
         """The coded pictures of one packet."""
-        return read_group(self.read_bytes(entry.offset), entry, self.header, self.path, self.limits)
+        data = self.read_group_bytes(entry)
+        return read_group(data, entry, self.header, self.shared, self.path, self.limits)
+
+    def read_group_bytes(self, entry: GroupEntry) -> bytes:
+        """All bytes of a packet group with its attachments, unchecked."""
+        return self._read(entry.offset, entry.length)
+
+    def read_attachments(self, entry: GroupEntry) -> tuple[Attachments, ...]:
+        """What came with each picture of a packet group, without decoding them."""
+        end = entry.offset + self._packet_header(entry.offset)[1] + PACKET_OVERHEAD
+        if end == entry.offset + entry.length:
+            return (self.shared or (),) * entry.picture_count
+        packet = self.read_packet(end)
+        return self.checked(packet, lambda: unpack_attachments(packet.payload, entry.numbers, self.shared, self.limits))
 
     def parse_group(self, packet: Packet) -> Any:
         """The parsed fields of a picture packet, without decompressing its streams."""
@@ -261,7 +312,7 @@ class ContainerReader:
         offsets = self._first_group + np.cumsum(lengths) - lengths
         first_pictures = np.cumsum(counts) - counts
         starts = entries["starts_gop"].astype(bool)
-        columns = (column.tolist() for column in (offsets, first_pictures, counts, starts))
+        columns = (column.tolist() for column in (offsets, lengths, first_pictures, counts, starts))
         return [GroupEntry(*row) for row in zip(*columns, strict=True)]
 
     def _read_kind(self, kind: bytes, offset: int) -> Packet:
@@ -282,6 +333,17 @@ class ContainerReader:
         packet = self.read_packet(offset)
         return self.checked(packet, lambda: unpack_metadata(packet.payload)), offset + length + PACKET_OVERHEAD
 
+    def _read_shared(self, offset: int) -> tuple[Attachments, int]:
+        """What pictures share, in an attachments packet at ``offset``, and where that ends; without one as metadata."""
+        kind, length = self._packet_header(offset)
+        if kind != schema.KIND_ATTACHMENTS:
+            return (), offset
+        packet = self.read_packet(offset)
+        return self._shared_of(packet), offset + length + PACKET_OVERHEAD
+
+    def _shared_of(self, packet: Packet) -> Attachments:
+        return self.checked(packet, lambda: unpack_attachments(packet.payload, range(0), (), self.limits))[0]
+
     def _scan(self) -> None:
         """Find every packet group by walking the packets from the header to the end packet.
 
@@ -298,6 +360,8 @@ class ContainerReader:
             packet = self.read_packet(offset)
             if packet.kind == schema.KIND_PICTURES:
                 self.groups.append(self._entry_of(packet))
+            elif packet.kind == schema.KIND_ATTACHMENTS and self.groups and self._is_behind_last(packet):
+                self.groups[-1] = replace(self.groups[-1], length=next_offset - self.groups[-1].offset)
             elif packet.kind == schema.KIND_END:
                 self._check_end(packet, next_offset)
                 return
@@ -307,7 +371,14 @@ class ContainerReader:
 
     def _entry_of(self, packet: Packet) -> GroupEntry:
         raw = self.parse_group(packet)
-        return GroupEntry(packet.offset, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
+        length = len(packet.payload) + PACKET_OVERHEAD
+        return GroupEntry(packet.offset, length, raw.first_picture, len(raw.pictures), raw.pictures[0].references == 0)
+
+    def _is_behind_last(self, packet: Packet) -> bool:
+        """Whether a packet directly follows the packet group found last, which has no attachments yet."""
+        last = self.groups[-1]
+        pictures_length = self._packet_header(last.offset)[1] + PACKET_OVERHEAD
+        return packet.offset == last.offset + last.length and last.length == pictures_length
 
     def _check_end(self, packet: Packet, next_offset: int) -> None:
         end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
-from codec.bitstream.payloads import compressed_streams, picture_headers
+from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry, not_described
+from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, picture_headers
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
 from codec.bitstream.streams import check_streams, unpack_names
@@ -31,6 +32,8 @@ class PictureEntry:
         estimated: whether ``bytes`` is such a share.
         steps: quantiser step of each plane but alpha in sample values; empty for coders without one.
         qps: quantisers of luma and chroma of ``dct``; empty for other coders.
+        duration: how many seconds it is shown, where that is not what the rate says.
+        attachments: bytes of what else came with it, unpacked, by key; pictures may share them.
     """
 
     number: int
@@ -40,6 +43,8 @@ class PictureEntry:
     estimated: bool
     steps: tuple[float, ...]
     qps: tuple[int, ...] = ()
+    duration: Fraction | None = None
+    attachments: dict[str, int] = field(default_factory=dict)
 
     @property
     def total_bytes(self) -> float | None:
@@ -100,7 +105,7 @@ class Inventory:
             "width": picture_format.width,
             "height": picture_format.height,
             "sample_format": picture_format.sample_format.label,
-            "colour": {name: getattr(colour, name).name.lower() for name in ("matrix", "range", "siting")},
+            "colour": {name: getattr(colour, name).name.lower() for name in vars(colour)},
             "rate": str(header.rate),
             "residual": header.residual.label,
             "motion": header.motion.label,
@@ -112,7 +117,13 @@ class Inventory:
             "bytes": self.bytes,
             "picture_count": len(self.pictures),
             "pictures": [
-                asdict(entry) | {"type": entry.type.name, "total_bytes": entry.total_bytes} for entry in self.pictures
+                asdict(entry)
+                | {
+                    "type": entry.type.name,
+                    "total_bytes": entry.total_bytes,
+                    "duration": None if entry.duration is None else str(entry.duration),
+                }
+                for entry in self.pictures
             ],
         }
 
@@ -145,6 +156,10 @@ def _packet_entries(
     count = len(headers)
     names = container.checked(packet, lambda: unpack_names(streams.get(StreamId.NAMES), count, container.limits))
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
+    if count != entry.picture_count:
+        raise not_described(container.path, entry)
+    attachments = [dict(of_picture) for of_picture in container.read_attachments(entry)]
+    durations = [of_picture.pop(DURATION, None) for of_picture in attachments]
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))
     are_known = count == 1 or shares_wanted or header.residual is not ResidualCoder.DCT
     if count > 1 and are_known:
@@ -166,6 +181,8 @@ def _packet_entries(
             estimated=count > 1,
             steps=tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
             qps=tuple(raw.pictures[number].qps),
+            duration=None if (duration := durations[number]) is None else duration_of(duration),
+            attachments={key: len(value) for key, value in attachments[number].items()},
         )
         for number, picture in enumerate(headers)
     ]

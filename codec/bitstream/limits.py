@@ -22,6 +22,7 @@ class Limits:
         max_pictures: pictures of a file.
         max_names_bytes: names of one packet, unpacked.
         max_metadata_bytes: a metadata packet.
+        max_attachment_bytes: what came with the pictures of a packet, unpacked.
         max_samples: samples of all planes that one call decodes, which bounds how long it takes.
     """
 
@@ -30,6 +31,7 @@ class Limits:
     max_pictures: int = 1 << 22  # 19 hours at 60 pictures a second
     max_names_bytes: int = 1 << 20  # 1024 names of 1 kB, four times what file systems allow
     max_metadata_bytes: int = 1 << 20  # a page of notes a few hundred times over
+    max_attachment_bytes: int = 1 << 24  # 32 pictures with an Exif of 64 kB and a profile take an eighth
     max_samples: int = 1 << 43  # 8.8e12; two hours of 3840 × 2160 at 60 pictures a second are 5.4e12 at 4:2:0
 
     def __post_init__(self) -> None:

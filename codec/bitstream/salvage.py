@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO
 
 from codec.bitstream import schema
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry, Packet, has_checksum
 from codec.bitstream.limits import DEFAULT_LIMITS, Limits
-from codec.bitstream.payloads import parse, unpack_metadata
+from codec.bitstream.payloads import parse, unpack_attachments, unpack_metadata
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
 
 __all__ = ["MOST_DAMAGE", "SalvageReader", "note_damage"]
 
-KINDS = (schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA)
+KINDS = (schema.KIND_PICTURES, schema.KIND_INDEX, schema.KIND_END, schema.KIND_METADATA, schema.KIND_ATTACHMENTS)
 WINDOW_BYTES = 1 << 20
 MOST_CHECKED = 8  # times the file: CRC-32 of whole packets take one, of damaged ones another; more is an attack
 MOST_DAMAGE = 1000  # errors that are kept
@@ -60,6 +61,7 @@ class SalvageReader(ContainerReader):
 
     def _find_groups(self, offset: int) -> None:
         self._to_check = MOST_CHECKED * self.size
+        self.shared = None  # until it is found
         # the kind of a packet, and a length whose upper bytes are 0 where the file is shorter than they could say
         low = min(-(-self.size.bit_length() // 8), 4)
         self._looks = re.compile(b"(?:%b)(?=(?s:.){%d}\\0{%d})" % (b"|".join(KINDS), low, 4 - low))
@@ -85,6 +87,8 @@ class SalvageReader(ContainerReader):
             if len(packet.payload) > self.limits.max_metadata_bytes:
                 raise LimitError(f"metadata of {len(packet.payload)} bytes")
             self.metadata = self.checked(packet, lambda: unpack_metadata(packet.payload))
+        elif packet.kind == schema.KIND_ATTACHMENTS:
+            self._take_attachments(packet)
         elif packet.kind == schema.KIND_END:
             end = self.checked(packet, lambda: parse(schema.END, packet.payload, "end"))
             self._declared_count = min(end.picture_count, self.limits.max_pictures)
@@ -93,6 +97,15 @@ class SalvageReader(ContainerReader):
             self.has_end = True
         elif packet.kind != schema.KIND_INDEX and not packet.kind[:1].islower():
             raise UnsupportedError(f"a critical packet of kind {packet.kind!r}")
+
+    def _take_attachments(self, packet: Packet) -> None:
+        """Keep what came with the packet group before, or ahead of all with every picture."""
+        if not self.groups:
+            self.shared = self._shared_of(packet)
+        elif self._is_behind_last(packet):
+            last = self.groups[-1]
+            self.checked(packet, lambda: unpack_attachments(packet.payload, last.numbers, self.shared, self.limits))
+            self.groups[-1] = replace(last, length=last.length + len(packet.payload) + PACKET_OVERHEAD)
 
     def _take_group(self, group: GroupEntry) -> None:
         """Keep a packet group that lies behind those before it.

@@ -25,10 +25,13 @@ from construct import (
 )
 
 __all__ = [
+    "ATTACHMENT",
+    "ATTACHMENTS",
     "CRC",
     "END",
     "HAS_MESH",
     "INDEX_ENTRY",
+    "KIND_ATTACHMENTS",
     "KIND_END",
     "KIND_INDEX",
     "KIND_METADATA",
@@ -37,6 +40,7 @@ __all__ = [
     "METADATA",
     "PACKET_HEADER",
     "PICTURES",
+    "PICTURE_ATTACHMENTS",
     "SAME_QPS",
     "SEQUENCE_HEADER",
     "SIGNATURE",
@@ -53,6 +57,7 @@ VERSION = (0, 11)
 KIND_SEQUENCE = b"SEQH"
 KIND_PICTURES = b"PICS"
 KIND_METADATA = b"meta"
+KIND_ATTACHMENTS = b"atts"
 KIND_INDEX = b"indx"
 KIND_END = b"ENDS"
 
@@ -67,6 +72,8 @@ SEQUENCE_HEADER = Struct(
     "sample_format" / Int8ul,
     "bit_depth" / Int8ul,
     "colour_matrix" / Int8ul,
+    "colour_primaries" / Int8ul,
+    "colour_transfer" / Int8ul,
     "colour_range" / Int8ul,
     "chroma_siting" / Int8ul,
     "rate_numerator" / Int32ul,
@@ -112,6 +119,18 @@ METADATA_ENTRY = Struct(
 )
 
 METADATA = Struct("entries" / PrefixedArray(Int16ul, METADATA_ENTRY), Terminated)
+
+ATTACHMENT = Struct("key_length" / Int8ul, "key" / Bytes(this.key_length), "value_length" / Int32ul)
+
+PICTURE_ATTACHMENTS = Struct("numbers" / PrefixedArray(Int8ul, Int16ul))
+
+ATTACHMENTS = Struct(
+    "first_picture" / Int32ul,
+    "shared_count" / Int16ul,
+    "attachments" / PrefixedArray(Int16ul, ATTACHMENT),
+    "pictures" / PrefixedArray(Int16ul, PICTURE_ATTACHMENTS),
+    "data" / GreedyBytes,
+)
 
 INDEX_ENTRY = Struct("length" / Int32ul, "picture_count" / Int16ul, "starts_gop" / Int8ul)
 

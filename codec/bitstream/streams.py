@@ -110,6 +110,9 @@ def unpack_streams(
     residuals: Sequence[LosslessResidual] | Sequence[tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.LOSSLESS:
         residuals = unpack_lossless(header, pictures, streams)
+        has_maps = StreamId.VALUE_MAPS in streams or pictures[0].references  # or perhaps in the GOP's first packet
+        if not has_maps and residuals[0].bit_depth != header.format.bit_depth:
+            raise BitstreamError(f"samples are coded with {residuals[0].bit_depth} bits, and there are no value maps")
     else:
         residuals = unpack_levels(header, pictures, streams)
     return (
@@ -282,7 +285,7 @@ def unpack_lossless(
     data, samples = streams[StreamId.CONTEXT_SUBSTREAMS], header.format.sample_count
     bit_depth, substreams = unpack_substreams(data, len(pictures), samples, header.format.bit_depth)
     if bit_depth > 8:
-        substreams = with_bits(substreams, streams[StreamId.BITS])
+        substreams = with_bits(substreams, samples, streams[StreamId.BITS])
     elif streams.get(StreamId.BITS):
         raise BitstreamError("raw bits of samples that have 8 bits as they are coded")
     return [LosslessResidual(*parts, bit_depth) for parts in zip(weights, sets, substreams, strict=True)]
@@ -366,23 +369,22 @@ def unpack_substreams(data: bytes, pictures: int, samples: int, bit_depth: int) 
     return coded_depth, [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
 
 
-def with_bits(substreams: Sequence[ContextSubstreams], data: bytes) -> list[ContextSubstreams]:
+def with_bits(substreams: Sequence[ContextSubstreams], samples: int, data: bytes) -> list[ContextSubstreams]:
     """Pictures with the raw bits that their symbols want, those of each in whole bytes (spec 9.6).
 
     Raises:
         BitstreamError: the bits are not as many.
     """
-    raw_bits, ends = context_model(True).raw_bits, [0]
+    raw_bits, starts = context_model(True).raw_bits, [0]
     for of in substreams:
         wanted = sum(int(raw_bits[of.of(context)].sum(dtype=np.int64)) for context in range(of.sizes.size))
-        ends.append(ends[-1] + (wanted + 7) // 8)
-    if ends[-1] != len(data):
-        raise BitstreamError(f"raw bits of {len(data)} bytes where symbols want {ends[-1]}")
-    bits = np.frombuffer(data + bytes(2), np.uint8)
-    return [
-        replace(of, bits=bits[start : end + 2].copy())
-        for of, start, end in zip(substreams, ends, ends[1:], strict=False)
-    ]
+        starts.append(starts[-1] + (wanted + 7) // 8)
+    if starts[-1] != len(data):
+        raise BitstreamError(f"raw bits of {len(data)} bytes where symbols want {starts[-1]}")
+    # as with symbols, room to read on: 13 bits a sample at most
+    bits = np.zeros(len(data) + 2 * samples + 2, np.uint8)
+    bits.data[: len(data)] = data
+    return [replace(of, bits=bits[start:]) for of, start in zip(substreams, starts, strict=False)]
 
 
 def unpack_maps(header: SequenceHeader, data: bytes | None) -> ValueMaps:

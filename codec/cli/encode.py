@@ -10,6 +10,8 @@ import codec
 from codec.cli.cluster import workers_of
 from codec.cli.terminal import counted, given, progress_bar, say, say_aside, say_notes, source_of, thousands
 
+COLOUR = ("matrix", "primaries", "transfer", "range")
+
 
 def main(options: argparse.Namespace) -> int:
     """Encode, and say how large the file became."""
@@ -20,6 +22,9 @@ def main(options: argparse.Namespace) -> int:
             options.output,
             settings,
             rate=options.fps,
+            colour={name: value for name in COLOUR if (value := getattr(options, name)) is not None},
+            archive=bool(options.archive),
+            attachments=options.attachments is not False,
             progress=progress,
             executor=workers.executor,
             workers=workers.at_once,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 import codec
 from codec.cli.terminal import counted, open_file, say, say_json, table, thousands
 from codec.models import MotionModel, PictureType, ResidualCoder
 
+MOST_ATTACHMENTS = 12  # a line
 MOST_PICTURES = 32  # longer files list their pictures only when asked: a screenful
 
 
@@ -54,7 +56,24 @@ def _heading(info: codec.Inventory) -> list[str]:
         f"{counted(count, 'picture')} of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
         f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
+    if colour := str(header.format.colour):
+        lines.append(f"colour: {colour}")
+    durations = {1 / header.rate if picture.duration is None else picture.duration for picture in info.pictures}
+    if durations != {1 / header.rate}:
+        shortest, longest = (float(1000 * duration) for duration in (min(durations), max(durations)))
+        lines.append(f"pictures shown for {shortest:g} to {longest:g} ms each")
+    if came_with := _attachments(info):
+        lines.append(f"with the pictures: {came_with}")
     return lines + [f"{key}: {value}" for key, value in info.metadata.items()]
+
+
+def _attachments(info: codec.Inventory) -> str:
+    """What came with the pictures, and with how many of them."""
+    counts = Counter(key for picture in info.pictures for key in picture.attachments)
+    of_all = len(info.pictures)
+    said = [key if count == of_all else f"{key} ({count} of {of_all})" for key, count in counts.most_common()]
+    more = [f"{len(said) - MOST_ATTACHMENTS} more"] if len(said) > MOST_ATTACHMENTS else []
+    return ", ".join(said[:MOST_ATTACHMENTS] + more)
 
 
 def _component_rows(info: codec.Inventory) -> list[list[str]]:

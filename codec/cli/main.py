@@ -59,7 +59,14 @@ def _complain(message: str, code: int) -> int:
 def _as_option(message: str) -> str:
     """A message about a setting, which starts with the setting's name, with the option in its place."""
     name, _, rest = message.partition(" ")
-    is_setting = rest and name in {each.name for each in fields(Settings)}
+    is_setting = rest and name in {
+        "matrix",
+        "primaries",
+        "transfer",
+        "range",
+        "archive",
+        *(each.name for each in fields(Settings)),
+    }
     return f"--{name.replace('_', '-')} {rest}" if is_setting else message
 
 
@@ -159,6 +166,8 @@ _LIMITS = f"""[limits]                    What a file may ask for; one that asks
 --max-pictures COUNT        pictures of a file (default {Limits.max_pictures:,})
 --max-names-bytes COUNT     bytes of the names in a packet (default {Limits.max_names_bytes:,})
 --max-metadata-bytes COUNT  bytes of the metadata (default {Limits.max_metadata_bytes:,})
+--max-attachment-bytes COUNT  bytes of what came with the pictures of a packet, decompressed
+                            (default {Limits.max_attachment_bytes:,})
 --max-samples COUNT         samples of all planes and pictures that are decoded, which bounds the time
                             (default {Limits.max_samples:,})"""
 _COMMANDS = {
@@ -188,7 +197,15 @@ INPUT...           the pictures (see below)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
 --search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})
---fps RATE         pictures per second, such as 25 or 30000/1001 (default: the source's, or 25)
+--fps RATE         pictures per second, such as 25 or 30000/1001, instead of the source's rate or times (default:
+                   the source's, or 25)
+--matrix MATRIX    how Y'CbCr was made, where the source cannot say: bt601, bt709, bt2020 …, or a number of H.273
+--primaries NAME   which red, green and blue are meant: bt709, bt2020, display_p3 …, or a number of H.273
+--transfer NAME    how samples follow from light: bt709, srgb, linear, pq, hlg …, or a number of H.273
+--range NAME       full (0…255) or limited (16…235)
+--archive          keep what gives back the files byte for byte (PNG, and files that are not compressed); of others a
+                   hash; decode to a folder does so, and verify checks it
+--[no-]attachments  keep what comes with the pictures: ICC, Exif, XMP, texts, resolution (default: do)
 
 {_INPUT}""",
     "decode": f"""turn an .mvz file back into pictures

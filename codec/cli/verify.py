@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import codec
@@ -41,6 +41,8 @@ class Findings:
     residual: str | None = None
     promised_error: int | None = None  # how far a sample may be off; None also for coders that promise nothing
     comparison: Comparison | None = None  # of source and file
+    archived: int = 0  # files of which there is a hash
+    restorable: int = 0  # of these, those that come back with that hash
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the keys are the same whatever was found."""
@@ -53,6 +55,8 @@ class Findings:
         if self.whole:
             checked = f"{counted(self.packets or 0, 'packet')} and {counted(self.pictures or 0, 'picture')}"
             lines.append(f"{self.file}: whole; {checked} ({counted(self.gops or 0, 'GOP')}) have their CRC-32")
+        if self.archived:
+            lines.append(f"{self.file}: {self.restorable} of {self.archived} files come back with their SHA-256")
         if self.comparison:
             lines.append(f"{self.source}: {self._against_source(self.comparison)}")
         return lines
@@ -93,6 +97,7 @@ def main(options: argparse.Namespace) -> int:
 def _check(found: Findings, executor: Executor | None, options: argparse.Namespace) -> None:
     """Fill in ``found``, and raise what is wrong with the file or its source."""
     from codec.measure.metrics import compare_sequences
+    from codec.picture.archive import is_archived, restored
 
     failure = None
     with open_file(found.file, options) as video, progress_bar("verify", options.quiet) as progress:
@@ -101,7 +106,17 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
         found.residual = info.header.residual.label
         if info.header.residual is ResidualCoder.LOSSLESS:
             found.promised_error = info.header.max_error
-        decoded = partial(video.pictures, executor=executor)
+        broken: list[int] = []
+
+        def decoded() -> Iterator[codec.Picture]:
+            for number, picture in enumerate(video.pictures(executor=executor)):
+                if is_archived(picture):
+                    is_restored = restored(picture) is not None
+                    found.archived += 1
+                    found.restorable += is_restored
+                    broken.extend([number] * (is_archived(picture, whole=True) and not is_restored))
+                yield picture
+
         if found.source is not None:
             try:
                 with open_pictures(found.source, options) as (pictures, _):
@@ -111,11 +126,15 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
             except codec.CodecError as error:
                 failure = error  # of source or file: decoding without the source tells which
         if found.comparison is None:
+            found.archived = found.restorable = 0
+            broken.clear()
             for _ in watched(decoded(), progress, len(video)):
                 pass
         # a reader passes over a damaged index (spec 5.6), but a file with one is not whole
         found.packets = sum(1 for _ in video.packets())
     found.whole = True
+    if broken:
+        raise codec.MediaError(f"{found.file}: the file of picture {broken[0]} does not come back with its SHA-256")
     if failure:
         raise failure
     _refuse_broken_promise(found)

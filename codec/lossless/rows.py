@@ -46,7 +46,8 @@ class ContextSymbols:
             registers for addresses.
         context_of: `FIELDS` times the context, by half · `HALF` + activity.
         symbol_of: by z.
-        bits: raw bits, the first the highest of its byte; two bytes of 0 and more lie behind them.
+        bits: raw bits, the first the highest of its byte, and two bytes more; to be decoded, there is room behind them
+            for two bytes for each sample.
         bit_place: which of those is next.
     """
 

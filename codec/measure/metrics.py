@@ -219,7 +219,7 @@ def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: s
         raise MediaError(f"{where}: has {found.bit_depth} bits a sample; {expected.bit_depth} are needed")
     for field in ("matrix", "range"):
         here, there = getattr(found.colour, field), getattr(expected.colour, field)
-        if here and there and here is not there:  # what one leaves unspecified is taken as the other's
+        if type(here).UNSPECIFIED not in (here, there) and here is not there:  # else it is taken as the other's
             raise MediaError(f"{where}: has colour {field} {here.name.lower()}; {there.name.lower()} is needed")
 
 

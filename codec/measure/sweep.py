@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -49,7 +50,8 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
         most = MAX_CLIP_BYTES // opened.format.raw_bytes
         wanted = most if pictures is None else min(pictures, most)
         to_come = iter(opened)
-        loaded = tuple(islice(to_come, wanted))
+        samples = (replace(picture, duration=None, attachments={}) for picture in to_come)  # the others cost bytes
+        loaded = tuple(islice(samples, wanted))
         is_cut = next(to_come, None) is not None
         if is_cut and wanted != pictures:
             raise ConfigError(f"{opened.label}: more than {most} pictures of {opened.format} (2 GiB); measure on fewer")

@@ -65,14 +65,14 @@ def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
         ((plane.astype(wide) * alpha + clear * below + wide.type(peak // 2)) // wide.type(peak)).astype(dtype)
         for plane, below in zip(colours, background, strict=False)
     )
-    return Picture(opaque_format(picture.format), tuple(planes), picture.name)
+    return replace(picture, format=opaque_format(picture.format), planes=tuple(planes))
 
 
 def cleared(picture: Picture) -> Picture:
     """The picture with 0 for every sample of pixels that are fully transparent."""
     *colours, alpha = picture.planes
     planes = (np.where(alpha == 0, plane.dtype.type(0), plane) for plane in colours)
-    return Picture(picture.format, (*planes, alpha), picture.name)
+    return replace(picture, planes=(*planes, alpha))
 
 
 def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the picture") -> Picture:
@@ -92,7 +92,7 @@ def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the 
     elif not wanted.has_alpha and not is_opaque(picture):
         refuse_alpha(where)
     planes: tuple[Plane, ...] = (*colours, alpha) if wanted.has_alpha else colours
-    return Picture(replace(picture.format, sample_format=wanted), planes, picture.name)
+    return replace(picture, format=replace(picture.format, sample_format=wanted), planes=planes)
 
 
 def refuse_alpha(where: str) -> NoReturn:

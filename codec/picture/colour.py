@@ -47,12 +47,15 @@ class ToRgb(NamedTuple):
     blue_from_u: int
 
 
-# Kr and Kb: what red and blue weigh in luma
-_WEIGHTS = {
-    ColourMatrix.BT601: (Fraction("0.299"), Fraction("0.114")),
-    ColourMatrix.BT709: (Fraction("0.2126"), Fraction("0.0722")),
+_KR_KB = {  # shares of red and blue in luma, in 1/10000
+    ColourMatrix.BT709: (2126, 722),
+    ColourMatrix.FCC: (3000, 1100),
+    ColourMatrix.BT470BG: (2990, 1140),
+    ColourMatrix.BT601: (2990, 1140),
+    ColourMatrix.SMPTE240M: (2120, 870),
+    ColourMatrix.BT2020: (2627, 593),
 }
-_YUV_IS_ASSUMED = Colour(ColourMatrix.BT601, ColourRange.LIMITED)  # what a Y4M without tags holds
+_KR_KB[ColourMatrix.UNSPECIFIED] = _KR_KB[ColourMatrix.BT601]  # and limited range: what a Y4M without tags holds
 
 
 def luma(picture: Picture) -> Plane:
@@ -141,10 +144,10 @@ def conversion(colour: Colour, bit_depth: int = 8) -> ToRgb:
     Full range: gains 2 (1 − Kr), 2 (1 − Kb) Kb / Kg, 2 (1 − Kr) Kr / Kg, 2 (1 − Kb).
     Limited range: luma × 255 / 219, chroma × 255 / 224 of 8 bits, peak / (219 · 2**(bits − 8)) and so on of more.
     """
-    kr, kb = _WEIGHTS[colour.matrix or _YUV_IS_ASSUMED.matrix]
+    kr, kb = (Fraction(share, 10000) for share in _KR_KB[colour.matrix])
     kg = 1 - kr - kb
     black, scales = 0, (Fraction(1), Fraction(1))
-    if (colour.range or _YUV_IS_ASSUMED.range) is ColourRange.LIMITED:
+    if colour.range is not ColourRange.FULL:
         unit, peak = 1 << bit_depth - 8, (1 << bit_depth) - 1
         black, scales = 16 * unit, (Fraction(peak, 219 * unit), Fraction(peak, 224 * unit))
     chroma = (2 * (1 - kr), -2 * (1 - kb) * kb / kg, -2 * (1 - kr) * kr / kg, 2 * (1 - kb))

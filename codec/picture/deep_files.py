@@ -8,7 +8,7 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from codec.errors import MediaError
 from codec.picture import layers
+from codec.picture.attachments import chunk, of_pillow, pillow_options
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.png_filters import filtered, unfilter
 from codec.picture.sequence import MAX_PIXELS, refuse_size
@@ -91,8 +92,6 @@ class DeepPng(DeepFile):
         for kind, payload in self._chunks:
             if kind == b"tRNS" and colour_type in (0, 2):
                 self._key = payload
-            elif kind == b"iCCP":
-                self.notes.append(layers.PROFILE_NOTE)
             elif kind == b"IDAT":
                 self._first = payload
                 break
@@ -141,9 +140,9 @@ def png_bytes(samples: Deep) -> bytes:
     channels = math.prod(samples.shape[2:])
     colour_type = next(number for number, count in _CHANNELS.items() if count == channels)
     rows = np.ascontiguousarray(samples, ">u2").view(np.uint8).reshape(height, -1)
-    parts = layers.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
-    parts += layers.chunk(b"IDAT", zlib.compress(filtered(rows, 2 * channels).data, _PNG_EFFORT))
-    return layers.PNG_SIGNATURE + parts + layers.chunk(b"IEND", b"")
+    parts = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
+    parts += chunk(b"IDAT", zlib.compress(filtered(rows, 2 * channels).data, _PNG_EFFORT))
+    return layers.PNG_SIGNATURE + parts + chunk(b"IEND", b"")
 
 
 # ------------------------------------------------------------------------------------------- PPM
@@ -208,6 +207,9 @@ def _tifffile(label: str) -> ModuleType:
     return tifffile
 
 
+_RESOLUTION = {282, 283}  # tags
+
+
 class DeepTiff(DeepFile):
     """A TIFF of any number of pages, gray or RGB, with alpha or without, which tifffile reads."""
 
@@ -245,6 +247,14 @@ class DeepTiff(DeepFile):
         planes = planes.with_alpha() if extra else planes
         return PictureFormat(page.imagewidth, page.imagelength, planes, bit_depth=depth)
 
+    def attachments(self) -> dict[str, bytes]:
+        """What comes with the first page."""
+        page = self._pages[0]
+        tags, info = {tag.code: tag.value for tag in page.tags.values()}, {"icc_profile": page.iccprofile}
+        if tags.keys() >= _RESOLUTION:
+            info["dpi"] = tuple(page.get_resolution("inch"))
+        return of_pillow(info, tags)
+
     def picture(self, number: int = 0) -> Picture:
         """The picture of a page."""
         page = self._pages[number]
@@ -279,10 +289,11 @@ class DeepTiff(DeepFile):
                     raise MediaError(f"{self._label}: has a strip of more than {most} bytes")
 
 
-def tiff_bytes(samples: Deep, label: str = "TIFF") -> bytes:
-    """A TIFF of 16 bits, whole, without compression, of samples as `png_bytes` takes them."""
+def tiff_bytes(samples: Deep, attachments: Mapping[str, bytes], label: str = "TIFF") -> bytes:
+    """A TIFF of 16 bits, whole, without compression, of samples as `png_bytes` takes them, and what came with them."""
     channels = math.prod(samples.shape[2:])
-    data = io.BytesIO()
+    data, options = io.BytesIO(), pillow_options(attachments, "TIFF")
+    tags = options.get("tiffinfo", {}).items()
     _tifffile(label).imwrite(
         data,
         samples,
@@ -291,5 +302,9 @@ def tiff_bytes(samples: Deep, label: str = "TIFF") -> bytes:
         extrasamples=["unassalpha"] if channels in (2, 4) else None,
         metadata=None,  # nothing of its own
         software=False,
+        resolution=options.get("dpi"),
+        resolutionunit=2 if "dpi" in options else None,  # inch
+        iccprofile=options.get("icc_profile"),
+        extratags=[(tag, 1 if isinstance(of, bytes) else 2, len(of), of, True) for tag, of in tags],
     )
     return data.getvalue()

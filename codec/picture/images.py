@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,15 +21,16 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.colour import to_array
-from codec.picture.deep_files import DeepFile, DeepTiff, open_deep, png_bytes, ppm_bytes, tiff_bytes
+from codec.picture.deep_files import DeepFile, DeepPng, DeepTiff, open_deep, png_bytes, ppm_bytes, tiff_bytes
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
-from codec.picture.planes import Picture, PictureFormat, SampleFormat, Samples
+from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = [
-    *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "rate_of"),
-    *("tiff_pages", "write_still"),
+    *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "png_stream"),
+    *("rate_of", "tiff_pages", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -45,6 +46,7 @@ _WHITE_IS_ZERO = 0  # a photometric interpretation
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MULTIPLIED = 1  # extra samples are alpha, by which the others are multiplied
 
+_IHDR_END = 33  # of a PNG: signature 8, chunk header 8, payload 13, CRC-32 4
 _PNG_EFFORT = 3  # zlib level: 3 % larger than 9 on foreman, four times as fast
 _WEBP_EFFORT = 2  # 4 % larger than 4 on foreman, three times as fast
 
@@ -67,12 +69,14 @@ class ImageFiles(PictureSource):
         if not paths:
             raise MediaError(f"{label}: has no pictures")
         self._paths = tuple(paths)
-        self._formats = []
+        self._formats: list[PictureFormat] = []
         noted: dict[str, str] = {}  # the first file of each note
         for path in paths:
             kind = _probe(path)
             if kind.frames > 1:
                 raise MediaError(f"{path}: is an animation of {kind.frames} pictures; open it by itself")
+            if not self._formats:
+                colour = colour_of(kind.attachments)
             self._formats.append(kind.format)
             noted = {text: f"{path}: {text}" for text in kind.notes} | noted
         super().__init__(label, self._formats[0], rate, len(paths))
@@ -80,7 +84,7 @@ class ImageFiles(PictureSource):
         for path, other in zip(paths, self._formats, strict=True):
             if replace(other, sample_format=self.format.sample_format) != self.format:
                 raise MediaError(f"{path}: is {other}, unlike the first, {paths[0]}: {self._formats[0]}")
-        self.format = replace(self.format, sample_format=self._common_planes(label))
+        self.format = replace(self.format, sample_format=self._common_planes(label), colour=colour)
 
     def _common_planes(self, label: str) -> SampleFormat:
         """The planes that hold every picture; says which pictures get some that they have not."""
@@ -105,20 +109,27 @@ class ImageFiles(PictureSource):
             picture = _read_still(path)
             if picture.format != expected:
                 raise MediaError(f"{path}: is {picture.format} by now, and was {expected}")
-            yield as_given(picture, self.format, f"{path}:")
+            given = as_given(picture, self.format, f"{path}:")
+            if expected.sample_format.is_gray and self.format.sample_format.is_rgb:  # its profile is of gray
+                given = replace(given, attachments={key: of for key, of in given.attachments.items() if key != "icc"})
+            if self.archivist is not None:
+                archive = self.archivist.attachments(path.read_bytes(), given)
+                given = replace(given, attachments={**given.attachments, **archive})
+            yield given
 
 
 class Animation(PictureSource):
     """The composed pictures of an animated GIF, APNG or WebP, or of a TIFF with several pages.
 
     Opening reads the file once to learn how long each picture is shown, see `rate_of`, and whether all are opaque:
-    then their alpha is left out.
+    then their alpha is left out. Pictures have durations where those are no rate, and none is asked for.
     """
 
     def __init__(self, path: Path, *, rate: Fraction | None = None) -> None:
         kind = _probe(path)
-        super().__init__(os.fspath(path), kind.format, rate, kind.frames)
+        super().__init__(os.fspath(path), replace(kind.format, colour=colour_of(kind.attachments)), rate, kind.frames)
         self._path = path
+        self._attachments = kind.attachments
         for text in kind.notes:
             self.note(f"{path}: {text}")
         has_alpha = kind.format.sample_format.has_alpha
@@ -128,15 +139,16 @@ class Animation(PictureSource):
                 self.transparent = f"{path}: picture {see_through}"
             elif has_alpha:
                 self.format = opaque_format(self.format)
+        self._have_durations = False
         if rate is None:
             self.rate = rate_of(times, kind.tick_ms)
-            if not _is_steady(times, kind.tick_ms):
-                shown = f"pictures shown for {float(min(times)):g} to {float(max(times)):g} ms each"
-                self.note(f"{path}: {shown}; all take their mean, {float(self.rate):.6g} a second")
+            self._have_durations = not _is_steady(times, kind.tick_ms)
 
     def __iter__(self) -> Iterator[Picture]:
-        for number, (picture, _) in enumerate(_read_frames(self._path)):
-            yield as_given(picture, self.format, f"{self._path}: picture {number}")
+        for number, (picture, milliseconds) in enumerate(_read_frames(self._path)):
+            picture = as_given(picture, self.format, f"{self._path}: picture {number}")
+            duration = milliseconds / 1000 if self._have_durations else None
+            yield replace(picture, duration=duration, attachments=self._attachments)
 
 
 def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
@@ -184,6 +196,7 @@ class _ImageKind(NamedTuple):
     format: PictureFormat
     frames: int
     notes: tuple[str, ...]
+    attachments: Mapping[str, bytes]
     tick_ms: int = 1
 
 
@@ -288,13 +301,23 @@ def _probe(path: Path) -> _ImageKind:
         if isinstance(opened, LayeredFile):
             count = opened.count or sum(1 for _ in opened)
             tick_ms = 10 if isinstance(opened, GifFile) else 1
-            return _ImageKind(_composed_format(opened), count, tuple(opened.notes), tick_ms)
+            return _ImageKind(_composed_format(opened), count, tuple(opened.notes), opened.attachments, tick_ms)
         if isinstance(opened, DeepFile):
-            return _ImageKind(opened.format, opened.count, tuple(opened.notes))
-        notes = [layers.PROFILE_NOTE] if "icc_profile" in opened.info else []
+            return _ImageKind(opened.format, opened.count, tuple(opened.notes), _attachments(opened, path))
+        notes = []
         if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == _MULTIPLIED:
             notes.append("its colours are multiplied by alpha; they are divided by it again, which rounds them")
-        return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes))
+        return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes), _attachments(opened, path))
+
+
+def _attachments(image: Image.Image | DeepFile, path: Path) -> Mapping[str, bytes]:
+    """What came with a picture that is not made of layers."""
+    if isinstance(image, DeepFile) and not isinstance(image, DeepPng):
+        return image.attachments() if isinstance(image, DeepTiff) else {}
+    if not isinstance(image, DeepFile) and image.format != "PNG":
+        return of_pillow(image.info, getattr(image, "tag_v2", {}))
+    with path.open("rb") as file:
+        return of_png(file)
 
 
 def _composed_format(layered: LayeredFile) -> PictureFormat:
@@ -345,13 +368,16 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
             yield from _composed(opened, path)
             return
         if isinstance(opened, DeepFile):
+            with _media_errors(str(path)):
+                attachments = _attachments(opened, path)
             for number in range(opened.count):
                 with _media_errors(str(path)):
                     picture = opened.picture(number)
-                yield picture, Fraction(0)
+                yield replace(picture, attachments=attachments), Fraction(0)
             return
         with _media_errors(str(path)):
             count = _frame_count(opened)
+            attachments = _attachments(opened, path)
         first_format = _format(opened, str(path))
         for number in range(count):
             label = f"{path}: picture {number}" if count > 1 else f"{path}:"
@@ -361,7 +387,7 @@ def _read_frames(path: Path) -> Iterator[tuple[Picture, Fraction]]:
                 if (frame_format := _format(opened, str(path))) != first_format:
                     raise MediaError(f"{label} is {frame_format}, unlike picture 0, {first_format}")
                 picture = _picture(opened, first_format)
-            yield picture, Fraction(opened.info.get("duration", 0))
+            yield replace(picture, attachments=attachments), Fraction(opened.info.get("duration", 0))
 
 
 def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fraction]]:
@@ -385,7 +411,7 @@ def _composed(layered: LayeredFile, path: Path) -> Iterator[tuple[Picture, Fract
             else:
                 region[:] = pixels
             picture = _of_rgba(canvas, _composed_format(layered))
-        yield picture, layer.milliseconds
+        yield replace(picture, attachments=layered.attachments), layer.milliseconds
         if layer.disposal is not Disposal.LEAVE:
             region[:] = before
 
@@ -412,7 +438,7 @@ def image_picture(image: Image.Image, label: str) -> Picture:
         MediaError: it has samples of another kind than gray, RGB or palette.
     """
     with _media_errors(label):
-        return _picture(image, _format(image, label))
+        return replace(_picture(image, _format(image, label)), attachments=of_pillow(image.info, {}))
 
 
 def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:
@@ -437,17 +463,37 @@ def _of_rgba(rgba: npt.NDArray[Samples], picture_format: PictureFormat) -> Pictu
 # ------------------------------------------------------------------------------------------- files that are written
 
 
-def write_still(file: BinaryIO, samples: npt.NDArray[Samples], pillow_format: str) -> None:
+def write_still(
+    file: BinaryIO, samples: npt.NDArray[Samples], pillow_format: str, attachments: Mapping[str, bytes] | None = None
+) -> None:
     """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
 
     They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
     Those of 16 bits are uint16, and no BMP; as TIFF they need tifffile, but for gray.
+    With it go the ``attachments`` that the format has a place for.
     """
-    if samples.dtype == np.uint16 and not (pillow_format == "TIFF" and samples.ndim == 2):
-        file.write({"PNG": png_bytes, "PPM": ppm_bytes, "TIFF": tiff_bytes}[pillow_format](samples.view(np.uint16)))
-        return
-    options: dict[str, int] = {"compress_level": _PNG_EFFORT} if pillow_format == "PNG" else {}
-    Image.fromarray(samples).save(file, pillow_format, **options)
+    is_deep = samples.dtype == np.uint16
+    if pillow_format == "PNG":
+        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, _PNG_EFFORT)
+        file.write(png[:_IHDR_END] + png_chunks(attachments or {}) + png[_IHDR_END:])
+    elif is_deep and not (pillow_format == "TIFF" and samples.ndim == 2):
+        deep = samples.view(np.uint16)
+        file.write(ppm_bytes(deep) if pillow_format == "PPM" else tiff_bytes(deep, attachments or {}))
+    else:
+        Image.fromarray(samples).save(file, pillow_format, **pillow_options(attachments or {}, pillow_format))
+
+
+def _png(samples: npt.NDArray[Samples], level: int) -> bytes:
+    """A PNG that Pillow makes with that ``compress_level``."""
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, "PNG", compress_level=level)
+    return buffer.getvalue()
+
+
+def png_stream(samples: Plane, level: int) -> bytes:
+    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``."""
+    parts = layers.chunks(io.BytesIO(_png(samples, level)), "PNG")
+    return b"".join(payload for kind, payload in parts if kind == b"IDAT")
 
 
 def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:

@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
+from codec.picture.attachments import chunk, of_png
 from codec.picture.planes import PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import refuse_size
 
 __all__ = [
-    *("GIF_SIGNATURES", "PNG_SIGNATURE", "PROFILE_NOTE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
-    *("bit_depth", "chunk", "chunks", "is_apng", "lay_over"),
+    *("GIF_SIGNATURES", "PNG_SIGNATURE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
+    *("bit_depth", "chunks", "is_apng", "lay_over"),
 ]
 
-PROFILE_NOTE = "its ICC colour profile is left out; samples stay as they are"
 GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_LAYER_BYTES = 1 << 29  # compressed; the largest canvas has 1 << 28 bytes of RGBA, and junk is not kept
@@ -89,6 +89,7 @@ class LayeredFile:
 
     ``format`` is that of the canvas, ``count`` the number of layers where the head of the file has it.
     ``notes`` say what a reader should know and may miss; some are added while layers are read.
+    So is what there is in ``attachments``.
     """
 
     format: PictureFormat
@@ -97,6 +98,7 @@ class LayeredFile:
     def __init__(self, file: BinaryIO, label: str) -> None:
         self._file, self._label = file, label
         self.notes: list[str] = []
+        self.attachments: dict[str, bytes] = {}
 
     def __iter__(self) -> Iterator[Layer]:
         """The layers; raises `MediaError` where the file ends early or breaks its format."""
@@ -119,7 +121,7 @@ def _read_exactly(file: BinaryIO, size: int, label: str) -> bytes:
 # ------------------------------------------------------------------------------------------- GIF
 
 _EXTENSION, _IMAGE, _TRAILER = b"!", b",", b";"
-_GRAPHIC_CONTROL, _PLAIN_TEXT, _APPLICATION = b"\xf9", b"\x01", b"\xff"
+_GRAPHIC_CONTROL, _PLAIN_TEXT, _COMMENT, _APPLICATION = b"\xf9", b"\x01", b"\xfe", b"\xff"
 _INTERLACED = 0x40
 
 
@@ -173,8 +175,10 @@ class GifFile(LayeredFile):
                 elif extension == _PLAIN_TEXT:
                     self._note("text blocks in it are not drawn")
                     control = _Control()  # belonged to the text
-                elif extension == _APPLICATION and data[1:].startswith(b"ICCRGBG1"):
-                    self._note(PROFILE_NOTE)
+                elif extension == _APPLICATION and data[1:].startswith(b"ICCRGBG1012"):
+                    self.attachments["icc"] = _joined(data[12:])
+                elif extension == _COMMENT:
+                    self.attachments["text:Comment"] = _joined(data).decode("latin-1").encode()
             elif kind == _IMAGE:
                 yield self._layer(control, f"{self._label}: picture {number}")
                 control = _Control()
@@ -232,6 +236,15 @@ class GifFile(LayeredFile):
                 raise MediaError(f"{self._label}: a block of more than {_MAX_LAYER_BYTES} bytes")
 
 
+def _joined(blocks: bytes) -> bytes:
+    """What sub-blocks hold."""
+    joined, place = bytearray(), 0
+    while size := blocks[place]:
+        joined += blocks[place + 1 : place + 1 + size]
+        place += 1 + size
+    return bytes(joined)
+
+
 def _colours(table: bytes, transparent: int | None) -> npt.NDArray[np.uint8]:
     """RGBA of each index, uint8 (N, 4); the transparent index may lie behind the table."""
     count = len(table) // 3
@@ -246,12 +259,7 @@ def _colours(table: bytes, transparent: int | None) -> npt.NDArray[np.uint8]:
 # ------------------------------------------------------------------------------------------- PNG
 
 _GRAY_TYPES = frozenset({0, 4})  # colour types without and with alpha
-_WANTED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"IDAT", b"iCCP", b"IEND"})
-
-
-def chunk(kind: bytes, payload: bytes) -> bytes:
-    """One chunk with its length and CRC-32."""
-    return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
+_WANTED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"IDAT", b"IEND"})
 
 
 def chunks(file: BinaryIO, label: str) -> Iterator[tuple[bytes, bytes]]:
@@ -299,6 +307,8 @@ class ApngFile(LayeredFile):
 
     def __init__(self, file: BinaryIO, label: str) -> None:
         super().__init__(file, label)
+        self.attachments = of_png(file)
+        file.seek(0)
         self._chunks = chunks(file, label)
         self._shared = b""  # what the pixels of all layers need: palette, transparency
         self._header = b""
@@ -323,8 +333,6 @@ class ApngFile(LayeredFile):
         """A chunk that is about all layers."""
         if kind in (b"PLTE", b"tRNS"):
             self._shared += chunk(kind, payload)
-        elif kind == b"iCCP":
-            self._note(PROFILE_NOTE)
 
     def _damaged(self, reason: str) -> MediaError:
         return MediaError(f"{self._label}: is a damaged APNG: {reason}")

@@ -7,7 +7,9 @@ import functools
 import operator
 import sys
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -18,7 +20,18 @@ from codec.arguments import expect_type
 from codec.errors import ConfigError
 
 __all__ = [
-    *("ChromaSiting", "Colour", "ColourMatrix", "ColourRange", "Picture", "PictureFormat", "Plane", "SampleFormat"),
+    *(
+        "ChromaSiting",
+        "Colour",
+        "ColourMatrix",
+        "ColourPrimaries",
+        "ColourRange",
+        "ColourTransfer",
+        "Picture",
+        "PictureFormat",
+        "Plane",
+        "SampleFormat",
+    ),
     *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels"),
 ]
 
@@ -114,11 +127,54 @@ _FORMAT_OF_CHANNELS = {1: SampleFormat.GRAY, 2: SampleFormat.GRAY_ALPHA, 3: Samp
 
 
 class ColourMatrix(enum.IntEnum):
-    """How Y'CbCr was made from R'G'B' (spec 5.2)."""
+    """How Y'CbCr was made from R'G'B' (spec 5.2), as H.273 counts them."""
 
-    UNSPECIFIED = 0
-    BT601 = 1
-    BT709 = 2
+    BT709 = 1
+    UNSPECIFIED = 2
+    FCC = 4
+    BT470BG = 5  # has the numbers of BT601
+    BT601 = 6
+    SMPTE240M = 7
+    BT2020 = 9
+
+
+class ColourPrimaries(enum.IntEnum):
+    """Which red, green, blue and white are meant (spec 5.2), as H.273 counts them."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    BT470M = 4
+    BT470BG = 5
+    BT601 = 6
+    SMPTE240M = 7
+    FILM = 8
+    BT2020 = 9
+    XYZ = 10
+    DCI_P3 = 11
+    DISPLAY_P3 = 12
+    EBU3213 = 22
+
+
+class ColourTransfer(enum.IntEnum):
+    """How samples follow from light (spec 5.2), as H.273 counts them."""
+
+    BT709 = 1
+    UNSPECIFIED = 2
+    GAMMA22 = 4
+    GAMMA28 = 5
+    BT601 = 6
+    SMPTE240M = 7
+    LINEAR = 8
+    LOG100 = 9
+    LOG316 = 10
+    XVYCC = 11
+    BT1361 = 12
+    SRGB = 13
+    BT2020_10 = 14
+    BT2020_12 = 15
+    PQ = 16
+    SMPTE428 = 17
+    HLG = 18
 
 
 class ColourRange(enum.IntEnum):
@@ -145,6 +201,41 @@ class Colour:
     matrix: ColourMatrix = ColourMatrix.UNSPECIFIED
     range: ColourRange = ColourRange.UNSPECIFIED
     siting: ChromaSiting = ChromaSiting.UNSPECIFIED
+    primaries: ColourPrimaries = ColourPrimaries.UNSPECIFIED
+    transfer: ColourTransfer = ColourTransfer.UNSPECIFIED
+
+    def described(self, said: Mapping[str, object]) -> Colour:
+        """With other matrix, primaries, transfer or range: by name, such as ``bt2020``, or by the number of H.273.
+
+        Raises:
+            ConfigError: there is none of that name or number.
+        """
+        codes: dict[str, Any] = {}
+        for name, value in said.items():
+            kind = _KINDS.get(name)
+            if kind is None:
+                raise ConfigError(f"colour has {', '.join(_KINDS)}, not {name!r}")
+            codes_of = {member.name.lower(): member for member in kind}
+            if kind is not ColourRange:  # which H.273 counts in another way
+                codes_of |= {str(member.value): member for member in kind}
+            if (code := codes_of.get(str(value).lower())) is None:
+                known = ", ".join(member.name.lower() for member in kind)
+                raise ConfigError(f"{name} is one of {known}, not {value!r}")
+            codes[name] = code
+        return replace(self, **codes)
+
+    def __str__(self) -> str:
+        """What is specified, such as ``bt2020 matrix, limited range``."""
+        codes = {name: getattr(self, name).name.lower() for name in _KINDS}
+        return ", ".join(f"{code} {name}" for name, code in codes.items() if code != "unspecified")
+
+
+_KINDS: dict[str, type[enum.IntEnum]] = {
+    "matrix": ColourMatrix,
+    "primaries": ColourPrimaries,
+    "transfer": ColourTransfer,
+    "range": ColourRange,
+}
 
 
 @dataclass(frozen=True)
@@ -204,7 +295,7 @@ class PictureFormat:
 
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
-        colour = Colour(ColourMatrix.BT601, ColourRange.FULL)
+        colour = replace(self.colour, matrix=ColourMatrix.BT601, range=ColourRange.FULL)
         return PictureFormat(self.width, self.height, sample_format, colour, self.bit_depth)
 
     def __str__(self) -> str:
@@ -214,16 +305,24 @@ class PictureFormat:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture: planes of ``format.dtype``, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says."""
+    """One picture: planes of ``format.dtype``, each (rows, columns), C-contiguous, as ``format.plane_shapes`` says.
+
+    ``duration`` is how many seconds it is shown; None is as long as the rate says.
+    ``attachments`` are other things that came with it, by the keys of spec 5.8, such as ``icc`` or ``text:Title``.
+    """
 
     format: PictureFormat
     planes: tuple[Plane, ...]
     name: str | None = None
+    duration: Fraction | None = None
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expect_type(self.format, PictureFormat, "a picture's format is a PictureFormat")
         expect_type(self.planes, tuple, "a picture's planes are a tuple of arrays")
         expect_type(self.name, (str, NoneType), "a picture's name is text or None")
+        expect_type(self.duration, (Fraction, NoneType), "a picture's duration is a Fraction of seconds or None")
+        expect_type(self.attachments, Mapping, "a picture's attachments are a dict of text to bytes")
         for plane in self.planes:
             expect_type(plane, np.ndarray, "a plane is an array (rows, columns)")
         shapes = tuple(plane.shape for plane in self.planes)
@@ -272,8 +371,8 @@ class Picture:
         return functools.reduce(lambda checksum, plane: zlib.crc32(plane.data, checksum), planes, 0)
 
     def copy(self) -> Picture:
-        """A copy of this picture, whose samples nobody else has."""
-        return Picture(self.format, tuple(plane.copy() for plane in self.planes), self.name)
+        """A copy of this picture, whose samples and attachments nobody else has."""
+        return replace(self, planes=tuple(plane.copy() for plane in self.planes), attachments=dict(self.attachments))
 
     def same_samples(self, other: Picture) -> bool:
         """Whether both have equal planes, sample by sample."""

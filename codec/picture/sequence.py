@@ -12,6 +12,7 @@ from typing import Self
 
 from codec.errors import MediaError
 from codec.picture.alpha import is_opaque, opaque_format
+from codec.picture.archive import Archivist
 from codec.picture.planes import Picture, PictureFormat
 from codec.whole_file import InputFile
 
@@ -30,6 +31,7 @@ class PictureSource(abc.ABC):
     ``notes`` say what does not come through as it is in the file, such as a colour profile; reading may add some.
     ``transparent`` says where the first pixel is that is not opaque, as far as that is known before iterating.
     ``files`` are those that are read, and that must not be replaced meanwhile.
+    ``archivist``, which a caller may set, finds out what gives back the file of each picture, which then comes with it.
     Each iteration starts again from the first picture, except on a pipe, which can be read once.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
@@ -42,6 +44,7 @@ class PictureSource(abc.ABC):
         self.notes: list[str] = []
         self.transparent: str | None = None
         self.files: Sequence[InputFile] = ()
+        self.archivist: Archivist | None = None
         self._resources = contextlib.ExitStack()
 
     @abc.abstractmethod

@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,9 @@ from typing import BinaryIO, Self
 
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
+from codec.picture.archive import is_archived, restored
 from codec.picture.arrays import npy_writer
+from codec.picture.attachments import lost, with_colour
 from codec.picture.colour import image_samples
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
 from codec.picture.planes import Colour, Picture, PictureFormat, SampleFormat
@@ -58,12 +60,16 @@ class PictureSink:
         writer: AbstractContextManager[Write],
         lossy_note: str | None,
         notes: list[str],
+        suffix: str | None,
     ) -> None:
         self.label = label
         self.format = picture_format
         self.lossy_note = lossy_note
         self.notes = notes
         self.count = 0
+        self._suffix = suffix  # of what is written; None where each picture has its own
+        self._first: Mapping[str, bytes] | None = None  # attachments of the first picture
+        self._lost: dict[str, None] = {}  # in order
         self._writer = writer
         self._write: Write | None = None
 
@@ -83,8 +89,13 @@ class PictureSink:
         given, wanted = (replace(each, colour=Colour()) for each in (picture.format, self.format))
         if given != wanted:
             raise MediaError(f"{self.label}: opened for {self.format}, got a picture of {picture.format}")
+        suffix = (self._suffix or _still_suffix(picture.name, _still_suffixes(self.format))).lower()
+        if suffix in (".png", ".apng"):
+            picture = with_colour(picture)
         with self._foreign_errors():
             self._write(picture)
+        self._first = picture.attachments if self._first is None else self._first
+        self._lost |= dict.fromkeys(lost(picture, suffix, self._first))
         self.count += 1
 
     def __exit__(
@@ -97,6 +108,8 @@ class PictureSink:
             raise error
         with self._foreign_errors():
             self._writer.__exit__(kind, error, traceback)
+        if self._lost:
+            self.notes.append(f"{self.label}: has no place for what came with the pictures: {', '.join(self._lost)}")
 
     @contextlib.contextmanager
     def _foreign_errors(self) -> Iterator[None]:
@@ -155,6 +168,7 @@ def open_sink(
         raise MediaError(f"{label}: {picture_format} is too large; a {suffix} has at most {largest} a side")
     is_pattern = has_number_conversion(label)
     is_folder = not is_pattern and Path(label).is_dir()
+    is_own_names = False
     notes: list[str] = []
     writer: AbstractContextManager[Write]
     if label == "-":
@@ -182,10 +196,10 @@ def open_sink(
             expected = [pattern.name(first + number) for number in range(count or 1)]
             _refuse_taken(pattern.folder, expected, force, inputs)
         numbers = itertools.count(first) if numbers is None else numbers
-        suffixes = _still_suffixes(picture_format)
+        suffixes, is_own_names = _still_suffixes(picture_format), pattern is None
         writer = _folder_writer(pattern or Path(label), suffixes, force, numbers, inputs, notes)
     note = _lossy_note(picture_format, suffix)
-    return PictureSink(label, picture_format, writer, note, notes)
+    return PictureSink(label, picture_format, writer, note, notes, None if is_own_names else suffix)
 
 
 def _refuse_format(label: str, picture_format: PictureFormat, suffix: str) -> None:
@@ -264,7 +278,7 @@ def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rat
     def write(picture: Picture) -> None:
         if file.tell():
             raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
-        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()])
+        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
 
     yield write
 
@@ -298,15 +312,20 @@ def _folder_writer(
         raise ExistsError(f"{folder}: is not empty", "writes into it")
     own: list[str | None] = []
     numbered: list[str] = []
+    changed: list[bool] = []
     with _staged(folder) as staged:
 
         def write(picture: Picture) -> None:
             number = next(numbers)
-            suffix = Path(pattern.name(number) if pattern else picture.name or "").suffix
-            if suffix.lower() not in suffixes:
-                suffix = ".png"
+            suffix = _still_suffix(pattern.name(number) if pattern else picture.name, suffixes)
+            original = None if pattern else restored(picture)
+            changed.append(original is None and is_archived(picture) and not pattern)
             with _temporary(staged, len(numbered)).open("xb") as file:
-                write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()])
+                if original is not None:
+                    suffix = Path(picture.name or "").suffix or suffix
+                    file.write(original)
+                else:
+                    write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 
@@ -315,6 +334,14 @@ def _folder_writer(
         _publish(staged, folder, names, force=force, inputs=inputs)
         if said:
             notes.append(f"{folder}: {said}")
+        if any(changed):
+            notes.append(f"{folder}: {sum(changed)} of {len(changed)} files are not byte for byte those of the archive")
+
+
+def _still_suffix(name: str | None, suffixes: frozenset[str]) -> str:
+    """The suffix of a picture's file in a folder: that of its name, unless such files would not hold it."""
+    suffix = Path(name or "").suffix
+    return suffix if suffix.lower() in suffixes else ".png"
 
 
 @contextlib.contextmanager

@@ -41,11 +41,10 @@ def unmapped(picture: Picture, maps: ValueMaps, bit_depth: int) -> Picture:
     """The inverse of `mapped`; numbers beyond a map stand for its last value."""
     if not maps:
         return picture
-    given = picture.format.with_depth(bit_depth)
-    values = []
+    given, numbers, values = picture.format.with_depth(bit_depth), np.arange(1 << picture.format.bit_depth), []
     for of_map in maps:
-        last = of_map if of_map.size else np.arange(1 << picture.format.bit_depth)
-        values.append(np.pad(last, (0, (1 << picture.format.bit_depth) - last.size), mode="edge").astype(given.dtype))
+        of_number = of_map[np.minimum(numbers, of_map.size - 1)] if of_map.size else numbers
+        values.append(of_number.astype(given.dtype))
     planes = tuple(np.take(of, plane) for of, plane in zip(_by_plane(picture, values), picture.planes, strict=True))
     return Picture(given, planes, picture.name)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
+from fractions import Fraction
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,12 +14,34 @@ import numpy as np
 from codec.arguments import expect_type
 from codec.bitstream import schema
 from codec.bitstream.container import GroupEntry
-from codec.bitstream.payloads import repeated_fields
-from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, PacketGroup, SequenceHeader, WrittenSymbols
+from codec.bitstream.payloads import DURATION, repeated_fields
+from codec.coded import (
+    Attachments,
+    CodedPicture,
+    CodedSymbols,
+    LosslessResidual,
+    PacketGroup,
+    SequenceHeader,
+    WrittenSymbols,
+)
 from codec.errors import ConfigError
+from codec.picture.planes import Picture
+from codec.writing.packing import pack
 from codec.writing.streams import pack_streams
 
-__all__ = ["ContainerWriter", "pack_group", "pack_header", "pack_index", "pack_metadata", "packet_bytes"]
+__all__ = [
+    "ContainerWriter",
+    "attachments_of",
+    "pack_attachments",
+    "pack_group",
+    "pack_header",
+    "pack_index",
+    "pack_metadata",
+    "packet_bytes",
+]
+
+
+MAX_ATTACHMENTS = 255  # of a picture
 
 
 def packet_bytes(kind: bytes, payload: bytes) -> bytes:
@@ -52,16 +77,26 @@ class ContainerWriter:
         """Pictures so far."""
         return self._entries[-1].end if self._entries else 0
 
-    def write_group(self, payload: bytes, picture_count: int, starts_gop: bool) -> None:
-        """Append the payload of `pack_group`, which must start with picture ``self.picture_count``."""
-        self._entries.append(GroupEntry(self._position, self.picture_count, picture_count, starts_gop))
+    def write_shared(self, attachments: Attachments) -> None:
+        """Write what pictures share, ahead of all groups."""
+        self._write(packet_bytes(schema.KIND_ATTACHMENTS, pack_attachments((attachments,), (), range(0))))
+
+    def write_group(self, payload: bytes, picture_count: int, starts_gop: bool, attachments: bytes = b"") -> None:
+        """Append the payload of `pack_group`, which must start with picture ``self.picture_count``.
+
+        ``attachments`` are the payload of what came with it, if anything.
+        """
+        offset = self._position
         self._write(packet_bytes(schema.KIND_PICTURES, payload))
+        if attachments:
+            self._write(packet_bytes(schema.KIND_ATTACHMENTS, attachments))
+        length = self._position - offset
+        self._entries.append(GroupEntry(offset, length, self.picture_count, picture_count, starts_gop))
 
     def finish(self) -> None:
         """Write index and end."""
         index_offset = self._position
-        ends = [*(entry.offset for entry in self._entries[1:]), index_offset]
-        lengths = [end - entry.offset for entry, end in zip(self._entries, ends, strict=True)]
+        lengths = [entry.length for entry in self._entries]
         counts = [entry.picture_count for entry in self._entries]
         starts = [entry.starts_gop for entry in self._entries]
         self._write(packet_bytes(schema.KIND_INDEX, pack_index(lengths, counts, starts)))
@@ -81,6 +116,8 @@ def pack_header(header: SequenceHeader) -> bytes:
             "sample_format": header.format.sample_format,
             "bit_depth": header.format.bit_depth,
             "colour_matrix": colour.matrix,
+            "colour_primaries": colour.primaries,
+            "colour_transfer": colour.transfer,
             "colour_range": colour.range,
             "chroma_siting": colour.siting,
             "rate_numerator": header.rate.numerator,
@@ -160,6 +197,65 @@ def pack_metadata(metadata: dict[str, str]) -> bytes:
             }
         )
     payload: bytes = schema.METADATA.build({"entries": entries})
+    return payload
+
+
+def attachments_of(picture: Picture, rate: Fraction) -> Attachments:
+    """What came with a picture, as it is kept: with how long it is shown, unless ``rate`` says the same.
+
+    Raises:
+        ConfigError: too many; a key without or with more than 255 bytes; a value that is no bytes, or a duration that
+            is negative or no ratio of two numbers of 32 bits.
+    """
+    if DURATION in picture.attachments:
+        raise ConfigError("how long a picture is shown is its duration, and no attachment")
+    attachments = [*picture.attachments.items()]
+    if picture.duration is not None and picture.duration * rate != 1:
+        numerator, denominator = picture.duration.as_integer_ratio()
+        if not (0 <= numerator < 1 << 32 and denominator < 1 << 32):
+            raise ConfigError(f"a duration of {picture.duration} s; it is from 0, a ratio of two numbers below 2**32")
+        attachments.append((DURATION, struct.pack("<II", numerator, denominator)))
+    if len(attachments) > MAX_ATTACHMENTS:
+        rule = f"at most {MAX_ATTACHMENTS} can be kept; --no-attachments leaves them out"
+        raise ConfigError(f"{len(attachments)} attachments of a picture; {rule}")
+    for key, value in attachments:
+        expect_type(key, str, f"attachment {key!r:.40}: keys are text")
+        expect_type(value, bytes, f"attachment {key!r:.40}: values are bytes")
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"attachment {key[:40]!r}: half a surrogate pair cannot be kept") from error
+        if not 1 <= size <= 255:
+            raise ConfigError(f"attachment {key[:40]!r}: keys have 1…255 bytes")
+    return tuple(attachments)
+
+
+def pack_attachments(of_pictures: Sequence[Attachments], shared: Attachments, pictures: range) -> bytes:
+    """Payload of an attachments packet (spec 5.8); none where all pictures have what is shared.
+
+    Of no ``pictures`` it is what they share.
+    """
+    if all(attachments == shared for attachments in of_pictures):
+        return b""
+    numbers = {attachment: number for number, attachment in enumerate(shared)}
+    for attachment in chain.from_iterable(of_pictures):
+        numbers.setdefault(attachment, len(numbers))
+    own = list(numbers)[len(shared) :]
+    keys = [key.encode() for key, _ in own]
+    payload: bytes = schema.ATTACHMENTS.build(
+        {
+            "first_picture": pictures.start,
+            "shared_count": len(shared),
+            "attachments": [
+                {"key_length": len(key), "key": key, "value_length": len(value)}
+                for key, (_, value) in zip(keys, own, strict=True)
+            ],
+            "pictures": [
+                {"numbers": [numbers[each] for each in attachments]} for attachments in of_pictures[: len(pictures)]
+            ],
+            "data": pack(np.frombuffer(b"".join(value for _, value in own), np.uint8)),
+        }
+    )
     return payload
 
 

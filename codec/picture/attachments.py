@@ -1,0 +1,233 @@
+"""What comes with a picture beside its samples, in the files that have a place for it (spec 5.8).
+
+PNG: https://www.w3.org/TR/png-3/. Of other files Pillow reads it, and writes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from codec.errors import ConfigError
+from codec.picture.planes import Colour, ColourPrimaries, ColourRange, ColourTransfer, Picture
+
+__all__ = ["chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks", "with_colour"]
+
+Attachments = Mapping[str, bytes]
+
+_MOST_BYTES = 1 << 24  # of one attachment: readers of .mvz take no more
+_METRES_AN_INCH = 0.0254
+_EXIF_HEAD = b"Exif\0\0"  # which PNG and we do without
+_XMP_KEYWORD = "XML:com.adobe.xmp"
+# Chunks that mean the same in another PNG, and their bytes: readers refuse a file where there are others
+_RAW_CHUNKS = {"cHRM": 32, "cICP": 4, "cLLI": 8, "gAMA": 4, "mDCV": 24, "pHYs": 9, "sRGB": 1, "tIME": 7}
+_TIFF_TEXTS = {270: "Description", 305: "Software", 315: "Author", 33432: "Copyright"}
+_TIFF_XMP, _TIFF_ACROSS = 700, 282
+_PLACES = {  # the keys that each kind of file has a place for
+    ".png": rf"icc|exif|xmp|dpi|text:[ -~\xa1-\xff]{{1,79}}|png:({'|'.join(_RAW_CHUNKS)})",
+    ".tif": rf"icc|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
+    ".webp": "duration|icc|exif|xmp",
+    ".gif": "duration|icc|text:Comment",
+    ".bmp": "dpi",
+}
+_ANIMATIONS = (".apng", ".webp", ".gif")
+_PLACES |= {".apng": f"duration|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
+
+
+def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
+    """What came with a picture that a file of that suffix has no place for, in words for people.
+
+    An animation has places for what comes with its ``first`` picture alone.
+    """
+    if picture.duration is not None and not _has_place("duration", b"", suffix):
+        yield "durations"
+    if suffix not in (".png", ".apng") and str(replace(picture.format.colour, range=ColourRange.UNSPECIFIED)):
+        yield "colour description"
+    for key, value in picture.attachments.items():
+        kind, _, name = key.partition(":")
+        if kind == "archive":  # which is of a file, and not of the picture
+            continue
+        if not _has_place(key, value, suffix):
+            yield "colour description" if name == "cICP" else name if kind == "png" else kind
+        elif suffix in _ANIMATIONS and first.get(key) != value:
+            yield f"{kind} of later pictures"
+
+
+def colour_of(attachments: Attachments) -> Colour:
+    """What a cICP chunk of a PNG says."""
+    codes = attachments.get("png:cICP", bytes(4))
+    said = {"primaries": codes[0], "transfer": codes[1], "range": "full" if codes[3] else "limited"}
+    with contextlib.suppress(ConfigError):  # a number that nobody knows, as 0 is
+        return Colour().described(said)
+    return Colour()
+
+
+def with_colour(picture: Picture) -> Picture:
+    """The picture as PNG has it: with a cICP chunk, if nothing else that came with it describes its colour."""
+    colour = picture.format.colour
+    unspecified = colour.primaries is ColourPrimaries.UNSPECIFIED and colour.transfer is ColourTransfer.UNSPECIFIED
+    if unspecified or picture.attachments.keys() & {"icc", "png:cICP", "png:gAMA", "png:sRGB"}:
+        return picture
+    codes = bytes([colour.primaries, colour.transfer, 0, 1])  # R'G'B' of full range
+    return replace(picture, attachments={**picture.attachments, "png:cICP": codes})
+
+
+def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
+    """Those that a file of that suffix has a place for."""
+    return {key: value for key, value in attachments.items() if _has_place(key, value, suffix)}
+
+
+def _has_place(key: str, value: bytes, suffix: str) -> bool:
+    """Whether files of that suffix have a place for an attachment, whose value may be anything."""
+    if key == "dpi" and not _sides(value):
+        return False
+    if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
+        return False
+    if key.startswith("text:") and not _is_text(value, "ascii" if suffix in (".tif", ".tiff") else "utf-8"):
+        return False
+    return bool(re.fullmatch(_PLACES.get(suffix, ""), key))
+
+
+def _is_text(value: bytes, encoding: str) -> bool:
+    try:
+        return b"\0" not in value and value.decode(encoding) is not None
+    except UnicodeDecodeError:
+        return False
+
+
+# ------------------------------------------------------------------------------------------- PNG
+
+
+def chunk(kind: bytes, payload: bytes) -> bytes:
+    """One chunk with its length and CRC-32."""
+    return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+
+def of_png(file: BinaryIO) -> dict[str, bytes]:
+    """What a PNG has beside its samples, from its first byte; a chunk that is damaged or too long is passed over."""
+    attachments: dict[str, bytes] = {}
+    file.seek(8)  # the signature
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        length, kind = struct.unpack(">I4s", head)
+        if length > _MOST_BYTES or kind.decode("latin-1") not in (*_RAW_CHUNKS, "iCCP", "eXIf", "tEXt", "zTXt", "iTXt"):
+            file.seek(length + 4, 1)
+            continue
+        payload = file.read(length)
+        if file.read(4) == struct.pack(">I", zlib.crc32(kind + payload)):
+            with contextlib.suppress(ValueError, zlib.error):  # too few parts, or not what they should be
+                attachments |= _of_chunk(kind, payload)
+    return attachments
+
+
+def _of_chunk(kind: bytes, payload: bytes) -> dict[str, bytes]:
+    if kind == b"eXIf":
+        return {"exif": payload}
+    if kind == b"pHYs" and len(payload) == 9 and payload[8] == 1:  # samples a metre
+        return _dpi(*(side * _METRES_AN_INCH for side in struct.unpack(">II", payload[:8])))
+    if (size := _RAW_CHUNKS.get(kind.decode())) is not None:
+        return {f"png:{kind.decode()}": payload} if size == len(payload) else {}
+    key, rest = payload.split(b"\0", 1)
+    if kind == b"tEXt":
+        return _text(key.decode("latin-1"), rest.decode("latin-1"))
+    if kind == b"zTXt":
+        return _text(key.decode("latin-1"), _inflated(rest[1:]).decode("latin-1"))
+    if kind == b"iCCP":
+        return {"icc": _inflated(rest[1:])}
+    _, _, text = rest[2:].split(b"\0", 2)
+    text = _inflated(text) if rest[0] else text
+    return {"xmp": text} if key.decode("latin-1") == _XMP_KEYWORD else _text(key.decode("latin-1"), text.decode())
+
+
+def _inflated(data: bytes) -> bytes:
+    """What zlib made smaller; `ValueError` where that is not whole, or too much."""
+    inflater = zlib.decompressobj()
+    inflated = inflater.decompress(data, _MOST_BYTES)
+    if not inflater.eof:
+        raise ValueError("cut, or too long")
+    return inflated
+
+
+def png_chunks(attachments: Attachments) -> bytes:
+    """The chunks of a PNG, to stand directly behind IHDR, with as much as it has a place for."""
+    chunks = []
+    for key, value in kept(attachments, ".png").items():
+        kind, _, name = key.partition(":")
+        if kind == "png":
+            chunks.append(chunk(name.encode("latin-1"), value))
+        elif kind == "icc":
+            chunks.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(value)))
+        elif kind == "exif":
+            chunks.append(chunk(b"eXIf", value))
+        elif kind == "dpi":
+            sides = (round(side / _METRES_AN_INCH) for side in _sides(value))
+            chunks.append(chunk(b"pHYs", struct.pack(">IIB", *sides, 1)))
+        elif kind == "xmp":
+            chunks.append(chunk(b"iTXt", _XMP_KEYWORD.encode() + bytes(5) + value))
+        else:
+            keyword = name.encode("latin-1")
+            try:
+                chunks.append(chunk(b"tEXt", keyword + b"\0" + value.decode().encode("latin-1")))
+            except UnicodeError:
+                chunks.append(chunk(b"iTXt", keyword + bytes(5) + value))
+    return b"".join(chunks)
+
+
+# ------------------------------------------------------------------------------------------- other files
+
+
+def of_pillow(info: Mapping[Any, Any], tags: Mapping[int, Any]) -> dict[str, bytes]:
+    """What Pillow says about an image that is no PNG, in its ``info`` and, of TIFF, its tags."""
+    attachments = {}
+    for key, name in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
+        if isinstance(value := info.get(name), bytes) and value:
+            attachments[key] = value.removeprefix(_EXIF_HEAD)
+    if isinstance(value := tags.get(_TIFF_XMP), bytes):
+        attachments["xmp"] = value
+    with contextlib.suppress(TypeError, ValueError, ArithmeticError):  # a ratio by 0, or no two numbers
+        # of a TIFF that says nothing Pillow says 1
+        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info and (not tags or _TIFF_ACROSS in tags) else {}
+    texts = {name: tags.get(tag) for tag, name in _TIFF_TEXTS.items()} | {"Comment": info.get("comment")}
+    for name, text in texts.items():
+        if isinstance(text, bytes):
+            text = text.decode("utf-8" if _is_text(text, "utf-8") else "latin-1")
+        if isinstance(text, str):
+            attachments |= _text(name, text)
+    return attachments
+
+
+def pillow_options(attachments: Attachments, pillow_format: str) -> dict[str, Any]:
+    """What Pillow is told when it writes a TIFF or BMP, with as much as that has a place for."""
+    attachments = kept(attachments, {"TIFF": ".tif", "BMP": ".bmp"}.get(pillow_format, ""))
+    options: dict[str, Any] = {}
+    if "dpi" in attachments:
+        options["dpi"] = _sides(attachments["dpi"])
+    if "icc" in attachments:
+        options["icc_profile"] = attachments["icc"]
+    texts = {tag: attachments.get(f"text:{name}", b"").decode() for tag, name in _TIFF_TEXTS.items()}
+    tags: dict[int, Any] = {tag: text for tag, text in texts.items() if text}
+    if "xmp" in attachments:
+        tags[_TIFF_XMP] = attachments["xmp"]
+    return options | ({"tiffinfo": tags} if tags else {})
+
+
+def _text(key: str, text: str) -> dict[str, bytes]:
+    """A text with its key; none where it has nothing to say, or its key is too long."""
+    return {f"text:{key}": text.encode(errors="replace")} if key and text and len(key.encode()) < 250 else {}
+
+
+def _dpi(across: float, down: float) -> dict[str, bytes]:
+    """Samples an inch; none where they are no size."""
+    dpi = f"{across:.9g} {down:.9g}".encode()
+    return {"dpi": dpi} if _sides(dpi) else {}
+
+
+def _sides(dpi: bytes) -> tuple[float, ...]:
+    """Samples an inch, across and down; empty where they are no size."""
+    number = rb"[0-9]{1,6}(?:\.[0-9]{1,9})?"
+    sides = tuple(map(float, dpi.split(b" "))) if re.fullmatch(number + b" " + number, dpi) else ()
+    return sides if all(sides) else ()

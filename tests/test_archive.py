@@ -1,0 +1,188 @@
+"""Picture files that come back byte for byte: ``--archive``."""
+
+# ruff: noqa: SIM300  (the expected value comes first)
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec.errors import ConfigError
+from codec.picture.archive import Archivist, restored
+from codec.picture.attachments import chunk
+from codec.picture.planes import Picture
+
+RNG = np.random.default_rng(1)
+SAMPLES = (np.add.outer(np.arange(21), np.arange(30))[..., None] * 3 + RNG.integers(0, 5, (21, 30, 3))).astype(np.uint8)
+PICTURE = Picture.from_array(SAMPLES)
+PLACES = {0: lambda a, b, c: 0, 1: lambda a, b, c: a, 2: lambda a, b, c: b, 3: lambda a, b, c: (a + b) // 2}
+
+
+def paeth(a, b, c):
+    return min((a, b, c), key=lambda each: abs(a + b - c - each))  # the first of equals
+
+
+def png(samples, filters, compress, sizes=None, colour_type=2, behind=b""):
+    """A PNG, its rows filtered sample by sample as the text says, by filters in turn."""
+    rows = samples.reshape(len(samples), -1).tolist()
+    channels = len(rows[0]) // samples.shape[1]
+    raw = bytearray()
+    for number, row in enumerate(rows):
+        kind = filters[number % len(filters)]
+        raw.append(kind)
+        for place, value in enumerate(row):
+            a = row[place - channels] if place >= channels else 0
+            b = rows[number - 1][place] if number else 0
+            c = rows[number - 1][place - channels] if number and place >= channels else 0
+            raw.append((value - {**PLACES, 4: paeth}[kind](a, b, c)) & 255)
+    stream, parts = compress(bytes(raw)), []
+    for size in sizes or [len(stream)]:
+        parts.append(chunk(b"IDAT", stream[:size]))
+        stream = stream[size:]
+    parts += [chunk(b"IDAT", stream)] if stream else []
+    header = struct.pack(">IIBBBBB", samples.shape[1], samples.shape[0], 8, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(parts) + behind + chunk(b"IEND", b"")
+
+
+def by_zlib(level, strategy=0, memory=8, window_bits=15):
+    def compress(raw):
+        deflater = zlib.compressobj(level, zlib.DEFLATED, window_bits, memory, strategy)
+        return deflater.compress(raw) + deflater.flush()
+
+    return compress
+
+
+def archived(data, picture=PICTURE):
+    """A picture with what came with its file."""
+    return replace(picture, attachments=dict(Archivist().attachments(data, picture)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(png(SAMPLES, [0, 1, 2, 3, 4], by_zlib(level)) for level in range(10)),
+        *(png(SAMPLES, [4], by_zlib(6, strategy)) for strategy in (1, 2, 3)),
+        png(SAMPLES, [1], by_zlib(9, memory=9)),
+        png(SAMPLES, [1], by_zlib(9, window_bits=10)),
+        png(SAMPLES, [0], by_zlib(6), [100, 1, 50], behind=chunk(b"tEXt", b"Title\0seen")),
+        png(SAMPLES, [2], by_zlib(6)) + b"behind the end",
+    ],
+)
+def test_a_png_comes_back_however_zlib_compressed_it(data):
+    assert data == restored(archived(data))
+
+
+@pytest.mark.parametrize("colour_type", [0, 2, 4, 6])
+def test_channels_that_a_picture_lacks_or_got_are_those_of_the_file(colour_type):
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    gray, opaque = np.repeat(SAMPLES[:, :, :1], 3, axis=2), np.full((21, 30, 1), 255, np.uint8)
+    colours = gray[:, :, :1] if channels < 3 else gray
+    file = png(np.concatenate([colours, opaque][: 1 + (channels % 2 == 0)], axis=2), [4], by_zlib(6), None, colour_type)
+    for picture in (Picture.from_array(gray), Picture.from_array(np.concatenate([gray, opaque], axis=2))):
+        assert file == restored(archived(file, picture))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no picture",
+        b"\x89PNG\r\n\x1a\n",
+        png(SAMPLES, [0], by_zlib(6))[:-30],
+        png(SAMPLES[::-1], [0], by_zlib(6)),
+        png(SAMPLES, [0], lambda raw: by_zlib(6)(raw)[:-4] + b"none"),
+        png(SAMPLES, [0], lambda raw: by_zlib(1)(raw)[:2] + by_zlib(9)(raw)[2:]),
+        png(SAMPLES, [0], lambda raw: by_zlib(6)(raw) + b"more"),
+        png(SAMPLES, [0], by_zlib(6), colour_type=3),
+    ],
+)
+def test_of_a_file_that_cannot_be_made_again_there_is_a_hash(data):
+    picture = archived(data)
+    assert {"archive:sha256": hashlib.sha256(data).digest()} == picture.attachments
+    assert None is restored(picture)
+
+
+def test_a_hostile_archive_gives_no_other_file():
+    file = png(SAMPLES, [0, 1, 2, 3, 4], by_zlib(6), [40])
+    whole = archived(file)
+    for key in ("archive:sha256", "archive:head", "archive:rest"):
+        value = whole.attachments[key]
+        for place in range(len(value)):
+            for harmed in (value[:place], value[:place] + bytes([value[place] ^ 255]) + value[place + 1 :]):
+                back = restored(replace(whole, attachments={**whole.attachments, key: harmed}))
+                # other settings may make the same file
+                assert back is None or (back == file and key == "archive:rest")
+    without = {key: value for key, value in whole.attachments.items() if key != "archive:sha256"}
+    assert None is restored(replace(whole, attachments=without))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Picture files of many kinds, of which one cannot be made again."""
+    image = Image.fromarray(SAMPLES)
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.ppm", "c.bmp", "d.tif", "e.jpg"):
+        image.save(tmp_path / "in" / name)
+    image.save(tmp_path / "in" / "f.png", compress_level=1, dpi=(300, 300))
+    (tmp_path / "in" / "g.png").write_bytes(png(SAMPLES, [4], by_zlib(9)))
+    return tmp_path / "in"
+
+
+def test_files_come_back_byte_for_byte_and_are_verified(folder, tmp_path, mvz):
+    clip, back = tmp_path / "a.mvz", tmp_path / "out"
+    code, _, said = mvz("encode", folder, "-o", clip, "--archive")
+    assert 0 == code
+    note = "6 of 7 files can be given back byte for byte; of the others a hash is kept, and the samples"
+    assert f"mvz: note: {folder}: {note}\n" in said
+    code, out, _ = mvz("verify", clip, folder)
+    assert (0, True) == (code, f"{clip}: 6 of 7 files come back with their SHA-256\n" in out)
+    code, _, said = mvz("decode", clip, "-o", back)
+    assert (0, True) == (code, f"{back}: 1 of 7 files are not byte for byte those of the archive\n" in said)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".jpg"}
+    after = {path.name: path.read_bytes() for path in back.iterdir()}
+    assert (["e.png"], before) == (sorted(after.keys() - before.keys()), {name: after[name] for name in before})
+    found = json.loads(mvz("verify", clip, "--json")[1])
+    assert (7, 6) == (found["archived"], found["restorable"])
+
+
+def test_verify_says_when_a_file_no_longer_comes_back(folder, tmp_path, mvz):
+    with codec.Writer(tmp_path / "a.mvz", (30, 21)) as out:
+        whole = archived((folder / "g.png").read_bytes())
+        out.append(whole)
+        out.append(replace(whole, attachments={**whole.attachments, "archive:sha256": bytes(32)}))
+    code, out, err = mvz("verify", tmp_path / "a.mvz")
+    assert (1, True) == (code, "the file of picture 1 does not come back with its SHA-256" in err)
+    assert "1 of 2 files come back" in out
+
+
+def test_pictures_that_are_changed_or_numbered_are_written_anew(folder, tmp_path, mvz):
+    rgba = np.dstack([SAMPLES, np.full((21, 30), 99, np.uint8)])
+    (folder / "h.png").write_bytes(png(rgba, [4], by_zlib(9), colour_type=6))
+    assert 0 == mvz("encode", folder / "h.png", "-o", tmp_path / "a.mvz", "--archive")[0]
+    code, _, said = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "out", "--background", "white")
+    assert (0, True) == (code, "1 of 1 files are not byte for byte" in said)
+    code, _, said = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "%d.png")
+    assert (0, False) == (code, "note: " in said)
+    with Image.open(tmp_path / "0.png") as image:
+        np.testing.assert_array_equal(rgba, np.array(image))
+
+
+@pytest.mark.parametrize(
+    "options", [{"qp": 20}, {"step": 2}, {"max_error": 1}, {"alpha": "clear"}, {"background": "white"}]
+)
+def test_an_archive_needs_exact_pictures(options, folder, tmp_path):
+    with pytest.raises(ConfigError, match="archive is for lossless and float16"):
+        codec.encode(folder, tmp_path / "a.mvz", codec.Settings(**options), archive=True)
+
+
+def test_an_archive_of_no_picture_files_is_said_to_be_none(tmp_path):
+    summary = codec.encode(SAMPLES[None], tmp_path / "a.mvz", archive=True)
+    assert ("array: no archive, which is for files of one picture each",) == summary.notes
