@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from codec.dct.tables import MAX_BITS
 from codec.models import MotionModel, PictureType, ResidualCoder
 from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
 from codec.picture.planes import PictureFormat, SampleFormat
@@ -177,8 +178,8 @@ class CodedSymbols:
     """All planes of one picture, as a decoder gets them: symbols, which it takes while it makes samples.
 
     Attributes:
-        qp: quantiser of luma, 0…51.
-        qp_chroma: quantiser of chroma, 0…51.
+        qp: quantiser of luma, 0…51, of more than 8 bits also less.
+        qp_chroma: the same of chroma.
         symbols: of all pictures of the packet, which take them one after the other, each once.
         is_last: whether nothing is left of them after this picture.
         alf: None where luma is not filtered.
@@ -198,8 +199,8 @@ class WrittenSymbols:
     """All planes of one picture, as an encoder writes them.
 
     Attributes:
-        qp: quantiser of luma, 0…51.
-        qp_chroma: quantiser of chroma, 0…51.
+        qp: quantiser of luma, 0…51, of more than 8 bits also less.
+        qp_chroma: the same of chroma.
         contexts: uint16, of each symbol, in coding order.
         symbols: uint8.
         bits: uint8, one bit each.
@@ -320,10 +321,19 @@ class SequenceHeader:
 
     @property
     def coded_format(self) -> PictureFormat:
-        """Size, planes and colour of pictures as they are coded; RGB becomes BT.601 with full range (spec 10.14)."""
-        if self.coded in (None, self.format.sample_format):
-            return self.format
-        return self.format.as_yuv(self.coded or self.format.sample_format)
+        """Size, planes, depth and colour of pictures as they are coded.
+
+        By ``dct`` RGB becomes BT.601 with full range, and samples have 12 bits at most (spec 10.14).
+        """
+        given = self.format
+        if self.residual is ResidualCoder.DCT:
+            given = given.with_depth(min(given.bit_depth, MAX_BITS))
+        return given if self.coded in (None, given.sample_format) else given.as_yuv(self.coded or given.sample_format)
+
+    @property
+    def lowest_qp(self) -> int:
+        """The finest quantiser of ``dct``: 0 of 8 bits a sample, for each bit more 6 less."""
+        return 6 * (8 - self.coded_format.bit_depth)
 
     @property
     def half_sample_tap(self) -> int:

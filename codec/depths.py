@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["SAMPLE_BITS", "Difference", "Input", "Sample", "Tapped", "for_depth"]
+__all__ = ["SAMPLE_BITS", "Difference", "Energy", "Input", "Sample", "Tapped", "for_depth"]
 
 Sample: Any = None
 """Of a plane: uint8 or uint16."""
@@ -18,6 +18,8 @@ Tapped: Any = None
 """Of a plane that taps look into: uint8, or int16, where a sample is less half of its range, so that it fits."""
 Difference: Any = None
 """Of two samples, or more: int16 or int32."""
+Energy: Any = None
+"""Sum of squares of differences of samples of a block or a row: int32 or int64."""
 Input: Any = None
 """A difference of two samples that weights are fitted to: int16 or float32."""
 

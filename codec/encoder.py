@@ -255,10 +255,8 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
     if (settings.step or 0) > 255 << (picture_format.bit_depth - 8):
         most, bits = 255 << (picture_format.bit_depth - 8), picture_format.bit_depth
         raise ConfigError(f"step is at most {most} for {bits} bits, not {settings.step}")
-    if picture_format.bit_depth > 8 and settings.residual_coder is ResidualCoder.DCT:
-        raise ConfigError(f"dct codes samples of 8 bits; these have {picture_format.bit_depth}")
     is_mesh_of_dct = settings.residual_coder is ResidualCoder.DCT and settings.motion_model is MotionModel.MESH
-    return SequenceHeader(
+    header = SequenceHeader(
         picture_format,
         rate,
         settings.residual_coder,
@@ -269,6 +267,10 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         settings.max_error or 0,
         coded_format(picture_format.sample_format, settings),
     )
+    if settings.residual_coder is ResidualCoder.DCT and settings.base_qp < header.lowest_qp:
+        least, bits = header.lowest_qp, picture_format.bit_depth
+        raise ConfigError(f"qp is at least {least} for {bits} bits, not {settings.qp}")
+    return header
 
 
 def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:

@@ -141,7 +141,7 @@ class Inspection:
 
     @property
     def qps(self) -> tuple[int, int] | None:
-        """Quantisers of luma and chroma of ``dct``, 0…51; None for other coders."""
+        """Quantisers of luma and chroma of ``dct``, as `Settings.qp`; None for other coders."""
         blocks = self.coded.residual
         return (blocks.qp, blocks.qp_chroma) if isinstance(blocks, CodedSymbols) else None
 

@@ -14,8 +14,8 @@ from codec.errors import BitstreamError
 from codec.lossless.picture import as_coded, as_decoded, decode_lossless
 from codec.motion import compensation
 from codec.motion.compensation import Reference, compensate
-from codec.picture.colour import to_array
-from codec.picture.planes import Picture, Plane, SampleFormat
+from codec.picture.colour import to_array, with_bits
+from codec.picture.planes import Picture, Plane
 from codec.picture.value_maps import NO_MAPS, ValueMaps, unmapped
 
 if TYPE_CHECKING:
@@ -182,14 +182,15 @@ def decode_blocks(
     coded: CodedSymbols, is_p: bool, history: History, header: SequenceHeader, traced: bool, name: str | None = None
 ) -> History:
     """The same for ``dct`` (spec 10), whose blocks are read, predicted and completed one by one."""
-    from codec.dct.picture import PictureDecoder
+    from codec.dct import picture as kernel
 
     picture_format = header.coded_format
     shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
     if history.blocks is not None:
         decoder = history.blocks.decoder
     else:
-        decoder = PictureDecoder(shapes, subsampling, header.vector_limit_quarter_pel, traced=traced)
+        limit, bit_depth = header.vector_limit_quarter_pel, picture_format.bit_depth
+        decoder = for_depth(kernel, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth, traced=traced)
     if traced:
         coded.symbols.start_trace()
     planes = decoder.decode(coded.symbols, is_p, coded.qp, coded.qp_chroma, coded.alf, coded.mesh)
@@ -205,14 +206,14 @@ def decode_blocks(
 def present(picture: Picture, header: SequenceHeader, maps: ValueMaps = NO_MAPS) -> Picture:
     """A decoded picture in the format of the sequence.
 
-    Of a GOP with value maps numbers become samples (spec 9.7); RGB that was coded as Y'CbCr is RGB again (spec 10.14).
+    Of a GOP with value maps numbers become samples (spec 9.7); what ``dct`` coded of RGB and of
+    more than 12 bits is what it was (spec 10.14).
     """
     if maps:
         return unmapped(picture, maps, header.format.bit_depth)
-    if picture.format.sample_format is header.format.sample_format:
-        return picture
-    assert header.format.sample_format is SampleFormat.RGB
-    return Picture.from_array(to_array(picture), picture.name)
+    if picture.format.sample_format is not header.format.sample_format:
+        picture = Picture.from_array(to_array(picture), picture.name, picture.format.bit_depth)
+    return with_bits(picture, header.format.bit_depth)
 
 
 def reconstruct(

@@ -25,7 +25,7 @@ Background = tuple[int, int, int]  # red, green, blue, each 0…255
 
 _RANGES = {
     "step": (1, 65280),  # sample values; 255 times what the 8 highest bits count
-    "qp": (0, 51),
+    "qp": (-24, 51),  # of 8 bits from 0 on
     "max_error": (0, 32767),  # sample values; less than half of all that a sample has
     "gop": (1, 1024),  # pictures; what one seek may have to decode
     "search": (0, 256),  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
@@ -46,7 +46,9 @@ class Settings:
         motion: ``none``, ``block`` or ``mesh``.
         step: quantiser step in sample values, 1…255, of 16 bits 1…65280, for ``int8`` and ``uint8``;
             None takes the smallest scale per plane and picture at which nothing saturates.
-        qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. None takes 28.
+        qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. A step is the same
+            share of the range of samples, whatever their bits: of 9…12 bits and more it may be finer, from −6, −12,
+            −18, −24 on. None takes 28.
         chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
         max_error: how far ``lossless`` may be off in any sample but alpha, 0…127, of 16 bits 0…32767; more than 0
             makes smaller files. None takes 0.

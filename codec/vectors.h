@@ -331,8 +331,6 @@ static inline int filter_sample_at(const Sample *samples, Py_ssize_t stride, con
     filter_sample_at(PLACE(const Sample, samples, y, x), (samples).strides[0], PLACE(const int16_t, taps, down, 0),       \
                      PLACE(const int16_t, taps, across, 0), peak)
 
-#if SAMPLE_BITS == 8 /* the rest is for dct, and what searches motion */
-
 /* Rows of 16 bits in pairs, each row times a number of 16 bits: x86 multiplies and adds pairs at once. */
 static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs, int32_t *sums, int count, int side) {
     for (int start = 0; start < side; start += WORDS) {
@@ -357,11 +355,11 @@ static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs
 
 /* Of differences of 8 rows of samples, in squares of 8: half of the sum of all |values| of their Hadamard transforms.
 
-   The last of three steps down gives |a + b| + |a - b|, which is twice the larger of |a| and |b|: at most 8160 each, and
-   four of them fit 16 bits. A transposition is three times the zip of each row with the fourth after it. */
-#define HADAMARD(LANES_, ROW, BYTES, MAX)                                                                                 \
-    typedef int16_t ROW __attribute__((vector_size(2 * LANES_)));                                                         \
-    typedef uint8_t BYTES __attribute__((vector_size(LANES_)));                                                           \
+   The last of three steps down gives |a + b| + |a - b|, which is twice the larger of |a| and |b|: with 8 bits at most 8160
+   each, and four of them fit 16 bits. A transposition is three times the zip of each row with the fourth after it. */
+#define HADAMARD(LANES_, ROW, SAMPLES, MAX)                                                                               \
+    typedef Number ROW __attribute__((vector_size(LANES_ * sizeof(Number))));                                             \
+    typedef Sample SAMPLES __attribute__((vector_size(LANES_ * sizeof(Sample))));                                         \
     static inline void steps_of_##ROW(ROW *rows, int last) {                                                              \
         for (int step = 4; step > last; step >>= 1)                                                                       \
             for (int i = 0; i < 8; i++)                                                                                   \
@@ -370,11 +368,11 @@ static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs
                     rows[i + step] = rows[i] - rows[i + step], rows[i] = sum;                                             \
                 }                                                                                                         \
     }                                                                                                                     \
-    static inline int hadamard_of_##ROW(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride) {   \
+    static inline int hadamard_of_##ROW(const Sample *a, Py_ssize_t a_stride, const Sample *b, Py_ssize_t b_stride) {     \
         ROW rows[8], zipped[8], sums = {0};                                                                               \
         for (int j = 0; j < 8; j++) {                                                                                     \
-            BYTES one, other;                                                                                             \
-            memcpy(&one, a + j * a_stride, LANES_), memcpy(&other, b + j * b_stride, LANES_);                             \
+            SAMPLES one, other;                                                                                           \
+            memcpy(&one, a + j * a_stride, sizeof one), memcpy(&other, b + j * b_stride, sizeof other);                   \
             rows[j] = __builtin_convertvector(one, ROW) - __builtin_convertvector(other, ROW);                            \
         }                                                                                                                 \
         steps_of_##ROW(rows, 0);                                                                                          \
@@ -404,20 +402,21 @@ static inline void sums_of_pairs_at(const int16_t *numbers, const int16_t *pairs
 #define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
 #define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27
 #define HIGH_16 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31
-#if defined(__SSE2__)
+#if defined(__SSE2__) && SAMPLE_BITS == 8
 #define MAX_8(a, b) ((Row8)_mm_max_epi16((__m128i)(a), (__m128i)(b)))
 #else
 #define MAX_8(a, b) (((a) & ((a) > (b))) | ((b) & ((a) <= (b))))
 #endif
-HADAMARD(8, Row8, Bytes8, MAX_8)
-#if defined(__AVX2__)
+HADAMARD(8, Row8, Samples8, MAX_8)
+#if defined(__AVX2__) && SAMPLE_BITS == 8
 #define MAX_16(a, b) ((Row16)_mm256_max_epi16((__m256i)(a), (__m256i)(b)))
-HADAMARD(16, Row16, Bytes16, MAX_16)
+HADAMARD(16, Row16, Samples16, MAX_16)
 #endif
 
-static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int columns) {
+static inline int half_hadamard_at(const Sample *a, Py_ssize_t a_stride, const Sample *b, Py_ssize_t b_stride, int columns) {
     int total = 0, i = 0;
-#if defined(__AVX2__)
+    a_stride /= sizeof *a, b_stride /= sizeof *b;
+#if defined(__AVX2__) && SAMPLE_BITS == 8
     for (; i + 16 <= columns; i += 16)
         total += hadamard_of_Row16(a + i, a_stride, b + i, b_stride);
 #endif
@@ -426,39 +425,40 @@ static inline int half_hadamard_at(const uint8_t *a, Py_ssize_t a_stride, const 
     return total;
 }
 #define half_hadamard(a, y, x, b, v, u, columns)                                                                          \
-    half_hadamard_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, v, u), (b).strides[0], columns)
+    half_hadamard_at(PLACE(const Sample, a, y, x), (a).strides[0], PLACE(const Sample, b, v, u), (b).strides[0], columns)
 
-/* 4 samples, or 8, as numbers of 16 bits. */
-static inline Row8 row_of(const uint8_t *samples, int count) {
-    Bytes8 bytes = {0};
+/* 4 samples, or 8, as numbers. */
+static inline Row8 row_of(const Sample *samples, int count) {
+    Samples8 found = {0};
     if (count == 8)
-        memcpy(&bytes, samples, 8);
+        memcpy(&found, samples, sizeof found);
     else
-        memcpy(&bytes, samples, 4);
-#if defined(__AVX2__)
+        memcpy(&found, samples, sizeof found / 2);
+#if defined(__AVX2__) && SAMPLE_BITS == 8
     int64_t all;
-    memcpy(&all, &bytes, 8);
+    memcpy(&all, &found, 8);
     return (Row8)_mm_cvtepu8_epi16(_mm_cvtsi64_si128(all));
 #else
-    return __builtin_convertvector(bytes, Row8);
+    return __builtin_convertvector(found, Row8);
 #endif
 }
 
-/* Sums of products fit 16 bits: shares below 32, and half of 1 << shift. */
-static inline void mix_row_at(uint8_t *samples, const uint8_t *second, int share, int slope, int shift, int count) {
+/* Sums of products of 8 bits fit 16: shares below 32, and half of 1 << shift. */
+static inline void mix_row_at(Sample *samples, const Sample *second, int share, int slope, int shift, int count) {
     Row8 mixed = row_of(samples, count), shares = {0, 1, 2, 3, 4, 5, 6, 7};
-    shares = (int16_t)share - (int16_t)slope * shares;
-    mixed += (shares * (row_of(second, count) - mixed) + (int16_t)(1 << (shift - 1))) >> shift;
-    Bytes8 one = __builtin_convertvector(mixed, Bytes8);
+    shares = (Number)share - (Number)slope * shares;
+    mixed += (shares * (row_of(second, count) - mixed) + (Number)(1 << (shift - 1))) >> shift;
+    Samples8 one = __builtin_convertvector(mixed, Samples8);
     if (count == 8)
-        memcpy(samples, &one, 8);
+        memcpy(samples, &one, sizeof one);
     else
-        memcpy(samples, &one, 4);
+        memcpy(samples, &one, sizeof one / 2);
 }
 #define mix_row(samples, y, x, second, share, slope, shift, count) \
-    mix_row_at(PLACE(uint8_t, samples, y, x), PLACE(const uint8_t, second, y, x), share, slope, shift, count)
+    mix_row_at(PLACE(Sample, samples, y, x), PLACE(const Sample, second, y, x), share, slope, shift, count)
 
 /* The sums of rows from both ends of a block go into rows 0…7 of pairs, the differences into rows 8…15. */
+#if SAMPLE_BITS == 8
 static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *b, Py_ssize_t b_stride, int16_t *pairs, int side) {
     int width = side < 8 ? 4 : 8, last = side - 1;
     typedef int32_t Four __attribute__((vector_size(16)));
@@ -486,9 +486,29 @@ static inline int fold_at(const uint8_t *a, Py_ssize_t a_stride, const uint8_t *
         }
     return total[0] + total[1] + total[2] + total[3];
 }
-#define fold(a, b, y, x, pairs, side)                                                                                     \
-    fold_at(PLACE(const uint8_t, a, y, x), (a).strides[0], PLACE(const uint8_t, b, y, x), (b).strides[0],                 \
-            AT(int16_t, pairs, 0), side)
+#else /* of up to 12 bits, so that sums fit 16 bits */
+static inline int64_t fold_at(const Sample *a, Py_ssize_t a_stride, const Sample *b, Py_ssize_t b_stride, int16_t *pairs, int side) {
+    int64_t total = 0;
+    a_stride /= sizeof *a, b_stride /= sizeof *b;
+    for (int j = 0; j < side >> 1; j += 2) {
+        int16_t *target = pairs + 32 * j;
+        const Sample *upper_a = a + j * a_stride, *lower_a = a + (side - 1 - j) * a_stride;
+        const Sample *upper_b = b + j * b_stride, *lower_b = b + (side - 1 - j) * b_stride;
+        int32_t energy = 0; /* 128 squares below 2**24 */
+        for (int i = 0; i < side; i++) {
+            int one = upper_a[i] - upper_b[i], last = lower_a[i] - lower_b[i];
+            int next = upper_a[i + a_stride] - upper_b[i + b_stride], other = lower_a[i - a_stride] - lower_b[i - b_stride];
+            energy += one * one + last * last + next * next + other * other;
+            target[2 * i] = one + last, target[2 * i + 1] = next + other;
+            target[512 + 2 * i] = one - last, target[513 + 2 * i] = next - other;
+        }
+        total += energy;
+    }
+    return total;
+}
 #endif
+#define fold(a, b, y, x, pairs, side)                                                                                     \
+    fold_at(PLACE(const Sample, a, y, x), (a).strides[0], PLACE(const Sample, b, y, x), (b).strides[0],                   \
+            AT(int16_t, pairs, 0), side)
 
 #endif

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.depths import Input, Sample, Tapped
+from codec.depths import Energy, Input, Sample, Tapped
 
 __all__ = [
     "LANES",
@@ -165,10 +165,10 @@ def rint(number: cython.double) -> cython.double:
 
 
 def half_hadamard(
-    a: cython.uchar[:, ::1],
+    a: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
-    b: cython.uchar[:, ::1],
+    b: Sample[:, ::1],
     v: cython.int,
     u: cython.int,
     columns: cython.int,
@@ -259,10 +259,10 @@ def copy_row(
 
 
 def mix_row(
-    samples: cython.uchar[:, ::1],
+    samples: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
-    second: cython.uchar[:, ::1],
+    second: Sample[:, ::1],
     share: cython.int,
     slope: cython.int,
     shift: cython.int,
@@ -272,17 +272,17 @@ def mix_row(
     shares = share - slope * np.arange(count)
     row = np.asarray(samples)[y, x : x + count]
     change = shares * (np.asarray(second)[y, x : x + count].astype(np.int32) - row) + (1 << (shift - 1))
-    row += (change >> shift).astype(np.uint8)
+    row += (change >> shift).astype(row.dtype)
 
 
 def fold(
-    a: cython.uchar[:, ::1],
-    b: cython.uchar[:, ::1],
+    a: Sample[:, ::1],
+    b: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
     pairs: cython.short[:, ::1],
     side: cython.int,
-) -> cython.int:
+) -> Energy:
     """Of a − b, a block of 4…32: sums of rows from both ends, in pairs as `sums_of_pairs` takes them.
 
     From row 8 on the differences of the same. Returns Σ (a − b)². All 16 numbers of the shortest rows may change.
@@ -292,4 +292,4 @@ def fold(
     for first, folded in ((0, upper + lower), (8, upper - lower)):
         rows = folded.reshape(-1, 2, side).transpose(0, 2, 1).reshape(-1, 2 * side)
         np.asarray(pairs)[first : first + (side >> 2), : 2 * side] = rows
-    return int((block * block).sum())
+    return int((block * block).sum(dtype=np.int64))

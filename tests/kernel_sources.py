@@ -13,6 +13,7 @@ import numpy as np
 import codec
 from codec.compiled import _CythonStandIn
 from codec.dct.tables import CONTEXTS
+from codec.depths import for_depth
 
 FOLDER = Path(codec.__file__).parent
 PATHS = [FOLDER / "motion" / "compensation.py", *sorted(FOLDER.glob("dct/*.py"))]
@@ -64,6 +65,7 @@ def reader_by_context(contexts, symbols, bits, syntax=None):
 
 def decoder_of(picture_format, limit=4096, picture=None, **options):
     """A `PictureDecoder` for pictures of a format, compiled or of a module."""
-    picture = picture or importlib.import_module("codec.dct.picture")
+    bit_depth = picture_format.bit_depth
+    picture = picture or for_depth(importlib.import_module("codec.dct.picture"), bit_depth)
     subsampling = picture_format.sample_format.subsampling
-    return picture.PictureDecoder(picture_format.plane_shapes, subsampling, limit, **options)
+    return picture.PictureDecoder(picture_format.plane_shapes, subsampling, limit, bit_depth, **options)

@@ -104,13 +104,16 @@ def outcome(decoder, reader, *arguments):
     return [part.tobytes() for part in (*planes, blocks, *prediction, symbols, contexts, block_of, bits)]
 
 
-@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
-def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode):
-    random = np.random.default_rng(list(mode.encode()))
+@pytest.mark.parametrize(
+    ("mode", "bit_depth"),
+    [("gray", 8), ("yuv420", 8), ("yuv422", 8), ("yuv444", 8), ("yuv420", 9), ("yuv422", 10), ("yuv444", 12)],
+)
+def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, bit_depth):
+    random, lowest = np.random.default_rng(list(mode.encode())), 6 * (8 - bit_depth)
     outcomes = Counter()
     sizes = [(1, 1), (1, 300), (300, 1), *random.integers(1, 60, (9, 2)).tolist()]
     for trial, (width, height) in enumerate(sizes):
-        picture_format = PictureFormat(width, height, SampleFormat[mode.upper()])
+        picture_format = PictureFormat(width, height, SampleFormat[mode.upper()], bit_depth=bit_depth)
         planes, cell_size = len(picture_format.plane_shapes), int(random.choice([4, 8, 16, 32]))
         both = [
             decoder_of(picture_format, traced=True),
@@ -124,7 +127,7 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode):
             alf = AlfParameters(
                 random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8)
             )
-            arguments = is_p, *random.integers(0, 52, 2).tolist(), alf if trial & 2 else None, mesh
+            arguments = is_p, *random.integers(lowest, 52, 2).tolist(), alf if trial & 2 else None, mesh
             symbols = meaningful_symbols(random, is_p, planes, has_mesh)
             readers = [reader_of(*symbols), reader_of(*symbols, uncompiled("syntax"))]
             for reader in readers:
@@ -218,11 +221,11 @@ def test_a_block_that_is_warped_without_a_mesh_is_refused():
 # ------------------------------------------------------------------------- stages against plain sums
 
 
-def plane_of(samples, subsampling=(0, 0)):
+def plane_of(samples, subsampling=(0, 0), bit_depth=8):
     """A `Plane` whose reference is an array."""
     (rows, columns), (down, right) = samples.shape, subsampling
     units = -(-(rows << down) // 8), -(-(columns << right) // 8)
-    plane = uncompiled("planes").Plane(0, *units, rows, columns, down, right)
+    plane = uncompiled("planes").Plane(0, *units, rows, columns, down, right, bit_depth)
     for y, x in np.ndindex(samples.shape):
         plane.samples[y, x] = int(samples[y, x])
     plane.publish()
@@ -353,47 +356,50 @@ def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(m
 
 @pytest.mark.parametrize("log2", [2, 3, 4, 5])
 @pytest.mark.parametrize("most", [3, 32767])
-def test_levels_are_added_as_plain_matrix_products_add_them(log2, most):
+@pytest.mark.parametrize("bit_depth", [8, 10, 12])
+def test_levels_are_added_as_plain_matrix_products_add_them(log2, most, bit_depth):
     random = np.random.default_rng(log2)
-    side = 1 << log2
+    side, peak = 1 << log2, (1 << bit_depth) - 1
     matrix = TRANSFORM[log2 - 2, :side, :side].astype(np.int64)
-    levels, transform = uncompiled("syntax").Levels(), uncompiled("transform").InverseTransform()
+    levels, transform = uncompiled("syntax").Levels(), uncompiled("transform").InverseTransform(bit_depth)
     for count in (1, 2, side, side * side):
         positions = np.sort(random.permutation(side * side)[:count])
         values = random.choice([-most, most, 1, -1], count)
         levels.count = count
         for n in range(count):
             levels.position[n], levels.level[n] = int(positions[n]), int(values[n])
-        samples = random.integers(0, 256, (side, side + 5)).astype(np.uint8)
+        samples = random.integers(0, peak + 1, (side, side + 5)).astype(np.uint16)
         places = SCANS[log2 - 2, positions]
         coefficients = np.zeros((side, side), np.int64)
-        coefficients[places >> 5, places & 31] = np.clip(values * 23, -32768, 32767)
-        halfway = matrix.T @ coefficients + 64 >> 7
+        coefficients[places >> 5, places & 31] = np.clip(values * 23, -128 * (peak + 1), 128 * (peak + 1) - 1)
+        halfway = np.clip(matrix.T @ coefficients + 64 >> 7, -(2**19), 2**19)
+        assert np.abs(halfway @ matrix).max() < 2**30
         residual = halfway @ matrix + (1 << (6 + log2)) >> (7 + log2)
         expected = samples.copy()
-        expected[:, :side] = np.clip(samples[:, :side] + residual, 0, 255)
+        expected[:, :side] = np.clip(samples[:, :side] + residual, 0, peak)
         transform.add(levels, 23, log2, samples.data, 0, 0)
         np.testing.assert_array_equal(expected, samples)
 
 
-def test_the_filter_of_luma_is_that_of_plain_sums():
-    random = np.random.default_rng(0)
-    samples = random.integers(0, 256, (70, 131)).astype(np.uint8)
+@pytest.mark.parametrize("bit_depth", [8, 12])
+def test_the_filter_of_luma_is_that_of_plain_sums(bit_depth):
+    random, peak, most = np.random.default_rng(0), (1 << bit_depth) - 1, ALF_CLIP << bit_depth - 8
+    samples = random.integers(0, peak + 1, (70, 131)).astype(np.uint8 if bit_depth == 8 else np.uint16)
     taps = random.integers(-128, 128, 12)
     flags = np.array([[1, 0, 1], [0, 1, 1]], np.uint8)
     padded = np.pad(samples.astype(int), 2, mode="edge")
 
     def moved(down, right):
         difference = padded[2 + down : 72 + down, 2 + right : 133 + right] - samples
-        return np.clip(difference, -ALF_CLIP, ALF_CLIP)
+        return np.clip(difference, -most, most)
 
     total = 64 + sum(
         int(tap) * (moved(down, right) + moved(-down, -right))
         for tap, (down, right) in zip(taps, ALF_OFFSETS, strict=True)
     )
-    better = np.clip(samples + (total >> 7), 0, 255)
+    better = np.clip(samples + (total >> 7), 0, peak)
     chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
-    plane = plane_of(samples)
+    plane = plane_of(samples, bit_depth=bit_depth)
     uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, taps.astype(np.int32).data, flags.data)
     np.testing.assert_array_equal(np.where(chosen, better, samples), np.asarray(plane.samples)[:70, :131])
 

@@ -26,16 +26,17 @@ from codec.settings import Settings
 assert partition.__file__.endswith(sys.argv[1])
 random = np.random.default_rng(7)
 texture = np.cumsum(random.integers(-9, 10, (60, 60)), axis=1) + 128
-for mode, speed, motion, qp in (
-    ("YUV420", "slow", "block", 24), ("YUV422", "medium", "mesh", 30), ("GRAY", "fast", "block", 3),
-    ("YUV444", "medium", "none", 20),
+for mode, speed, motion, qp, bits in (
+    ("YUV420", "slow", "block", 24, 8), ("YUV422", "medium", "mesh", 30, 8), ("GRAY", "fast", "block", 3, 8),
+    ("YUV444", "medium", "none", 20, 8), ("YUV420", "medium", "mesh", 26, 10), ("GRAY", "slow", "block", -24, 12),
 ):
-    picture_format = PictureFormat(32, 24, SampleFormat[mode])
+    picture_format = PictureFormat(32, 24, SampleFormat[mode], bit_depth=bits)
     pictures = []
     for number in range(3):
         noise = random.integers(0, 1 + 255 * (qp == 3), (60, 60))
         planes = [
             (texture + noise)[k + number : k + number + rows, 2 * number : 2 * number + columns].astype(np.uint8)
+            .astype(picture_format.dtype) * (picture_format.peak // 255)
             for k, (rows, columns) in enumerate(picture_format.plane_shapes)
         ]
         pictures.append(Picture(picture_format, tuple(planes)))
@@ -50,7 +51,7 @@ import numpy as np
 from codec.search.forward import LevelSearch
 from codec.search.symbol_writer import SymbolWriter
 
-search = LevelSearch(SymbolWriter(1, 64))
+search = LevelSearch(SymbolWriter(1, 64), 8)
 source = np.random.default_rng(3).integers(0, 256, (8, 8)).astype(np.uint8)
 search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, 40)
 smallest = min(abs(value) for value in search.value[: search.count])
@@ -78,12 +79,13 @@ def test_no_coefficient_is_below_the_least_which_would_become_a_level_of_0():
 
 
 @pytest.mark.parametrize("columns", [8, 16, 32])
-def test_hadamard_sums_are_those_of_plain_matrices(columns):
+@pytest.mark.parametrize("peak", [255, 4095])
+def test_hadamard_sums_are_those_of_plain_matrices(columns, peak):
     random = np.random.default_rng(columns)
     matrix = np.array([[1]])
     for _ in range(3):
         matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    a, b = (255 * random.integers(0, 2, (2, 12, 40))).astype(np.uint8)
+    a, b = (peak * random.integers(0, 2, (2, 12, 40))).astype(np.min_scalar_type(peak))
     differences = a[2:10, 3 : 3 + columns].astype(int) - b[1:9, 5 : 5 + columns]
     sums = [np.abs(matrix @ differences[:, x : x + 8] @ matrix).sum() for x in range(0, columns, 8)]
     assert sum(sums) == 2 * half_hadamard(a.data, 2, 3, b.data, 1, 5, columns)
@@ -100,9 +102,10 @@ def test_sums_of_pairs_are_those_of_a_matrix_product():
 
 
 @pytest.mark.parametrize("side", [4, 8, 32])
-def test_folding_sums_rows_from_both_ends(side):
+@pytest.mark.parametrize("peak", [255, 4095])
+def test_folding_sums_rows_from_both_ends(side, peak):
     random = np.random.default_rng(side)
-    a, b = random.integers(0, 256, (2, 36, 40)).astype(np.uint8)
+    a, b = random.integers(0, peak + 1, (2, 36, 40)).astype(np.min_scalar_type(peak))
     pairs = np.zeros((16, 64), np.int16)
     block = a[2 : 2 + side, 3 : 3 + side].astype(int) - b[2 : 2 + side, 3 : 3 + side]
     assert (block**2).sum() == fold(a.data, b.data, 2, 3, pairs.data, side)

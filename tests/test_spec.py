@@ -76,7 +76,7 @@ ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
 LISTED = ("colour_matrix", "colour_primaries", "colour_transfer")  # with gaps between their codes
 WORD_AT_END = r"\w+(?=\W*$)"
-TYPE_OF_FORMAT = {"<B": "u8", "<H": "u16", "<L": "u32", "<Q": "u64"}
+TYPE_OF_FORMAT = {"<B": "u8", "<b": "i8", "<H": "u16", "<L": "u32", "<Q": "u64"}
 
 
 def rows_after(marker: str) -> list[list[str]]:
@@ -512,7 +512,7 @@ def test_the_example_of_prediction_from_neighbours_holds():
 def test_what_dct_adds_to_headers_is_that_of_the_spec():
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["coded_format"] == f"0…{max(SampleFormat)}"
-    assert ranges["qps"] == f"0…{MAX_QP}"
+    assert ranges["qps"] == f"−6 · over…{MAX_QP}, over = min(bit_depth, {tables.MAX_BITS}) − 8"
     assert "with one exception: rgb by dct is coded as 2 yuv420 or 4 yuv444" in SPEC
     for sample_format in SampleFormat:
         assert coded_formats(sample_format, False) == (sample_format,)

@@ -84,8 +84,6 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     low, high = planes.MIN_BIT_DEPTH, planes.MAX_BIT_DEPTH
     if not low <= raw.bit_depth <= high:
         raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}")
-    if raw.bit_depth > 8 and raw.residual_coder == models.ResidualCoder.DCT:
-        raise UnsupportedError(f"dct of {raw.bit_depth} bits a sample; this reader knows 8")
     if raw.rate_numerator == 0 or raw.rate_denominator == 0:
         raise BitstreamError(f"a picture rate of {raw.rate_numerator}/{raw.rate_denominator}")
     _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
@@ -149,7 +147,7 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
         if picture.qps is None:
             picture.qps = raw.pictures[number - 1].qps
         for qp in picture.qps:
-            _in_range("qps", qp, 0, MAX_QP)
+            _in_range("qps", qp, header.lowest_qp, MAX_QP)
         for count in picture.predictor_set_counts:
             _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:

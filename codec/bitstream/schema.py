@@ -13,6 +13,7 @@ from construct import (
     Bytes,
     GreedyBytes,
     If,
+    Int8sl,
     Int8ul,
     Int16ul,
     Int32ul,
@@ -96,7 +97,7 @@ SAME_QPS = 128  # that has the quantisers of the one before
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
     "checksum" / Int32ul,
-    "qps" / If(this.references < SAME_QPS, Array(this._params.qps, Int8ul)),
+    "qps" / If(this.references < SAME_QPS, Array(this._params.qps, Int8sl)),
     "quantisers" / Array(this._params.quantised_planes, QUANTISER),
     "predictor_set_counts" / Array(this._params.weighted_planes, Int8ul),
 )

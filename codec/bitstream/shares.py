@@ -20,6 +20,7 @@ from codec.bitstream.streams import (
     unpack_sizes,
 )
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
+from codec.depths import for_depth
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.lossless.tables import WEIGHT_COUNTS, context_model
 from codec.models import ResidualCoder
@@ -129,11 +130,12 @@ def picture_bits(
 
     Reads all symbols.
     """
-    from codec.dct.picture import PictureDecoder
+    from codec.dct import picture as kernel
 
     symbols, coded = pictures[0].symbols, header.coded_format
     symbols.start_trace()
-    reader = PictureDecoder(coded.plane_shapes, coded.sample_format.subsampling, 0, only_reads=True)
+    decoder = for_depth(kernel, coded.bit_depth).PictureDecoder
+    reader = decoder(coded.plane_shapes, coded.sample_format.subsampling, 0, coded.bit_depth, only_reads=True)
     ends = []
     for number, picture in zip(references, pictures, strict=True):
         reader.decode(symbols, number > 0, picture.qp, picture.qp_chroma, None, None)

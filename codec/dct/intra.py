@@ -5,10 +5,11 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import table, zeros
+from codec.buffers import plane_of_zeros, table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.depths import SAMPLE_BITS, Difference, Sample
 from codec.vectors import copy_row
 
 __all__ = ["IntraPredictor"]
@@ -32,12 +33,12 @@ class IntraPredictor:
     smoothed: cython.int[::1]
     is_smooth: cython.bint  # whether they are smoothed yet
     line: cython.short[::1]
-    turned: cython.uchar[:, ::1]  # a prediction with rows and columns exchanged
+    turned: Sample[:, ::1]  # a prediction with rows and columns exchanged
     angles: cython.int[::1]
 
-    def __init__(self):
+    def __init__(self, bit_depth=8):
         self.references, self.smoothed = zeros(4 * 32 + 1, np.int32), zeros(4 * 32 + 1, np.int32)
-        self.line, self.turned = zeros(160, np.int16), zeros((32, 32), np.uint8)
+        self.line, self.turned = zeros(160, np.int16), plane_of_zeros((32, 32), bit_depth)
         self.angles = table(tables.ANGLES)
 
     def gather(self, plane: Plane, blocks: BlockMap, y: cython.int, x: cython.int, log2: cython.int) -> cython.void:
@@ -79,7 +80,7 @@ class IntraPredictor:
                     references[corner + 1 + k] = references[corner + k]
         if first < 0:
             first = 4 * side + 1
-            references[0] = 128
+            references[0] = 128 if SAMPLE_BITS == 8 else 1 << plane.bit_depth >> 1
         else:
             references[0] = references[first]
         for i in range(1, first):
@@ -87,7 +88,7 @@ class IntraPredictor:
         self.side, self.log2, self.is_smooth = side, log2, False
 
     def predict(
-        self, target: cython.uchar[:, ::1], y: cython.int, x: cython.int, mode: cython.int, is_luma: cython.bint
+        self, target: Sample[:, ::1], y: cython.int, x: cython.int, mode: cython.int, is_luma: cython.bint
     ) -> cython.void:
         """Put what a mode predicts of the block whose reference samples were gathered, at (y, x) of ``target``."""
         references = self.references
@@ -111,7 +112,7 @@ class IntraPredictor:
             smoothed[i] = (references[i - 1] + 2 * references[i] + references[i + 1] + 2) >> 2
 
     def predict_planar(
-        self, references: cython.int[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int
+        self, references: cython.int[::1], target: Sample[:, ::1], y: cython.int, x: cython.int
     ) -> cython.void:
         """The mean of what goes on to the right and downwards."""
         side, log2, corner = self.side, self.log2, 2 * self.side
@@ -123,7 +124,7 @@ class IntraPredictor:
                 target[y + j, x + i] = (across + (side - 1 - j) * references[corner + 1 + i] + rest) >> (log2 + 1)
 
     def predict_dc(
-        self, references: cython.int[::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int
+        self, references: cython.int[::1], target: Sample[:, ::1], y: cython.int, x: cython.int
     ) -> cython.void:
         """The mean of the samples above and to the left."""
         side, corner = self.side, 2 * self.side
@@ -137,7 +138,7 @@ class IntraPredictor:
     def predict_angular(
         self,
         references: cython.int[::1],
-        target: cython.uchar[:, ::1],
+        target: Sample[:, ::1],
         y: cython.int,
         x: cython.int,
         mode: cython.int,
@@ -166,7 +167,7 @@ class IntraPredictor:
 
 def look_along(
     line: cython.short[::1],
-    target: cython.uchar[:, ::1],
+    target: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
     side: cython.int,
@@ -181,12 +182,12 @@ def look_along(
         near = 32 - far
         for strip in range(0, side, 16):
             for i in range(16):
-                value: cython.short = near * line[place + strip + i] + far * line[place + strip + i + 1] + 16
+                value: Difference = near * line[place + strip + i] + far * line[place + strip + i + 1] + 16
                 target[y + j, x + strip + i] = value >> 5
 
 
 def turn(
-    source: cython.uchar[:, ::1], target: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int
+    source: Sample[:, ::1], target: Sample[:, ::1], y: cython.int, x: cython.int, side: cython.int
 ) -> cython.void:
     """Copy a block with rows and columns exchanged."""
     for j in range(side):

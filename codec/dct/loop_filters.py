@@ -9,6 +9,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.depths import SAMPLE_BITS, Difference, Sample
 from codec.models import BlockKind
 from codec.motion import tables as motion_tables
 from codec.vectors import clip
@@ -16,8 +17,8 @@ from codec.vectors import clip
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
 
 
-def clip_short(value: cython.short, low: cython.short, high: cython.short) -> cython.short:
-    """`clip` of 16 bits, of which twice as many fit into a vector."""
+def clip_difference(value: Difference, low: Difference, high: Difference) -> Difference:
+    """`clip`, of 8 bits with 16, of which twice as many fit into a vector."""
     return low if value < low else high if value > high else value
 
 
@@ -41,21 +42,25 @@ class Deblocking:
         qp: cython.int,
         qp_chroma: cython.int,
     ) -> cython.void:
-        """Filter all vertical edges, then all horizontal ones."""
-        tc_chroma = self.tc[qp_chroma + 2]
+        """Filter all vertical edges, then all horizontal ones; a QP below 0 does as 0, which filters nothing."""
+        over = 0 if SAMPLE_BITS == 8 else luma.bit_depth - 8
+        peak = 255 if SAMPLE_BITS == 8 else (1 << luma.bit_depth) - 1
+        qp, qp_chroma = max(qp, 0), max(qp_chroma, 0)
+        tc_chroma = self.tc[qp_chroma + 2] << over
         for horizontal in range(2):
             for row in range(horizontal, blocks.rows):
                 for column in range(1 - horizontal, blocks.columns):
                     strength = edge_strength(blocks, row, column, horizontal)
                     if strength == 0:
                         continue
-                    tc = self.tc[qp + 2 * (strength - 1)]
+                    tc = self.tc[qp + 2 * (strength - 1)] << over
                     if tc > 0:
-                        filter_luma_edge(luma, 8 * row, 8 * column, horizontal, tc, self.beta[qp])
+                        filter_luma_edge(luma, 8 * row, 8 * column, horizontal, tc, self.beta[qp] << over, peak)
                     position = 8 * row >> cb.log2_y if horizontal else 8 * column >> cb.log2_x
                     if strength == 2 and planes > 1 and position & 7 == 0 and tc_chroma > 0:
-                        filter_chroma_edge(cb, 8 * row >> cb.log2_y, 8 * column >> cb.log2_x, horizontal, tc_chroma)
-                        filter_chroma_edge(cr, 8 * row >> cr.log2_y, 8 * column >> cr.log2_x, horizontal, tc_chroma)
+                        y, x = 8 * row >> cb.log2_y, 8 * column >> cb.log2_x
+                        filter_chroma_edge(cb, y, x, horizontal, tc_chroma, peak)
+                        filter_chroma_edge(cr, y, x, horizontal, tc_chroma, peak)
 
 
 def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizontal: cython.bint) -> cython.int:
@@ -75,23 +80,29 @@ def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizon
 
 
 def filter_luma_edge(
-    plane: Plane, y: cython.int, x: cython.int, horizontal: cython.bint, tc: cython.int, beta: cython.int
+    plane: Plane,
+    y: cython.int,
+    x: cython.int,
+    horizontal: cython.bint,
+    tc: cython.int,
+    beta: cython.int,
+    peak: cython.int,
 ) -> cython.void:
     """Filter the eight lines over an edge, which lies in front of (y, x), in two groups."""
     q = y * plane.stride + x
     across = plane.stride if horizontal else 1
     along = 1 if horizontal else plane.stride
-    filter_four_lines(plane.flat, q, across, along, tc, beta)
-    filter_four_lines(plane.flat, q + 4 * along, across, along, tc, beta)
+    filter_four_lines(plane.flat, q, across, along, tc, beta, peak)
+    filter_four_lines(plane.flat, q + 4 * along, across, along, tc, beta, peak)
 
 
-def bend(s: cython.uchar[::1], q: cython.int, first: cython.int, step: cython.int) -> cython.int:
+def bend(s: Sample[::1], q: cython.int, first: cython.int, step: cython.int) -> cython.int:
     """How far three samples are from a line."""
     return abs(s[q + first] - 2 * s[q + first + step] + s[q + first + 2 * step])
 
 
 def is_flat(
-    s: cython.uchar[::1], q: cython.int, across: cython.int, bent: cython.int, tc: cython.int, beta: cython.int
+    s: Sample[::1], q: cython.int, across: cython.int, bent: cython.int, tc: cython.int, beta: cython.int
 ) -> cython.bint:
     """Whether a line allows the strong filter."""
     spread = abs(s[q - across] - s[q - 4 * across]) + abs(s[q + 3 * across] - s[q])
@@ -99,7 +110,13 @@ def is_flat(
 
 
 def filter_four_lines(
-    s: cython.uchar[::1], q: cython.int, across: cython.int, along: cython.int, tc: cython.int, beta: cython.int
+    s: Sample[::1],
+    q: cython.int,
+    across: cython.int,
+    along: cython.int,
+    tc: cython.int,
+    beta: cython.int,
+    peak: cython.int,
 ) -> cython.void:
     """Filter four lines, strongly or weakly or not at all, as the first and the last of them say."""
     last = q + 3 * along
@@ -115,11 +132,11 @@ def filter_four_lines(
         if strong:
             filter_strongly(s, q, across, 2 * tc)
         else:
-            filter_weakly(s, q, across, tc, first_p + last_p < least, first_q + last_q < least)
+            filter_weakly(s, q, across, tc, first_p + last_p < least, first_q + last_q < least, peak)
         q += along
 
 
-def filter_strongly(s: cython.uchar[::1], q: cython.int, across: cython.int, most: cython.int) -> cython.void:
+def filter_strongly(s: Sample[::1], q: cython.int, across: cython.int, most: cython.int) -> cython.void:
     """Filter three samples on each side of an edge, by at most ``most``."""
     p0: cython.int = s[q - across]
     p1: cython.int = s[q - 2 * across]
@@ -138,7 +155,13 @@ def filter_strongly(s: cython.uchar[::1], q: cython.int, across: cython.int, mos
 
 
 def filter_weakly(
-    s: cython.uchar[::1], q: cython.int, across: cython.int, tc: cython.int, wide_p: cython.bint, wide_q: cython.bint
+    s: Sample[::1],
+    q: cython.int,
+    across: cython.int,
+    tc: cython.int,
+    wide_p: cython.bint,
+    wide_q: cython.bint,
+    peak: cython.int,
 ) -> cython.void:
     """Filter one sample on each side of an edge, and a second where that side is smooth."""
     p0: cython.int = s[q - across]
@@ -152,16 +175,16 @@ def filter_weakly(
         return
     change = clip(change, -tc, tc)
     half: cython.int = tc >> 1
-    s[q - across] = clip(p0 + change, 0, 255)
-    s[q] = clip(q0 - change, 0, 255)
+    s[q - across] = clip(p0 + change, 0, peak)
+    s[q] = clip(q0 - change, 0, peak)
     if wide_p:
-        s[q - 2 * across] = clip(p1 + clip((((p2 + p0 + 1) >> 1) - p1 + change) >> 1, -half, half), 0, 255)
+        s[q - 2 * across] = clip(p1 + clip((((p2 + p0 + 1) >> 1) - p1 + change) >> 1, -half, half), 0, peak)
     if wide_q:
-        s[q + across] = clip(q1 + clip((((q2 + q0 + 1) >> 1) - q1 - change) >> 1, -half, half), 0, 255)
+        s[q + across] = clip(q1 + clip((((q2 + q0 + 1) >> 1) - q1 - change) >> 1, -half, half), 0, peak)
 
 
 def filter_chroma_edge(
-    plane: Plane, y: cython.int, x: cython.int, horizontal: cython.bint, tc: cython.int
+    plane: Plane, y: cython.int, x: cython.int, horizontal: cython.bint, tc: cython.int, peak: cython.int
 ) -> cython.void:
     """Filter one sample on each side of an edge, on all lines of a unit."""
     s, q = plane.flat, y * plane.stride + x
@@ -171,8 +194,8 @@ def filter_chroma_edge(
         p0: cython.int = s[q - across]
         q0: cython.int = s[q]
         change = clip((4 * (q0 - p0) + s[q - 2 * across] - s[q + across] + 4) >> 3, -tc, tc)
-        s[q - across] = clip(p0 + change, 0, 255)
-        s[q] = clip(q0 - change, 0, 255)
+        s[q - across] = clip(p0 + change, 0, peak)
+        s[q] = clip(q0 - change, 0, peak)
         q += along
 
 
@@ -189,34 +212,40 @@ class AdaptiveLoopFilter:
     def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
         reference = luma.reference.samples
+        bit_depth = 8 if SAMPLE_BITS == 8 else luma.bit_depth
         for y in range(luma.height):
             for square in range((luma.width + 63) >> 6):
                 if flags[y >> 6, square]:
                     width = min(64, luma.width - 64 * square)
-                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width)
+                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width, bit_depth)
 
 
 def filter_row(
-    source: cython.uchar[:, ::1],
-    samples: cython.uchar[:, ::1],
+    source: Sample[:, ::1],
+    samples: Sample[:, ::1],
     offsets: cython.int[:, ::1],
     taps: cython.int[::1],
     sums: cython.int[::1],
     y: cython.int,
     left: cython.int,
     width: cython.int,
+    bit_depth: cython.int,
 ) -> cython.void:
-    """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24."""
+    """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24.
+
+    Of 12 bits a sample differences are up to 384, and sums below 2**21.
+    """
+    most, peak = tables.ALF_CLIP << (bit_depth - 8), (1 << bit_depth) - 1
     v, u = y + motion_tables.BORDER, left + motion_tables.BORDER
     for x in range(width):
         sums[x] = 64
     for k in range(12):
         down, right, tap = offsets[k, 0], offsets[k, 1], taps[k]
         for x in range(width):
-            centre: cython.short = source[v, u + x]
-            after: cython.short = clip_short(source[v + down, u + right + x] - centre, -12, 12)
-            ahead: cython.short = clip_short(source[v - down, u - right + x] - centre, -12, 12)
-            both: cython.short = tap * (after + ahead)
+            centre: Difference = source[v, u + x]
+            after: Difference = clip_difference(source[v + down, u + right + x] - centre, -most, most)
+            ahead: Difference = clip_difference(source[v - down, u - right + x] - centre, -most, most)
+            both: Difference = tap * (after + ahead)
             sums[x] += both
     for x in range(width):
-        samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, 255)
+        samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, peak)

@@ -17,13 +17,14 @@ from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
+from codec.depths import SAMPLE_BITS
 from codec.errors import BitstreamError
 from codec.models import BlockKind
 from codec.motion.compensation import Mesh
 
 __all__ = ["PictureDecoder"]
 
-Samples = npt.NDArray[np.uint8]
+Samples = npt.NDArray[np.uint8 | np.uint16]
 
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
@@ -72,10 +73,13 @@ class PictureDecoder:
         plane_shapes: Sequence[tuple[int, int]],
         subsampling: Sequence[tuple[int, int]],
         vector_limit: int,
+        bit_depth: int = 8,
         only_reads: bool = False,
         traced: bool = False,
     ) -> None:
         """``plane_shapes`` of one plane or three, each with log2 of its subsampling; vectors have a limit.
+
+        Samples have 8…12 bits.
 
         With ``only_reads`` pictures have no samples, and need no picture before them.
         With ``traced`` the decoder remembers what `trace` gives.
@@ -85,13 +89,13 @@ class PictureDecoder:
         self.planes, self.vector_limit, self.only_reads, self.traced = (
             len(plane_shapes), vector_limit, only_reads, traced
         )  # fmt: skip
-        self.luma = Plane(0, rows, columns, height, width, 0, 0, traced)
+        self.luma = Plane(0, rows, columns, height, width, 0, 0, bit_depth, traced)
         last = self.planes - 1  # gray has planes of chroma too, which nothing uses
-        self.cb = Plane(1, rows, columns, *plane_shapes[last], *subsampling[last], traced)
-        self.cr = Plane(2, rows, columns, *plane_shapes[last], *subsampling[last], traced)
+        self.cb = Plane(1, rows, columns, *plane_shapes[last], *subsampling[last], bit_depth, traced)
+        self.cr = Plane(2, rows, columns, *plane_shapes[last], *subsampling[last], bit_depth, traced)
         self.blocks, self.before = BlockMap(rows, columns), BlockMap(rows, columns)
         self.block, self.levels, self.candidates = CodingBlock(), Levels(), MergeCandidates()
-        self.intra, self.transform = IntraPredictor(), InverseTransform()
+        self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
         self.records = zeros((rows * columns if traced else 1, 11), np.int32)
 
@@ -104,7 +108,7 @@ class PictureDecoder:
         alf: AlfParameters | None,
         mesh: NodeGrid | None,
     ) -> tuple[Samples, ...]:
-        """The planes of the next picture, uint8 (height, width) each; () if nothing but reads.
+        """The planes of the next picture, (height, width) each; () if nothing but reads.
 
         ``symbols`` stand at its first; ``alf`` is an `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
 
@@ -127,7 +131,8 @@ class PictureDecoder:
     def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:
         """Begin the next picture: what was the newest is the one before."""
         self.is_p, self.record_count = is_p, 0
-        self.scale, self.scale_chroma = tables.SCALES[qp], tables.SCALES[qp_chroma]
+        over = 0 if SAMPLE_BITS == 8 else 6 * (self.luma.bit_depth - 8)
+        self.scale, self.scale_chroma = tables.SCALES[qp + over], tables.SCALES[qp_chroma + over]
         self.blocks, self.before = self.before, self.blocks
 
     def set_mesh(self, mesh: NodeGrid | None) -> None:

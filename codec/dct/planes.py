@@ -5,7 +5,8 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import zeros
+from codec.buffers import plane_of_zeros
+from codec.depths import Sample
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
 from codec.vectors import mix_row
@@ -23,30 +24,32 @@ class Plane:
     height: cython.int  # of the picture
     width: cython.int
     stride: cython.int  # of `samples`
-    samples: cython.uchar[:, ::1]
-    flat: cython.uchar[::1]  # the same memory
-    second: cython.uchar[:, ::1]  # another prediction, to be mixed in
-    prediction: cython.uchar[:, ::1]  # what levels were added to, if traced
+    bit_depth: cython.int
+    samples: Sample[:, ::1]
+    flat: Sample[::1]  # the same memory
+    second: Sample[:, ::1]  # another prediction, to be mixed in
+    prediction: Sample[:, ::1]  # what levels were added to, if traced
     reference: ReferencePlane
 
-    def __init__(self, number, rows, columns, height, width, log2_y, log2_x, traced=False):
+    def __init__(self, number, rows, columns, height, width, log2_y, log2_x, bit_depth=8, traced=False):
         """``rows`` and ``columns`` count units; ``height`` and ``width`` are the plane's, in its own samples."""
         self.number, self.log2_y, self.log2_x, self.height, self.width = number, log2_y, log2_x, height, width
         whole = 8 * rows >> log2_y, 8 * columns >> log2_x
         self.stride = whole[1]
-        self.samples, self.second = zeros(whole, np.uint8), zeros(whole, np.uint8)
-        self.prediction = zeros(whole if traced else (1, 1), np.uint8)
+        self.bit_depth = bit_depth
+        self.samples, self.second = plane_of_zeros(whole, bit_depth), plane_of_zeros(whole, bit_depth)
+        self.prediction = plane_of_zeros(whole if traced else (1, 1), bit_depth)
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
-        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps)
+        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth)
 
     def picture(self):
-        """A copy of the decoded samples, uint8 (height, width)."""
+        """A copy of the decoded samples, (height, width)."""
         samples = np.asarray(self.reference.samples)
         return samples[BORDER : BORDER + self.height, BORDER : BORDER + self.width].copy()
 
     def predicted(self):
-        """A copy of what the samples were predicted as, uint8 (height, width); only of a traced plane."""
+        """A copy of what the samples were predicted as, (height, width); only of a traced plane."""
         return np.asarray(self.prediction)[: self.height, : self.width].copy()
 
     def keep_prediction(self, y: cython.int, x: cython.int, height: cython.int, width: cython.int) -> cython.void:
@@ -71,8 +74,8 @@ class Plane:
 
 
 def mix_from_edge(
-    samples: cython.uchar[:, ::1],
-    second: cython.uchar[:, ::1],
+    samples: Sample[:, ::1],
+    second: Sample[:, ::1],
     top: cython.int,
     left: cython.int,
     height: cython.int,

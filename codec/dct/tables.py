@@ -32,6 +32,7 @@ __all__ = [
     "LAST_OBMC",
     "LEVEL_CONTEXTS",
     "MAX_BUCKETS",
+    "MAX_BITS",
     "MAX_LEVEL",
     "MAX_QP",
     "MODES",
@@ -54,6 +55,7 @@ Words = npt.NDArray[np.int32]
 
 SIZES: Final = (4, 8, 16, 32)
 MAX_QP: Final = 51
+MAX_BITS: Final = 12  # of a sample that is coded
 MAX_LEVEL: Final = 32767
 
 # Where the contexts of each syntax element begin (spec 10.4); those of nodes begin at 0
@@ -114,8 +116,10 @@ SCANS: Final[Words] = np.zeros((len(SIZES), 1024), np.int32)
 for _number, _side in enumerate(SIZES):
     SCANS[_number, : _side * _side] = _zigzag(_side)
 
-# What a level is worth, in quarters of an orthonormal coefficient: 4 · 2**((qp − 4) / 6), rounded
-SCALES: Final[Words] = np.array([round(4 * 2 ** ((qp - 4) / 6)) for qp in range(MAX_QP + 1)], np.int32)
+# What a level is worth, in quarters of an orthonormal coefficient, by qp + 6 · (bits a sample − 8)
+SCALES: Final[Words] = np.array(
+    [round(4 * 2 ** ((qp - 4) / 6)) for qp in range(MAX_QP + 1 + 6 * (MAX_BITS - 8))], np.int32
+)
 
 # Runs of zeros: a bucket each below 24, then buckets of 8, 16, 32 … with as many bits behind
 RUN_BUCKETS: Final = 32

@@ -8,9 +8,12 @@ import numpy as np
 from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.syntax import Levels
+from codec.depths import SAMPLE_BITS, Sample
 from codec.vectors import clip
 
 __all__ = ["InverseTransform"]
+
+HALF_LIMIT: cython.int = 1 << 19  # of what is transformed down: so sums across fit 32 bits
 
 
 @cython.cclass
@@ -21,8 +24,10 @@ class InverseTransform:
     basis: cython.int[:, :, ::1]  # by log2 of the side − 2, a basis function a row
     half: cython.int[:, ::1]  # columns that are transformed, each a row
     residual: cython.int[:, ::1]
+    bit_depth: cython.int
 
-    def __init__(self):
+    def __init__(self, bit_depth=8):
+        self.bit_depth = bit_depth
         self.scans, self.basis = table(tables.SCANS), table(tables.TRANSFORM)
         self.half, self.residual = zeros((32, 32), np.int32), zeros((32, 32), np.int32)
 
@@ -31,7 +36,7 @@ class InverseTransform:
         levels: Levels,
         scale: cython.int,
         log2: cython.int,
-        samples: cython.uchar[:, ::1],
+        samples: Sample[:, ::1],
         top: cython.int,
         left: cython.int,
     ) -> cython.void:
@@ -42,7 +47,11 @@ class InverseTransform:
         columns = (columns + 3) & ~3  # the rest are zeros
         self.transform_down(levels, scale, log2, columns, self.half, self.basis)
         transform_across(self.half, self.basis, self.residual, log2, columns)
-        add_residual(self.residual, samples, top, left, log2)
+        add_residual(self.residual, samples, top, left, log2, (1 << self.depth()) - 1)
+
+    def depth(self) -> cython.int:
+        """Bits a sample."""
+        return 8 if SAMPLE_BITS == 8 else self.bit_depth
 
     def transform_down(
         self,
@@ -54,19 +63,21 @@ class InverseTransform:
         basis: cython.int[:, :, ::1],
     ) -> cython.void:
         """The columns that have levels: a basis function for each level."""
-        side, size = 1 << log2, log2 - 2
+        side, size, most = 1 << log2, log2 - 2, 1 << (7 + self.depth())
         for column in range(columns):
             for i in range(side):
                 half[column, i] = 64
         for n in range(levels.count):
             place = self.scans[size, levels.position[n]]
             column, row = place & 31, place >> 5
-            coefficient = clip(levels.level[n] * scale, -32768, 32767)
+            coefficient = clip(levels.level[n] * scale, -most, most - 1)
             for i in range(side):
                 half[column, i] += coefficient * basis[size, row, i]
         for column in range(columns):
             for i in range(side):
                 half[column, i] >>= 7
+                if SAMPLE_BITS > 8:  # of 8 bits none is as large
+                    half[column, i] = clip(half[column, i], -HALF_LIMIT, HALF_LIMIT)
 
 
 def transform_across(
@@ -94,10 +105,15 @@ def transform_across(
 
 
 def add_residual(
-    residual: cython.int[:, ::1], samples: cython.uchar[:, ::1], top: cython.int, left: cython.int, log2: cython.int
+    residual: cython.int[:, ::1],
+    samples: Sample[:, ::1],
+    top: cython.int,
+    left: cython.int,
+    log2: cython.int,
+    peak: cython.int,
 ) -> cython.void:
     """Round, add and clip."""
     side, shift = 1 << log2, 7 + log2
     for i in range(side):
         for j in range(side):
-            samples[top + i, left + j] = clip(samples[top + i, left + j] + (residual[i, j] >> shift), 0, 255)
+            samples[top + i, left + j] = clip(samples[top + i, left + j] + (residual[i, j] >> shift), 0, peak)

@@ -29,6 +29,7 @@ from codec.picture.planes import (
 __all__ = [
     *("ToRgb", "conversion", "eight_bits", "full_size", "image_samples", "luma", "rgb_to_yuv", "rgb_to_yuv444"),
     "to_array",
+    "with_bits",
 ]
 
 _BITS = 16
@@ -72,20 +73,27 @@ def luma(picture: Picture) -> Plane:
 
 
 def eight_bits(picture: Picture) -> Picture:
-    """The picture as screens and pages show it: samples of more than 8 bits are rounded to 8.
+    """The picture as screens and pages show it: samples of more than 8 bits are rounded to 8."""
+    return with_bits(picture, 8)
 
-    Of Y'CbCr the lowest bits go, as its black and its neutral chroma are so much larger; others are scaled by peaks.
+
+def with_bits(picture: Picture, bit_depth: int) -> Picture:
+    """The picture with samples of more bits, or rounded to fewer.
+
+    Of Y'CbCr the lowest bits go or come as 0, as its black and its neutral chroma are so much larger; others are scaled
+    by peaks.
     """
-    given = picture.format
-    if given.bit_depth == 8:
+    given, wanted = picture.format, picture.format.with_depth(bit_depth)
+    if given == wanted:
         return picture
-    over = given.bit_depth - 8
+    fewer, half = max(given.bit_depth - bit_depth, 0), given.peak // 2
+    wide = [plane.astype(np.uint32) for plane in picture.planes]
     if given.sample_format.plane_names == ("Y", "U", "V"):
-        rounded = (np.minimum((plane.astype(np.uint32) + (1 << over - 1)) >> over, 255) for plane in picture.planes)
+        more = max(bit_depth - given.bit_depth, 0)
+        scaled = [np.minimum((plane + (1 << fewer >> 1)) >> fewer, wanted.peak) << more for plane in wide]
     else:
-        rounded = ((plane.astype(np.uint32) * 255 + given.peak // 2) // given.peak for plane in picture.planes)
-    planes = tuple(plane.astype(np.uint8) for plane in rounded)
-    return replace(picture, format=replace(given, bit_depth=8), planes=planes)
+        scaled = [(plane * wanted.peak + half) // given.peak for plane in wide]
+    return replace(picture, format=wanted, planes=tuple(plane.astype(wanted.dtype) for plane in scaled))
 
 
 def to_array(picture: Picture) -> npt.NDArray[Samples]:

@@ -10,13 +10,13 @@ from codec.coded import ALF_BLOCK, ALF_TAPS, AlfParameters
 from codec.dct import tables
 from codec.dct.loop_filters import AdaptiveLoopFilter
 from codec.dct.planes import Plane
+from codec.depths import SAMPLE_BITS, Energy, Sample
 from codec.motion import tables as motion_tables
 from codec.search.forward import SourcePlane
 
 __all__ = ["AlfFit"]
 
 BORDER: cython.int = motion_tables.BORDER
-CLIP: cython.int = tables.ALF_CLIP
 TAPS: cython.int = 12
 ROWS: cython.int = 8  # at a time; of two such strips one is looked at
 RIDGE = 10.0
@@ -30,7 +30,7 @@ class AlfFit:
     luma: Plane
     alf: AdaptiveLoopFilter
     offsets: cython.int[:, ::1]
-    features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, at most 24, and the error
+    features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, of 8 bits at most 24, and the error
     products: cython.longlong[:, ::1]
 
     def __init__(self, luma: Plane, alf: AdaptiveLoopFilter) -> None:
@@ -43,7 +43,7 @@ class AlfFit:
 
         With a filter, the plane's samples and its reference are filtered.
         """
-        ridge = RIDGE * np.eye(ALF_TAPS)
+        ridge = RIDGE * 4 ** (self.luma.bit_depth - 8) * np.eye(ALF_TAPS)
         with cython.nogil:
             self.sum_products(source)
         products = np.asarray(self.products)
@@ -84,14 +84,15 @@ class AlfFit:
 
     def find_features(
         self,
-        source: cython.uchar[:, ::1],
-        reference: cython.uchar[:, ::1],
+        source: Sample[:, ::1],
+        reference: Sample[:, ::1],
         features: cython.short[:, ::1],
         y: cython.int,
         width: cython.int,
     ) -> cython.void:
         """Fill in those of a row."""
         v: cython.int = y + BORDER
+        most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.luma.bit_depth - 8)
         for k in range(TAPS):
             down, right = self.offsets[k, 0], self.offsets[k, 1]
             for x in range(width):
@@ -99,7 +100,7 @@ class AlfFit:
                 centre: cython.int = reference[v, u]
                 after: cython.int = reference[v + down, u + right] - centre
                 ahead: cython.int = reference[v - down, u - right] - centre
-                features[k, x] = max(-CLIP, min(after, CLIP)) + max(-CLIP, min(ahead, CLIP))
+                features[k, x] = max(-most, min(after, most)) + max(-most, min(ahead, most))
         for x in range(width):
             features[TAPS, x] = source[y, x] - reference[v, x + BORDER]
 
@@ -119,18 +120,18 @@ class AlfFit:
                     self.luma.samples[y, x] = self.luma.reference.samples[y + BORDER, x + BORDER]
 
 
-def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> cython.int:
-    """Of two rows; at most 24 · 255 a sample."""
-    total: cython.int = 0
+def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> Energy:
+    """Of two rows; at most 24 · 255 a sample of 8 bits."""
+    total: Energy = 0
     for x in range(width):
         total += features[one, x] * features[other, x]
     return total
 
 
 def gain(
-    source: cython.uchar[:, ::1],
-    before: cython.uchar[:, ::1],
-    after: cython.uchar[:, ::1],
+    source: Sample[:, ::1],
+    before: Sample[:, ::1],
+    after: Sample[:, ::1],
     y: cython.int,
     left: cython.int,
     width: cython.int,

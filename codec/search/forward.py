@@ -10,6 +10,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.planes import Plane
 from codec.dct.syntax import Levels
+from codec.depths import SAMPLE_BITS, Energy, Sample
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter
 from codec.vectors import fold, sums_of_pairs
 
@@ -28,11 +29,11 @@ for _size in range(4):
 class SourcePlane:
     """A plane of the picture to code, made up to whole units of 8×8 luma samples."""
 
-    samples: cython.uchar[:, ::1]
+    samples: Sample[:, ::1]
 
-    def __init__(self, plane: Plane, samples: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, plane: Plane, samples: npt.NDArray[np.uint8 | np.uint16]) -> None:
         """Of the size of ``plane``; the last row and column of ``samples`` go on."""
-        whole = np.empty(np.asarray(plane.samples).shape, np.uint8)
+        whole = np.empty_like(np.asarray(plane.samples))
         height, width = samples.shape
         whole[:height, :width] = samples
         whole[height:, :width] = samples[height - 1 :]
@@ -49,12 +50,13 @@ class LevelSearch:
     lagrangian: cython.double
     rounding: cython.double  # the least share of a step that counts as a level of 1
     trellis: cython.bint
-    error: cython.int  # squared, of the prediction
+    over: cython.int  # bits of a sample beyond 8
+    error: Energy  # squared, of the prediction
     basis: cython.short[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
     columns: cython.short[:, ::1]  # the same, a basis function a column, and columns two by two
     positions: cython.int[:, ::1]
     folded: cython.short[:, ::1]  # see `codec.vectors.fold`
-    line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths: at most 1443
+    line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths of 8 bits' unit: at most 1443
     across: cython.int[::1]  # and across, in 1/2**17: at most 8160
     by_position: cython.int[::1]  # coefficients in the order of the scan
     marked: cython.uchar[::1]  # which sixteens of them have any
@@ -70,8 +72,8 @@ class LevelSearch:
     node_count: cython.int[::1]  # levels up to here
     node_cost: cython.double[::1]
 
-    def __init__(self, writer: SymbolWriter) -> None:
-        self.writer, self.levels = writer, Levels()
+    def __init__(self, writer: SymbolWriter, bit_depth: int) -> None:
+        self.writer, self.levels, self.over = writer, Levels(), bit_depth - 8
         self.basis, self.positions = table(_BASIS.reshape(128, 32), np.int16), table(_POSITIONS)
         self.columns = table(_BASIS.reshape(4, 32, 16, 2).transpose(0, 2, 1, 3).reshape(64, 64), np.int16)
         self.folded, self.line, self.across = zeros((16, 64), np.int16), zeros((1, 32), np.int16), zeros(32, np.int32)
@@ -118,10 +120,10 @@ class LevelSearch:
         y: cython.int,
         x: cython.int,
         side: cython.int,
-    ) -> cython.int:
+    ) -> Energy:
         """Of the samples of a plane that a square of luma covers."""
         a, b = source.samples, plane.samples
-        total: cython.int = 0
+        total: Energy = 0
         left, width = x >> plane.log2_x, side >> plane.log2_x
         for row in range(y >> plane.log2_y, (y + side) >> plane.log2_y):
             if width >= 8:
@@ -137,8 +139,8 @@ class LevelSearch:
 
     def find_coefficients(
         self,
-        source: cython.uchar[:, ::1],
-        samples: cython.uchar[:, ::1],
+        source: Sample[:, ::1],
+        samples: Sample[:, ::1],
         y: cython.int,
         x: cython.int,
         log2: cython.int,
@@ -147,11 +149,14 @@ class LevelSearch:
         """The coefficients of source − samples with a magnitude of ``least`` or more, and the squared error.
 
         What a row has of the squared error tells whether such a coefficient may be in it.
+        Between the ends all is in units of 8 bits' samples, so that 32 bits hold it.
         """
-        size, side = log2 - 2, 1 << log2
+        size, side, over = log2 - 2, 1 << log2, 0 if SAMPLE_BITS == 8 else self.over
+        unit: cython.double = 1 << over
         self.count = 0
         self.error = fold(source, samples, y, x, self.folded, side)
-        remaining: cython.double = self.error + 0.5  # what rounding may add up to
+        remaining: cython.double = self.error / (unit * unit) + 0.5  # what rounding may add up to
+        least /= unit
         most: cython.double = least * least
         # one more than rounded down: below the least a level would round to 0, which no symbol says
         least_value: cython.int = cython.cast(cython.int, 131072 * least) + 1
@@ -160,7 +165,7 @@ class LevelSearch:
             if remaining < most:
                 break
             sums_of_pairs(self.basis, 32 * size + k, self.folded, 8 * (k & 1), self.across, side >> 1, side)
-            of_row = round_row(self.across, self.line, side) / 256.0
+            of_row = round_row(self.across, self.line, side, 9 + over) / 256.0
             remaining -= of_row
             if 1.05 * of_row + 0.1 >= most:
                 sums_of_pairs(self.line, 0, self.columns, 16 * size, self.across, side, side)
@@ -169,7 +174,7 @@ class LevelSearch:
                     scatter(self.across, self.positions, self.by_position, self.marked, size, k, side, least_value),
                 )
         if end > 0:
-            self.count = gather(self.by_position, self.marked, self.place, self.value, end)
+            self.count = gather(self.by_position, self.marked, self.place, self.value, end, unit / 131072.0)
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
@@ -363,11 +368,11 @@ class LevelSearch:
             node = before if node == last else self.node_before[node]
 
 
-def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int) -> cython.int:
+def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int, shift: cython.int) -> cython.int:
     """Round a row that is transformed down to sixteenths; the sum of squares, or less, so that it fits 31 bits."""
     energy: cython.int = 0
     for i in range(side):
-        value: cython.int = (sums[i] + 256) >> 9
+        value: cython.int = (sums[i] + (1 << shift >> 1)) >> shift
         line[0, i] = value
         large: cython.int = min(abs(value), 8191)
         energy += large * large
@@ -406,6 +411,7 @@ def gather(
     place: cython.int[::1],
     value: cython.double[::1],
     end: cython.int,
+    unit: cython.double,
 ) -> cython.int:
     """List the coefficients in the order of the scan, and forget them there; how many there are."""
     count: cython.int = 0
@@ -414,7 +420,7 @@ def gather(
             marked[group] = 0
             for position in range(16 * group, 16 * group + 16):
                 if by_position[position] != 0:
-                    place[count], value[count] = position, by_position[position] / 131072.0
+                    place[count], value[count] = position, by_position[position] * unit
                     by_position[position] = 0
                     count += 1
     return count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cython
 import numpy as np
 
+from codec.depths import Sample
 from codec.motion import tables
 from codec.motion.compensation import ReferencePlane
 from codec.vectors import clip, copy_row
@@ -25,14 +26,15 @@ class InterpolatedPlanes:
     log2: cython.int  # of the places of each sample: 0 for full samples, 1 for halves, 2 for quarters
     rows: cython.int  # of each plane
     stride: cython.Py_ssize_t
-    samples: cython.uchar[:, ::1]
-    flat: cython.uchar[::1]  # the same memory
+    samples: Sample[:, ::1]
+    flat: Sample[::1]  # the same memory
 
     def __init__(self, reference: ReferencePlane, per_sample: int) -> None:
         """``reference`` is not subsampled; ``per_sample`` is 1, 2 or 4."""
         self.reference, self.log2 = reference, per_sample >> 1
         self.rows, self.stride = reference.height + 2 * BORDER, reference.width + 2 * BORDER
-        self.samples = memoryview(np.empty((per_sample * per_sample * self.rows, self.stride), np.uint8))
+        shape = per_sample * per_sample * self.rows, self.stride
+        self.samples = memoryview(np.empty(shape, np.asarray(reference.samples).dtype))
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         if per_sample == 4:
             reference.quarters = self.samples

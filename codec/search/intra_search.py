@@ -5,12 +5,13 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import zeros
+from codec.buffers import plane_of_zeros, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.intra import IntraPredictor
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
+from codec.depths import Sample
 from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
@@ -26,14 +27,14 @@ class IntraSearch:
     intra: IntraPredictor
     rounds: cython.int  # of refinement of the direction
     lagrangian: cython.double  # of Hadamard sums: √λ
-    predicted: cython.uchar[:, ::1]
+    predicted: Sample[:, ::1]
     cost: cython.double[::1]  # of the best three, and room for one
     mode: cython.int[::1]
     small: cython.int[:, ::1]
 
-    def __init__(self, writer: SymbolWriter, intra: IntraPredictor, rounds: int) -> None:
+    def __init__(self, writer: SymbolWriter, intra: IntraPredictor, rounds: int, bit_depth: int) -> None:
         self.writer, self.intra, self.rounds = writer, intra, rounds
-        self.predicted, self.small = zeros((32, 32), np.uint8), zeros((4, 4), np.int32)
+        self.predicted, self.small = plane_of_zeros((32, 32), bit_depth), zeros((4, 4), np.int32)
         self.cost, self.mode = zeros(4, np.float64), zeros(4, np.int32)
 
     def rank(
@@ -82,7 +83,7 @@ class IntraSearch:
             k -= 1
         self.cost[k], self.mode[k] = cost, mode
 
-    def hadamard(self, source: cython.uchar[:, ::1], y: cython.int, x: cython.int, side: cython.int) -> cython.double:
+    def hadamard(self, source: Sample[:, ::1], y: cython.int, x: cython.int, side: cython.int) -> cython.double:
         """Hadamard sums of the difference from what is predicted."""
         total: cython.int = 0
         if side == 4:
@@ -91,7 +92,7 @@ class IntraSearch:
             total += half_hadamard(source, y + down, x, self.predicted, down, 0, side)
         return total / 4.0
 
-    def small_hadamard(self, source: cython.uchar[:, ::1], y: cython.int, x: cython.int) -> cython.double:
+    def small_hadamard(self, source: Sample[:, ::1], y: cython.int, x: cython.int) -> cython.double:
         """Of 4×4 samples: half of what four of these count as 8×8 samples."""
         small, predicted = self.small, self.predicted
         total: cython.int = 0

@@ -16,7 +16,7 @@ __all__ = ["fit_mesh"]
 Reals: TypeAlias = npt.NDArray[np.float64]
 
 TURNS = 3
-OUTLIER = 10.0  # an error of so many sample values counts half: it is no matter of the mesh
+OUTLIER = 10.0  # an error of so many sample values of 8 bits counts half: it is no matter of the mesh
 ROUGH_BITS = 500.0  # of a node that is a whole sample off the plane through those beside it
 HOLD = 1e-3  # against steps where nothing is to be seen, as a share of the mean node's gradients
 SOLVER_STEPS = 60
@@ -24,17 +24,23 @@ LONGEST_STEP = 1.0  # in samples: gradients say nothing about what lies further 
 
 
 def fit_mesh(
-    source: Plane, warp: Callable[[NodeGrid], Plane], grid: NodeGrid, limit_quarter_pel: int, lagrangian: float
+    source: Plane,
+    warp: Callable[[NodeGrid], Plane],
+    grid: NodeGrid,
+    limit_quarter_pel: int,
+    lagrangian: float,
+    unit: int = 1,
 ) -> NodeGrid:
     """Move the nodes of ``grid`` downhill on squared error + λ · bits of vectors that do not lie on a plane.
 
-    ``source`` is luma (H, W); ``warp`` gives what a mesh predicts of it. Quarters are found by search; what lies
+    ``source`` is luma (H, W); ``warp`` gives what a mesh predicts of it; ``unit`` of their sample values are one of 8
+    bits. Quarters are found by search; what lies
     between them is worth 1…3 dB of the prediction where a picture turns or grows.
     """
     nodes: Reals = grid.nodes_sixteenth_pel / 16
-    rough = ROUGH_BITS * lagrangian
+    rough = ROUGH_BITS * lagrangian / unit**2
     for _ in range(TURNS):
-        squares, slopes = _normal_equations(source, warp(_rounded(grid, nodes)), grid)
+        squares, slopes = _normal_equations(_reals(source, unit), _reals(warp(_rounded(grid, nodes)), unit), grid)
         hold = HOLD * float(np.trace(squares, axis1=2, axis2=3).mean()) + 1
 
         def pulled(step: Reals, squares: Reals = squares, hold: float = hold) -> Reals:
@@ -50,15 +56,21 @@ def _rounded(grid: NodeGrid, nodes: Reals) -> NodeGrid:
     return NodeGrid(grid.cell_size, np.rint(16 * nodes).astype(np.int16))
 
 
-def _normal_equations(source: Plane, prediction: Plane, grid: NodeGrid) -> tuple[Reals, Reals]:
+def _reals(plane: Plane, unit: int) -> npt.NDArray[np.float32]:
+    return plane.astype(np.float32) / np.float32(unit)
+
+
+def _normal_equations(
+    source: npt.NDArray[np.float32], prediction: npt.NDArray[np.float32], grid: NodeGrid
+) -> tuple[Reals, Reals]:
     """Of each cell: products (rows, columns, 8, 8) of what its corners' components do to it, and with the error."""
     side = grid.cell_size
     rows, columns = grid.nodes_sixteenth_pel.shape[0] - 1, grid.nodes_sixteenth_pel.shape[1] - 1
     along = np.arange(side, dtype=np.float32) / side
     hats = np.stack([np.outer(v, u) for v in (1 - along, along) for u in (1 - along, along)], axis=-1)
-    error = source - prediction.astype(np.float32)
+    error = source - prediction
     trust = 1 / (1 + (error / OUTLIER) ** 2)
-    planes = np.stack([*np.gradient(prediction.astype(np.float32)), error], axis=-1) * np.sqrt(trust)[..., None]
+    planes = np.stack([*np.gradient(prediction), error], axis=-1) * np.sqrt(trust)[..., None]
     planes = np.pad(planes, ((0, rows * side - len(source)), (0, columns * side - source.shape[1]), (0, 0)))
     squares, slopes = np.empty((rows, columns, 8, 8)), np.empty((rows, columns, 8))
     for row, strip in enumerate(planes.reshape(rows, side, columns, side, 3).transpose(0, 2, 1, 3, 4)):

@@ -16,6 +16,7 @@ from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.picture import PictureDecoder
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
+from codec.depths import Energy, Sample
 from codec.models import BlockKind, Speed
 from codec.motion.compensation import Mesh
 from codec.search.alf_fit import AlfFit
@@ -26,7 +27,7 @@ from codec.search.vector_search import VectorSearch
 
 __all__ = ["PictureSearch"]
 
-Samples = npt.NDArray[np.uint8]
+Samples = npt.NDArray[np.uint8 | np.uint16]
 
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
 
@@ -112,9 +113,9 @@ class PictureSearch:
     step_chroma: cython.double
     moves: cython.bint  # whether vectors are searched for
     warps: cython.bint
-    warped_luma: cython.uchar[:, ::1]  # all that a mesh predicts
-    warped_cb: cython.uchar[:, ::1]
-    warped_cr: cython.uchar[:, ::1]
+    warped_luma: Sample[:, ::1]  # all that a mesh predicts
+    warped_cb: Sample[:, ::1]
+    warped_cr: Sample[:, ::1]
     all_skips: cython.bint
     splits: cython.bint
     near: cython.double
@@ -132,11 +133,12 @@ class PictureSearch:
         self.chroma_blocks = 1 + decoder.cb.log2_x - decoder.cb.log2_y
         samples = sum(view.size for view in self._views()[:3])
         self.writer = SymbolWriter(decoder.blocks.rows * decoder.blocks.columns, samples)
-        self.levels = LevelSearch(self.writer)
+        bit_depth = decoder.luma.bit_depth
+        self.levels = LevelSearch(self.writer, bit_depth)
         self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
-        self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds)
+        self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds, bit_depth)
         self.alf = AlfFit(decoder.luma, decoder.alf)
-        self.trial, self.best_32, self.best_16, self.best_8 = Trial(), Trial(), Trial(), Trial()
+        self.trial, self.best_32, self.best_16, self.best_8 = (Trial(bit_depth) for _ in range(4))
         self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
         self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
         self.all_skips, self.splits, self.near = effort.all_skips, effort.splits, effort.near
@@ -150,10 +152,10 @@ class PictureSearch:
         self.luma = SourcePlane(decoder.luma, planes[0])
         self.cb, self.cr = SourcePlane(decoder.cb, planes[min(1, last)]), SourcePlane(decoder.cr, planes[last])
         self.is_p, self.qp, self.qp_chroma, self.lagrangian = is_p, qp, qp_chroma, lagrangian
-        self.step, self.step_chroma = tables.SCALES[qp] / 4, tables.SCALES[qp_chroma] / 4
+        decoder.start(is_p, qp, qp_chroma)
+        self.step, self.step_chroma = decoder.scale / 4.0, decoder.scale_chroma / 4.0
         self.four_modes = self.four_modes_from >= 1 + is_p
         self.levels.lagrangian, self.intra.lagrangian = lagrangian, sqrt(lagrangian)
-        decoder.start(is_p, qp, qp_chroma)
         self.blocks, self.before = decoder.blocks, decoder.before
 
     def interpolate(self) -> None:
@@ -207,8 +209,8 @@ class PictureSearch:
     def warped(self, mesh: NodeGrid) -> Samples:
         """What a mesh predicts of luma."""
         self.decoder.set_mesh(mesh)
-        predicted: Samples = np.empty(np.asarray(self.decoder.luma.samples).shape, np.uint8)
-        target: cython.uchar[:, ::1] = predicted.data
+        predicted: Samples = np.empty_like(np.asarray(self.decoder.luma.samples))
+        target: Sample[:, ::1] = predicted.data
         with cython.nogil:
             warp_plane(self.decoder.mesh, self.decoder.luma, target)
         return predicted[: self.decoder.luma.height, : self.decoder.luma.width]
@@ -448,7 +450,7 @@ class PictureSearch:
             self.decoder.predict_plane(self.decoder.cb, self.block)
             self.decoder.predict_plane(self.decoder.cr, self.block)
 
-    def copy_warped(self, plane: Plane, warped: cython.uchar[:, ::1]) -> cython.void:
+    def copy_warped(self, plane: Plane, warped: Sample[:, ::1]) -> cython.void:
         """Take a plane of the trial from what the mesh predicts."""
         samples = plane.samples
         y, x = 8 * self.block.row >> plane.log2_y, 8 * self.block.column >> plane.log2_x
@@ -660,7 +662,7 @@ class PictureSearch:
             self.keep(luma, best)
 
 
-def warp_plane(mesh: Mesh, plane: Plane, target: cython.uchar[:, ::1]) -> cython.void:
+def warp_plane(mesh: Mesh, plane: Plane, target: Sample[:, ::1]) -> cython.void:
     """All that a mesh predicts of a plane."""
     for y in range(0, cython.cast(cython.int, target.shape[0]) << plane.log2_y, 8):
         for x in range(0, cython.cast(cython.int, target.shape[1]) << plane.log2_x, 8):
@@ -672,7 +674,7 @@ def plane_error(source: SourcePlane, plane: Plane) -> cython.double:
     a, b = source.samples, plane.samples
     total: cython.double = 0
     for row in range(plane.height):
-        of_row: cython.int = 0
+        of_row: Energy = 0
         for x in range(plane.width):
             error: cython.int = a[row, x] - b[row, x]
             of_row += error * error

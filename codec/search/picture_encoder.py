@@ -10,17 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.coded import CodedPicture, NodeGrid, SequenceHeader, WrittenSymbols, mesh_differences
-from codec.dct.picture import PictureDecoder
+from codec.dct import picture as decoding
 from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
+from codec.depths import for_depth
 from codec.models import MotionModel, Speed
 from codec.motion.field import CellMode, MotionField
-from codec.picture.colour import rgb_to_yuv
+from codec.picture.colour import rgb_to_yuv, with_bits
 from codec.picture.planes import Picture
 from codec.reconstruct import present
+from codec.search import partition
 from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
-from codec.search.motion import Searched, half_samples, search_blocks
-from codec.search.partition import EFFORTS, PictureSearch
+from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
+from codec.search.partition import EFFORTS
 from codec.search.rates import Counts, Rates, rates_of
 from codec.settings import Settings
 from codec.writing.context_merge import merge_contexts
@@ -52,7 +54,7 @@ class Attempt(NamedTuple):
     counts: Counts
     cost: float = 0
     rate: float = 0
-    state: Sequence[npt.NDArray[np.int32] | npt.NDArray[np.uint8]] = ()
+    state: Sequence[npt.NDArray[np.int32] | npt.NDArray[np.uint8 | np.uint16]] = ()
 
 
 class CodedGop(NamedTuple):
@@ -62,15 +64,15 @@ class CodedGop(NamedTuple):
     checksums: list[int]
 
 
-def lagrangian_of(qp: int, speed: Speed) -> float:
-    """λ of a quantiser."""
-    return LAMBDA[speed] * float(2 ** ((qp - 4) / 3))
+def lagrangian_of(qp: int, speed: Speed, lowest: int = 0) -> float:
+    """λ of a quantiser of samples that allow ``lowest``."""
+    return LAMBDA[speed] * float(2 ** ((qp - lowest - 4) / 3))
 
 
-def picture_qp(qp: int, number: int) -> int:
+def picture_qp(qp: int, number: int, lowest: int = 0) -> int:
     """QP of a picture of a GOP."""
     offset = P_OFFSET if number else I_OFFSET
-    return min(max(qp + offset, 0), MAX_QP)
+    return min(max(qp + offset, lowest), MAX_QP)
 
 
 def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> CodedGop:
@@ -98,6 +100,7 @@ def as_streamed(counts: Counts) -> Counts:
 
 def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
     """A source picture in the format that is coded (spec 10.14)."""
+    picture = with_bits(picture, header.coded_format.bit_depth)
     if picture.format.sample_format is header.coded_format.sample_format:
         return picture
     return rgb_to_yuv(picture, header.coded_format)
@@ -112,8 +115,11 @@ class GopEncoder:
     def __init__(self, header: SequenceHeader, settings: Settings, rates: Rates | None) -> None:
         self._header, self._settings, self._fixed_rates = header, settings, rates
         picture_format, limit = header.coded_format, header.vector_limit_quarter_pel
-        decoder = PictureDecoder(picture_format.plane_shapes, picture_format.sample_format.subsampling, limit)
-        self._search = PictureSearch(decoder, limit, EFFORTS[settings.speed_preset])
+        shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
+        bit_depth = picture_format.bit_depth
+        decoder = for_depth(decoding, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth)
+        search = for_depth(partition, bit_depth).PictureSearch
+        self._search = search(decoder, limit, EFFORTS[settings.speed_preset])
         self._newest: Picture | None = None
         self._before: MotionField | None = None
         self._mesh: NodeGrid | None = None
@@ -123,10 +129,10 @@ class GopEncoder:
 
     def code(self, source: Picture) -> CodedPicture:
         """The next picture of the GOP."""
-        number, search = len(self.checksums), self._search
-        qp = picture_qp(self._settings.base_qp, number)
-        qp_chroma = min(max(qp + CHROMA_OFFSET, 0), MAX_QP)
-        lagrangian = lagrangian_of(qp, self._settings.speed_preset)
+        number, search, lowest = len(self.checksums), self._search, self._header.lowest_qp
+        qp = picture_qp(self._settings.base_qp, number, lowest)
+        qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
+        lagrangian = lagrangian_of(qp, self._settings.speed_preset, lowest)
         search.start(source.planes, number > 0, qp, qp_chroma, lagrangian)
         if number:
             search.interpolate()
@@ -189,17 +195,18 @@ class GopEncoder:
             field = search_mesh(searched, self._header.cell_size, (CellMode.WARP,))
             start = NodeGrid(field.cell_size, 4 * field.vectors_quarter_pel)
         limit = min(searched.limit_quarter_pel, self._header.vector_limit_quarter_pel)
-        yield fit_mesh(source.planes[0], self._search.warped, start, limit, lagrangian)
+        unit = 1 << (source.format.bit_depth - 8)
+        yield fit_mesh(source.planes[0], self._search.warped, start, limit, lagrangian, unit)
         if self._mesh is not None:
             yield self._mesh
 
     def _searched(self, source: Picture) -> Searched:
         """What a search for motion works on."""
         assert self._newest is not None
-        luma = self._newest.planes[0]
+        wanted, luma = searched_planes(source.planes[0], self._newest.planes[0])
         halves = half_samples(luma, self._header.half_sample_tap)
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        return Searched(source.planes[0], luma, halves, 4 * self._settings.search_range, speed, self._before)
+        return Searched(wanted, luma, halves, 4 * self._settings.search_range, speed, self._before)
 
     def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
         """Vectors of 16×16 blocks, from which coding blocks begin."""

@@ -6,11 +6,12 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.buffers import table, zeros
+from codec.buffers import plane_of_zeros, table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels
+from codec.depths import Sample
 from codec.models import BlockKind
 from codec.vectors import copy_row
 
@@ -74,13 +75,15 @@ class Trial:
     cb: PlaneLevels
     cr: PlaneLevels
     cost: cython.double  # squared error + λ · bits
-    luma_samples: cython.uchar[:, ::1]
-    cb_samples: cython.uchar[:, ::1]
-    cr_samples: cython.uchar[:, ::1]
+    luma_samples: Sample[:, ::1]
+    cb_samples: Sample[:, ::1]
+    cr_samples: Sample[:, ::1]
 
-    def __init__(self) -> None:
+    def __init__(self, bit_depth: int) -> None:
         self.block, self.luma, self.cb, self.cr = CodingBlock(), PlaneLevels(), PlaneLevels(), PlaneLevels()
-        self.luma_samples, self.cb_samples, self.cr_samples = (zeros((32, 32), np.uint8) for _ in range(3))
+        self.luma_samples, self.cb_samples, self.cr_samples = (
+            plane_of_zeros((32, 32), bit_depth) for _ in range(3)
+        )
 
     def start(self, kind: cython.int) -> cython.void:
         """Be a coding block in the same place without levels or a vector."""
@@ -104,7 +107,7 @@ class Trial:
         if self.block.cbf & 4:
             self.cr.become(other.cr)
 
-    def keep_samples(self, plane: Plane, kept: cython.uchar[:, ::1], back: cython.bint) -> cython.void:
+    def keep_samples(self, plane: Plane, kept: Sample[:, ::1], back: cython.bint) -> cython.void:
         """Copy the block's samples of a plane to ``kept``, or back."""
         samples = plane.samples
         y, x = 8 * self.block.row >> plane.log2_y, 8 * self.block.column >> plane.log2_x

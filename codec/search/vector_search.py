@@ -12,6 +12,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
 from codec.dct.planes import Plane
+from codec.depths import Sample
 from codec.search.forward import SourcePlane
 from codec.search.interpolation import InterpolatedPlanes
 from codec.search.symbol_writer import SymbolWriter
@@ -79,7 +80,7 @@ class VectorSearch:
         self,
         y: cython.int,
         x: cython.int,
-        samples: cython.uchar[:, ::1],
+        samples: Sample[:, ::1],
         v: cython.int,
         u: cython.int,
         side: cython.int,
