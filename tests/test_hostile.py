@@ -630,8 +630,10 @@ def test_an_index_that_promises_more_pictures_than_memory_holds_is_refused(sampl
         ({"gop_limit": 1025}, BitstreamError, "gop_limit is 1025"),
         ({"coded_format": 1}, BitstreamError, "coded_format is"),
         ({"coded_format": 255}, UnsupportedError, "coded_format is 255"),
-        ({"max_error": 17}, BitstreamError, "max_error is 17"),
-        ({"max_error": 255}, BitstreamError, "max_error is 255"),
+        ({"max_error": 128}, BitstreamError, "max_error is 128"),
+        ({"max_error": 65535}, BitstreamError, "max_error is 65535"),
+        ({"bit_depth": 7}, UnsupportedError, "7 bits a sample"),
+        ({"bit_depth": 17}, UnsupportedError, "17 bits a sample"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -884,7 +886,7 @@ def test_streams_in_another_order_are_refused(name, samples, attempt):
     assert_refused(attempt, harmed_streams(samples[name], lambda streams: streams[::-1]), match="rising order")
 
 
-@pytest.mark.parametrize("id_", [13, 14, 127, 255])
+@pytest.mark.parametrize("id_", [14, 15, 127, 255])
 def test_a_stream_without_a_meaning_is_unsupported(id_, samples, attempt):
     harmed = harmed_streams(samples["block"], lambda streams: sorted([*streams, (id_, plain(b"?"))]))
     assert_refused(attempt, harmed, UnsupportedError, f"stream id is {id_}")
@@ -1200,7 +1202,7 @@ def test_any_weights_code_pictures_that_come_back(sets, mode, noise, monkeypatch
         weights = random.choice([-32768, 32767, 0, 255], (count, WEIGHT_COUNTS[references] + residuals))
         return weights.astype(np.int16), random.integers(0, count + 1, shape).astype(np.uint8)
 
-    monkeypatch.setattr("codec.search.lossless.fit_sets", chosen)
+    monkeypatch.setattr("codec.search.predictor_sets.fit_sets", chosen)
     pictures = noise(mode, 35, 18, count=5)
     data = make(tmp_path / "a.mvz", pictures, run=3, gop=5, scene_cut=False, motion="none")
     runs = Sample(data, data, pictures, 0, 3).runs()

@@ -27,6 +27,7 @@ from codec.bitstream.streams import (
     symbol_limit,
     unpack_blocks,
     unpack_family,
+    unpack_maps,
     unpack_predictor_sets,
     unpack_substreams,
     unpack_vectors,
@@ -48,7 +49,7 @@ from codec.coded import (
 from codec.dct import tables
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
-from codec.lossless.tables import CONTEXTS, MAX_SETS, SET_SIDE, WEIGHT_COUNTS
+from codec.lossless.tables import MAX_SETS, SET_SIDE, WEIGHT_COUNTS, context_model
 from codec.models import BlockKind, MotionModel, PictureType, ResidualCoder
 from codec.motion.compensation import Reference, compensate
 from codec.motion.field import CellMode
@@ -68,8 +69,8 @@ from codec.picture.planes import (
     SampleFormat,
 )
 from codec.residual import add_residual, inverse
-from codec.writing.packing import pack, pack_quickly, varint
-from codec.writing.streams import pack_blocks, pack_substreams, pack_vectors
+from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
+from codec.writing.streams import pack_blocks, pack_map, pack_substreams, pack_vectors
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "format_spec.md").read_text(encoding="utf-8")
@@ -208,7 +209,21 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"activity_level = how many of {thresholds} are not above activity" in SPEC
     assert f"context = 2 · activity_level + inner_half if activity_level < {halved}, " in SPEC
     assert f"else activity_level + {halved} " in SPEC
-    assert f"(0…{CONTEXTS - 1})" in SPEC
+    deeper = lossless_tables.DEEP_THRESHOLDS[len(lossless_tables.THRESHOLDS) :]
+    assert f"of these and of {', '.join(map(str, deeper))}\n" in SPEC
+    counts = [context_model(is_deep).contexts for is_deep in (False, True)]
+    assert f"(0…{counts[0] - 1}, or 0…{counts[1] - 1})" in SPEC
+    assert f"one is {1 << lossless_tables.LOG2_ONE} where depth is 8, and {1 << lossless_tables.LOG2_ONE_DEEP}" in SPEC
+    assert f"add up to at most {lossless_tables.MAX_WEIGHT_SUM} · 1024 (BitstreamError)" in SPEC
+    model = context_model(True)
+    assert f"a symbol is 0…{model.symbols - 1} (BitstreamError)" in SPEC
+    for symbol in range(lossless_tables.DIRECT, model.symbols):
+        count, least = (symbol - 20) >> 2, (4 + (symbol & 3)) << ((symbol - 20) >> 2)
+        assert (count, symbol, symbol) == (
+            model.raw_bits[symbol],
+            model.symbol_of[least],
+            model.symbol_of[least + (1 << count) - 1],
+        )
     assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
@@ -306,8 +321,9 @@ def test_the_examples_of_packed_symbols_hold():
 
 def substreams_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
     """The context substreams of a picture from the symbols of each context."""
-    sizes = np.array([len(symbols.get(context, [])) for context in range(CONTEXTS)], np.int64)
-    flat = [symbol for context in range(CONTEXTS) for symbol in symbols.get(context, [])]
+    contexts = context_model(False).contexts
+    sizes = np.array([len(symbols.get(context, [])) for context in range(contexts)], np.int64)
+    flat = [symbol for context in range(contexts) for symbol in symbols.get(context, [])]
     return ContextSubstreams(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
@@ -316,7 +332,8 @@ def test_the_example_of_a_whole_stream_of_context_substreams_holds():
     written, data = re.findall(r"<!-- example: packed (0 1 5 .*) -> (.*) -->", SPEC)[0]
     stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]) + bytes.fromhex(data)
     assert pack_substreams([substreams_of({5: numbers(written)})]) == stream
-    (substreams,) = unpack_substreams(stream, 1, 7)
+    bit_depth, (substreams,) = unpack_substreams(stream, 1, 7, 8)
+    assert bit_depth == 8
     assert substreams.of(5).tolist() == numbers(written)
 
 
@@ -380,7 +397,8 @@ def test_the_example_of_contexts_holds():
         assert ww == (magnitudes[0, 0] if y else 0)
         assert activity == 3 * (n + w) + 2 * (nw + ne + nn + ww)
         assert level == sum(threshold <= activity for threshold in lossless_tables.THRESHOLDS)
-        assert int(row[5]) == lossless_tables.CONTEXT_OF[int(row[4]) * lossless_tables.HALF + activity]
+        of_activity = context_model(False).context_of[int(row[4]) * lossless_tables.HALF + activity]
+        assert lossless_tables.FIELDS * int(row[5]) == of_activity
         magnitudes[y, x] = min(int(row[6]) + 1 >> 1, 32)
 
 
@@ -389,6 +407,34 @@ def test_the_example_of_near_lossless_reconstruction_holds():
     symbols, samples = values[: len(values) // 2], values[len(values) // 2 :]
     for symbol, sample in zip(symbols, samples, strict=True):
         assert decode_gray(None, (1, 1), [], {1: [symbol]}, max_error) == [[sample]]
+
+
+def test_the_example_of_raw_bits_holds():
+    ((symbol, bits), (z, value)) = (numbers(part) for part in example("raw bits").split("->"))
+    bits = f"{bits:04d}"
+    model = context_model(True)
+    assert (len(bits), symbol) == (model.raw_bits[symbol], model.symbol_of[z])
+    assert (int(model.meanings[symbol]) >> 24) + int(bits, 2) == z
+    assert negative_first(np.array([z], np.uint16)).tolist() == [value]
+    weights = (np.zeros((0, WEIGHT_COUNTS[0]), np.int16),)
+    sizes = np.bincount([1], minlength=model.contexts)
+    packed = np.array([int(bits.ljust(8, "0"), 2), 0, 0, 0, 0], np.uint8)
+    symbols = np.array([symbol] + 3 * [0], np.uint8)
+    substreams = ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes, packed)
+    residual = LosslessResidual(weights, (np.zeros((1, 1), np.uint8),), substreams, 12)
+    header = header_of(PictureFormat(1, 1, SampleFormat.GRAY, bit_depth=12), ResidualCoder.LOSSLESS)
+    ((plane,), _, _) = lossless.decode_lossless(residual, [(1, 1)], [], (), header)
+    assert plane.tolist() == [[2107]]
+    assert "where prediction = 2048 and total & 512 is not 0, the sample is 2107" in SPEC
+
+
+def test_the_example_of_value_maps_holds():
+    left_out, values = map(numbers, example("map").split("->"))
+    data = pack_map(np.array(values, np.uint8))
+    assert data == varint(2) + pack_numbers(np.array(left_out, np.uint16))
+    header = header_of(PictureFormat(1, 1, SampleFormat.GRAY_ALPHA), ResidualCoder.LOSSLESS)
+    others, alpha = unpack_maps(header, varint(0) + data)
+    assert (others.tolist(), alpha.tolist()) == ([], values)
 
 
 def test_the_example_of_green_holds():
@@ -449,15 +495,15 @@ def test_the_examples_of_residuals_hold():
     assert "<!-- example: dequantise 125 128 2048 -> -24 -->" in SPEC
     assert "<!-- example: float16 0x2C04 -> 16 -->" in SPEC
     level = np.array([[125]], np.uint8)
-    assert inverse(ResidualCoder.UINT8, level, Quantiser(2048, 128)).tolist() == [[-24]]
+    assert inverse(ResidualCoder.UINT8, level, Quantiser(2048, 128), 8).tolist() == [[-24]]
     half = np.array([0x2C04], "<u2").view("<f2")
-    assert inverse(ResidualCoder.FLOAT16, half, Quantiser(256)).tolist() == [16]
+    assert inverse(ResidualCoder.FLOAT16, half, Quantiser(256), 8).tolist() == [16]
 
 
 def test_the_example_of_prediction_from_neighbours_holds():
     residuals, samples = (np.array(numbers(part)).reshape(2, 2) for part in example("neighbours").split("->"))
     levels = PlaneResidual(ResidualCoder.INT8, Quantiser(256), residuals.astype(np.int8))
-    assert add_residual(levels, None).tolist() == samples.tolist()
+    assert add_residual(levels, None, 8).tolist() == samples.tolist()
 
 
 # ------------------------------------------------------------------------- dct
