@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "codec.buffers": (),
     "codec.dct": (
         *("codec.buffers", "codec.coded", "codec.errors", "codec.models", "codec.motion"),
-        *("codec.picture.planes", "codec.vectors"),
+        *("codec.depths", "codec.picture.planes", "codec.vectors"),
     ),
     "codec.search": (
         *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.residual", "codec.vectors"),
@@ -58,7 +58,7 @@ MAY_IMPORT = {
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.syntax", "codec.picture.planes", "codec.picture.value_maps"),
-        *("codec.models", "codec.errors"),
+        *("codec.dct.tables", "codec.models", "codec.errors"),
     ),
     "codec.bitstream": (
         *("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
@@ -77,7 +77,7 @@ MAY_IMPORT = {
     "codec.writing.packing": ("codec.bitstream.packing", "codec.vectors"),
     "codec.bitstream.shares": (
         *("codec.bitstream", "codec.coded", "codec.models", "codec.dct.picture", "codec.dct.syntax"),
-        *("codec.dct.tables", "codec.lossless.tables"),
+        *("codec.dct.tables", "codec.lossless.tables", "codec.depths"),
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensation", "codec.motion.field", "codec.motion.vector_prediction"),
@@ -86,7 +86,7 @@ MAY_IMPORT = {
     ),
     "codec.search.picture_encoder": (
         *("codec.writing.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
-        *("codec.dct", "codec.search", "codec.motion", "codec.settings", "codec.writing.streams"),
+        *("codec.dct", "codec.search", "codec.motion", "codec.settings", "codec.writing.streams", "codec.depths"),
     ),
     "codec.decoder": (*DECODER, "codec.inspection"),
     "codec.inspection": (*DECODER, "codec.motion.field"),

@@ -20,8 +20,8 @@ from codec.bitstream.streams import (
     unpack_sizes,
 )
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
-from codec.depths import for_depth
 from codec.dct.tables import CONTEXTS, FAMILIES
+from codec.depths import for_depth
 from codec.lossless.tables import WEIGHT_COUNTS, context_model
 from codec.models import ResidualCoder
 

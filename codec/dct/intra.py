@@ -186,9 +186,7 @@ def look_along(
                 target[y + j, x + strip + i] = value >> 5
 
 
-def turn(
-    source: Sample[:, ::1], target: Sample[:, ::1], y: cython.int, x: cython.int, side: cython.int
-) -> cython.void:
+def turn(source: Sample[:, ::1], target: Sample[:, ::1], y: cython.int, x: cython.int, side: cython.int) -> cython.void:
     """Copy a block with rows and columns exchanged."""
     for j in range(side):
         for i in range(side):

@@ -81,9 +81,7 @@ class Trial:
 
     def __init__(self, bit_depth: int) -> None:
         self.block, self.luma, self.cb, self.cr = CodingBlock(), PlaneLevels(), PlaneLevels(), PlaneLevels()
-        self.luma_samples, self.cb_samples, self.cr_samples = (
-            plane_of_zeros((32, 32), bit_depth) for _ in range(3)
-        )
+        self.luma_samples, self.cb_samples, self.cr_samples = (plane_of_zeros((32, 32), bit_depth) for _ in range(3))
 
     def start(self, kind: cython.int) -> cython.void:
         """Be a coding block in the same place without levels or a vector."""
