@@ -32,16 +32,17 @@ MAY_IMPORT = {
     "codec.__main__": ("codec.cli",),
     "codec.errors": (),
     "codec.models": (),
+    "codec.depths": (),
     "codec.arguments": ("codec.errors",),
     "codec.parallel": ("codec.errors", "codec.arguments"),
     "codec.settings": ("codec.errors", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
     "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
-    "codec.motion": (*("codec.picture.planes", "codec.errors", "codec.models", "codec.vectors"),),
-    "codec.residual": ("codec.coded", "codec.models"),
-    "codec.vectors": (),
-    "codec.lossless": ("codec.coded", "codec.picture.planes", "codec.errors", "codec.vectors"),
+    "codec.motion": ("codec.depths", "codec.picture.planes", "codec.errors", "codec.models", "codec.vectors"),
+    "codec.residual": ("codec.coded", "codec.depths", "codec.models", "codec.picture.planes"),
+    "codec.vectors": ("codec.depths",),
+    "codec.lossless": ("codec.coded", "codec.depths", "codec.picture.planes", "codec.errors", "codec.vectors"),
     "codec.buffers": (),
     "codec.dct": (
         *("codec.buffers", "codec.coded", "codec.errors", "codec.models", "codec.motion"),
@@ -49,11 +50,15 @@ MAY_IMPORT = {
     ),
     "codec.search": (
         *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.residual", "codec.vectors"),
-        "codec.buffers",
+        *("codec.buffers", "codec.depths"),
         *("codec.picture.planes", "codec.models", "codec.errors"),
+    ),
+    "codec.search.value_maps": (
+        *("codec.depths", "codec.picture.planes", "codec.picture.value_maps", "codec.search", "codec.writing.streams"),
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.syntax", "codec.picture.planes", "codec.models", "codec.errors"),
+        "codec.picture.value_maps",
     ),
     "codec.bitstream": (
         *("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
@@ -62,11 +67,11 @@ MAY_IMPORT = {
     "codec.bitstream.packing": ("codec.errors", "codec.vectors"),
     "codec.bitstream.streams": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
-        *("codec.dct.syntax", "codec.dct.tables", "codec.lossless.tables"),
+        *("codec.dct.syntax", "codec.dct.tables", "codec.lossless.tables", "codec.picture.value_maps"),
     ),
     "codec.writing": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
-        *("codec.dct.tables", "codec.lossless.tables", "codec.picture.planes"),
+        *("codec.dct.tables", "codec.lossless.tables", "codec.picture.planes", "codec.picture.value_maps"),
     ),
     "codec.writing.context_merge": (),
     "codec.writing.packing": ("codec.bitstream.packing", "codec.vectors"),
@@ -76,7 +81,7 @@ MAY_IMPORT = {
     ),
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensation", "codec.motion.field", "codec.motion.vector_prediction"),
-        *("codec.lossless.picture", "codec.residual"),
+        *("codec.lossless.picture", "codec.residual", "codec.depths"),
         *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.search.picture_encoder": (
@@ -87,7 +92,7 @@ MAY_IMPORT = {
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),
-        *("codec.settings", "codec.whole_file"),
+        *("codec.settings", "codec.whole_file", "codec.depths"),
     ),
     "codec.measure": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),

@@ -266,7 +266,7 @@ def long_file(tmp_path_factory):
     from codec.writing.file import pack_index
 
     golden = (GOLDEN / "smallest.mvz").read_bytes()
-    header = bytearray(golden[16:48])
+    header = bytearray(golden[16:49])
     struct.pack_into("<II", header, 2, 8192, 8192)
     packet = packet_bytes(schema.KIND_PICTURES, bytes(7))
     count = 8_000_000 // len(packet)
