@@ -110,7 +110,7 @@ def test_nothing_is_overwritten_without_force(mvz, clip):
     ("arguments", "expected"),
     [
         (["--residual", "lossless", "--step", "8"], "--step is for int8 and uint8, not lossless"),
-        (["--residual", "int8", "--step", "0"], "--step is a whole number from 1 to 255"),
+        (["--residual", "int8", "--step", "0"], "--step is a whole number from 1 to 65280"),
         (["--residual", "zip"], "invalid choice: 'zip'"),
         (["--fps", "fast"], "'fast' is not a number of pictures per second"),
         (["--search", "1000"], "--search is a whole number from 0 to 256"),

@@ -82,12 +82,12 @@ def test_a_block_is_filtered_as_the_spec_says_and_its_mean_taken(taps):
         expected = np.clip((np.array(totals) + 2048) >> 12, 0, 255)
         for averaged in (False, True):
             found = target.copy()
-            filter_block(found.data, 3, 7, samples.data, 1, 2, taps.data, down, across, 5, 4, averaged)
+            filter_block(found.data, 3, 7, samples.data, 1, 2, taps.data, down, across, 5, 4, averaged, 255)
             there = (target[3:8, 7:11].astype(int) + expected + 1) >> 1 if averaged else expected
             assert there.tolist() == found[3:8, 7:11].tolist()
             found[3:8, 7:11] = target[3:8, 7:11]
             assert target.tolist() == found.tolist()
-        assert int(expected[0, 0]) == filter_sample(samples.data, 1, 2, taps.data, down, across)
+        assert int(expected[0, 0]) == filter_sample(samples.data, 1, 2, taps.data, down, across, 255)
     assert clipped
 
 
@@ -152,9 +152,9 @@ def spatially_coded():
     source = plane_of(9, 13, 4)
     steps = np.arange(-255, 256)
     rounded = (np.sign(steps) * ((np.abs(steps) + 1) // 3 * 3)).astype(np.int16)
-    residual = residuals_of_neighbours(source, rounded)
+    residual = residuals_of_neighbours(source, rounded, 8)
     decoded = np.zeros_like(source)
-    add_to_neighbours(rounded[residual + 255], decoded)
+    add_to_neighbours(rounded[residual + 255], decoded, 8)
     return source.astype(int).tolist(), residual.tolist(), decoded.astype(int).tolist()
 
 

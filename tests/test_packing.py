@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,14 +13,19 @@ import zstandard
 from packing_twin import DIGITS_A_BYTE, Twin, bomb, compressed, plain_stream, varint
 
 from codec.bitstream.packing import StreamReader, add_escapes, split
+from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import substream_shares
 from codec.bitstream.streams import unpack_substreams
-from codec.coded import ContextSubstreams
+from codec.coded import ContextSubstreams, SequenceHeader
 from codec.errors import BitstreamError
-from codec.lossless.tables import CONTEXTS
+from codec.lossless.tables import context_model
+from codec.models import MotionModel, ResidualCoder
+from codec.picture.planes import PictureFormat, SampleFormat
 from codec.writing.packing import PLANS, join, pack, pack_numbers, pack_quickly, packed_by
 from codec.writing.packing import varint as written_varint
 from codec.writing.streams import pack_substreams
+
+CONTEXTS = context_model(False).contexts
 
 
 def substreams_of(lists):
@@ -27,6 +33,13 @@ def substreams_of(lists):
     symbols = np.array([symbol for of_context in lists for symbol in of_context], np.uint8)
     sizes = np.array([len(of_context) for of_context in lists], np.int64)
     return ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes)
+
+
+def unpacked(data, pictures, samples):
+    """The context substreams of pictures of 8 bits."""
+    bit_depth, substreams = unpack_substreams(data, pictures, samples, 8)
+    assert 8 == bit_depth
+    return substreams
 
 
 def lists_of(substreams):
@@ -219,11 +232,9 @@ def test_context_substreams_are_packed_as_the_specification_says_and_come_back(n
     data = pack_substreams([substreams_of(lists) for lists in pictures])
     assert pictures == Twin(data).substreams(len(pictures))
     samples = sum(map(len, pictures[0]))
-    substreams = unpack_substreams(data, len(pictures), samples)
+    substreams = unpacked(data, len(pictures), samples)
     assert pictures == [lists_of(of_picture) for of_picture in substreams]
-    assert pictures == [
-        lists_of(of_picture) for of_picture in unpack_substreams(plain_stream(pictures), len(pictures), samples)
-    ]
+    assert pictures == [lists_of(of_picture) for of_picture in unpacked(plain_stream(pictures), len(pictures), samples)]
     for of_picture in substreams:  # a walk may read as many symbols, and one ahead, whatever it was sent
         assert int(of_picture.starts.max()) + samples + 2 <= of_picture.symbols.size
 
@@ -252,7 +263,9 @@ def test_likely_symbols_take_little_more_than_their_entropy():
 def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols_each_has(name):
     pictures = RUNS[name]
     data, samples = pack_substreams([substreams_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
-    shares = substream_shares(data, len(pictures), samples)
+    gray = PictureFormat(samples, 1, SampleFormat.GRAY)
+    header = SequenceHeader(gray, Fraction(25), ResidualCoder.LOSSLESS, MotionModel.NONE, 16, 0, 16)
+    shares = substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: data})
     expected, reader = np.zeros(len(pictures)), Twin(data)
     sizes = np.array([[reader.varint() for _ in range(CONTEXTS)] for _ in pictures])
     for of_context in sizes.T:
@@ -329,15 +342,15 @@ def blocks_of(data):
 )
 def test_a_stream_of_context_substreams_that_breaks_a_rule_is_refused(sizes, rest, match):
     with pytest.raises(BitstreamError, match=match):
-        unpack_substreams(sizes + rest, 1, 4)
+        unpacked(sizes + rest, 1, 4)
 
 
 def test_the_streams_above_are_refused_for_what_they_say():
     """What is right about them is read."""
     for rest in (b"\0abcd", compressed(blocks_of(b"abcd"))):
-        (substreams,) = unpack_substreams(sized(4) + rest, 1, 4)
+        (substreams,) = unpacked(sized(4) + rest, 1, 4)
         assert list(b"abcd") == substreams.of(0).tolist()
-    (substreams,) = unpack_substreams(sized(4) + b"\2" * 3 + b"\1\0", 1, 4)
+    (substreams,) = unpacked(sized(4) + b"\2" * 3 + b"\1\0", 1, 4)
     assert [0] * 4 == substreams.of(0).tolist()
 
 
@@ -346,7 +359,7 @@ def test_blocks_that_would_expand_without_end_are_stopped():
     tracemalloc.start()
     try:
         with pytest.raises(BitstreamError, match="does not hold 4 bytes"):
-            unpack_substreams(data, 1, 4)
+            unpacked(data, 1, 4)
         assert tracemalloc.get_traced_memory()[1] < 1e6
     finally:
         tracemalloc.stop()
@@ -365,13 +378,13 @@ def test_cuts_and_other_bytes_are_refused_or_read_as_the_right_number_of_symbols
     random = np.random.default_rng(11)
     for end in random.integers(0, len(data), 100):
         with pytest.raises(BitstreamError):
-            unpack_substreams(data[:end], 3, samples)
+            unpacked(data[:end], 3, samples)
     for _ in range(300):
         harmed = bytearray(data)
         at = random.integers(len(data) if random.integers(2) else 100)
         harmed[at] = random.integers(256)
         try:
-            substreams = unpack_substreams(bytes(harmed), 3, samples)
+            substreams = unpacked(bytes(harmed), 3, samples)
         except BitstreamError:
             continue
         assert [samples] * 3 == [int(of_picture.sizes.sum()) for of_picture in substreams]

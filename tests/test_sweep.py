@@ -311,8 +311,8 @@ def test_schema_is_documented(points, clip):
 
 
 def test_a_step_that_no_coder_takes_is_refused_beside_coders_without_one():
-    with pytest.raises(ConfigError, match="step is a whole number from 1 to 255, not 300"):
-        default_settings(["lossless", "int8"], ["block"], [300])
+    with pytest.raises(ConfigError, match="step is a whole number from 1 to 65280, not 65300"):
+        default_settings(["lossless", "int8"], ["block"], [65300])
 
 
 def test_curves_are_compared_by_psnr_yuv_where_there_is_one(clip):

@@ -10,33 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *(
-        "BASE",
-        "CURRENT",
-        "DEEP_THRESHOLDS",
-        "DIRECT",
-        "FIELDS",
-        "ContextModel",
-        "HALF",
-        "HALVED_LEVELS",
-        "LOG2_ONE",
-        "MARGIN_COLUMNS",
-        "MARGIN_ROWS",
-    ),
-    *(
-        "LOG2_ONE_DEEP",
-        "MAX_CONTEXTS",
-        "MAX_MAGNITUDE",
-        "MAX_SETS",
-        "MAX_WEIGHT_SUM",
-        "NEWER",
-        "OLDER",
-        "SET_SIDE",
-        "TAPS",
-        "THRESHOLDS",
-    ),
-    *("WEIGHT_COUNTS", "context_model", "paired_offsets", "residual_taps", "set_map_shape", "tap_offsets"),
-    *("tap_origins"),
+    *("BASE", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "HALF", "HALVED_LEVELS", "LOG2_ONE", "LOG2_ONE_DEEP"),
+    *("MARGIN_COLUMNS", "MARGIN_ROWS", "MAX_CONTEXTS", "MAX_MAGNITUDE", "MAX_SETS", "MAX_WEIGHT_SUM", "NEWER", "OLDER"),
+    *("SET_SIDE", "TAPS", "THRESHOLDS", "WEIGHT_COUNTS", "ContextModel", "context_model", "paired_offsets"),
+    *("residual_taps", "set_map_shape", "tap_offsets", "tap_origins"),
 ]
 
 MAX_SETS: Final = 32  # predictor sets of a plane
