@@ -13,14 +13,14 @@ import pytest
 
 import codec
 from codec.bitstream.packing import StreamReader
-from codec.bitstream.payloads import parse_group, unpack_group
-from codec.bitstream.schema import HAS_MESH, SAME_QPS, StreamId
+from codec.bitstream.payloads import parse_group, repeated_fields, unpack_group
+from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS, StreamId
 from codec.bitstream.streams import unpack_blocks, unpack_family
 from codec.coded import CodedPicture, NodeGrid, PacketGroup
 from codec.dct.picture import PictureDecoder
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header
-from codec.errors import BitstreamError
+from codec.errors import BitstreamError, ConfigError
 from codec.models import MotionModel, Speed
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
@@ -57,7 +57,7 @@ def read(path, executor=None):
 
 def psnr(sources, decoded):
     errors = [np.mean((to_array(a).astype(float) - to_array(b)) ** 2) for a, b in zip(sources, decoded, strict=True)]
-    return 10 * np.log10(255**2 / np.mean(errors))
+    return 10 * np.log10(sources[0].format.peak ** 2 / np.mean(errors))
 
 
 # ------------------------------------------------------------------------- files
@@ -85,6 +85,54 @@ def test_noise_and_its_worst_levels_come_back(tmp_path, noise, speed):
     extremes = noise("yuv420", 41, 33, 3, values=2)
     decoded = read(write(tmp_path / "clip.mvz", extremes, qp=0, speed=speed))
     assert psnr(extremes, decoded) > 40
+
+
+DEPTHS = [(9, 9), (10, 10), (12, 12), (13, 12), (16, 12)]
+
+
+def deeper(pictures, bit_depth):
+    """The same pictures in more bits, of which none are as if they had 8."""
+    formats = [replace(picture.format, bit_depth=bit_depth) for picture in pictures]
+    planes = [
+        tuple(
+            (plane.astype(np.uint32) * form.peak // 255 ^ (np.arange(plane.shape[1]) % 2)).astype(np.uint16)
+            for plane in picture.planes
+        )
+        for picture, form in zip(pictures, formats, strict=True)
+    ]
+    return [Picture(form, of, picture.name) for form, of, picture in zip(formats, planes, pictures, strict=True)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("bit_depth", "coded_depth"), DEPTHS)
+def test_more_bits_come_back_as_near_as_8_and_nearer_below_qp_0(tmp_path, moving, mode, bit_depth, coded_depth):
+    narrow = moving(mode, 44, 35, 3)
+    wide = deeper(narrow, bit_depth)
+    lowest, finest = 6 * (8 - coded_depth), psnr(narrow, read(write(tmp_path / "clip.mvz", narrow, qp=0)))
+    expected = psnr(narrow, read(write(tmp_path / "clip.mvz", narrow, qp=16)))
+    assert abs(expected - psnr(wide, read(write(tmp_path / "clip.mvz", wide, qp=16)))) < 0.5
+    decoded = read(write(tmp_path / "clip.mvz", wide, qp=lowest))
+    assert wide[0].format == decoded[0].format
+    assert psnr(wide, decoded) > finest + (1 if mode in ("gray", "yuv422", "yuv444") else -0.1)  # chroma is halved
+    message = f"at least {lowest} for {bit_depth} bits, not" if lowest > -24 else "a whole number from -24 to 51, not"
+    with pytest.raises(ConfigError, match=f"^qp is {message} {lowest - 1}$"):
+        write(tmp_path / "clip.mvz", wide, qp=lowest - 1)
+
+
+def test_a_qp_that_a_depth_does_not_have_is_refused():
+    for bit_depth, lowest in ((8, 0), (10, -12), (12, -24), (16, -24)):
+        picture_format = PictureFormat(8, 8, SampleFormat.GRAY, bit_depth=bit_depth)
+        header = sequence_header(picture_format, Fraction(25), codec.Settings(residual="dct"))
+        assert lowest == header.lowest_qp
+        for qps, fits in (((lowest, 51), True), ((lowest - 1, 20), False), ((20, 52), False)):
+            picture = {"references": 0, "checksum": 0, "qps": qps, "quantisers": [], "predictor_set_counts": []}
+            group = {"first_picture": 0, "pictures": [picture], "streams": [], "data": b""}
+            raw = PICTURES.build(group, **repeated_fields(header))
+            if fits:
+                assert list(qps) == list(parse_group(header, raw).pictures[0].qps)
+                continue
+            with pytest.raises(BitstreamError, match=r"^qps is "):
+                parse_group(header, raw)
 
 
 def test_a_higher_qp_makes_a_smaller_and_worse_file(tmp_path, moving):

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from codec.picture.colour import luma, rgb_to_yuv444, to_array
+from codec.picture.colour import luma, rgb_to_yuv444, to_array, with_bits
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 
 KR_KB = {
@@ -126,3 +126,21 @@ def test_rgb_to_yuv_and_back_is_within_one_level():
 def test_rgb_as_an_array_is_what_it_was_made_from():
     samples = np.random.default_rng(2).integers(0, 256, (4, 3, 3), np.uint8)
     assert np.array_equal(samples, to_array(Picture.from_array(samples)))
+
+
+@pytest.mark.parametrize("bit_depth", [8, 12, 13, 16])
+@pytest.mark.parametrize("sample_format", [SampleFormat.GRAY, SampleFormat.RGB, SampleFormat.YUV444])
+def test_samples_of_more_bits_are_what_they_were_again_and_keep_white_or_neutral_chroma(sample_format, bit_depth):
+    narrow = PictureFormat(512, 8, sample_format, bit_depth=12)
+    planes = tuple(np.arange(4096, dtype=np.uint16).reshape(8, 512) for _ in narrow.plane_shapes)
+    picture = Picture(narrow, planes)
+    other = with_bits(picture, bit_depth)
+    assert narrow.with_depth(bit_depth) == other.format
+    first = other.planes[-1].ravel()
+    if sample_format is SampleFormat.YUV444:
+        assert first[2048] == 1 << bit_depth - 1
+    else:
+        assert (first[0], first[-1]) == (0, other.format.peak)
+    if bit_depth >= 12:
+        for plane, back in zip(planes, with_bits(other, 12).planes, strict=True):
+            np.testing.assert_array_equal(plane, back)

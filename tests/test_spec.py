@@ -596,7 +596,8 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
     assert f"except for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
     assert f"a flag for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
-    assert f"− centre, −{tables.ALF_CLIP}, {tables.ALF_CLIP})" in SPEC
+    assert f"where most = {tables.ALF_CLIP} << over, and" in SPEC
+    assert f"have depth = min(bit_depth, {tables.MAX_BITS}) bits" in SPEC
 
 
 def test_runs_of_zeros_are_those_of_the_spec():

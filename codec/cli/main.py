@@ -182,7 +182,8 @@ INPUT...           the pictures (see below)
 --residual CODER   how the prediction error is kept: %(choices)s (default: dct with --qp, int8 with --step,
                    else lossless)
 --motion MODEL     how pictures are predicted: %(choices)s (default {MotionModel.BLOCK.label})
--q --qp N          quantiser of dct, 0…51; six more double its step, and nearly halve the file (default {DEFAULT_QP})
+-q --qp N          quantiser of dct, 0…51, of more than 8 bits also less; six more double its step, and nearly halve the
+                   file (default {DEFAULT_QP})
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --step N           quantiser step, 1…255, of int8 and uint8; without it the smallest scale at which nothing saturates
 --max-error N      how far lossless may be off in any sample but alpha, 0…127, of 16 bits 0…32767: much smaller
