@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ import zstandard
 from packing_twin import DIGITS_A_BYTE, Twin, bomb, compressed, plain_stream, varint
 
 from codec.bitstream.packing import StreamReader, add_escapes, split
+from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import substream_shares
 from codec.bitstream.streams import unpack_substreams
-from codec.coded import ContextSubstreams
+from codec.coded import ContextSubstreams, SequenceHeader
 from codec.errors import BitstreamError
 from codec.lossless.tables import context_model
+from codec.models import MotionModel, ResidualCoder
+from codec.picture.planes import PictureFormat, SampleFormat
 from codec.writing.packing import PLANS, join, pack, pack_numbers, pack_quickly, packed_by
 from codec.writing.packing import varint as written_varint
 from codec.writing.streams import pack_substreams
@@ -259,7 +263,9 @@ def test_likely_symbols_take_little_more_than_their_entropy():
 def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols_each_has(name):
     pictures = RUNS[name]
     data, samples = pack_substreams([substreams_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
-    shares = substream_shares(data, len(pictures), samples, 8)
+    gray = PictureFormat(samples, 1, SampleFormat.GRAY)
+    header = SequenceHeader(gray, Fraction(25), ResidualCoder.LOSSLESS, MotionModel.NONE, 16, 0, 16)
+    shares = substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: data})
     expected, reader = np.zeros(len(pictures)), Twin(data)
     sizes = np.array([[reader.varint() for _ in range(CONTEXTS)] for _ in pictures])
     for of_context in sizes.T:
