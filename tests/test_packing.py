@@ -275,7 +275,7 @@ def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols
     np.testing.assert_allclose(expected, shares)
     for harmed in (data[:-1], b"\xff" * 6 + data):
         with pytest.raises(BitstreamError):
-            substream_shares(harmed, len(pictures), samples)
+            substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: harmed})
 
 
 # ------------------------------------------------------------------------- streams that are not whole
