@@ -34,7 +34,8 @@ def test_the_list_has_every_module_that_decoding_needs():
     while waiting:
         module = waiting.pop()
         path = ROOT / f"{module.replace('.', '/')}.py"
-        if module in reached or module in NOT_NORMATIVE or module.startswith(NOT_NORMATIVE[-1]) or not path.is_file():
+        is_picture = module.startswith(NOT_NORMATIVE[-1]) and module != "codec.picture.value_maps"  # which decoding needs
+        if module in reached or module in NOT_NORMATIVE or is_picture or not path.is_file():
             continue
         reached.add(module)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
