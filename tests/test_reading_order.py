@@ -34,7 +34,7 @@ def test_the_list_has_every_module_that_decoding_needs():
     while waiting:
         module = waiting.pop()
         path = ROOT / f"{module.replace('.', '/')}.py"
-        is_picture = module.startswith(NOT_NORMATIVE[-1]) and module != "codec.picture.value_maps"  # which decoding needs
+        is_picture = module.startswith(NOT_NORMATIVE[-1]) and module != "codec.picture.value_maps"
         if module in reached or module in NOT_NORMATIVE or is_picture or not path.is_file():
             continue
         reached.add(module)
