@@ -15,16 +15,16 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from codec.picture.attachments import chunk
+from codec.picture.layers import PNG_CHANNELS, PNG_SIGNATURE
 from codec.picture.planes import Picture, Plane
+from codec.picture.png_filters import filtered
 
 __all__ = ["Archivist", "is_archived", "restored"]
 
 _HASH, _HEAD, _REST = "archive:sha256", "archive:head", "archive:rest"
 _PNG, _LAYOUTS = 0, range(1, 4)  # how a file is restored: the first byte of the rest
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG's colour types
 _PILLOW = 0
 _PREFIX = 1 << 16  # bytes that tell whether settings of zlib are the right ones
 
@@ -50,7 +50,7 @@ class Archivist:
         self.files += 1
         attachments = {_HASH: hashlib.sha256(data).digest()}
         with contextlib.suppress(struct.error, zlib.error, ValueError, LookupError):  # no file of that kind
-            is_png = data.startswith(b"\x89PNG")
+            is_png = data.startswith(PNG_SIGNATURE[:4])
             head, rest = self._png(data, picture) if is_png else _plain(data, picture)
             found = attachments | {_HEAD: head, _REST: rest}
             if len(head) + len(rest) < 1 << 23 and restored(_with(picture, found)) == data:
@@ -66,14 +66,14 @@ class Archivist:
             place += 12 + struct.unpack_from(">I", data, place)[0]
         sizes = [struct.unpack_from(">I", data, start)[0] for start in starts]
         stream = b"".join(data[start + 8 : start + 8 + size] for start, size in zip(starts, sizes, strict=True))
-        stride = 1 + picture.format.width * _CHANNELS[data[25]]
+        stride = 1 + picture.format.width * PNG_CHANNELS[data[25]]
         inflater = zlib.decompressobj()
-        filtered = inflater.decompress(stream, stride * picture.format.height)
-        filters = filtered[::stride]
+        rows = inflater.decompress(stream, stride * picture.format.height)
+        filters = rows[::stride]
         samples = _samples(picture, data[25])
-        if filtered != _filtered(samples, filters):
+        if rows != _filtered(samples, filters):
             raise ValueError("16 bits, a palette, interlaced")
-        fitting = (each for each in self._settings(stream) if _deflated(samples, filters, each, stream) == stream)
+        fitting = (each for each in self._settings(stream) if _deflated(samples, rows, each, stream) == stream)
         if (settings := next(fitting, None)) is None:
             raise ValueError("another zlib, or settings of each part")
         self._last = [settings]
@@ -103,8 +103,9 @@ def restored(picture: Picture) -> bytes | None:
             *settings, start, count = struct.unpack_from("<4B2sI", rest, 1)
             place, rows = 11 + 4 * count, picture.format.height
             sizes, filters = struct.unpack_from(f"<{count}I", rest, 11), rest[place : place + rows]
-            samples = _samples(picture, head[25])
-            stream = io.BytesIO(_deflated(samples, filters, _Deflate(*settings), start))
+            samples, how = _samples(picture, head[25]), _Deflate(*settings)
+            filtered_rows = b"" if how.memory == _PILLOW else _filtered(samples, filters)
+            stream = io.BytesIO(_deflated(samples, filtered_rows, how, start))
             data = head + b"".join(chunk(b"IDAT", stream.read(size)) for size in sizes) + rest[place + rows :]
         else:
             data = head + _layout(picture, rest[0]) + rest[1:]
@@ -123,48 +124,32 @@ def _with(picture: Picture, attachments: Mapping[str, bytes]) -> Picture:
 
 def _samples(picture: Picture, colour_type: int) -> Plane:
     """Samples (H, W, channels) of a colour type of PNG, of which gray may have become RGB, and alpha been left out."""
-    channels = _CHANNELS[colour_type]
+    channels = PNG_CHANNELS[colour_type]
     colours = picture.planes[: 1 if channels < 3 else 3]
     alpha = [picture.planes[-1] if picture.format.sample_format.has_alpha else np.full_like(colours[0], 255)]
     return np.stack([*colours, *alpha[: channels % 2 == 0]], axis=2)
 
 
 def _filtered(samples: Plane, filters: bytes) -> bytes:
-    """Rows as PNG compresses them, each behind its filter (PNG, 3rd edition, "Filtering")."""
-    channels = samples.shape[2]
-    rows = samples.reshape(len(samples), -1).astype(np.int16)
-    left, above = np.zeros_like(rows), np.zeros_like(rows)
-    left[:, channels:], above[1:] = rows[:, :-channels], rows[:-1]
-    corner = np.zeros_like(rows)
-    corner[1:] = left[:-1]
-    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
-    for row, kind in enumerate(filters):
-        a, b, c = left[row], above[row], corner[row]
-        prediction = _paeth(a, b, c) if kind == 4 else (0, a, b, (a + b) >> 1)[kind]
-        filtered[row, 0] = kind
-        filtered[row, 1:] = (rows[row] - prediction).astype(np.uint8)
-    return filtered.tobytes()
+    """Rows as PNG compresses them, each behind its filter."""
+    if samples.dtype != np.uint8:
+        raise ValueError("samples of more than 8 bits")
+    rows = samples.reshape(len(samples), -1)
+    return filtered(rows, np.frombuffer(filters, np.uint8), samples.shape[2]).tobytes()
 
 
-def _paeth(a: npt.NDArray[np.int16], b: npt.NDArray[np.int16], c: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """That of the samples to the left, above and above to the left which is nearest to a + b − c."""
-    to_a, to_b, to_c = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    return np.where((to_a <= to_b) & (to_a <= to_c), a, np.where(to_b <= to_c, b, c))
-
-
-def _deflated(samples: Plane, filters: bytes, settings: _Deflate, stream: bytes) -> bytes:
-    """Rows compressed, with the first two bytes of ``stream``; nothing where that goes on in another way."""
+def _deflated(samples: Plane, rows: bytes, settings: _Deflate, stream: bytes) -> bytes:
+    """Filtered rows compressed, with the first two bytes of ``stream``; nothing where that goes on in another way."""
     level, strategy, memory, window_bits = settings
     if memory == _PILLOW:
         from codec.picture.images import png_stream  # heavy
 
         return png_stream(samples.squeeze(2) if samples.shape[2] == 1 else samples, level)
-    data = _filtered(samples, filters)
     deflater = zlib.compressobj(level, zlib.DEFLATED, -window_bits, memory, strategy)
-    begun = stream[:2] + deflater.compress(data[:_PREFIX])
+    begun = stream[:2] + deflater.compress(rows[:_PREFIX])
     if not begun.startswith(stream[: len(begun)]):
         return b""
-    return begun + deflater.compress(data[_PREFIX:]) + deflater.flush() + struct.pack(">I", zlib.adler32(data))
+    return begun + deflater.compress(rows[_PREFIX:]) + deflater.flush() + struct.pack(">I", zlib.adler32(rows))
 
 
 def _plain(data: bytes, picture: Picture) -> tuple[bytes, bytes]:

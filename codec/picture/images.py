@@ -23,7 +23,18 @@ from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque, opaque_format
 from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.colour import to_array
-from codec.picture.deep_files import DeepFile, DeepPng, DeepTiff, open_deep, png_bytes, ppm_bytes, tiff_bytes
+from codec.picture.deep_files import (
+    MULTIPLIED,
+    PNG_EFFORT,
+    WHITE_IS_ZERO,
+    DeepFile,
+    DeepPng,
+    DeepTiff,
+    open_deep,
+    png_bytes,
+    ppm_bytes,
+    tiff_bytes,
+)
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -42,12 +53,9 @@ _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L"})  # gray, which Pillow reads 
 _GRAY_MODES = _DEEP_MODES | {"1", "L", "LA"}
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _DESCRIPTION, _EXTRA_SAMPLES = 258, 262, 270, 338  # TIFF tags
 _IMAGEJ_STACK = re.compile(r"ImageJ=.*\nimages=([0-9]{1,9})\b")
-_WHITE_IS_ZERO = 0  # a photometric interpretation
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MULTIPLIED = 1  # extra samples are alpha, by which the others are multiplied
 
 _IHDR_END = 33  # of a PNG: signature 8, chunk header 8, payload 13, CRC-32 4
-_PNG_EFFORT = 3  # zlib level: 3 % larger than 9 on foreman, four times as fast
 _WEBP_EFFORT = 2  # 4 % larger than 4 on foreman, three times as fast
 
 
@@ -305,7 +313,7 @@ def _probe(path: Path) -> _ImageKind:
         if isinstance(opened, DeepFile):
             return _ImageKind(opened.format, opened.count, tuple(opened.notes), _attachments(opened, path))
         notes = []
-        if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == _MULTIPLIED:
+        if _EXTRA_SAMPLES in (tags := getattr(opened, "tag_v2", {})) and tags[_EXTRA_SAMPLES][0] == MULTIPLIED:
             notes.append("its colours are multiplied by alpha; they are divided by it again, which rounds them")
         return _ImageKind(_format(opened, str(path)), _frame_count(opened), tuple(notes), _attachments(opened, path))
 
@@ -445,7 +453,7 @@ def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:
     """The picture of an image, of that format."""
     if image.mode in _DEEP_MODES:
         samples = np.array(image)
-        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == WHITE_IS_ZERO:
             samples = picture_format.peak - samples
         return Picture.from_array(samples, bit_depth=picture_format.bit_depth)
     if picture_format.sample_format.has_alpha:
@@ -474,7 +482,7 @@ def write_still(
     """
     is_deep = samples.dtype == np.uint16
     if pillow_format == "PNG":
-        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, _PNG_EFFORT)
+        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, PNG_EFFORT)
         file.write(png[:_IHDR_END] + png_chunks(attachments or {}) + png[_IHDR_END:])
     elif is_deep and not (pillow_format == "TIFF" and samples.ndim == 2):
         deep = samples.view(np.uint16)

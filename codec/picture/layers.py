@@ -23,12 +23,13 @@ from codec.picture.planes import PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import refuse_size
 
 __all__ = [
-    *("GIF_SIGNATURES", "PNG_SIGNATURE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
+    *("GIF_SIGNATURES", "PNG_CHANNELS", "PNG_SIGNATURE", "ApngFile", "Disposal", "GifFile", "Layer", "LayeredFile"),
     *("bit_depth", "chunks", "is_apng", "lay_over"),
 ]
 
 GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of a colour type but that of palettes
 _MAX_LAYER_BYTES = 1 << 29  # compressed; the largest canvas has 1 << 28 bytes of RGBA, and junk is not kept
 
 

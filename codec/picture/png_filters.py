@@ -9,7 +9,7 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Neighbours", "filtered", "unfilter"]
+__all__ = ["Neighbours", "filtered", "least_filters", "unfilter"]
 
 FILTERS: cython.int = 5  # none, left, above, mean, Paeth; a row begins with the number of its own
 
@@ -68,12 +68,32 @@ def unfilter(rows: Bytes, samples: Bytes, pixel_bytes: int) -> None:
                 target[y, x] = (coded[y, x + 1] + neighbours.predict(coded[y, 0], y, x)) & 255
 
 
-def filtered(samples: Bytes, pixel_bytes: int) -> Bytes:
-    """Rows (rows, 1 + bytes) of ``samples``, (rows, bytes), each with the filter whose differences are least in sum."""
+def filtered(samples: Bytes, filters: Bytes, pixel_bytes: int) -> Bytes:
+    """Rows (rows, 1 + bytes) of ``samples``, (rows, bytes), each by its filter, (rows,), which it begins with.
+
+    Raises:
+        ValueError: there is not a filter for each row.
+    """
+    if len(filters) != len(samples):
+        raise ValueError(f"{len(filters)} filters for {len(samples)} rows")
     rows = np.empty((samples.shape[0], 1 + samples.shape[1]), np.uint8)
+    rows[:, 0] = filters
     neighbours: Neighbours = Neighbours(samples, pixel_bytes)
     source: cython.uchar[:, ::1] = memoryview(samples)
     target: cython.uchar[:, ::1] = memoryview(rows)
+    with cython.nogil:
+        for y in range(source.shape[0]):
+            for x in range(source.shape[1]):
+                target[y, x + 1] = (source[y, x] - neighbours.predict(target[y, 0], y, x)) & 255
+    return rows
+
+
+def least_filters(samples: Bytes, pixel_bytes: int) -> Bytes:
+    """The filter of each row of ``samples``, (rows, bytes), whose differences are least in sum; uint8 (rows,)."""
+    filters = np.empty(samples.shape[0], np.uint8)
+    neighbours: Neighbours = Neighbours(samples, pixel_bytes)
+    source: cython.uchar[:, ::1] = memoryview(samples)
+    chosen: cython.uchar[::1] = memoryview(filters)
     with cython.nogil:
         for y in range(source.shape[0]):
             least: cython.longlong = 1 << 40  # a row has at most 2**29 bytes
@@ -86,7 +106,5 @@ def filtered(samples: Bytes, pixel_bytes: int) -> Bytes:
                         break
                 if total < least:
                     least = total
-                    target[y, 0] = number
-            for x in range(source.shape[1]):
-                target[y, x + 1] = (source[y, x] - neighbours.predict(target[y, 0], y, x)) & 255
-    return rows
+                    chosen[y] = number
+    return filters

@@ -8,13 +8,15 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from codec.errors import MediaError
 from codec.picture.alpha import is_opaque, opaque_format
-from codec.picture.archive import Archivist
 from codec.picture.planes import Picture, PictureFormat
 from codec.whole_file import InputFile
+
+if TYPE_CHECKING:
+    from codec.picture.archive import Archivist
 
 __all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "refuse_size"]
 
