@@ -81,8 +81,8 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 MSVC_FLAGS = {"v3": ("/arch:AVX2",)}
 SHARED = Path("codec", "_shared.py")  # what Cython would else write into every module; 6 of 7 parts of a small one
-# Whose functions kernels call without Python
 DEPENDS_ON_DEPTH = re.compile(r"^from codec\.depths import .*$", re.MULTILINE)
+# Whose functions kernels call without Python
 FROM_C = {"math": "libc.math", "codec.vectors": "codec.vectors", "codec.vectors_16": "codec.vectors_16"}
 DEEP = "_16"  # of a module that is compiled for samples of more than 8 bits
 DEPTHS = {  # what names of ``codec.depths`` stand for

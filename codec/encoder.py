@@ -122,12 +122,9 @@ def code_samples(
         # and lowers its error by 5…50 % on 352×288 clips
         step = (step + 1) // 2
     prediction = predictions[0] if predictions else (None,) * len(source.planes)
-    planes, coder, bit_depth = (
-        list(zip(source.planes, prediction, strict=True)),
-        header.residual,
-        header.format.bit_depth,
-    )
-    kernel, exact = for_depth(quantisation, bit_depth), []
+    planes, exact = list(zip(source.planes, prediction, strict=True)), []
+    coder, bit_depth = header.residual, header.format.bit_depth
+    kernel = for_depth(quantisation, bit_depth)
     if header.has_alpha and coder.has_step:
         exact = [kernel.code_exactly(*planes.pop(), coder, bit_depth)]
     return (*(kernel.code_plane(*plane, coder, step, bit_depth) for plane in planes), *exact)

@@ -11,9 +11,14 @@ import numpy.typing as npt
 from codec.coded import LEVEL_DTYPES, MODULO, Levels, PlaneResidual, Quantiser, Residual
 from codec.depths import SAMPLE_BITS, Difference, Sample
 from codec.models import ResidualCoder
-from codec.picture.planes import Plane
+from codec.picture.planes import Plane, sample_type
 
-__all__ = ["SpatialPredictor", "add_residual", "inverse"]
+__all__ = ["SpatialPredictor", "add_residual", "difference_type", "inverse"]
+
+
+def difference_type(bit_depth: int) -> type[np.signedinteger]:
+    """Of residuals."""
+    return np.int16 if bit_depth == 8 else np.int32
 
 
 def inverse(coder: ResidualCoder, levels: Levels, quantiser: Quantiser, bit_depth: int) -> Residual:
@@ -27,7 +32,7 @@ def inverse(coder: ResidualCoder, levels: Levels, quantiser: Quantiser, bit_dept
     |product| < 2⁻¹, and never across a whole number.
     """
     peak, is_deep = (1 << bit_depth) - 1, bit_depth > 8
-    dtype = np.int32 if is_deep else np.int16
+    dtype = difference_type(bit_depth)
     if coder is ResidualCoder.FLOAT16:
         # of 8 bits numpy keeps to binary32, since Python's numbers have no width
         exact: Residual = levels.astype(np.float64 if is_deep else np.float32)
@@ -50,7 +55,7 @@ def add_residual(residual: PlaneResidual, prediction: Plane | None, bit_depth: i
     ``prediction`` is the motion-compensated plane, or None where every sample is predicted from its neighbours.
     """
     levels, quantiser = residual.levels, residual.quantiser
-    samples: Plane = np.empty(levels.shape, np.uint8 if bit_depth == 8 else np.uint16)
+    samples: Plane = np.empty(levels.shape, sample_type(bit_depth))
     peak = (1 << bit_depth) - 1
     if quantiser == MODULO:
         if prediction is not None:

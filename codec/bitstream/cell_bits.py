@@ -20,7 +20,7 @@ from codec.coded import (
     symbols_of_levels,
     z_of,
 )
-from codec.lossless.tables import DEEP_THRESHOLDS, THRESHOLDS, context_model
+from codec.lossless.tables import context_model
 from codec.models import MotionModel
 
 __all__ = ["CellBits", "block_places", "cell_bits", "share_nodes", "sum_over_cells"]
@@ -180,13 +180,15 @@ def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Residuals,
         left = np.stack(plane) if is_deep else (np.stack(plane) - np.uint8(128)).view(np.int8)
         z, model = z_of(left), context_model(is_deep)
         symbols = model.symbol_of[z].astype(np.int64)
-        levels = np.stack([_activity_levels(of_picture, is_deep) for of_picture in model.meanings[symbols] >> 8 & 255])
+        levels = np.stack(
+            [_activity_levels(of_picture, model.thresholds) for of_picture in model.meanings[symbols] >> 8 & 255]
+        )
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels) + model.raw_bits[symbols]
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
     yield StreamId.CONTEXT_SUBSTREAMS, total
 
 
-def _activity_levels(magnitudes: npt.NDArray[np.int64], is_deep: bool) -> npt.NDArray[np.int64]:
+def _activity_levels(magnitudes: npt.NDArray[np.int64], thresholds: Sequence[int]) -> npt.NDArray[np.int64]:
     """How much goes on around each sample, as the coder sees it but for what lies beyond the edges."""
     rows, columns = magnitudes.shape
     near = np.pad(magnitudes, 2)
@@ -195,6 +197,4 @@ def _activity_levels(magnitudes: npt.NDArray[np.int64], is_deep: bool) -> npt.ND
         return near[2 + dy : 2 + dy + rows, 2 + dx : 2 + dx + columns]
 
     activity = 3 * (at(-1, 0) + at(0, -1)) + 2 * (at(-1, -1) + at(-1, 1) + at(-2, 0) + at(0, -2))
-    return np.searchsorted(np.array(DEEP_THRESHOLDS if is_deep else THRESHOLDS), activity, side="right").astype(
-        np.int64
-    )
+    return np.searchsorted(np.array(thresholds), activity, side="right").astype(np.int64)

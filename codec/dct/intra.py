@@ -5,11 +5,12 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import plane_of_zeros, table, zeros
+from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.depths import SAMPLE_BITS, Difference, Sample
+from codec.picture.planes import sample_type
 from codec.vectors import copy_row
 
 __all__ = ["IntraPredictor"]
@@ -38,7 +39,7 @@ class IntraPredictor:
 
     def __init__(self, bit_depth=8):
         self.references, self.smoothed = zeros(4 * 32 + 1, np.int32), zeros(4 * 32 + 1, np.int32)
-        self.line, self.turned = zeros(160, np.int16), plane_of_zeros((32, 32), bit_depth)
+        self.line, self.turned = zeros(160, np.int16), zeros((32, 32), sample_type(bit_depth))
         self.angles = table(tables.ANGLES)
 
     def gather(self, plane: Plane, blocks: BlockMap, y: cython.int, x: cython.int, log2: cython.int) -> cython.void:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import plane_of_zeros
+from codec.buffers import zeros
 from codec.depths import Sample
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
+from codec.picture.planes import sample_type
 from codec.vectors import mix_row
 
 __all__ = ["Plane"]
@@ -37,8 +38,8 @@ class Plane:
         whole = 8 * rows >> log2_y, 8 * columns >> log2_x
         self.stride = whole[1]
         self.bit_depth = bit_depth
-        self.samples, self.second = plane_of_zeros(whole, bit_depth), plane_of_zeros(whole, bit_depth)
-        self.prediction = plane_of_zeros(whole if traced else (1, 1), bit_depth)
+        self.samples, self.second = zeros(whole, sample_type(bit_depth)), zeros(whole, sample_type(bit_depth))
+        self.prediction = zeros(whole if traced else (1, 1), sample_type(bit_depth))
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
         self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth)

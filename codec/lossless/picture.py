@@ -17,7 +17,7 @@ from codec.errors import BitstreamError
 from codec.lossless import planes as kernel_planes
 from codec.lossless import rows as kernel_rows
 from codec.lossless.tables import LOG2_ONE_DEEP, MAX_WEIGHT_SUM, residual_taps
-from codec.picture.planes import Plane
+from codec.picture.planes import Plane, sample_type
 
 __all__ = [
     *("add_green", "as_coded", "as_decoded", "decode_lossless", "planes_of", "residuals_of", "subtract_green"),
@@ -78,7 +78,7 @@ def decode_lossless(
 
 def planes_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Plane, ...]:
     """Room for planes."""
-    return tuple(np.empty(shape, np.uint8 if bit_depth == 8 else np.uint16) for shape in shapes)
+    return tuple(np.empty(shape, sample_type(bit_depth)) for shape in shapes)
 
 
 def residuals_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Residuals, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from codec.depths import SAMPLE_BITS, Sample, Tapped
 from codec.lossless import tables
+from codec.picture.planes import sample_type
 from codec.vectors import LANES
 
 __all__ = ["TapPlanes", "flat"]
@@ -67,20 +68,12 @@ class TapPlanes:
         planes = 1 + self.references + self.residuals + (self.residuals > 0)
         self.half = 1 << (bit_depth - 1)
         self.low = 0 if bit_depth == 8 else -self.half
-        sample, tapped = (np.uint8, np.uint8) if bit_depth == 8 else (np.uint16, np.int16)
+        tapped = np.uint8 if bit_depth == 8 else np.int16
         self.samples = memoryview(np.empty(planes * self.size, tapped))
-        nothing = np.zeros(1, sample)
+        nothing = np.zeros(1, sample_type(bit_depth))
         self.newer, self.older = map(flat, (*predictions, nothing, nothing)[:2])
         nothing = np.zeros(1, tapped)
         self.green, self.red = map(flat, (*residuals, nothing, nothing)[:2])
-
-    def has_more_bits(self) -> bool:
-        """`is_deep`, for Python."""
-        return bool(self.is_deep())
-
-    def log2_of_one(self) -> int:
-        """`log2_one`, for Python."""
-        return int(self.log2_one())
 
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a plane."""

@@ -63,6 +63,7 @@ class ContextModel(NamedTuple):
     """Contexts, and what symbols say (spec 9.4, 9.5).
 
     Attributes:
+        thresholds: least activities of levels from 1 on.
         contexts: how many there are.
         context_of: uint8, by half · `HALF` + activity: `FIELDS` times the context.
         symbol_of: uint8, by z.
@@ -72,6 +73,7 @@ class ContextModel(NamedTuple):
             raw bits, above 16; the magnitude that contexts see, above 8; then three times that, modulo 256.
     """
 
+    thresholds: tuple[int, ...]
     contexts: int
     context_of: npt.NDArray[np.uint8]
     symbol_of: npt.NDArray[np.uint8]
@@ -97,6 +99,7 @@ def context_model(is_deep: bool) -> ContextModel:
         magnitudes[DIRECT:] = np.where(symbol < DIRECT + 4, 4 * symbol - 110, (11 * symbol - 324) >> 1)
     meanings = (values << 24) + (raw_bits << 16) + (magnitudes << 8) + (3 * magnitudes & 255)
     return ContextModel(
+        thresholds,
         len(thresholds) + 1 + HALVED_LEVELS,
         (FIELDS * np.concatenate(halves)).astype(np.uint8),
         symbol_of.astype(np.uint8),

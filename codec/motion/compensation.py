@@ -13,7 +13,7 @@ from codec.depths import SAMPLE_BITS, Sample
 from codec.motion import tables
 from codec.motion.field import SHARP, MotionField
 from codec.motion.tables import HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
-from codec.picture.planes import Picture, Plane, Samples, Subsampling
+from codec.picture.planes import Picture, Plane, Samples, Subsampling, sample_type
 from codec.vectors import clip, copy_row, filter_block, filter_sample
 
 __all__ = ["Mesh", "Reference", "ReferencePlane", "compensate"]
@@ -80,10 +80,9 @@ class ReferencePlane:
         ``taps`` are one of the tables of `codec.motion.tables`.
         """
         self.height, self.width = plane if isinstance(plane, tuple) else plane.shape
-        dtype = np.uint8 if bit_depth == 8 else np.uint16
         self.largest = (1 << bit_depth) - 1
         self.log2_y, self.log2_x = subsampling
-        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), dtype))
+        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), sample_type(bit_depth)))
         self.taps, self.warp_taps = memoryview(taps), memoryview(SIXTEENTH_TAPS)
         self.has_quarters = bool(taps[4].any())
         self.sums = memoryview(np.empty((32, 32), np.int32))

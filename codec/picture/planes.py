@@ -32,13 +32,18 @@ __all__ = [
         "Plane",
         "SampleFormat",
     ),
-    *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels"),
+    *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels", "sample_type"),
 ]
 
 Samples = np.uint8 | np.uint16
 Plane = npt.NDArray[Any]  # of `Samples`, (rows, columns)
 
 MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
+
+
+def sample_type(bit_depth: int) -> type[Samples]:
+    """What planes of samples of so many bits are made of."""
+    return np.uint8 if bit_depth == 8 else np.uint16
 
 
 class Subsampling(NamedTuple):
@@ -264,7 +269,7 @@ class PictureFormat:
     @property
     def dtype(self) -> np.dtype[Samples]:
         """What planes are made of: uint8, or uint16 where a sample has more than 8 bits."""
-        return np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
+        return np.dtype(sample_type(self.bit_depth))
 
     @property
     def peak(self) -> int:

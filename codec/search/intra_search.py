@@ -5,13 +5,14 @@ from __future__ import annotations
 import cython
 import numpy as np
 
-from codec.buffers import plane_of_zeros, zeros
+from codec.buffers import zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.intra import IntraPredictor
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock
 from codec.depths import Sample
+from codec.picture.planes import sample_type
 from codec.search.forward import SourcePlane
 from codec.search.symbol_writer import SymbolWriter
 from codec.vectors import half_hadamard
@@ -34,7 +35,7 @@ class IntraSearch:
 
     def __init__(self, writer: SymbolWriter, intra: IntraPredictor, rounds: int, bit_depth: int) -> None:
         self.writer, self.intra, self.rounds = writer, intra, rounds
-        self.predicted, self.small = plane_of_zeros((32, 32), bit_depth), zeros((4, 4), np.int32)
+        self.predicted, self.small = zeros((32, 32), sample_type(bit_depth)), zeros((4, 4), np.int32)
         self.cost, self.mode = zeros(4, np.float64), zeros(4, np.int32)
 
     def rank(

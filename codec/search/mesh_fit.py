@@ -38,9 +38,9 @@ def fit_mesh(
     between them is worth 1…3 dB of the prediction where a picture turns or grows.
     """
     nodes: Reals = grid.nodes_sixteenth_pel / 16
-    rough = ROUGH_BITS * lagrangian / unit**2
+    rough, wanted = ROUGH_BITS * lagrangian / unit**2, _reals(source, unit)
     for _ in range(TURNS):
-        squares, slopes = _normal_equations(_reals(source, unit), _reals(warp(_rounded(grid, nodes)), unit), grid)
+        squares, slopes = _normal_equations(wanted, _reals(warp(_rounded(grid, nodes)), unit), grid)
         hold = HOLD * float(np.trace(squares, axis1=2, axis2=3).mean()) + 1
 
         def pulled(step: Reals, squares: Reals = squares, hold: float = hold) -> Reals:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cython
 import numpy as np
 
-from codec.depths import Input
+from codec.depths import SAMPLE_BITS, Input
 from codec.lossless import tables
 from codec.lossless.planes import TapPlanes
 from codec.vectors import LANES, rint, sums_of_products, weighted_rows
@@ -61,7 +61,7 @@ def fit_sets(
     Every so many rows are looked at.
     """
     fit = PredictorSetFit(planes, row_step)
-    cells, one = len(fit.cell_sets), 1 << planes.log2_of_one()
+    cells, one = len(fit.cell_sets), fit.one
     if before is not None and before.shape == (count, fit.taps):
         fit.start(before.astype(np.float64) / one, np.zeros(count + 1, np.int64))
         fit.improve(rounds)
@@ -100,6 +100,7 @@ class PredictorSetFit:
     length: cython.Py_ssize_t
     pairs: cython.int[::1]
     samples: cython.double
+    is_deep: cython.bint  # whether samples have more than 8 bits
     one: cython.double  # what weights are whole multiples of 1 over
     products: cython.float[::1]
     forms: cython.float[::1]
@@ -122,10 +123,10 @@ class PredictorSetFit:
         pairs = pairs_of(1 + self.taps)
         self.pairs, self.length = memoryview(pairs.reshape(-1)), len(pairs)
         self.samples = AREA / row_step
-        self.one = 1 << planes.log2_of_one()
+        self.one, self.is_deep = 1 << self.planes.log2_one(), self.planes.is_deep()
         rows, columns = tables.set_map_shape(planes.shape())
         self.products = memoryview(np.zeros(rows * columns * self.length + 3, np.float32))
-        self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.float32 if planes.has_more_bits() else np.int16))
+        self.values = memoryview(np.zeros((self.taps + 4) * AREA, np.float32 if self.is_deep else np.int16))
         self.cell_sets = memoryview(np.ones(rows * columns, np.uint8))
         self.errors = memoryview(np.zeros(rows * columns))
         with cython.nogil:
@@ -172,7 +173,7 @@ class PredictorSetFit:
         self, i: cython.Py_ssize_t, j: cython.Py_ssize_t, length: cython.Py_ssize_t, at: cython.Py_ssize_t
     ) -> cython.void:
         """Sums of products of the input at ``i`` with that at ``j`` and the three after it; each below 2**31."""
-        if self.planes.is_deep():
+        if SAMPLE_BITS != 8 and self.is_deep:
             sums_of_products(self.values, i, j, AREA, length, self.products, at)
             return
         first: cython.int = 0
@@ -253,7 +254,7 @@ class PredictorSetFit:
                 total -= matrix[k, i] * weights[number, k]
             weights[number, i] = total / matrix[i, i]
         one, limit = self.one, LIMIT * self.one - 1
-        if self.planes.is_deep():
+        if SAMPLE_BITS != 8 and self.is_deep:
             total = 0.0
             for tap in range(1, taps):
                 total += abs(weights[number, tap])

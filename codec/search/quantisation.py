@@ -10,7 +10,7 @@ from codec.coded import LEVEL_DTYPES, LOSSLESS_QUANTISER, MODULO, Levels, PlaneR
 from codec.depths import Difference, Sample
 from codec.models import ResidualCoder
 from codec.picture.planes import Plane
-from codec.residual import SpatialPredictor, inverse
+from codec.residual import SpatialPredictor, difference_type, inverse
 
 __all__ = ["choose_quantiser", "code_exactly", "code_plane", "residuals_of_neighbours"]
 
@@ -47,11 +47,6 @@ def code_exactly(source: Plane, prediction: Plane | None, coder: ResidualCoder, 
     else:
         levels = source - prediction
     return PlaneResidual(coder, MODULO, levels.view(LEVEL_DTYPES[coder]) if levels.itemsize == 1 else levels)
-
-
-def difference_type(bit_depth: int) -> type[np.signedinteger]:
-    """Of residuals."""
-    return np.int16 if bit_depth == 8 else np.int32
 
 
 def all_residuals(bit_depth: int) -> Residual:

@@ -6,13 +6,14 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.buffers import plane_of_zeros, table, zeros
+from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
 from codec.dct.syntax import CodingBlock, Levels
 from codec.depths import Sample
 from codec.models import BlockKind
+from codec.picture.planes import sample_type
 from codec.vectors import copy_row
 
 __all__ = ["PlaneLevels", "SymbolWriter", "Trial"]
@@ -81,7 +82,9 @@ class Trial:
 
     def __init__(self, bit_depth: int) -> None:
         self.block, self.luma, self.cb, self.cr = CodingBlock(), PlaneLevels(), PlaneLevels(), PlaneLevels()
-        self.luma_samples, self.cb_samples, self.cr_samples = (plane_of_zeros((32, 32), bit_depth) for _ in range(3))
+        self.luma_samples, self.cb_samples, self.cr_samples = (
+            zeros((32, 32), sample_type(bit_depth)) for _ in range(3)
+        )
 
     def start(self, kind: cython.int) -> cython.void:
         """Be a coding block in the same place without levels or a vector."""
