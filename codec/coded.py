@@ -92,6 +92,10 @@ class Quantiser:
         """The step in 1/256 of a sample value of so many bits."""
         return self.step_256 << (bit_depth - 8)
 
+    def step(self, bit_depth: int) -> float:
+        """The step in sample values of so many bits."""
+        return self.step_in_256ths(bit_depth) / 256
+
 
 LOSSLESS_QUANTISER = Quantiser(256)  # what the coders without a step carry
 MODULO = Quantiser(0)  # of alpha beside planes that have a step: levels are residuals modulo the range (spec 8.5)

@@ -136,7 +136,7 @@ class Inspection:
         if not isinstance(self.coded.residual, tuple) or not self.header.residual.has_step:
             return None
         quantisers = [plane.quantiser for plane in self.coded.residual if plane.quantiser != MODULO]
-        steps = dict.fromkeys(quantiser.step_256 / 256 for quantiser in quantisers)
+        steps = dict.fromkeys(quantiser.step(self.header.format.bit_depth) for quantiser in quantisers)
         return "step", " / ".join(f"{step:.4g}" for step in steps)
 
     @property

@@ -427,3 +427,14 @@ def test_a_kernel_for_one_depth_is_compiled_once():
 def test_all_names_of_depths_have_a_meaning_in_both_kernels():
     names = set(depths.__all__) - {"for_depth"}
     assert all(names == set(meanings) for meanings in kernel_build.DEPTHS.values())
+
+
+@pytest.mark.parametrize(("bit_depth", "step"), [(16, 200), (12, 3), (10, 1020), (8, 8)])
+def test_info_and_inspection_tell_the_step_in_sample_values(bit_depth, step, tmp_path):
+    samples = np.add.outer(np.arange(16), np.arange(24)) * (1 << bit_depth) // 64
+    picture = Picture.from_array(samples.astype(np.uint8 if bit_depth == 8 else np.uint16), bit_depth=bit_depth)
+    codec.encode([picture], tmp_path / "stepped.mvz", codec.Settings(residual="int8", step=step, gop=2))
+    with codec.open(tmp_path / "stepped.mvz") as video:
+        i_step = (step + 1) // 2  # an I picture has half of it
+        assert video.info.pictures[0].steps == (i_step,)
+        assert video.inspect(0).dial == ("step", f"{i_step:.4g}")

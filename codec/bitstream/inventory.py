@@ -13,7 +13,7 @@ from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, 
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
 from codec.bitstream.streams import check_streams, unpack_names
-from codec.coded import SequenceHeader
+from codec.coded import Quantiser, SequenceHeader
 from codec.models import PictureType, ResidualCoder
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
@@ -74,7 +74,7 @@ class Inventory:
 
     @property
     def source_bytes(self) -> int:
-        """Raw samples, one byte each."""
+        """Raw samples, one byte each, or two of more than 8 bits."""
         return len(self.pictures) * self.header.format.raw_bytes
 
     @property
@@ -179,7 +179,7 @@ def _packet_entries(
             name=(names[number] or None) if names else None,
             bytes={name: round(float(values[number]), 1) for name, values in per_picture.items() if are_known},
             estimated=count > 1,
-            steps=tuple(quantiser.step_256 / 256 for quantiser in raw.pictures[number].quantisers),
+            steps=tuple(Quantiser(of.step_256).step(header.format.bit_depth) for of in raw.pictures[number].quantisers),
             qps=tuple(raw.pictures[number].qps),
             duration=None if (duration := durations[number]) is None else duration_of(duration),
             attachments={key: len(value) for key, value in attachments[number].items()},
