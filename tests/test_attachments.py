@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from packet_places import packets_of
 from PIL import Image, ImageCms, PngImagePlugin
 
 import codec
@@ -57,16 +58,6 @@ def mixed(tmp_path):
     """A file of `MIXED`."""
     codec.encode(MIXED, tmp_path / "mixed.mvz", SETTINGS)
     return tmp_path / "mixed.mvz"
-
-
-def packets_of(data):
-    """(kind, offset, end) of every packet."""
-    found, offset = [], 8
-    while offset < len(data):
-        end = offset + 12 + struct.unpack_from("<I", data, offset + 4)[0]
-        found.append((data[offset : offset + 4], offset, end))
-        offset = end
-    return found
 
 
 def with_packet(data, number, payload):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from codec.errors import ConfigError, MediaError
+from codec.picture.colour import scaled_by_peaks, twice
 from codec.picture.planes import Picture, PictureFormat, Plane, Samples
 
 __all__ = [
@@ -50,7 +51,7 @@ def laid_over(picture: Picture, background: tuple[int, int, int]) -> Picture:
 
 def _of_peak(level: int, picture_format: PictureFormat) -> Samples:
     """A level of 0…255 as a sample."""
-    return picture_format.dtype.type((level * picture_format.peak + 127) // 255)
+    return picture_format.dtype.type(scaled_by_peaks(level, 255, picture_format.peak))
 
 
 def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
@@ -59,7 +60,7 @@ def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
         return picture
     *colours, alpha = picture.planes
     peak, dtype = picture.format.peak, picture.format.dtype
-    wide: np.dtype[Any] = np.dtype(f"u{2 * dtype.itemsize}")  # holds peak · peak + peak // 2
+    wide = twice(dtype)  # holds peak · peak + peak // 2
     clear = (peak - alpha).astype(wide)
     planes = (
         ((plane.astype(wide) * alpha + clear * below + wide.type(peak // 2)) // wide.type(peak)).astype(dtype)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,10 @@ from codec.picture.planes import (
 
 __all__ = [
     *("ToRgb", "conversion", "eight_bits", "full_size", "image_samples", "luma", "rgb_to_yuv", "rgb_to_yuv444"),
-    "to_array",
-    "with_bits",
+    *("scaled_by_peaks", "to_array", "twice", "with_bits"),
 ]
+
+_Numbers = TypeVar("_Numbers", int, npt.NDArray[Any])
 
 _BITS = 16
 _HALF = 1 << (_BITS - 1)
@@ -66,7 +67,7 @@ def luma(picture: Picture) -> Plane:
     """
     if not picture.format.sample_format.is_rgb:
         return picture.planes[0]
-    wide = _twice(picture.planes[0].dtype)  # of 8 bits a sum is at most 65408
+    wide = twice(picture.planes[0].dtype)  # of 8 bits a sum is at most 65408
     red, green, blue = (plane.astype(wide) for plane in picture.planes[:3])
     weighted: Plane = ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(picture.format.dtype)
     return weighted
@@ -86,14 +87,19 @@ def with_bits(picture: Picture, bit_depth: int) -> Picture:
     given, wanted = picture.format, picture.format.with_depth(bit_depth)
     if given == wanted:
         return picture
-    fewer, half = max(given.bit_depth - bit_depth, 0), given.peak // 2
+    fewer = max(given.bit_depth - bit_depth, 0)
     wide = [plane.astype(np.uint32) for plane in picture.planes]
     if given.sample_format.plane_names == ("Y", "U", "V"):
         more = max(bit_depth - given.bit_depth, 0)
         scaled = [np.minimum((plane + (1 << fewer >> 1)) >> fewer, wanted.peak) << more for plane in wide]
     else:
-        scaled = [(plane * wanted.peak + half) // given.peak for plane in wide]
+        scaled = [scaled_by_peaks(plane, given.peak, wanted.peak) for plane in wide]
     return replace(picture, format=wanted, planes=tuple(plane.astype(wanted.dtype) for plane in scaled))
+
+
+def scaled_by_peaks(samples: _Numbers, peak: int, wanted: int) -> _Numbers:
+    """Samples 0…peak as 0…wanted, rounded to nearest; they hold numbers up to peak · wanted."""
+    return (samples * wanted + peak // 2) // peak
 
 
 def to_array(picture: Picture) -> npt.NDArray[Samples]:
@@ -120,7 +126,7 @@ def image_samples(picture: Picture) -> npt.NDArray[Samples]:
     samples, peak = to_array(picture), picture.format.peak
     if peak in (255, 65535):
         return samples
-    return ((samples.astype(np.uint32) * 65535 + peak // 2) // peak).astype(np.uint16)
+    return scaled_by_peaks(samples.astype(np.uint32), peak, 65535).astype(np.uint16)
 
 
 def full_size(picture: Picture) -> tuple[Plane, ...]:
@@ -132,7 +138,7 @@ def full_size(picture: Picture) -> tuple[Plane, ...]:
     )
 
 
-def _twice(dtype: np.dtype[Samples]) -> np.dtype[Any]:
+def twice(dtype: np.dtype[Samples]) -> np.dtype[Any]:
     """Whole numbers of twice as many bits."""
     return np.dtype(f"u{2 * dtype.itemsize}")
 
@@ -188,7 +194,7 @@ def rgb_to_yuv(picture: Picture, picture_format: PictureFormat) -> Picture:
 
 def _halved(plane: Plane) -> Plane:
     """Means of 2×2 samples, rounded up at a half; odd sides go on with their last line."""
-    padded = np.pad(plane, ((0, plane.shape[0] & 1), (0, plane.shape[1] & 1)), mode="edge").astype(_twice(plane.dtype))
+    padded = np.pad(plane, ((0, plane.shape[0] & 1), (0, plane.shape[1] & 1)), mode="edge").astype(twice(plane.dtype))
     sums = padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]
     means: Plane = ((sums + 2) >> 2).astype(plane.dtype)
     return means
