@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -86,6 +87,22 @@ static inline void weighted_sum_at(const Tapped *samples, const Py_ssize_t *taps
 #define weighted_sum(samples, place, taps, pairs, starts, start, weights, first, sums, at)                                 \
     weighted_sum_at(AT(const Tapped, samples, place), AT(const Py_ssize_t, taps, 0), pairs, AT(const int32_t, starts, start), \
                     AT(const int16_t, weights, first), AT(int32_t, sums, at))
+
+/* log2 as a straight line from each power of two to the next: what the bits of a number say, less those of 0.5. */
+static inline double log2_of_errors_at(const Tapped *samples, const int32_t *sums, int shift, Py_ssize_t count) {
+    int32_t logs[LANES], total = 0;
+    for (int i = 0; i < LANES; i++) {
+        float error = 0.7f + (float)abs(samples[i] - (sums[i] >> shift));
+        int32_t bits;
+        memcpy(&bits, &error, 4);
+        logs[i] = (bits - 0x3f000000) >> 10;
+    }
+    for (int i = 0; i < count; i++)
+        total += logs[i];
+    return total / 8192.0;
+}
+#define log2_of_errors(samples, place, sums, at, shift, count) \
+    log2_of_errors_at(AT(const Tapped, samples, place), AT(const int32_t, sums, at), shift, count)
 
 static inline void weighted_rows_at(const float *numbers, const float *rows, Py_ssize_t count, float *sums) {
     for (int part = 0; part < LANES; part += 2 * WORDS) {

@@ -35,7 +35,7 @@ from codec.lossless.tables import (
     tap_origins,
 )
 from codec.models import Speed
-from codec.search import predictor_sets
+from codec.search import predictor_sets, set_choice
 from codec.search.lossless import PRESETS, code_lossless
 from codec.vectors import LANES
 
@@ -91,6 +91,10 @@ class Looking:
         before, behind = ([tap(*place) - base for place in places] for places in (OTHERS[self.references], WEST))
         return base, before + [int(plane[y, x]) for plane in self.residuals] + behind
 
+    def median(self, y, x):
+        west, north, north_west = self.at("C", y, x - 1), self.at("C", y - 1, x), self.at("C", y - 1, x - 1)
+        return sorted((west, north, self.at("P", y, x) if self.references else west + north - north_west))[1]
+
 
 def context_twin(magnitudes, y, x, columns, total, depth):
     """Magnitudes of the plane so far, (y, x) → M."""
@@ -144,6 +148,8 @@ def walk_twin(shape, source, predictions, residuals, weights, sets, substreams, 
     for y, x in np.ndindex(shape):
         base, tapped = looking.tapped(y, x)
         class_ = int(sets[y // 16, x // 16])
+        if class_ == len(weights) + 1:
+            base, class_ = looking.median(y, x), 0
         own = [0] * (1 + len(tapped)) if class_ == 0 else [int(weight) for weight in weights[class_ - 1]]
         total = one * base + one // 2 + own[0] + sum(w * t for w, t in zip(own[1:], tapped, strict=True))
         assert abs(total) < 1 << (27 if depth == 8 else 31)
@@ -239,11 +245,11 @@ def walk(taps, source, weights, sets, substreams, places, max_error, depth=8, fi
 
 
 def classed(random, kind, shape, references, residuals, depth=8, count=3):
-    """Weights of ``count`` sets, within the largest sum of more than 8 bits, and a map of them that has class 0 too."""
+    """Weights of ``count`` sets, of more than 8 bits within their largest sum; a map of them, set 0 and the median."""
     weights = WEIGHTS[kind](random, (count, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
     if depth > 8:
         weights = within_the_sum(weights)
-    return weights, random.integers(0, count + 1, set_map_shape(shape)).astype(np.uint8)
+    return weights, random.integers(0, count + 2, set_map_shape(shape)).astype(np.uint8)
 
 
 def within_the_sum(weights):
@@ -326,6 +332,7 @@ def test_smooth_pictures_reach_every_context(depth):
     source = np.clip(peak // 2 + noise.T, 0, peak)  # ever more restless to the right
     source = source.astype(np.uint8 if depth == 8 else np.uint16)
     weights, sets = classed(random, "likely" if depth == 8 else "none", source.shape, 0, 0, depth)
+    sets[sets > len(weights)] = 1
     if depth > 8:
         weights[0, 0], sets[...] = 300, np.arange(len(sets))[:, None] % 2  # so that predictions lie in either half
     substreams = [[] for _ in range(contexts_of(depth))]
@@ -483,7 +490,8 @@ def test_pictures_are_coded_to_the_same_bytes_uncompiled(uncompiled, references,
     peak, dtype = (1 << depth) - 1, np.uint8 if depth == 8 else np.uint16
     smooth = np.cumsum(random.integers(-3, 4, (9, 33, 50)) << (depth - 8), axis=2).astype(dtype) & dtype(peak)
     before = ()
-    for samples in (smooth, random.choice(np.array([0, peak], dtype), smooth.shape)):
+    drawn = np.repeat(np.repeat(smooth[:, ::7, ::9], 7, axis=1), 9, axis=2)[:, :33, :50]
+    for samples in (smooth, random.choice(np.array([0, peak], dtype), smooth.shape), drawn):
         pictures = [tuple(samples[first : first + 3]) for first in range(0, 9, 3)]
         for max_error, greens_apart in ((0, False), (0, True), (3, False)):
             start = () if greens_apart else before
@@ -574,6 +582,32 @@ def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
     again, _, same = symbols_after_a_fit([newer], [], source, 2, weights)
     assert sets.tolist() == same.tolist()
     assert np.count_nonzero(again) <= np.count_nonzero(first) <= 2 * 64
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("speed", PRESETS, ids=lambda speed: speed.label)
+def test_squares_of_a_drawn_picture_take_the_median_where_it_is_better(speed, depth, monkeypatch):
+    random, header = np.random.default_rng(11), Header(0, False)
+    source = np.full((96, 128), 40, np.uint8 if depth == 8 else np.uint16)
+    for top, left, level in random.integers((0, 0, 0), (80, 110, 1 << depth), (12, 3)):
+        source[top : top + 14, left : left + 17] = level
+    moved = np.roll(source, 3, axis=1)
+
+    def wrong_and_sets(*references):
+        """How many samples are not predicted exactly, and the set of each square less that of the median."""
+        residual, weights, _ = code_lossless(
+            [moved], [[plane] for plane in references], (), PRESETS[speed], header, depth
+        )
+        return np.count_nonzero(residual.substreams.symbols), residual.predictor_sets[0] - (len(weights[0]) + 1.0)
+
+    chosen = wrong_and_sets(), wrong_and_sets(source)
+    monkeypatch.setattr(for_depth(set_choice, depth), "choose_sets", lambda *_: None)
+    for (wrong, sets), (wrong_of_weights, sets_of_weights) in zip(
+        chosen, (wrong_and_sets(), wrong_and_sets(source)), strict=True
+    ):
+        assert 0.6 * wrong_of_weights > wrong
+        assert 0.1 < (sets == 0).mean()
+        assert not (sets_of_weights == 0).any()
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

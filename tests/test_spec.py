@@ -343,11 +343,13 @@ def decode_gray(
     weights: list[int],
     symbols: dict[int, list[int]],
     max_error: int = 0,
+    predictor_set: int | None = None,
 ) -> list[list[int]]:
-    """A gray plane of one square, which has predictor set 1 where there are weights, decoded."""
+    """A gray plane of one square, which has predictor set 1 where there are weights, or another, decoded."""
     count = WEIGHT_COUNTS[0 if prediction is None else 1]
     differences = np.array(weights, np.int16).reshape(-1, count)
-    residual = LosslessResidual((differences,), (np.full((1, 1), len(differences), np.uint8),), substreams_of(symbols))
+    predictor_set = len(differences) if predictor_set is None else predictor_set
+    residual = LosslessResidual((differences,), (np.full((1, 1), predictor_set, np.uint8),), substreams_of(symbols))
     header = header_of(PictureFormat(shape[1], shape[0], SampleFormat.GRAY), ResidualCoder.LOSSLESS, max_error)
     predictions = [] if prediction is None else [[np.array(prediction, np.uint8)]]
     ((plane,), _, _) = lossless.decode_lossless(residual, [shape], predictions, (), header)
@@ -409,6 +411,19 @@ def test_the_example_of_near_lossless_reconstruction_holds():
         assert decode_gray(None, (1, 1), [], {1: [symbol]}, max_error) == [[sample]]
 
 
+def symbol_of(value: int) -> int:
+    """The inverse of negative_first."""
+    return 2 * value if value >= 0 else -2 * value - 1
+
+
+def test_the_example_of_a_median_holds():
+    (west, north, north_west), (median,) = (numbers(part) for part in example("median").split("->"))
+    assert sorted((west, north, west + north - north_west))[1] == median
+    # the others are predicted as 128, 120 and 120
+    symbols = {1: [symbol_of(north_west - 128)], 9: [symbol_of(north - 120)], 12: [symbol_of(west - 120)], 13: [0]}
+    assert decode_gray(None, (2, 2), [], symbols, predictor_set=1) == [[north_west, north], [west, median]]
+
+
 def test_the_example_of_raw_bits_holds():
     ((symbol, bits), (z, value)) = (numbers(part) for part in example("raw bits").split("->"))
     bits = f"{bits:04d}"
@@ -456,10 +471,10 @@ def test_context_substreams_that_a_picture_does_not_use_up_are_refused():
 def test_a_predictor_set_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
     pictures = [PictureHeader(0, (Quantiser(256),), (1,))]
-    maps = unpack_predictor_sets(header, pictures, pack(np.array([0, 1], np.uint8)))
-    assert maps[0][0].tolist() == [[0, 1]]
-    with pytest.raises(codec.BitstreamError, match="predictor set 2 of 1"):
-        unpack_predictor_sets(header, pictures, pack(np.array([1, 2], np.uint8)))
+    maps = unpack_predictor_sets(header, pictures, pack(np.array([0, 2], np.uint8)))
+    assert maps[0][0].tolist() == [[0, 2]]
+    with pytest.raises(codec.BitstreamError, match="predictor set 3; 0…2 are possible"):
+        unpack_predictor_sets(header, pictures, pack(np.array([1, 3], np.uint8)))
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:

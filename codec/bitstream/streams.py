@@ -319,8 +319,8 @@ def unpack_predictor_sets(
     for picture, of_planes in zip(pictures, of_pictures, strict=True):
         planes = np.split(of_planes, ends[:-1])
         for plane, count in zip(planes, picture.predictor_set_counts, strict=True):
-            if int(plane.max()) > count:
-                raise BitstreamError(f"a square has predictor set {int(plane.max())} of {count}")
+            if int(plane.max()) > count + 1:  # the last predicts the median
+                raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{count + 1} are possible")
         maps.append(tuple(plane.reshape(shape) for plane, shape in zip(planes, shapes, strict=True)))
     return maps
 

@@ -150,6 +150,18 @@ def z_of(value: cython.int) -> cython.int:
     return (2 * value) ^ (value >> 31)
 
 
+def median_at(
+    samples: Tapped[::1], place: cython.Py_ssize_t, west: cython.int, up: cython.Py_ssize_t, newer: cython.Py_ssize_t
+) -> cython.int:
+    """The median of the samples to the left and above, and of the newest prediction, which lies ``newer`` on.
+
+    Where that is 0, in an I picture, the third is what goes on as evenly as from above left to the others (spec 9.2).
+    """
+    north: cython.int = samples[place - up]
+    third: cython.int = samples[place + newer] if newer > 0 else west + north - samples[place - up - 1]
+    return max(min(west, north), min(max(west, north), third))
+
+
 @cython.cclass
 class PlaneCoder:
     """A plane that is decoded or encoded, sample by sample.
@@ -159,6 +171,7 @@ class PlaneCoder:
         starts: by predictor set, what rounds and is added, and the weight of the base, from plain samples (spec
             9.2). Set 0 is the base alone.
         weights: by predictor set, those of all other taps; 0 is the weight of a tap that completes the last pair.
+        median_set: the last predictor set, which has no weights: it predicts a median.
         cell_sets: the predictor set of each cell.
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
         activities: the same of contexts, for one sample more than there are.
@@ -172,6 +185,7 @@ class PlaneCoder:
     width: cython.Py_ssize_t
     starts: cython.int[::1]
     weights: cython.short[::1]
+    median_set: cython.int
     set_weights: cython.const[cython.short[:, ::1]]
     cell_sets: cython.const[cython.uchar[:, ::1]]
     sums: cython.int[::1]
@@ -193,8 +207,9 @@ class PlaneCoder:
         self.planes, columns = planes, planes.columns
         self.taps = memoryview(tables.paired_offsets(*planes.layout()))
         self.width = len(self.taps) - 1
-        self.starts = memoryview(np.zeros(2 * (len(weights) + 1), np.int32))
-        self.weights = memoryview(np.zeros((len(weights) + 1) * self.width, np.int16))
+        self.median_set = len(weights) + 1
+        self.starts = memoryview(np.zeros(2 * (len(weights) + 2), np.int32))
+        self.weights = memoryview(np.zeros((len(weights) + 2) * self.width, np.int16))
         # a view has no dimension of 0, and set 0 needs no row
         self.set_weights = memoryview(weights if len(weights) else np.zeros((1, 1), np.int16))
         self.cell_sets = memoryview(cell_sets)
@@ -222,7 +237,8 @@ class PlaneCoder:
         """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to ``middle``."""
         taps, one, middle = self.set_weights.shape[1] - 1, 1 << self.shift(), self.low() + self.half()
         self.starts[0], self.starts[1] = one >> 1, one
-        for number in range(1, self.starts.shape[0] // 2):
+        self.starts[2 * self.median_set] = one >> 1
+        for number in range(1, self.median_set):
             start: cython.int = (one >> 1) + self.set_weights[number - 1, 0]
             base: cython.int = one
             for tap in range(taps):
@@ -253,6 +269,14 @@ class PlaneCoder:
         magnitudes[here - 2] = magnitudes[here - 1] = magnitudes[above]
         return here
 
+    def add_medians(self, y: cython.Py_ssize_t, cell: cython.Py_ssize_t) -> cython.void:
+        """Add to ``sums`` the medians of a cell's row whose samples are there."""
+        samples, sums, one = self.planes.samples, self.sums, 1 << self.shift()
+        up, newer = self.planes.stride, self.planes.newest()
+        first = self.planes.origin + y * up
+        for x in range(cell * CELL, min(cell * CELL + CELL, self.planes.columns)):
+            sums[x] += one * median_at(samples, first + x, samples[first + x - 1], up, newer)
+
     def end_row(self, y: cython.Py_ssize_t, here: cython.Py_ssize_t) -> cython.void:
         """Repeat a row's outermost magnitudes, and take its samples."""
         columns, magnitudes = self.planes.columns, self.magnitudes
@@ -272,6 +296,7 @@ class PlaneCoder:
         symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
         columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
         low, half, shift = self.low(), self.half(), self.shift()
+        one, up, newer = 1 << shift, self.planes.stride, self.planes.newest()
         for y in range(self.planes.rows):
             here = self.look_around(y, width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -279,6 +304,7 @@ class PlaneCoder:
             meaning: cython.longlong = (magnitudes[here - 1] << 8) + (3 * magnitudes[here - 1] & 255)
             activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
             for cell in range(cell_sets.shape[1]):
+                is_median: cython.bint = cell_sets[y // CELL, cell] == self.median_set
                 last = (cell_sets[y // CELL, cell] + 1) * width - 1
                 of_west: cython.int = weights[last - 1]
                 of_two_west: cython.int = weights[last]
@@ -288,6 +314,8 @@ class PlaneCoder:
                     upper = looked_up(context_of, activity_so_far, three_times(meaning) + HALF)
                     activity_so_far = activities[x + 1] + 2 * ((meaning >> 8) & 255)
                     total = total_so_far + of_west * west
+                    if is_median:
+                        total += one * median_at(samples, first + x, west, up, newer)
                     total_so_far = sums[x + 1] + of_two_west * west
                     meaning = by_half(total, shift, ahead[upper], ahead[lower])
                     context = by_half(total, shift, upper, lower)
@@ -323,6 +351,9 @@ class PlaneCoder:
         columns, low, half, shift = self.planes.columns, self.low(), self.half(), self.shift()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
+            for cell in range(self.cell_sets.shape[1]):
+                if self.cell_sets[y // CELL, cell] == self.median_set:
+                    self.add_medians(y, cell)
             first = self.planes.origin + y * self.planes.stride
             for x in range(columns):
                 prediction = clipped(sums[x] >> shift, low, half)
@@ -357,13 +388,17 @@ class PlaneCoder:
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         columns, step = self.planes.columns, 2 * max_error + 1
         low, half, shift = self.low(), self.half(), self.shift()
+        one, up, newer = 1 << shift, self.planes.stride, self.planes.newest()
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
             for x in range(columns):
-                last = (self.cell_sets[y // CELL, x // CELL] + 1) * self.width - 1
-                west = samples[first + x - 1]
+                number: cython.int = self.cell_sets[y // CELL, x // CELL]
+                last = (number + 1) * self.width - 1
+                west: cython.int = samples[first + x - 1]
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
+                if number == self.median_set:
+                    total += one * median_at(samples, first + x, west, up, newer)
                 prediction = clipped(total >> shift, low, half)
                 difference = samples[first + x] - prediction
                 residual: cython.int = (abs(difference) + max_error) // step
