@@ -27,8 +27,14 @@ __all__ = [
     "BitstreamError",
     "CellMode",
     "ChecksumError",
+    "ChromaSiting",
     "CodecError",
     "CodingBlocks",
+    "Colour",
+    "ColourMatrix",
+    "ColourPrimaries",
+    "ColourRange",
+    "ColourTransfer",
     "ConfigError",
     "ExistsError",
     "Inspection",
@@ -37,10 +43,15 @@ __all__ = [
     "Limits",
     "MediaError",
     "MotionField",
+    "MotionModel",
     "Picture",
     "PictureFormat",
+    "PictureType",
     "Progress",
+    "ResidualCoder",
+    "SampleFormat",
     "Settings",
+    "Speed",
     "Summary",
     "TruncatedError",
     "UnsupportedError",
@@ -70,9 +81,20 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from codec.inspection import CodingBlocks, Inspection
+    from codec.models import MotionModel, PictureType, ResidualCoder, Speed
     from codec.motion.field import CellMode, MotionField
     from codec.parallel import Progress
-    from codec.picture.planes import Picture, PictureFormat
+    from codec.picture.planes import (
+        ChromaSiting,
+        Colour,
+        ColourMatrix,
+        ColourPrimaries,
+        ColourRange,
+        ColourTransfer,
+        Picture,
+        PictureFormat,
+        SampleFormat,
+    )
     from codec.settings import Settings
 
 _HOMES = {
@@ -82,9 +104,13 @@ _HOMES = {
     "codec.encoder": ("Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "codec.inspection": ("Inspection", "CodingBlocks"),
+    "codec.models": ("MotionModel", "PictureType", "ResidualCoder", "Speed"),
     "codec.motion.field": ("CellMode", "MotionField"),
     "codec.parallel": ("Progress",),
-    "codec.picture.planes": ("Picture", "PictureFormat"),
+    "codec.picture.planes": (
+        *("Picture", "PictureFormat", "SampleFormat", "ChromaSiting"),
+        *("Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
+    ),
     "codec.settings": ("Settings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -28,7 +28,7 @@ from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, SampleFormatName
 from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
 from codec.reconstruct import History, Prediction, complete, predict, present
 from codec.search import quantisation
@@ -318,7 +318,7 @@ class Writer:
         self,
         path: str | os.PathLike[str],
         size: tuple[int, int] | None = None,
-        mode: str = "rgb",
+        mode: SampleFormatName = "rgb",
         settings: Settings | None = None,
         *,
         bit_depth: int = 8,

@@ -88,7 +88,8 @@ MAY_IMPORT = {
         *("codec.writing.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
         *("codec.dct", "codec.search", "codec.motion", "codec.settings", "codec.writing.streams", "codec.depths"),
     ),
-    "codec.decoder": (*DECODER, "codec.inspection"),
+    "codec.decoder": (*DECODER, "codec.inspection", "codec.notebook"),
+    "codec.notebook": ("codec.picture", "codec.errors", "codec:Video"),
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),

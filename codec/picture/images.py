@@ -41,7 +41,7 @@ from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
 
 __all__ = [
     *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "png_stream"),
-    *("rate_of", "tiff_pages", "write_still"),
+    *("preview", "rate_of", "tiff_pages", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -512,6 +512,15 @@ def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:
         Image.fromarray(samples).save(buffer, "WEBP", lossless=True, method=_WEBP_EFFORT, quality=50, exact=True)
     else:
         write_still(buffer, samples, pillow_format)
+    return buffer.getvalue()
+
+
+def preview(samples: npt.NDArray[Samples], side: int) -> bytes:
+    """A picture of 8 bits as a small WebP for looking at, made smaller where a side is longer than ``side``."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(samples)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    image.save(buffer, "WEBP", quality=85)
     return buffer.getvalue()
 
 
