@@ -10,7 +10,6 @@
     pictures = codec.decode("clip.mvz")     # (T, H, W[, channels])
 
 Names are loaded when they are first used: ``import codec`` costs nothing.
-``PIL.Image.open`` knows ``.mvz`` from then on.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 from codec.compiled import install as install_kernels
-from codec.pillow_hook import register_with_pillow
 
 __version__ = "0.1.0"
 
@@ -130,4 +128,3 @@ def __dir__() -> list[str]:
 
 
 install_kernels()
-register_with_pillow()

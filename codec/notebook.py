@@ -23,7 +23,11 @@ AT_ONCE = 1 << 25  # samples that decode in a second or two
 
 def html_of(video: Video) -> str:
     """A piece of HTML that needs no network; of a file that is damaged or closed it says why there is no picture."""
-    info = video.inventory(shares=False)
+    try:
+        info = video.inventory(shares=False)
+        first, *strip = (_image(video, number, STRIP_SIDE if place else FIRST_SIDE) for place, number in _places(video))
+    except CodecError as error:
+        return f"<p>{html.escape(repr(video))}<br>{html.escape(str(error))}</p>"
     header = info.header
     facts = (
         f"{len(video)} pictures of {video.format}, {float(video.rate):.6g} a second, "
@@ -31,12 +35,8 @@ def html_of(video: Video) -> str:
         f"{info.file_bytes:,} bytes for {info.source_bytes:,}, {info.ratio:.2f} : 1",
         f"residual {header.residual.label}, motion {header.motion.label}; shape {video.shape}, {video.dtype}",
     )
-    try:
-        first, *strip = (_image(video, number, STRIP_SIDE if place else FIRST_SIDE) for place, number in _places(video))
-        pictures = f"<div>{first}</div><div>{' '.join(strip)}</div>"
-    except CodecError as error:
-        pictures = f"<p>{html.escape(str(error))}</p>"
     lines = "<br>".join(map(html.escape, facts))
+    pictures = f"<div>{first}</div><div>{' '.join(strip)}</div>"
     return f"<div><p><b>{html.escape(video.path)}</b><br>{lines}</p>{pictures}</div>"
 
 

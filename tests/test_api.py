@@ -363,6 +363,31 @@ def test_names_that_no_reader_would_accept_are_refused(name, tmp_path):
     assert [] == everything_in(tmp_path)
 
 
+def test_a_writer_writes_into_a_stream_of_the_callers_what_it_would_into_a_file(tmp_path):
+    stream = io.BytesIO(b"before")
+    stream.seek(6)
+    for target in (tmp_path / "a.mvz", stream):
+        summary = codec.encode(ramp(), target, codec.Settings(gop=2))
+    assert b"before" + (tmp_path / "a.mvz").read_bytes() == stream.getvalue()
+    assert (summary.file_bytes, False) == (len(stream.getvalue()) - 6, stream.closed)
+    with codec.Writer(stream := io.BytesIO(), (6, 4), "gray") as out:
+        out.append(ramp(1)[0])
+    np.testing.assert_array_equal(ramp(1), codec.open(stream))
+
+
+def test_a_stream_that_takes_no_bytes_is_a_media_error(tmp_path):
+    (tmp_path / "a").touch()
+    with (
+        (tmp_path / "a").open("rb") as readable,
+        (tmp_path / "a").open("w") as text,
+        (tmp_path / "a").open("wb") as closed,
+    ):
+        closed.close()
+        for stream in (io.StringIO(), readable, text, closed):
+            with pytest.raises(codec.MediaError, match="takes no bytes"):
+                codec.encode(ramp(), stream)
+
+
 @pytest.mark.parametrize("error", [OurOwnError, KeyboardInterrupt, SystemExit])
 def test_an_exception_inside_leaves_nothing_behind(error, tmp_path):
     with pytest.raises(error), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=2)) as out:
