@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "mvz": ("codec", "codec:*"),
     "mvz.__main__": ("codec.__main__",),
     **{
-        name: (*PUBLIC, "codec.picture", "codec.arguments", "codec.whole_file")
+        name: (*PUBLIC, "codec.picture", "codec.arguments", "codec.settings", "codec.whole_file")
         for name in PLUGINS
         if name not in ("mvz", "mvz.__main__")
     },
