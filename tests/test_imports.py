@@ -121,6 +121,7 @@ MAY_IMPORT = {
 
 # Where a library may be imported; nobody else may
 ONLY_IN = {
+    "av": ("codec.picture.films", "codec.picture.film_writing", "codec.picture.pixel_layouts"),
     "PIL": ("codec.picture.images", "mvz.pillow"),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
