@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import threading
+import uuid
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -530,6 +531,13 @@ class Video:
     def _read_group(self, entry: GroupEntry) -> bytes:
         with self._reading:  # which moves in the file
             return self._container.read_group_bytes(entry)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        """What tells dask whether two videos are the same."""
+        if self._reopen is None:
+            return (uuid.uuid4().hex,)
+        status = Path(self.path).stat()
+        return (self.path, status.st_size, status.st_mtime_ns)
 
     def close(self) -> None:
         """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""
