@@ -62,6 +62,11 @@ class GopTask(NamedTuple):
     """Whether pictures of ``dct`` say how they came to be."""
 
 
+TaskOf = Callable[[Sequence[GroupEntry]], GopTask]
+Index = int | slice | EllipsisType | Sequence[int] | npt.NDArray[Any]
+"""What takes pictures out of a `Video`, or rows, columns and channels out of each."""
+
+
 def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
     """The pictures of one GOP, each checked against its CRC-32.
 
@@ -97,11 +102,6 @@ def with_attachments(picture: Picture, attachments: Attachments) -> Picture:
     duration = others.pop(DURATION, None)
     seconds = None if duration is None else duration_of(duration)
     return replace(picture, duration=seconds, attachments=others) if attachments else picture
-
-
-TaskOf = Callable[[Sequence[GroupEntry]], GopTask]
-Index = int | slice | EllipsisType | Sequence[int] | npt.NDArray[Any]
-"""What takes pictures out of a `Video`, or rows, columns and channels out of each."""
 
 
 def decode_gop(task: GopTask) -> Iterator[Picture]:
@@ -178,7 +178,7 @@ class Video:
         self, file: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
     ) -> None:
         expect_type(limits, Limits, "limits are codec.Limits")
-        self._reopen: Callable[[], Video] | None = None
+        self._reopen: functools.partial[Video] | None = None
         with ExitStack() as resources:
             if isinstance(file, str | os.PathLike):
                 self.path = file_name(file, "a file to read is named by text or a path")
@@ -536,8 +536,9 @@ class Video:
         """What tells dask whether two videos are the same."""
         if self._reopen is None:
             return (uuid.uuid4().hex,)
-        status = Path(self.path).stat()
-        return (self.path, status.st_size, status.st_mtime_ns)
+        path = self._reopen.args[0]
+        status = Path(path).stat()
+        return (path, status.st_size, status.st_mtime_ns)
 
     def close(self) -> None:
         """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""

@@ -216,7 +216,7 @@ def test_without_the_libraries_films_are_refused_with_what_brings_them_and_the_p
     pipe = f"ffmpeg -i '{film}' -pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o 'my film'.mvz"
     refused = f"mvz: {film}: is a video; {brings}, or ffmpeg makes pictures of it: {pipe}\n"
     assert (1, "", refused) == mvz("encode", film, "-o", tmp_path / "x.mvz")
-    pipe = "mvz decode … -o - | ffmpeg -i - 'my film.mkv'"
+    pipe = "mvz decode FILE -o - | ffmpeg -i - 'my film.mkv'"
     monkeypatch.chdir(tmp_path)
     refused = f"mvz: my film.mkv: is a film; {brings}, or ffmpeg makes it: {pipe}\n"
     assert (1, "", refused) == mvz("decode", clip, "-o", "my film.mkv")

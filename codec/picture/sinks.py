@@ -190,7 +190,7 @@ def open_sink(
     elif suffix in _UNSUPPORTED and not is_pattern and not is_folder:
         raise MediaError(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
-            " .y4m, .npy, .gif, .apng and .webp are"
+            " .y4m, .npy, .gif, .apng, .webp, .mkv, .mp4 and .mov are"
         )
     else:
         pattern = NumberPattern.parse(label) if is_pattern else None
@@ -264,7 +264,7 @@ def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | 
         try:
             from codec.picture.film_writing import film_writer  # FFmpeg's libraries, where they are
         except ImportError as error:
-            pipe = f"mvz decode … -o - | ffmpeg -i - {shlex.quote(label)}"
+            pipe = f"mvz decode FILE -o - | ffmpeg -i - {shlex.quote(label)}"
             raise MediaError(f"{label}: is a film; {MISSING}, or ffmpeg makes it: {pipe}") from error
         return partial(film_writer, label, film)
     if suffix in (".apng", ".gif", ".webp"):
