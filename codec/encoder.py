@@ -553,8 +553,8 @@ def encode(
     """Encode a sequence of pictures into one ``.mvz`` file.
 
     Args:
-        source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
-            a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
+        source: a folder, glob, printf pattern, list of files, animation, film, Y4M, .npy or .mvz file, ``-`` (Y4M on
+            stdin), a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
             `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make, or a binary stream.
         settings: how to encode; lossless with block motion if not given.

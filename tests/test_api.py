@@ -15,6 +15,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -109,6 +110,8 @@ def test_every_module_declares_names_that_it_has():
         if path.name not in ("__init__.py", "__main__.py") and path.parent != ROOT / "codec" / "cli"
     ]
     assert "codec.encoder" in modules
+    if find_spec("av") is None:  # which is an extra
+        modules = [name for name in modules if not name.endswith(("films", "film_writing", "pixel_layouts"))]
     for module in map(importlib.import_module, modules):
         missing = [name for name in module.__all__ if not hasattr(module, name)]
         assert [] == missing, module.__name__
@@ -577,7 +580,7 @@ def test_a_video_says_of_itself_what_its_array_says(array_and_video):
     np.testing.assert_array_equal(pictures, np.asarray(video), strict=True)
     np.testing.assert_array_equal(pictures.astype(np.float32), np.asarray(video, np.float32), strict=True)
     with pytest.raises(ValueError, match="always makes a new array"):
-        np.array(video, copy=False)
+        video.__array__(copy=False)  # as numpy 2 asks
 
 
 INDICES = [

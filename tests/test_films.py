@@ -296,6 +296,16 @@ def test_a_name_that_libav_would_take_for_a_protocol_is_a_file(tmp_path, monkeyp
     assert 4 == len(read("concat:a|b.mkv")[1])
 
 
+def test_pictures_that_are_too_large_are_refused_whatever_the_file_says_of_their_size(tmp_path, monkeypatch):
+    film(tmp_path / "a.m2v", coder="mpeg2video", rate=25, size=(32, 32))
+    monkeypatch.setattr("codec.picture.films.MAX_PIXELS", 32 * 32 - 1)
+    with pytest.raises(MediaError, match=r"a\.m2v: cannot be read as a film"):
+        read(tmp_path / "a.m2v")
+    monkeypatch.setattr("codec.picture.sequence.MAX_PIXELS", 32 * 32 - 1)
+    with pytest.raises(MediaError, match=r"a\.m2v: pictures of 32×32; at most 1023 pixels are accepted"):
+        read(tmp_path / "a.m2v")
+
+
 def test_a_film_that_is_cut_says_so(tmp_path):
     film(tmp_path / "a.mkv", count=12, size=(64, 64))
     data = (tmp_path / "a.mkv").read_bytes()

@@ -30,7 +30,7 @@ from codec.picture.planes import (
     Picture,
     PictureFormat,
 )
-from codec.picture.sequence import PictureSource, rate_of, refuse_size
+from codec.picture.sequence import MAX_PIXELS, PictureSource, rate_of, refuse_size
 
 __all__ = ["DISPLAY_MATRIX", "PIXEL_ASPECT", "TEXTS", "Film"]
 
@@ -89,7 +89,6 @@ class Film(PictureSource):
             colour, unknown = _colour_of(frame)
             matrix = _side_data(frame).get("DISPLAYMATRIX", b"")
         self._layout = layout
-        refuse_size(label, *self._first[1:])
         if aspect != 1:
             self._attachments[PIXEL_ASPECT] = f"{aspect.numerator}:{aspect.denominator}".encode()
         if matrix and (numbers := struct.unpack("=9i", matrix)) != _UPRIGHT:
@@ -146,6 +145,10 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
             stream = next((each for each in container.streams.video if not _is_cover(each)), None)
             if stream is None:
                 raise MediaError(f"{path}: has no video")
+            if stream.codec_context is None:
+                raise MediaError(f"{path}: its video is of a kind that libav does not know")
+            refuse_size(os.fspath(path), stream.width, stream.height)
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # of pictures that are larger than it says
             stream.thread_type = "AUTO"
             yield container, stream
     except (av.error.FFmpegError, ConfigError) as error:
