@@ -30,7 +30,7 @@ def html_of(video: Video) -> str:
         return f"<p>{html.escape(repr(video))}<br>{html.escape(str(error))}</p>"
     header = info.header
     facts = (
-        f"{len(video)} pictures of {video.format}, {float(video.rate):.6g} a second, "
+        f"{len(video)} picture{'s' * (len(video) != 1)} of {video.format}, {float(video.rate):.6g} a second, "
         f"{float(len(video) / video.rate):.2f} s",
         f"{info.file_bytes:,} bytes for {info.source_bytes:,}, {info.ratio:.2f} : 1",
         f"residual {header.residual.label}, motion {header.motion.label}; shape {video.shape}, {video.dtype}",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from dataclasses import replace
 from fractions import Fraction
@@ -229,7 +230,7 @@ def test_rotation_shape_of_pixels_and_texts_are_kept_and_go_into_films_again(mvz
         assert (0, [kept] * 4) == (code, [picture.attachments for picture in read(tmp_path / target)[1]])
         assert ("shape of pixels" in err) == (target == "b.mkv")
     _, _, err = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "frames")
-    assert "has no place for what came with the pictures: shape of pixels, rotation" in err
+    assert "has no place for what came with the pictures: rotation, shape of pixels" in err
 
 
 def add_sound(container, count=1):
@@ -239,6 +240,21 @@ def add_sound(container, count=1):
         sound.sample_rate, sound.pts = 48000, 0
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
+
+
+def test_hdr_says_what_it_was_made_on_as_png_does(mvz, tmp_path):
+    said = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    options = {"x265-params": f"log-level=none:master-display={said}:max-cll=1000,400"}
+    film(tmp_path / "a.mkv", "yuv420p10le", "libx265", size=(64, 64), **options)
+    assert 0 == mvz("encode", tmp_path / "a.mkv", "-o", tmp_path / "a.mvz")[0]
+    expected = {
+        "png:cLLI": struct.pack(">2I", 10_000_000, 4_000_000),
+        "png:mDCV": struct.pack(">8H2I", 34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10_000_000, 50),
+    }
+    with codec.open(tmp_path / "a.mvz") as video:
+        assert expected == video.picture(3).attachments
+    assert 0 == mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "frames")[0]
+    assert expected["png:mDCV"] in (tmp_path / "frames" / "000003.png").read_bytes()
 
 
 def test_what_is_beside_the_pictures_is_said(mvz, tmp_path):
@@ -289,6 +305,7 @@ def test_a_playlist_does_not_make_us_open_what_it_names(tmp_path):
         open_source(tmp_path / "a.mp4")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no file there has such a name")
 def test_a_name_that_libav_would_take_for_a_protocol_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     film(tmp_path / "a.mkv")

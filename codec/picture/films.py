@@ -9,7 +9,7 @@ import os
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -44,8 +44,6 @@ _UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 _DURATION = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 _SIDE_DATA = {
     "A53_CC": "closed captions",
-    "MASTERING_DISPLAY_METADATA": "the display that HDR was made on",
-    "CONTENT_LIGHT_LEVEL": "light levels of HDR",
     "DYNAMIC_HDR_PLUS": "HDR10+",
     "DOVI_METADATA": "Dolby Vision",
     "STEREO3D": "how two views make stereo",
@@ -87,12 +85,10 @@ class Film(PictureSource):
                 raise MediaError(f"{label}: {advice(path, frame.format.name)}")
             notes += _unkept(frame)
             colour, unknown = _colour_of(frame)
-            matrix = _side_data(frame).get("DISPLAYMATRIX", b"")
+            self._attachments |= _attachments_of(_side_data(frame))
         self._layout = layout
         if aspect != 1:
             self._attachments[PIXEL_ASPECT] = f"{aspect.numerator}:{aspect.denominator}".encode()
-        if matrix and (numbers := struct.unpack("=9i", matrix)) != _UPRIGHT:
-            self._attachments[DISPLAY_MATRIX] = struct.pack("<9i", *numbers)
         picture_format = PictureFormat(*self._first[1:], layout.sample_format, colour, layout.bit_depth)
         steady = rate or _steady_rate(times, tick, rates)
         super().__init__(label, picture_format, steady, len(times) or None)
@@ -113,9 +109,11 @@ class Film(PictureSource):
             tick = stream.time_base or Fraction(0)
             for number, frame in enumerate(container.decode(stream)):
                 picture = self._picture(frame, f"{self.label}: picture {number}")
-                if not self._have_durations or frame.pts is None:
+                if not self._have_durations:
                     yield picture
                     continue
+                if frame.pts is None:
+                    raise MediaError(f"{self.label}: picture {number} has no time, and others have")
                 if before is not None:
                     yield replace(before[0], duration=max(frame.pts - before[1], 0) * tick)
                 before = picture, frame.pts
@@ -183,6 +181,30 @@ def _unkept(frame: av.VideoFrame) -> list[str]:
 def _side_data(frame: av.VideoFrame) -> dict[str, bytes]:
     """What comes with a frame, by libav's names."""
     return {each.type.name: bytes(each) for each in frame.side_data if isinstance(each, SideData)}
+
+
+def _attachments_of(side_data: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What comes with a frame and has a place: rotation, and of HDR the display it was made on and its light levels."""
+    attachments = {}
+    if "DISPLAYMATRIX" in side_data and (numbers := struct.unpack("=9i", side_data["DISPLAYMATRIX"])) != _UPRIGHT:
+        attachments[DISPLAY_MATRIX] = struct.pack("<9i", *numbers)
+    if len(levels := side_data.get("CONTENT_LIGHT_LEVEL", b"")) == 8:
+        most, average = (_scaled(each, 10000, 32) for each in struct.unpack("=2I", levels))
+        attachments["png:cLLI"] = struct.pack(">2I", most, average)
+    if len(display := side_data.get("MASTERING_DISPLAY_METADATA", b"")) == 88:
+        numbers = struct.unpack("=22i", display)
+        pairs = zip(numbers[:20:2], numbers[1:20:2], strict=True)
+        ratios = [Fraction(above, below) if below else Fraction(0) for above, below in pairs]
+        places = [_scaled(each, 50000, 16) for each in ratios[:8]]  # of red, green, blue and white
+        darkest, lightest = (_scaled(each, 10000, 32) for each in ratios[8:])
+        if all(numbers[20:]):  # both are there
+            attachments["png:mDCV"] = struct.pack(">8H2I", *places, lightest, darkest)
+    return attachments
+
+
+def _scaled(number: Fraction | int, scale: int, bits: int) -> int:
+    """A number as PNG has it: a multiple of 1 / scale, without sign."""
+    return min(max(round(scale * number), 0), (1 << bits) - 1)
 
 
 def _times(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[list[Fraction], list[str]]:
