@@ -10,7 +10,6 @@
     pictures = codec.decode("clip.mvz")     # (T, H, W[, channels])
 
 Names are loaded when they are first used: ``import codec`` costs nothing.
-``PIL.Image.open`` knows ``.mvz`` from then on.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 from codec.compiled import install as install_kernels
-from codec.pillow_hook import register_with_pillow
 
 __version__ = "0.1.0"
 
@@ -27,8 +25,14 @@ __all__ = [
     "BitstreamError",
     "CellMode",
     "ChecksumError",
+    "ChromaSiting",
     "CodecError",
     "CodingBlocks",
+    "Colour",
+    "ColourMatrix",
+    "ColourPrimaries",
+    "ColourRange",
+    "ColourTransfer",
     "ConfigError",
     "ExistsError",
     "Inspection",
@@ -37,10 +41,15 @@ __all__ = [
     "Limits",
     "MediaError",
     "MotionField",
+    "MotionModel",
     "Picture",
     "PictureFormat",
+    "PictureType",
     "Progress",
+    "ResidualCoder",
+    "SampleFormat",
     "Settings",
+    "Speed",
     "Summary",
     "TruncatedError",
     "UnsupportedError",
@@ -70,9 +79,20 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from codec.inspection import CodingBlocks, Inspection
+    from codec.models import MotionModel, PictureType, ResidualCoder, Speed
     from codec.motion.field import CellMode, MotionField
     from codec.parallel import Progress
-    from codec.picture.planes import Picture, PictureFormat
+    from codec.picture.planes import (
+        ChromaSiting,
+        Colour,
+        ColourMatrix,
+        ColourPrimaries,
+        ColourRange,
+        ColourTransfer,
+        Picture,
+        PictureFormat,
+        SampleFormat,
+    )
     from codec.settings import Settings
 
 _HOMES = {
@@ -82,9 +102,13 @@ _HOMES = {
     "codec.encoder": ("Summary", "Writer", "encode"),
     "codec.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "codec.inspection": ("Inspection", "CodingBlocks"),
+    "codec.models": ("MotionModel", "PictureType", "ResidualCoder", "Speed"),
     "codec.motion.field": ("CellMode", "MotionField"),
     "codec.parallel": ("Progress",),
-    "codec.picture.planes": ("Picture", "PictureFormat"),
+    "codec.picture.planes": (
+        *("Picture", "PictureFormat", "SampleFormat", "ChromaSiting"),
+        *("Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
+    ),
     "codec.settings": ("Settings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -104,4 +128,3 @@ def __dir__() -> list[str]:
 
 
 install_kernels()
-register_with_pillow()

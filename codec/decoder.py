@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import operator
 import os
+import threading
+import uuid
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Self, overload
+from types import EllipsisType, TracebackType
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +60,11 @@ class GopTask(NamedTuple):
     limits: Limits
     traced: bool = False
     """Whether pictures of ``dct`` say how they came to be."""
+
+
+TaskOf = Callable[[Sequence[GroupEntry]], GopTask]
+Index = int | slice | EllipsisType | Sequence[int] | npt.NDArray[Any]
+"""What takes pictures out of a `Video`, or rows, columns and channels out of each."""
 
 
 def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
@@ -113,15 +122,53 @@ def decode_task(task: GopTask) -> list[Picture | BitstreamError]:
     return list(attempt_gop(task))
 
 
-class Video(Sequence[npt.NDArray[Samples]]):
-    """An open ``.mvz`` file: a sequence of arrays, (H, W) for gray and (H, W, 3) RGB otherwise.
+class Cursor:
+    """Where one reader stands: the pictures of the GOP read last, the newest of them if there are too many."""
 
-    With alpha they are (H, W, 2) and (H, W, 4).
-    They are uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says.
+    def __init__(self, gops: Sequence[Sequence[GroupEntry]], task_of: TaskOf, raw_bytes: int) -> None:
+        self._gops, self._task_of = gops, task_of
+        self._gop = -1
+        self._end = 0
+        """The number after the newest of `_pictures`, which are consecutive."""
+        self._pictures: deque[Picture] = deque(maxlen=max(KEPT_BYTES // raw_bytes, 2))
+        self._to_come: Iterator[Picture] = iter(())
+
+    def picture(self, number: int) -> Picture | None:
+        """One decoded picture, which stays the cursor's; None where no packet holds it."""
+        gop = bisect_right(self._gops, number, key=_first) - 1
+        if gop < 0 or number >= self._gops[gop][-1].end:
+            return None
+        if gop != self._gop or number < self._end - len(self._pictures):
+            self._pictures.clear()
+            self._gop, self._end = gop, _first(self._gops[gop])
+            self._to_come = decode_gop(self._task_of(self._gops[gop]))
+        while self._end <= number:
+            try:
+                self._pictures.append(next(self._to_come))
+            except BaseException:
+                self.forget()  # the next call starts afresh and fails with the same error
+                raise
+            self._end += 1
+        return self._pictures[number - self._end]
+
+    def forget(self) -> None:
+        """Start at the beginning of a GOP the next time."""
+        self._gop = -1
+
+
+class Video:
+    """An open ``.mvz`` file, which is an array of its pictures that is decoded when it is asked for.
+
+    ``shape`` is (T, H, W) for gray and (T, H, W, 3) RGB otherwise, with alpha (T, H, W, 2) and (T, H, W, 4).
+    ``dtype`` is uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says.
+    ``video[i]``, ``video[a:b]``, ``video[a:b, top:bottom, left:right]``, ``video[[i, j]]`` and iteration give arrays,
+    as they would of a numpy array; ``np.asarray(video)`` is all of it.
 
     Y'CbCr pictures are converted for these arrays; `picture` and `pictures` give their own planes.
     Pictures of the GOP read last are kept, so neighbours cost one picture each, forwards and backwards.
+    Several threads may read: those that come while another decodes start at the beginning of a GOP.
     Arrays and planes that are handed out belong to the caller, who may write into them.
+    A video that was opened by its name can be pickled: it is opened again where it arrives.
 
     A video opened with ``damaged=True`` may lack pictures: asking for one of them raises; `whole_pictures` gives
     the others.
@@ -131,9 +178,11 @@ class Video(Sequence[npt.NDArray[Samples]]):
         self, file: str | os.PathLike[str] | IO[bytes], limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
     ) -> None:
         expect_type(limits, Limits, "limits are codec.Limits")
+        self._reopen: functools.partial[Video] | None = None
         with ExitStack() as resources:
             if isinstance(file, str | os.PathLike):
                 self.path = file_name(file, "a file to read is named by text or a path")
+                self._reopen = functools.partial(Video, os.path.abspath(self.path), limits, damaged=damaged)  # noqa: PTH100
                 file = resources.enter_context(_opened(self.path))
             elif not (hasattr(file, "read") and hasattr(file, "seek")):
                 raise ConfigError(f"a file is opened by its name or as a binary stream, not {type(file).__name__}")
@@ -152,11 +201,8 @@ class Video(Sequence[npt.NDArray[Samples]]):
             self.damage += self._container.damage
             self.has_end = self._container.has_end
         self._gops = self._container.gops()
-        self._cached_gop = -1
-        self._cached_end = 0
-        """The number after the newest of `_cached`, which are consecutive."""
-        self._cached: deque[Picture] = deque(maxlen=max(KEPT_BYTES // self.format.raw_bytes, 2))
-        self._to_come: Iterator[Picture] = iter(())
+        self._reading, self._decoding = threading.Lock(), threading.Lock()
+        self._cursor = self._new_cursor()
 
     @property
     def format(self) -> PictureFormat:
@@ -167,6 +213,40 @@ class Video(Sequence[npt.NDArray[Samples]]):
     def rate(self) -> Fraction:
         """Pictures per second."""
         return self._container.header.rate
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, H, W) for gray, (T, H, W, 3) otherwise, with alpha (T, H, W, 2) and (T, H, W, 4)."""
+        return (len(self), *self.format.array_shape)
+
+    @property
+    def dtype(self) -> np.dtype[Samples]:
+        """Of the arrays: uint8, or uint16 where a sample has more than 8 bits."""
+        return self.format.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many sides ``shape`` has: 3 or 4."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Numbers in the array of all pictures."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array of all pictures."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[tuple[int, ...], ...]:
+        """What is best read at once, as dask has it: the pictures of each GOP, and all of each of them.
+
+        Of a damaged file pictures that no packet holds count to the GOP before them.
+        """
+        starts = [0, *(_first(gop) for gop in self._gops[1:]), len(self)]
+        return (tuple(end - begin for begin, end in pairwise(starts)), *((side,) for side in self.shape[1:]))
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -195,19 +275,73 @@ class Video(Sequence[npt.NDArray[Samples]]):
     def __len__(self) -> int:
         return self._container.picture_count
 
-    @overload
-    def __getitem__(self, index: int) -> npt.NDArray[Samples]: ...
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> npt.NDArray[Samples]:
+        """One picture as an array, or those of a slice or a list of numbers; behind a comma what is cut out of each.
 
-    @overload
-    def __getitem__(self, index: slice) -> list[npt.NDArray[Samples]]: ...
+        Raises:
+            IndexError: there is no such picture.
+            LimitError: they have more samples than `Limits` allows one call to decode.
+            BitstreamError: the GOP of one is damaged.
+        """
+        chosen, of_each = self._chosen(index)
+        if isinstance(chosen, int):
+            return self._arrays([chosen], of_each)[0]
+        arrays = self._arrays(chosen, of_each)
+        return np.stack(arrays) if arrays else np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *of_each)]
 
-    def __getitem__(self, index: int | slice) -> npt.NDArray[Samples] | list[npt.NDArray[Samples]]:
-        """One picture as an array, or those of a slice as a list of arrays."""
+    def _chosen(self, index: Any) -> tuple[int | Sequence[int], tuple[Any, ...]]:
+        """The number of a picture, or those of several, and an index into the array of each."""
+        first, *of_each = (index or (...,)) if isinstance(index, tuple) else (index,)
+        if not all(isinstance(part, slice | EllipsisType) or _is_whole(part) for part in of_each):
+            raise TypeError("of each picture a whole number or a slice for each side is taken, as in video[5:9, :, 20]")
+        if first is Ellipsis:
+            first, *of_each = (slice(None), ..., *of_each) if len(of_each) < self.ndim else of_each
+        if isinstance(first, slice):
+            return self._numbers(first), tuple(of_each)
+        is_array = isinstance(first, np.ndarray) and first.ndim == 1
+        if is_array or (isinstance(first, list) and not any(isinstance(each, bool) for each in first)):
+            return [self._number(each) for each in first], tuple(of_each)
+        return self._number(first), tuple(of_each)
+
+    def _arrays(self, numbers: Sequence[int], of_each: tuple[Any, ...] = ()) -> list[npt.NDArray[Samples]]:
+        """Arrays of pictures, which are decoded in their own order."""
         from codec.picture.colour import to_array
 
-        if isinstance(index, slice):
-            return [self[number] for number in self._numbers(index)]
-        return to_array(self.picture(index))
+        self._refuse_many(len(numbers))
+        arrays = {}
+        with self._free_cursor() as cursor:
+            for number in sorted(set(numbers)):
+                if (picture := cursor.picture(number)) is None:
+                    raise self._missing(number)
+                arrays[number] = to_array(picture)[of_each].copy()
+        return [arrays[number] for number in numbers]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """All pictures, for ``np.asarray``."""
+        if copy is False:
+            raise ValueError("the pictures of a video are decoded, which always makes a new array")
+        return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
+
+    def __reversed__(self) -> Iterator[npt.NDArray[Samples]]:
+        return (self[number] for number in reversed(range(len(self))))
+
+    def __repr__(self) -> str:
+        header = self._container.header
+        return (
+            f"<Video {self.path}: {self.shape} {self.dtype}, {self.format.sample_format.label}, "
+            f"{float(self.rate):.6g} pictures a second, {header.residual.label}, motion {header.motion.label}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first picture, sizes, and a strip of pictures from all over the file."""
+        from codec.notebook import html_of
+
+        return html_of(self)
+
+    def __reduce__(self) -> tuple[Callable[[], Video], tuple[()]]:
+        if self._reopen is None:
+            raise TypeError(f"{self.path}: a video that was opened as a stream cannot be pickled; open it by its name")
+        return self._reopen, ()
 
     def __iter__(self) -> Iterator[npt.NDArray[Samples]]:
         from codec.picture.colour import to_array
@@ -225,21 +359,25 @@ class Video(Sequence[npt.NDArray[Samples]]):
             BitstreamError: the GOP is damaged.
         """
         number = self._number(index)
-        gop = bisect_right(self._gops, number, key=_first) - 1
-        if gop < 0 or number >= self._gops[gop][-1].end:
-            raise self._missing(number)
-        if gop != self._cached_gop or number < self._cached_end - len(self._cached):
-            self._cached.clear()
-            self._cached_gop, self._cached_end = gop, _first(self._gops[gop])
-            self._to_come = decode_gop(self._task(self._gops[gop]))
-        while self._cached_end <= number:
-            try:
-                self._cached.append(next(self._to_come))
-            except BaseException:
-                self._cached_gop = -1  # the next call starts afresh and fails with the same error
-                raise
-            self._cached_end += 1
-        return self._cached[number - self._cached_end].copy()
+        with self._free_cursor() as cursor:
+            picture = cursor.picture(number)
+            if picture is None:
+                raise self._missing(number)
+            return picture.copy()
+
+    def _new_cursor(self) -> Cursor:
+        return Cursor(self._gops, self._task, self.format.raw_bytes)
+
+    @contextmanager
+    def _free_cursor(self) -> Iterator[Cursor]:
+        """The cursor of this video, or a new one while another thread has it."""
+        if not self._decoding.acquire(blocking=False):
+            yield self._new_cursor()
+            return
+        try:
+            yield self._cursor
+        finally:
+            self._decoding.release()
 
     def pictures(
         self,
@@ -368,11 +506,14 @@ class Video(Sequence[npt.NDArray[Samples]]):
         return numbers.start, numbers.stop
 
     def _gops_between(self, start: int, stop: int) -> list[Sequence[GroupEntry]]:
-        samples, limit = (stop - start) * self.format.sample_count, self._container.limits.max_samples
-        if samples > limit:
-            rule = f"{stop - start} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
-            raise LimitError(rule, path=self.path, offset=0)
+        self._refuse_many(stop - start)
         return [gop for gop in self._gops if _first(gop) < stop and gop[-1].end > start]
+
+    def _refuse_many(self, count: int) -> None:
+        samples, limit = count * self.format.sample_count, self._container.limits.max_samples
+        if samples > limit:
+            rule = f"{count} pictures have {samples} samples to decode; the limit is {limit} (max_samples)"
+            raise LimitError(rule, path=self.path, offset=0)
 
     def _most_ahead(self, gops: Sequence[Sequence[GroupEntry]]) -> int:
         """How many GOPs may be under way beside the one that is read."""
@@ -384,14 +525,26 @@ class Video(Sequence[npt.NDArray[Samples]]):
 
     def _task(self, gop: Sequence[GroupEntry]) -> GopTask:
         """What is needed to decode a GOP; each packet is read when its turn comes."""
-        groups = ((entry, self._container.read_group_bytes(entry)) for entry in gop)
+        groups = ((entry, self._read_group(entry)) for entry in gop)
         return GopTask(groups, self._container.header, self._container.shared, self.path, self._container.limits)
+
+    def _read_group(self, entry: GroupEntry) -> bytes:
+        with self._reading:  # which moves in the file
+            return self._container.read_group_bytes(entry)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        """What tells dask whether two videos are the same."""
+        if self._reopen is None:
+            return (uuid.uuid4().hex,)
+        path = self._reopen.args[0]
+        status = Path(path).stat()
+        return (path, status.st_size, status.st_mtime_ns)
 
     def close(self) -> None:
         """Close the file, unless it was given as one; pictures that were handed out stay, others are out of reach."""
         self._container.close()
         self._resources.close()
-        self._cached_gop = -1
+        self._cursor.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -407,6 +560,10 @@ def _opened(path: str) -> BinaryIO:
         return Path(path).open("rb")
     except OSError as error:
         raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _is_whole(number: object) -> bool:
+    return hasattr(number, "__index__") and np.ndim(number) == 0  # type: ignore[arg-type]
 
 
 def _first(gop: Sequence[GroupEntry]) -> int:

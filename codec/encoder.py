@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
@@ -28,14 +27,14 @@ from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, SampleFormatName
 from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
 from codec.reconstruct import History, Prediction, complete, predict, present
 from codec.search import quantisation
 from codec.search.lossless import PRESETS, Preset, code_lossless
 from codec.search.value_maps import choose_maps
 from codec.settings import Settings
-from codec.whole_file import refuse_overwrite, whole_file
+from codec.whole_file import OutputFile, given_stream, is_stream, refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
 from codec.writing.streams import encoded_name
 
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
 
-FILE_TO_MAKE = "the file to make is named by text or a path"
+FILE_TO_MAKE = "the file to make is named by text or a path, or is a binary stream"
 ATTACHMENT_COST = 512  # bytes that each counts as beside its own: so a packet has at most 32768 (spec 5.8 has 65535)
 MESH_OF_DCT = 32  # side of its cells: vectors of finer ones cost more than they gain
 
@@ -296,7 +295,7 @@ class Writer:
     """A new ``.mvz`` file, picture by picture; it appears when the ``with`` block ends well, and only then.
 
     Args:
-        path: the file to make.
+        path: the file to make, or a binary stream, which stays open and takes what comes at once.
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
@@ -316,9 +315,9 @@ class Writer:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: OutputFile,
         size: tuple[int, int] | None = None,
-        mode: str = "rgb",
+        mode: SampleFormatName = "rgb",
         settings: Settings | None = None,
         *,
         bit_depth: int = 8,
@@ -331,7 +330,12 @@ class Writer:
     ) -> None:
         if (size is None) == (format is None):
             raise ConfigError("a writer needs either size and mode, or format")
-        self._path = file_name(path, FILE_TO_MAKE)
+        file: AbstractContextManager[IO[bytes]]
+        if is_stream(path):
+            self._path, file = str(getattr(path, "name", "a stream")), given_stream(path)
+        else:
+            self._path = file_name(path, FILE_TO_MAKE)
+            file = whole_file(path, force=force)
         expect_type(format, (PictureFormat, NoneType), "format is a PictureFormat")
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode, bit_depth)
@@ -350,10 +354,10 @@ class Writer:
         self._work: OrderedWork[GopTask, list[PackedGroup]] = OrderedWork(
             executor, encode_task, calls_ahead(executor, workers)
         )
-        refuse_other_suffix(path)
+        if not is_stream(path):
+            refuse_other_suffix(path)
         with ExitStack() as resources:
-            file = resources.enter_context(whole_file(path, force=force))
-            self._container = ContainerWriter(file, self._header, metadata)
+            self._container = ContainerWriter(resources.enter_context(file), self._header, metadata)
             self._resources = resources.pop_all()
         self._appended = 0
         self._shared: Attachments = ()
@@ -533,7 +537,7 @@ def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
 
 def encode(
     source: SourceSpec,
-    path: str | os.PathLike[str],
+    path: OutputFile,
     settings: Settings | None = None,
     *,
     rate: Fraction | float | str | None = None,
@@ -549,10 +553,10 @@ def encode(
     """Encode a sequence of pictures into one ``.mvz`` file.
 
     Args:
-        source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
-            a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
+        source: a folder, glob, printf pattern, list of files, animation, film, Y4M, .npy or .mvz file, ``-`` (Y4M on
+            stdin), a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
             `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
-        path: the file to make.
+        path: the file to make, or a binary stream.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.
         metadata: free keys and values to keep in the file.
@@ -574,12 +578,14 @@ def encode(
 
     if progress is not None and not callable(progress):
         raise ConfigError(f"progress is a function that takes a Progress, not {type(progress).__name__}")
-    path = file_name(path, FILE_TO_MAKE)
+    if not is_stream(path):
+        path = file_name(path, FILE_TO_MAKE)
     expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
     expect_type(colour, (Mapping, NoneType), "colour is a dict such as {'matrix': 'bt709'}")
     settings = settings or Settings()
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
-        refuse_overwrite(path, force, pictures.files)
+        if not is_stream(path):
+            refuse_overwrite(path, force, pictures.files)
         if archive:
             _refuse_archive_unless_exact(settings)
             pictures.archivist = Archivist()

@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast, get_args
 
 from codec.errors import ConfigError
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -14,9 +14,13 @@ from codec.models import MotionModel, ResidualCoder, Speed
 __all__ = ["MotionModel", "ResidualCoder", "Settings", "parse_background"]
 
 
-BLOCK_SIZES = (4, 8, 16, 32)
-CHROMAS = ("420", "444")
-ALPHAS = ("keep", "clear", "drop")
+ResidualName = Literal["lossless", "int8", "uint8", "float16", "dct"]
+MotionName = Literal["none", "block", "mesh"]
+SpeedName = Literal["slow", "medium", "fast"]
+Chroma = Literal["420", "444"]
+Alpha = Literal["keep", "clear", "drop"]
+
+BLOCK_SIZES, CHROMAS, ALPHAS = (4, 8, 16, 32), get_args(Chroma), get_args(Alpha)
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
 
@@ -70,19 +74,19 @@ class Settings:
         ConfigError: a value out of its range, or one that would have no effect; the message starts with its name.
     """
 
-    residual: ResidualCoder | str | None = None
-    motion: MotionModel | str = MotionModel.BLOCK
+    residual: ResidualCoder | ResidualName | None = None
+    motion: MotionModel | MotionName = MotionModel.BLOCK
     step: int | None = None
     qp: int | None = None
-    chroma: str | None = None
+    chroma: Chroma | None = None
     max_error: int | None = None
     gop: int = 32
     block: int | None = None
     search: int | None = None
     run: int | None = None
-    speed: Speed | str | None = None
+    speed: Speed | SpeedName | None = None
     scene_cut: bool | None = None
-    alpha: str | None = None
+    alpha: Alpha | None = None
     background: str | None = None
 
     def __post_init__(self) -> None:

@@ -11,11 +11,29 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from codec.errors import ConfigError, ExistsError, MediaError
 
-__all__ = ["InputFile", "held", "publish", "refuse_overwrite", "remove_abandoned", "temporary_of", "whole_file"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = [
+    *(
+        "InputFile",
+        "OutputFile",
+        "given_stream",
+        "held",
+        "is_stream",
+        "publish",
+        "refuse_overwrite",
+        "remove_abandoned",
+    ),
+    *("temporary_of", "whole_file"),
+]
+
+OutputFile = str | os.PathLike[str] | IO[bytes]
+"""What is written: a path, or a binary stream of a caller's."""
 
 InputFile = str | os.PathLike[str] | int
 """What is read while something is written: a path, or the descriptor of an open file."""
@@ -155,3 +173,29 @@ def whole_file(
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             raise MediaError(f"{target}: cannot be written: {error.strerror or error}") from error
         raise
+
+
+def is_stream(file: OutputFile) -> TypeIs[IO[bytes]]:
+    """Whether what is to be written is no name, but something that can be written to."""
+    return hasattr(file, "write")
+
+
+@contextlib.contextmanager
+def given_stream(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """A stream of a caller's, which stays open, with whatever is written when the block raises.
+
+    Raises:
+        MediaError: it cannot be written, or not bytes.
+    """
+    label = str(getattr(file, "name", "a stream"))
+    try:
+        try:
+            file.write(b"")
+        except (TypeError, ValueError) as error:  # of text, or closed
+            raise MediaError(f"{label}: takes no bytes; a binary stream is needed (mode 'wb'): {error}") from error
+        yield file
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise MediaError(f"{label}: cannot be written: {error.strerror or error}") from error

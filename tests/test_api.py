@@ -5,29 +5,46 @@
 from __future__ import annotations
 
 import ast
+import base64
 import importlib
+import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import codec
+import mvz
 from codec import errors
 from codec.measure.synthetic import moving_sequence
-from codec.picture.planes import Picture
+from codec.picture.planes import Picture, SampleFormatName
+from codec.settings import MotionName, ResidualName, SpeedName
 
 ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
     *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CodingBlocks", "CellMode"),
-    *("MotionField", "Picture", "PictureFormat"),
+    *(
+        "MotionField",
+        "Picture",
+        "PictureFormat",
+        "MotionModel",
+        "PictureType",
+        "ResidualCoder",
+        "SampleFormat",
+        "Speed",
+    ),
+    *("ChromaSiting", "Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
     "__version__",
@@ -93,9 +110,32 @@ def test_every_module_declares_names_that_it_has():
         if path.name not in ("__init__.py", "__main__.py") and path.parent != ROOT / "codec" / "cli"
     ]
     assert "codec.encoder" in modules
+    if find_spec("av") is None:  # which is an extra
+        modules = [name for name in modules if not name.endswith(("films", "film_writing", "pixel_layouts"))]
     for module in map(importlib.import_module, modules):
         missing = [name for name in module.__all__ if not hasattr(module, name)]
         assert [] == missing, module.__name__
+
+
+def test_names_that_settings_take_are_those_that_type_checkers_know():
+    for names, kind in (
+        (ResidualName, codec.ResidualCoder),
+        (MotionName, codec.MotionModel),
+        (SpeedName, codec.Speed),
+        (SampleFormatName, codec.SampleFormat),
+    ):
+        assert {member.label for member in kind} == set(get_args(names))
+
+
+def test_the_package_is_also_called_as_its_command():
+    assert sorted(codec.__all__) == sorted(mvz.__all__) == dir(mvz)
+    for name in codec.__all__:
+        assert getattr(mvz, name) is getattr(codec, name)
+    with pytest.raises(AttributeError, match="module 'mvz' has no attribute 'vidoe'"):
+        _ = mvz.vidoe
+    run = [sys.executable, "-m", "mvz", "--version"]
+    assert f"mvz {codec.__version__}\n" == subprocess.run(run, capture_output=True, text=True, cwd=ROOT).stdout
+    assert "" == run_python(f"import mvz; {LOADED}")
 
 
 def test_type_checkers_see_the_same_names_as_python():
@@ -326,6 +366,31 @@ def test_names_that_no_reader_would_accept_are_refused(name, tmp_path):
     assert [] == everything_in(tmp_path)
 
 
+def test_a_writer_writes_into_a_stream_of_the_callers_what_it_would_into_a_file(tmp_path):
+    stream = io.BytesIO(b"before")
+    stream.seek(6)
+    for target in (tmp_path / "a.mvz", stream):
+        summary = codec.encode(ramp(), target, codec.Settings(gop=2))
+    assert b"before" + (tmp_path / "a.mvz").read_bytes() == stream.getvalue()
+    assert (summary.file_bytes, False) == (len(stream.getvalue()) - 6, stream.closed)
+    with codec.Writer(stream := io.BytesIO(), (6, 4), "gray") as out:
+        out.append(ramp(1)[0])
+    np.testing.assert_array_equal(ramp(1), codec.open(stream))
+
+
+def test_a_stream_that_takes_no_bytes_is_a_media_error(tmp_path):
+    (tmp_path / "a").touch()
+    with (
+        (tmp_path / "a").open("rb") as readable,
+        (tmp_path / "a").open("w") as text,
+        (tmp_path / "a").open("wb") as closed,
+    ):
+        closed.close()
+        for stream in (io.StringIO(), readable, text, closed):
+            with pytest.raises(codec.MediaError, match="takes no bytes"):
+                codec.encode(ramp(), stream)
+
+
 @pytest.mark.parametrize("error", [OurOwnError, KeyboardInterrupt, SystemExit])
 def test_an_exception_inside_leaves_nothing_behind(error, tmp_path):
     with pytest.raises(error), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=2)) as out:
@@ -480,20 +545,128 @@ def test_numpys_whole_numbers_are_numbers(nine):
         np.testing.assert_array_equal(pictures[3], video[np.uint8(3)])
 
 
-@pytest.mark.parametrize("wrong", ["0", 1.0, None, (0, 1)])
+@pytest.mark.parametrize(
+    "wrong",
+    ["0", 1.0, None, [1.5], [True, False], np.array([[0, 1]]), (0, "1"), (0, [1, 2]), (slice(2), np.array([1, 2]))],
+    ids=str,
+)
 def test_what_is_no_number_is_a_type_error(wrong, nine):
     with codec.open(nine[1]) as video, pytest.raises(TypeError):
         _ = video[wrong]
 
 
-def test_slices_are_lists_as_python_slices_them(nine):
+def test_slices_are_arrays_as_numpy_slices_them(nine):
     pictures, path = nine
     starts = (None, 0, 3, 5, 20, -2, -20)
     with codec.open(path) as video:
         for part in [slice(start, stop, step) for start in starts for stop in starts for step in (None, 2, -1, -3)]:
-            expected = list(pictures[part])
-            assert len(expected) == len(video[part])
-            assert all(map(np.array_equal, expected, video[part]))
+            given = video[part]
+            np.testing.assert_array_equal(pictures[part], given, strict=True)
+
+
+@pytest.fixture(params=[(5, 4, 6), (5, 4, 6, 3), (5, 4, 6, 2)], ids=["gray", "rgb", "gray_alpha"])
+def array_and_video(request, tmp_path):
+    pictures = np.random.default_rng(8).integers(0, 60000, request.param, np.uint16)
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(gop=2))
+    with codec.open(tmp_path / "a.mvz") as video:
+        yield pictures, video
+
+
+def test_a_video_says_of_itself_what_its_array_says(array_and_video):
+    pictures, video = array_and_video
+    for name in ("shape", "dtype", "ndim", "size", "nbytes"):
+        assert getattr(pictures, name) == getattr(video, name), name
+    assert len(pictures) == len(video)
+    np.testing.assert_array_equal(pictures, np.asarray(video), strict=True)
+    np.testing.assert_array_equal(pictures.astype(np.float32), np.asarray(video, np.float32), strict=True)
+    with pytest.raises(ValueError, match="always makes a new array"):
+        video.__array__(copy=False)  # as numpy 2 asks
+
+
+INDICES = [
+    *(np.s_[...], np.s_[..., 1], np.s_[1, ...], np.s_[1:4, 2], np.s_[-1, 1:3, ::2], np.s_[::-2, :, -1], np.s_[2, 1, 3]),
+    *(np.s_[[3, 0, 3]], np.s_[[]], np.s_[np.array([1, 2]), 1:], np.s_[3:3, :2], np.s_[:, ..., 1:2], np.s_[()]),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_rows_columns_and_channels_are_cut_out_as_numpy_cuts_them(index, array_and_video):
+    pictures, video = array_and_video
+    np.testing.assert_array_equal(pictures[index], video[index], strict=True)
+
+
+def test_an_ellipsis_may_stand_for_no_side_at_all(array_and_video):
+    pictures, video = array_and_video
+    index = (..., 2, *(slice(1, 3),) * (video.ndim - 1))
+    np.testing.assert_array_equal(pictures[index], video[index], strict=True)
+
+
+@pytest.mark.parametrize("index", [(0, 99), (slice(3), 0, -99), (0, ..., ...), (0,) * 9], ids=str)
+def test_an_index_that_numpy_refuses_is_refused_by_its_error(index, array_and_video):
+    with pytest.raises(IndexError):
+        _ = array_and_video[1][index]
+
+
+def test_chunks_are_the_gops(nine):
+    with codec.open(nine[1]) as video:
+        assert ((4, 4, 1), (6,), (5,)) == video.chunks
+
+
+def test_what_is_read_at_once_is_bounded(nine):
+    with codec.open(nine[1], limits=codec.Limits(max_samples=60)) as video:
+        assert (2, 6, 5) == video[:2].shape
+        for too_many in (slice(3), [0, 4, 8]):
+            with pytest.raises(codec.LimitError, match="3 pictures have 90 samples to decode"):
+                _ = video[too_many]
+
+
+def test_threads_that_read_one_video_get_their_pictures(nine):
+    pictures, path = nine
+    parts = [slice(start, start + 3) for start in range(7)] * 6
+    with codec.open(path) as video, ThreadPoolExecutor(4) as pool:
+        for part, given in zip(parts, pool.map(video.__getitem__, parts), strict=True):
+            np.testing.assert_array_equal(pictures[part], given)
+
+
+def test_a_video_opened_by_its_name_can_be_pickled_from_any_folder(nine, tmp_path, monkeypatch):
+    pictures, path = nine
+    monkeypatch.chdir(path.parent)
+    with codec.open(path.name, limits=codec.Limits(max_samples=60)) as video:
+        pickled = pickle.dumps(video)
+    monkeypatch.chdir(ROOT)
+    with pickle.loads(pickled) as again:
+        np.testing.assert_array_equal(pictures[7], again[7])
+        with pytest.raises(codec.LimitError):
+            _ = again[:]
+    with path.open("rb") as file, codec.open(file) as video, pytest.raises(TypeError, match="open it by its name"):
+        pickle.dumps(video)
+
+
+def test_a_video_tells_what_it_is(nine):
+    with codec.open(nine[1]) as video:
+        said = f"<Video {nine[1]}: (9, 6, 5) uint8, gray, 25 pictures a second, lossless, motion block>"
+        assert said == repr(video)
+    assert said == repr(video)  # closed
+
+
+def test_a_notebook_shows_the_first_picture_sizes_and_a_strip(nine, tmp_path):
+    path = tmp_path / "<b>.mvz"
+    nine[1].rename(path)
+    with codec.open(path) as video:
+        shown = video._repr_html_()
+    assert "&lt;b&gt;.mvz" in shown
+    assert f"9 pictures of 5×6 gray, 25 a second, 0.36 s<br>{path.stat().st_size:,} bytes for 270" in shown
+    assert ["0", "0", "1", "2", "3", "5", "6", "7", "8"] == re.findall('title="picture ([0-9]+)"', shown)
+    first = base64.b64decode(re.findall('base64,([^"]+)', shown)[0])
+    with Image.open(io.BytesIO(first)) as image:
+        assert (5, 6) == image.size
+    assert "is closed" in video._repr_html_()
+
+
+def test_of_a_long_video_a_notebook_shows_what_decodes_without_other_pictures(nine, monkeypatch):
+    monkeypatch.setattr("codec.notebook.AT_ONCE", 269)
+    with codec.open(nine[1]) as video:
+        assert ["0", "0", "4", "8"] == re.findall('title="picture ([0-9]+)"', video._repr_html_())
 
 
 def test_pictures_takes_a_range_with_and_without_an_executor(nine):

@@ -18,6 +18,7 @@ from packet_places import packets_of
 from PIL import Image, ImageCms, PngImagePlugin
 
 import codec
+import mvz.pillow
 from codec.bitstream.container import ContainerReader
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.errors import BitstreamError, ConfigError, LimitError
@@ -474,6 +475,7 @@ def test_gray_pictures_among_rgb_lose_their_profile_alone(tmp_path):
 
 
 def test_pillow_images_and_pillow_itself_carry_them(tmp_path):
+    mvz.pillow.register()
     image = Image.new("RGB", (4, 3))
     image.info |= {"icc_profile": PROFILE, "exif": b"Exif\0\0" + exif(), "dpi": (300.0, 300.0)}
     codec.encode([image], tmp_path / "a.mvz")

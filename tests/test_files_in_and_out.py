@@ -204,13 +204,23 @@ def test_an_mvz_file_is_known_by_its_first_bytes_and_measured_like_other_sources
     assert ["clip.bin", "frames"] == names_in(clip.parent)
 
 
-def test_a_video_is_refused_with_the_pipe_that_works(tmp_path):
+def test_without_the_libraries_films_are_refused_with_what_brings_them_and_the_pipe_that_works(
+    mvz, clip, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "av", None)
+    for module in ("films", "film_writing", "pixel_layouts"):
+        monkeypatch.delitem(sys.modules, f"codec.picture.{module}", raising=False)
     film = tmp_path / "my film.mp4"
     film.write_bytes(b"\0\0\0\x18ftypmp42")
-    with pytest.raises(MediaError) as caught:
-        open_source(film)
+    brings = "python -m pip install 'mvz[video]' reads and writes films"
     pipe = f"ffmpeg -i '{film}' -pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o 'my film'.mvz"
-    assert f"{film}: is a video; ffmpeg makes pictures of it: {pipe}" == str(caught.value)
+    refused = f"mvz: {film}: is a video; {brings}, or ffmpeg makes pictures of it: {pipe}\n"
+    assert (1, "", refused) == mvz("encode", film, "-o", tmp_path / "x.mvz")
+    pipe = "mvz decode FILE -o - | ffmpeg -i - 'my film.mkv'"
+    monkeypatch.chdir(tmp_path)
+    refused = f"mvz: my film.mkv: is a film; {brings}, or ffmpeg makes it: {pipe}\n"
+    assert (1, "", refused) == mvz("decode", clip, "-o", "my film.mkv")
+    assert not (tmp_path / "my film.mkv").exists()
 
 
 ITEMS = {
@@ -513,7 +523,8 @@ def test_a_device_or_pipe_is_not_replaced_even_by_force(tmp_path):
     [
         ("", "the output has no name"),
         ("-", "standard output cannot take this; name a file"),
-        ("x.mp4", "an .mvz file is made, not .mp4; call it x.mvz, and then: mvz decode x.mvz -o - | ffmpeg -i - x.mp4"),
+        ("x.mp4", "an .mvz file is made, not .mp4; call it x.mvz, and then: mvz decode x.mvz -o x.mp4"),
+        ("x.avi", "an .mvz file is made, not .avi; call it x.mvz, and then: mvz decode x.mvz -o - | ffmpeg -i - x.avi"),
         ("d/x.MKV", "call it d/x.mvz"),
         ("x.png", "an .mvz file is made, not .png; call it x.mvz"),
         ("x.gif", "call it x.mvz, and then: mvz decode x.mvz -o x.gif"),

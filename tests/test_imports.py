@@ -16,6 +16,11 @@ MODULES = {
     ".".join(("codec", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
+PLUGINS = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((PACKAGE.parent / "mvz").rglob("*.py"))
+}
+MODULES |= PLUGINS
 
 # What each module or package may import, as prefixes of module names; the longest left side that fits decides.
 # A package may always import its own modules, and everyone may ask `codec` for its version.
@@ -27,8 +32,13 @@ PUBLIC = tuple(f"codec:{name}" for name in codec.__all__)
 MAY_IMPORT = {
     "codec.compiled": (),
     "codec": ("codec",),  # the list of public names, which it imports when they are asked for
-    "codec.pillow_hook": ("codec.pillow_plugin",),
-    "codec.pillow_plugin": (*PUBLIC, "codec.picture"),
+    "mvz": ("codec", "codec:*"),
+    "mvz.__main__": ("codec.__main__",),
+    **{
+        name: (*PUBLIC, "codec.picture", "codec.arguments", "codec.settings", "codec.whole_file")
+        for name in PLUGINS
+        if name not in ("mvz", "mvz.__main__")
+    },
     "codec.__main__": ("codec.cli",),
     "codec.errors": (),
     "codec.models": (),
@@ -88,7 +98,8 @@ MAY_IMPORT = {
         *("codec.writing.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),
         *("codec.dct", "codec.search", "codec.motion", "codec.settings", "codec.writing.streams", "codec.depths"),
     ),
-    "codec.decoder": (*DECODER, "codec.inspection"),
+    "codec.decoder": (*DECODER, "codec.inspection", "codec.notebook"),
+    "codec.notebook": ("codec.picture", "codec.errors", "codec:Video"),
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),
@@ -110,7 +121,8 @@ MAY_IMPORT = {
 
 # Where a library may be imported; nobody else may
 ONLY_IN = {
-    "PIL": ("codec.picture.images", "codec.pillow_plugin"),
+    "av": ("codec.picture.films", "codec.picture.film_writing", "codec.picture.pixel_layouts"),
+    "PIL": ("codec.picture.images", "mvz.pillow"),
     "matplotlib": ("codec.show",),
     "jinja2": ("codec.show",),
     "imageio_ffmpeg": ("codec.measure.peers",),
@@ -229,6 +241,11 @@ def test_a_library_is_imported_only_where_it_belongs(library):
     }
     assert {user for user in users if any(below(user, place) for place in ONLY_IN[library])} == users
     assert users or library in ("matplotlib", "jinja2")
+
+
+def test_no_plug_in_is_imported_but_by_its_host():
+    for module in set(MODULES) - set(PLUGINS):
+        assert [] == [imported for _, imported in imports_of(tree_of(module)) if below(imported, "mvz")]
 
 
 def test_only_the_command_line_prints():

@@ -14,8 +14,8 @@ from PIL import Image
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.colour import to_array
-from codec.picture.images import rate_of
 from codec.picture.planes import SampleFormat
+from codec.picture.sequence import rate_of
 from codec.picture.sources import open_source
 
 GRAY = (4, 6)

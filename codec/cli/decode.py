@@ -44,6 +44,7 @@ def _write(
 ) -> tuple[list[tuple[int, int]], str | None]:
     """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
     from codec.picture.alpha import laid_over, opaque_format
+    from codec.picture.film_coding import film_coding
     from codec.picture.sinks import open_sink
 
     background = None if options.background is None else parse_background(options.background)
@@ -62,6 +63,7 @@ def _write(
             first=start,
             numbers=iter(numbers.popleft, None),
             inputs=[options.file],
+            film=film_coding(options.output, options.film, options.crf),
         ) as sink,
     ):
         if options.skip_damaged:

@@ -17,6 +17,8 @@ from codec.arguments import picture_rate
 from codec.cli.terminal import say, say_aside
 from codec.errors import CodecError, ConfigError, ExistsError, LimitError, TruncatedError
 from codec.models import MotionModel, ResidualCoder, Speed
+from codec.picture.film_coding import CODERS as FILM_CODERS
+from codec.picture.film_coding import DEFAULT_CRF
 from codec.settings import ALPHAS, BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, Settings
 
 DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
@@ -65,6 +67,8 @@ def _as_option(message: str) -> str:
         "transfer",
         "range",
         "archive",
+        "film",
+        "crf",
         *(each.name for each in fields(Settings)),
     }
     return f"--{name.replace('_', '-')} {rest}" if is_setting else message
@@ -127,6 +131,7 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "CODERS": {"type": partial(_some_of, _CODERS)},
     "COUNT": {"type": _count},
     "CHROMA": {"choices": CHROMAS},
+    "FILM": {"choices": FILM_CODERS},
     "MODEL": {"choices": _MODELS},
     "MODELS": {"type": partial(_some_of, _MODELS)},
     "N": {"type": int},
@@ -141,10 +146,11 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
 
 _CODES = "Exit codes: 0 done; 1 the data is bad or differs; 2 wrong use; 130 interrupted."
 _INPUT = """INPUT is a folder, a quoted glob ('frames/*.png'), a printf pattern (frames/%04d.png), a list of files,
-an animated GIF, APNG or WebP, a TIFF, a .y4m file, - (Y4M on standard input), an .mvz file, or a .npy array
-(T, H, W[, 3]), with alpha (T, H, W, 2 or 4)."""
+an animated GIF, APNG or WebP, a TIFF, a film (needs mvz[video]), a .y4m file, - (Y4M on standard input), an .mvz file,
+or a .npy array (T, H, W[, 3]), with alpha (T, H, W, 2 or 4)."""
 _OUTPUT = """OUTPUT is a folder or printf pattern (PNG; source names are restored in a folder), or a file ending in
-.y4m, .gif, .webp, .apng, .tif or .npy, or - (Y4M on standard output)."""
+.y4m, .gif, .webp, .apng, .tif or .npy, a film ending in .mkv, .mp4, .m4v or .mov (needs mvz[video]), or - (Y4M on
+standard output)."""
 
 # What each command does, its arguments, and how its help ends, with blank lines between.
 # A row has the names of an argument and the word for its value, two blanks or more, and its help, which goes on in
@@ -218,6 +224,8 @@ FILE                 an .mvz file
                      and exit with 1
 --background COLOUR  lay pictures with alpha over it: black, gray, white, #rgb or #rrggbb; what has no place for
                      alpha, .gif and .y4m, needs that
+--film FILM          how a film is coded: ffv1, which is exact, or x264 (default: ffv1 for .mkv, else x264)
+--crf N              how much x264 leaves out, 0…51; 0 is exact (default {DEFAULT_CRF})
 {_COMMON}
 --json               the summary as JSON
 {_LIMITS}

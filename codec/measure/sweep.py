@@ -25,7 +25,7 @@ from codec.measure.synthetic import moving_sequence
 from codec.models import MotionModel, ResidualCoder
 from codec.parallel import result_of
 from codec.picture.planes import Picture, SampleFormat
-from codec.settings import Settings
+from codec.settings import MotionName, ResidualName, Settings
 
 if TYPE_CHECKING:
     from codec.picture.sources import SourceSpec
@@ -81,8 +81,8 @@ DIALS = {
 
 
 def default_settings(
-    residuals: Iterable[ResidualCoder | str] | None = None,
-    motions: Iterable[MotionModel | str] | None = None,
+    residuals: Iterable[ResidualCoder | ResidualName] | None = None,
+    motions: Iterable[MotionModel | MotionName] | None = None,
     steps: Iterable[int | None] | None = None,
     points: int | None = None,
     chroma: str | None = None,

@@ -205,14 +205,11 @@ class ItemSource(PictureSource):
 def npy_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
     """One ``.npy`` array into ``file``, picture by picture; the shape, which stands before them, is written last."""
     del rate  # an array has no place for it
-    channels = {SampleFormat.GRAY: (), SampleFormat.GRAY_ALPHA: (2,), SampleFormat.RGBA: (4,)}.get(
-        picture_format.sample_format, (3,)
-    )
     stored = picture_format.dtype.newbyteorder("<")
     count = 0
 
     def write_header() -> None:
-        shape = (count, picture_format.height, picture_format.width, *channels)
+        shape = (count, *picture_format.array_shape)
         # numpy leaves room for more pictures, so it is as long for every count
         np.lib.format.write_array_header_1_0(file, {"descr": stored.str, "fortran_order": False, "shape": shape})
 

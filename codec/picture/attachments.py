@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from codec.errors import ConfigError
+from codec.picture.film_coding import FILM_SUFFIXES
 from codec.picture.planes import Colour, ColourPrimaries, ColourRange, ColourTransfer, Picture
 
 __all__ = ["chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks", "with_colour"]
@@ -35,7 +36,11 @@ _PLACES = {  # the keys that each kind of file has a place for
     ".gif": "duration|icc|text:Comment",
     ".bmp": "dpi",
 }
-_ANIMATIONS = (".apng", ".webp", ".gif")
+_FILM = "duration|display_matrix|pixel_aspect|text:(Title|Author|Comment|Copyright|Description)"
+_PLACES |= dict.fromkeys(FILM_SUFFIXES, _FILM)
+_PLACES[".mkv"] = _FILM.replace("|pixel_aspect", "")  # libav writes it only where its own reader has said it
+_ANIMATIONS = (".apng", ".webp", ".gif", *FILM_SUFFIXES)
+_WORDS = {"display_matrix": "rotation", "pixel_aspect": "shape of pixels"}
 _PLACES |= {".apng": f"duration|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
 
 
@@ -46,14 +51,18 @@ def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
     """
     if picture.duration is not None and not _has_place("duration", b"", suffix):
         yield "durations"
-    if suffix not in (".png", ".apng") and str(replace(picture.format.colour, range=ColourRange.UNSPECIFIED)):
+    elif picture.duration is not None and suffix == ".mkv" and (1000 * picture.duration).denominator != 1:
+        yield "parts of milliseconds"
+    if suffix not in (".png", ".apng", *FILM_SUFFIXES) and str(
+        replace(picture.format.colour, range=ColourRange.UNSPECIFIED)
+    ):
         yield "colour description"
     for key, value in picture.attachments.items():
         kind, _, name = key.partition(":")
         if kind == "archive":  # which is of a file, and not of the picture
             continue
         if not _has_place(key, value, suffix):
-            yield "colour description" if name == "cICP" else name if kind == "png" else kind
+            yield "colour description" if name == "cICP" else name if kind == "png" else _WORDS.get(kind, kind)
         elif suffix in _ANIMATIONS and first.get(key) != value:
             yield f"{kind} of later pictures"
 

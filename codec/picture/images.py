@@ -37,11 +37,11 @@ from codec.picture.deep_files import (
 )
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
-from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
+from codec.picture.sequence import PictureSource, is_steady, rate_of, refuse_size
 
 __all__ = [
     *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "png_stream"),
-    *("rate_of", "tiff_pages", "write_still"),
+    *("preview", "tiff_pages", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -150,7 +150,7 @@ class Animation(PictureSource):
         self._have_durations = False
         if rate is None:
             self.rate = rate_of(times, kind.tick_ms)
-            self._have_durations = not _is_steady(times, kind.tick_ms)
+            self._have_durations = not is_steady(times, kind.tick_ms)
 
     def __iter__(self) -> Iterator[Picture]:
         for number, (picture, milliseconds) in enumerate(_read_frames(self._path)):
@@ -164,32 +164,6 @@ def open_image(path: Path, rate: Fraction | None = None) -> PictureSource:
     if _probe(path).frames > 1:
         return Animation(path, rate=rate)
     return ImageFiles([path], os.fspath(path), rate=rate)
-
-
-def _is_steady(times_ms: Sequence[Fraction], tick_ms: int) -> bool:
-    """Whether pictures shown that long each have one rate, as far as a clock of ``tick_ms`` can tell."""
-    shortest, longest = min(times_ms), max(times_ms)
-    return longest - shortest <= tick_ms and (shortest > 0 or longest == 0)
-
-
-def rate_of(times_ms: Sequence[Fraction], tick_ms: int) -> Fraction:
-    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick_ms``.
-
-    It is the number of pictures by their total time; 25 where that is 0, as in a file that does not say.
-    Times that differ by one tick are a rate that the clock cannot express: the whole number that fits the total to a
-    tick, if there is one.
-    """
-    count, total_ms = len(times_ms), sum(times_ms, Fraction(0))
-    if not total_ms:
-        return DEFAULT_RATE
-    rate = 1000 * count / total_ms
-    whole = max(round(rate), 1)
-    is_rounded = min(times_ms) < max(times_ms) and _is_steady(times_ms, tick_ms)
-    if is_rounded and abs(total_ms - Fraction(1000 * count, whole)) <= tick_ms:
-        return Fraction(whole)
-    if rate < 1:
-        return 1 / (1 / rate).limit_denominator(1001)
-    return rate.limit_denominator(1001)  # 1001 for rates such as 30000/1001
 
 
 # ------------------------------------------------------------------------------------------- files that are read
@@ -512,6 +486,15 @@ def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:
         Image.fromarray(samples).save(buffer, "WEBP", lossless=True, method=_WEBP_EFFORT, quality=50, exact=True)
     else:
         write_still(buffer, samples, pillow_format)
+    return buffer.getvalue()
+
+
+def preview(samples: npt.NDArray[Samples], side: int) -> bytes:
+    """A picture of 8 bits as a small WebP for looking at, made smaller where a side is longer than ``side``."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(samples)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    image.save(buffer, "WEBP", quality=85)
     return buffer.getvalue()
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from codec.errors import ConfigError, MediaError
+from codec.picture.film_coding import FILM_SUFFIXES
 
 __all__ = [
     "STILL_SUFFIXES",
@@ -138,8 +139,8 @@ def refuse_other_suffix(path: str | os.PathLike[str]) -> None:
     suffix = Path(text).suffix.lower()
     if suffix in STILL_SUFFIXES | VIDEO_SUFFIXES | {".y4m", ".yuv", ".npy", ".npz"}:
         name = Path(text).with_suffix(".mvz")
-        pictures = text if suffix in (".y4m", ".npy", ".gif", ".apng", ".webp") else "FOLDER"
-        target = f"- | ffmpeg -i - {text}" if suffix in VIDEO_SUFFIXES else pictures
+        target = text if suffix in (".y4m", ".npy", ".gif", ".apng", ".webp", *FILM_SUFFIXES) else "FOLDER"
+        target = f"- | ffmpeg -i - {text}" if suffix in VIDEO_SUFFIXES.difference(FILM_SUFFIXES) else target
         raise ConfigError(
             f"{text}: an .mvz file is made, not {suffix}; call it {name}, and then: mvz decode {name} -o {target}"
         )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ __all__ = [
         "PictureFormat",
         "Plane",
         "SampleFormat",
+        "SampleFormatName",
     ),
     *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels", "sample_type"),
 ]
@@ -51,6 +52,9 @@ class Subsampling(NamedTuple):
 
     log2_y: int
     log2_x: int
+
+
+SampleFormatName = Literal["gray", "rgb", "yuv420", "yuv422", "yuv444", "gray_alpha", "rgba"]
 
 
 class SampleFormat(enum.IntEnum):
@@ -283,6 +287,12 @@ class PictureFormat:
             ((self.height + sub.log2_y) >> sub.log2_y, (self.width + sub.log2_x) >> sub.log2_x)
             for sub in self.sample_format.subsampling
         )
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """The shape of a picture as people look at it: (H, W) for gray, (H, W, 3) otherwise, with alpha 2 or 4."""
+        channels = {SampleFormat.GRAY: (), SampleFormat.GRAY_ALPHA: (2,), SampleFormat.RGBA: (4,)}
+        return (self.height, self.width, *channels.get(self.sample_format, (3,)))
 
     @property
     def sample_count(self) -> int:

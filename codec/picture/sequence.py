@@ -18,7 +18,7 @@ from codec.whole_file import InputFile
 if TYPE_CHECKING:
     from codec.picture.archive import Archivist
 
-__all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "refuse_size"]
+__all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "is_steady", "rate_of", "refuse_size"]
 
 DEFAULT_RATE = Fraction(25)  # pictures per second where nothing says otherwise
 MAX_PIXELS = 1 << 26  # 8192 × 8192, as 4:4:4 201 MB: a hostile header must not ask for more than a PC has
@@ -96,3 +96,29 @@ def refuse_size(label: str, width: int, height: int) -> None:
         raise MediaError(f"{label}: pictures of {width}×{height}; at least 1×1 is needed")
     if width * height > MAX_PIXELS:
         raise MediaError(f"{label}: pictures of {width}×{height}; at most {MAX_PIXELS} pixels are accepted")
+
+
+def is_steady(times_ms: Sequence[Fraction], tick_ms: Fraction | int) -> bool:
+    """Whether pictures shown that long each have one rate, as far as a clock of ``tick_ms`` can tell."""
+    shortest, longest = min(times_ms), max(times_ms)
+    return longest - shortest <= tick_ms and (shortest > 0 or longest == 0)
+
+
+def rate_of(times_ms: Sequence[Fraction], tick_ms: Fraction | int) -> Fraction:
+    """Pictures per second, of pictures shown that many milliseconds each by a clock of ``tick_ms``.
+
+    It is the number of pictures by their total time; 25 where that is 0, as in a file that does not say.
+    Times that differ by one tick are a rate that the clock cannot express: the whole number that fits the total to a
+    tick, if there is one.
+    """
+    count, total_ms = len(times_ms), sum(times_ms, Fraction(0))
+    if not total_ms:
+        return DEFAULT_RATE
+    rate = 1000 * count / total_ms
+    whole = max(round(rate), 1)
+    is_rounded = min(times_ms) < max(times_ms) and is_steady(times_ms, tick_ms)
+    if is_rounded and abs(total_ms - Fraction(1000 * count, whole)) <= tick_ms:
+        return Fraction(whole)
+    if rate < 1:
+        return 1 / (1 / rate).limit_denominator(1001)
+    return rate.limit_denominator(1001)  # 1001 for rates such as 30000/1001

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from codec.picture.archive import is_archived, restored
 from codec.picture.arrays import npy_writer
 from codec.picture.attachments import lost, with_colour
 from codec.picture.colour import image_samples
+from codec.picture.film_coding import FILM_SUFFIXES, MISSING, FilmCoding, film_coding
 from codec.picture.naming import VIDEO_SUFFIXES, NumberPattern, has_number_conversion, natural_key, plain_name
 from codec.picture.planes import Colour, Picture, PictureFormat, SampleFormat
 from codec.picture.y4m import y4m_writer
@@ -40,7 +42,7 @@ _WITH_ALPHA = frozenset((".png", ".tif", ".tiff", ".apng", ".webp", ".npy"))
 _DEEP = frozenset((".y4m", ".png", ".apng", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".npy"))  # of more than 8 bits
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
-_UNSUPPORTED = VIDEO_SUFFIXES | frozenset(
+_UNSUPPORTED = VIDEO_SUFFIXES.difference(FILM_SUFFIXES) | frozenset(
     (".jpg", ".jpeg", ".jp2", ".avif", ".heic", ".tga", ".exr", ".npz", ".zip", ".h5", ".html", ".json", ".yuv", ".mvz")
 )
 
@@ -133,6 +135,7 @@ def open_sink(
     first: int = 0,
     numbers: Iterator[int] | None = None,
     inputs: Sequence[InputFile] = (),
+    film: FilmCoding | None = None,
 ) -> PictureSink:
     """A sink for pictures of ``picture_format`` at ``rate`` pictures per second.
 
@@ -140,6 +143,7 @@ def open_sink(
 
     - ``-``: Y4M on standard output; ``*.y4m``: a Y4M file;
     - ``*.gif``, ``*.apng``, ``*.webp``: an animation (WebP lossless);
+    - ``*.mkv``, ``*.mp4``, ``*.m4v``, ``*.mov``: a film, coded as ``film`` says (needs PyAV);
     - ``*.npy``: an array (T, H, W) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), uint8 or uint16;
     - ``*.tif``: a TIFF, a page a picture;
     - a printf pattern such as ``frames/%04d.png``: numbered pictures;
@@ -163,6 +167,7 @@ def open_sink(
     if not label:
         raise ConfigError("the output has no name; the current folder is .")
     suffix = Path(label).suffix.lower()
+    film = film or film_coding(label, None, None)
     largest = _MAX_SIDE.get(suffix)
     if largest and max(picture_format.width, picture_format.height) > largest:
         raise MediaError(f"{label}: {picture_format} is too large; a {suffix} has at most {largest} a side")
@@ -179,13 +184,13 @@ def open_sink(
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
         writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
-    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder)):
+    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder, film)):
         file = whole_file(label, force=force, inputs=inputs)
         writer = _into(file, stream_writer, picture_format, rate)
     elif suffix in _UNSUPPORTED and not is_pattern and not is_folder:
         raise MediaError(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
-            " .y4m, .npy, .gif, .apng and .webp are"
+            " .y4m, .npy, .gif, .apng, .webp, .mkv, .mp4 and .mov are"
         )
     else:
         pattern = NumberPattern.parse(label) if is_pattern else None
@@ -198,7 +203,7 @@ def open_sink(
         numbers = itertools.count(first) if numbers is None else numbers
         suffixes, is_own_names = _still_suffixes(picture_format), pattern is None
         writer = _folder_writer(pattern or Path(label), suffixes, force, numbers, inputs, notes)
-    note = _lossy_note(picture_format, suffix)
+    note = _lossy_note(picture_format, suffix) if film is None else _film_note(picture_format, film)
     return PictureSink(label, picture_format, writer, note, notes, None if is_own_names else suffix)
 
 
@@ -244,8 +249,24 @@ def _lossy_note(picture_format: PictureFormat, suffix: str) -> str | None:
 # ------------------------------------------------------------------------------------------- one file
 
 
-def _stream_writer(label: str, suffix: str, is_folder: bool) -> StreamWriter | None:
+def _film_note(picture_format: PictureFormat, film: FilmCoding) -> str | None:
+    """What becomes of samples in a film."""
+    if film.coder == "ffv1":
+        return None
+    is_rgb = picture_format.sample_format is SampleFormat.RGB and (film.crf or picture_format.bit_depth > 8)
+    notes = ["RGB converted to Y'CbCr (BT.601, full range)"] if is_rgb else []
+    return "; ".join([*notes, f"x264 with crf {film.crf} is not exact"] if film.crf else notes) or None
+
+
+def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | None) -> StreamWriter | None:
     """The writer of all pictures into one file of that suffix; None where that is none."""
+    if film is not None and not is_folder:
+        try:
+            from codec.picture.film_writing import film_writer  # FFmpeg's libraries, where they are
+        except ImportError as error:
+            pipe = f"mvz decode FILE -o - | ffmpeg -i - {shlex.quote(label)}"
+            raise MediaError(f"{label}: is a film; {MISSING}, or ffmpeg makes it: {pipe}") from error
+        return partial(film_writer, label, film)
     if suffix in (".apng", ".gif", ".webp"):
         from codec.picture import animations  # Pillow, only where it is needed
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
 from codec.picture import arrays
+from codec.picture.film_coding import MISSING
 from codec.picture.naming import (
     STILL_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -65,6 +66,7 @@ def open_source(spec: SourceSpec, *, rate: Fraction | None = None) -> PictureSou
     - a list of picture files, taken in natural order;
     - one picture file, which is a sequence of one, an animated GIF, APNG or WebP, or a TIFF of any number of pages;
     - a ``.y4m`` file, or ``-`` for Y4M on standard input;
+    - a film such as ``film.mp4``, of which the first video is taken (needs PyAV);
     - an ``.mvz`` file, or an open `codec.Video`, whose pictures are decoded one by one;
     - a ``.npy`` file, or an array: uint8 or uint16 (T, H, W) or (T, H, W, 1) gray, or (T, H, W, 3) RGB; with alpha
       (T, H, W, 2) and (T, H, W, 4);
@@ -182,13 +184,21 @@ def _open_file(path: Path, mode: int, rate: Fraction | None) -> PictureSource:
         source.closes(video)
         return source
     if suffix in VIDEO_SUFFIXES:
-        raise MediaError(
-            f"{path}: is a video; ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "
-            f"-pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o {shlex.quote(path.stem)}.mvz"
-        )
+        return _open_film(path, rate)
     from codec.picture.images import open_image  # Pillow, only where a picture is read
 
     return open_image(path, rate)
+
+
+def _open_film(path: Path, rate: Fraction | None) -> PictureSource:
+    try:
+        from codec.picture.films import Film  # FFmpeg's libraries, where they are
+    except ImportError as error:
+        raise MediaError(
+            f"{path}: is a video; {MISSING}, or ffmpeg makes pictures of it: ffmpeg -i {shlex.quote(str(path))} "
+            f"-pix_fmt yuv420p -f yuv4mpegpipe - | mvz encode - -o {shlex.quote(path.stem)}.mvz"
+        ) from error
+    return Film(path, rate)
 
 
 def _open_found(paths: Iterable[Path], label: str, rate: Fraction | None) -> PictureSource:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def packet_bytes(kind: bytes, payload: bytes) -> bytes:
 class ContainerWriter:
     """Writes a file front to back: signature and header at once, groups in order, index and end last."""
 
-    def __init__(self, file: BinaryIO, header: SequenceHeader, metadata: dict[str, str]) -> None:
+    def __init__(self, file: IO[bytes], header: SequenceHeader, metadata: dict[str, str]) -> None:
         self._file = file
         self._position = 0
         self._entries: list[GroupEntry] = []

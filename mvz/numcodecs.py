@@ -1,0 +1,61 @@
+"""A codec of numcodecs, for zarr of format 2 and whatever else takes one: each chunk is an ``.mvz`` file.
+
+::
+
+    from mvz.numcodecs import Mvz
+
+    zarr.create_array("movie.zarr", shape=(2000, 512, 512), chunks=(64, 512, 512), dtype="uint16", zarr_format=2,
+                      compressors=Mvz())
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs.abc import Codec
+
+import codec
+from codec.settings import SpeedName
+from mvz.chunks import chunk_settings, decoded, encoded
+
+__all__ = ["Mvz"]
+
+
+class Mvz(Codec):
+    """Arrays (…, H, W) or (…, H, W, 2 to 4) of uint8 or uint16; decoding gives (T, H, W) or (T, H, W, 2 to 4).
+
+    Args:
+        max_error: how far any sample may be off; 0 is exact.
+        speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+
+    codec_id = "mvz"
+
+    def __init__(self, max_error: int = 0, speed: SpeedName = "medium") -> None:
+        chunk_settings(max_error, speed)
+        self.max_error, self.speed = max_error, speed
+
+    def encode(self, buf: Any) -> bytes:
+        """An array as a whole file.
+
+        Raises:
+            ValueError: its bytes would come back in another order, or it has no pictures.
+        """
+        array = np.asarray(buf)
+        if array.dtype.newbyteorder("<") != array.dtype or not array.flags.c_contiguous:
+            raise ValueError(f"mvz takes little-endian samples in C order, not {array.dtype} {array.strides}")
+        return encoded(array, chunk_settings(self.max_error, self.speed))
+
+    def decode(self, buf: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """The array of such a file, little-endian, into ``out`` where that is given."""
+        if out is None:
+            pictures = codec.open(io.BytesIO(buf))[:]
+            return pictures.astype(pictures.dtype.newbyteorder("<"), copy=False)
+        out[...] = decoded(buf, out.shape, out.dtype)
+        return out
