@@ -8,10 +8,12 @@ from fractions import Fraction
 
 from codec.errors import ConfigError
 
-__all__ = ["expect_type", "file_name", "picture_rate"]
+__all__ = ["bit_rate", "byte_size", "expect_type", "file_name", "picture_rate"]
 
 MAX_TERM = (1 << 32) - 1  # numerator and denominator have 32 bits in the file (spec 5.2)
 _NUMBER = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20}|(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?)")
+_AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKmMgG]i?)?(.*)")
+_TIMES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _NTSC = tuple(Fraction(1000 * nominal, 1001) for nominal in (24, 30, 48, 60, 120, 240))
 
 
@@ -62,6 +64,35 @@ def picture_rate(value: object) -> Fraction:
     if max(rate.numerator, rate.denominator) > MAX_TERM:
         raise ConfigError("a rate is a ratio of two numbers of at most 32 bits, such as 30000/1001")
     return rate
+
+
+def byte_size(name: str, value: object) -> int:
+    """A number of bytes, from a whole number or from text such as 2MB, 500kB, 1.5MiB or 2M; k is 1000, Ki 1024.
+
+    Raises:
+        ConfigError: it is none, or less than 1; the message starts with ``name``.
+    """
+    return _amount(name, value, ("", "B", "b", "bytes"), "bytes, such as 2MB, 500kB, 2MiB or 2000000")
+
+
+def bit_rate(name: str, value: object) -> int:
+    """Bits a second, from a whole number or from text such as 800k, 1.5Mbit or 1.5Mbit/s.
+
+    Raises:
+        ConfigError: it is none, or less than 1; the message starts with ``name``.
+    """
+    units = ("", "b", "bit", "bits", "b/s", "bit/s", "bps")
+    return _amount(name, value, units, "bits a second, such as 800k, 1.5Mbit or 1500000")
+
+
+def _amount(name: str, value: object, units: tuple[str, ...], said: str) -> int:
+    """A whole number from 1, or the text of a number that is rounded to one, with a unit of ``units`` or none."""
+    amount = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())) and match[3] in units:
+        amount = round(Fraction(match[1]) * _TIMES[(match[2] or "").lower()])
+    if amount < 1:
+        raise ConfigError(f"{name} is a number of {said}, not {value!r}")
+    return amount
 
 
 def _read(text: str) -> Fraction | None:

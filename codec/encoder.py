@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from types import NoneType, TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
-from codec.picture.alpha import as_given, cleared, laid_over, opaque_format, refuse_alpha
+from codec.picture.alpha import cleared, opaque_format, refuse_alpha, with_alpha_of
 from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from codec.picture.sequence import PictureSource
     from codec.picture.sources import SourceSpec
+    from codec.targets import EncodesAt, Found
 
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
@@ -63,6 +65,7 @@ class Summary:
         seconds: wall time.
         source_file_bytes: size of the files that the pictures came from; None where there were none (a pipe, an array).
         notes: what of the source is not in the file, such as a colour profile, unequal times or files left out.
+        found: which QP met a target that the settings have; None where they have none.
     """
 
     pictures: int
@@ -71,6 +74,7 @@ class Summary:
     seconds: float
     source_file_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    found: Found | None = None
 
     @property
     def ratio(self) -> float:
@@ -263,7 +267,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         settings.max_error or 0,
         coded_format(picture_format.sample_format, settings),
     )
-    if settings.residual_coder is ResidualCoder.DCT and settings.base_qp < header.lowest_qp:
+    if settings.residual_coder is ResidualCoder.DCT and settings.dialled_qp < header.lowest_qp:
         least, bits = header.lowest_qp, picture_format.bit_depth
         raise ConfigError(f"qp is at least {least} for {bits} bits, not {settings.qp}")
     return header
@@ -300,7 +304,7 @@ class Writer:
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
         bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16.
-        settings: how to encode.
+        settings: how to encode; without a target, which only `encode` looks for.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
         metadata: free keys (1…255 bytes as UTF-8) and values (at most 65535).
@@ -340,6 +344,9 @@ class Writer:
         expect_type(settings, (Settings, NoneType), "settings are codec.Settings")
         self.format = format or _picture_format(size, mode, bit_depth)
         self.settings = settings or Settings()
+        if self.settings.target is not None:
+            name = self.settings.target.name
+            raise ConfigError(f"{name} takes more than one encode: codec.encode makes them, and no Writer")
         self._background = self.settings.background_colour
         if self.format.width * self.format.height > DEFAULT_LIMITS.max_pixels:
             raise ConfigError(f"pictures of {self.format}; readers take {DEFAULT_LIMITS.max_pixels} samples a plane")
@@ -425,13 +432,9 @@ class Writer:
 
     def _with_alpha_as_asked(self, picture: Picture) -> Picture:
         """The picture with alpha or without, as the file has it."""
-        given, wanted = picture.format.sample_format, self.format.sample_format
-        if given.opaque is not wanted.opaque or not (given.has_alpha or wanted.has_alpha):
-            return picture
-        if not wanted.has_alpha and self._background is not None:
-            return laid_over(picture, self._background)
-        picture = as_given(picture, self.format, f"picture {self._appended}")
-        return cleared(picture) if self.settings.alpha == "clear" else picture
+        picture = with_alpha_of(picture, self.format, self._background, f"picture {self._appended}")
+        clears = self.settings.alpha == "clear" and picture.format.sample_format.has_alpha
+        return cleared(picture) if clears else picture
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
@@ -535,6 +538,43 @@ def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
     return opaque_format(pictures.format)
 
 
+def _searched(
+    pictures: PictureSource,
+    picture_format: PictureFormat,
+    settings: Settings,
+    path: OutputFile,
+    write: EncodesAt,
+    with_durations: bool,
+    force: bool,
+) -> Summary:
+    """Encode until the file is as the target of the settings asks, and write that file."""
+    from codec.targets import encode_to_target
+
+    started = time.perf_counter()
+    header = sequence_header(picture_format, pictures.rate, settings)  # refuses now what no QP will make right
+    background = settings.background_colour
+
+    def as_compared(picture: Picture) -> Picture:
+        return with_alpha_of(picture, picture_format, background, pictures.label)
+
+    def seconds_of(picture: Picture) -> Fraction:
+        return 1 / pictures.rate if picture.duration is None or not with_durations else picture.duration
+
+    if is_stream(path):
+        file: AbstractContextManager[IO[bytes]] = given_stream(path)
+        folder = None
+    else:
+        refuse_other_suffix(path)
+        file, folder = whole_file(path, force=force), Path(path).parent
+    with file as output:
+        summary, found, note = encode_to_target(
+            pictures, settings, header.lowest_qp, write, as_compared, seconds_of, output, folder
+        )
+    if note:
+        pictures.note(f"{pictures.label}: {note}")
+    return replace(summary, seconds=time.perf_counter() - started, found=found)
+
+
 def encode(
     source: SourceSpec,
     path: OutputFile,
@@ -565,7 +605,7 @@ def encode(
         attachments: whether to keep what came with the pictures beside their samples, such as colour profiles.
         archive: whether to keep what gives back the files of pictures byte for byte, where that is known for their
             format, and of others a hash; for exact coders.
-        progress: called after every picture read.
+        progress: called after every picture read; where settings have a target, from the first on for each encode.
         executor: codes GOPs there, in parallel; the bytes are the same as without.
         workers: how many GOPs it codes at once, where it is not a pool that tells.
         force: replace a file that exists.
@@ -590,23 +630,31 @@ def encode(
             _refuse_archive_unless_exact(settings)
             pictures.archivist = Archivist()
         picture_format = _described(_file_format(pictures, settings), colour or {})
-        with Writer(
-            path,
-            settings=settings,
-            rate=pictures.rate,
-            format=picture_format,
-            metadata=metadata,
-            executor=executor,
-            workers=workers,
-            force=force,
-        ) as out:
-            for number, picture in enumerate(pictures, 1):
-                if rate is not None:  # which is asked for instead of what the source says
-                    picture = replace(picture, duration=None)
-                out.append(picture if attachments else replace(picture, attachments={}))
-                if progress is not None:
-                    progress(Progress(number, pictures.count, out.bytes_written))
-        assert out.summary is not None
+
+        def write(taken: Iterable[Picture], count: int | None, used: Settings, file: OutputFile) -> Summary:
+            with Writer(
+                file,
+                settings=used,
+                rate=pictures.rate,
+                format=picture_format,
+                metadata=metadata,
+                executor=executor,
+                workers=workers,
+                force=force,
+            ) as out:
+                for number, picture in enumerate(taken, 1):
+                    if rate is not None:  # which is asked for instead of what the source says
+                        picture = replace(picture, duration=None)
+                    out.append(picture if attachments else replace(picture, attachments={}))
+                    if progress is not None:
+                        progress(Progress(number, count, out.bytes_written))
+            assert out.summary is not None
+            return out.summary
+
+        if settings.target is None:
+            summary = write(pictures, pictures.count, settings, path)
+        else:
+            summary = _searched(pictures, picture_format, settings, path, write, rate is None, force)
         if pictures.archivist is not None:
             restorable, files = pictures.archivist.restorable, pictures.archivist.files
             what = f"{restorable} of {files} files can be given back byte for byte"
@@ -615,4 +663,4 @@ def encode(
             elif restorable < files:
                 what += "; of the others a hash is kept, and the samples"
             pictures.note(f"{pictures.label}: {what}")
-        return replace(out.summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))
+        return replace(summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, cast, get_args
 
+from codec.arguments import bit_rate, byte_size
 from codec.errors import ConfigError
 from codec.models import MotionModel, ResidualCoder, Speed
 
-__all__ = ["MotionModel", "ResidualCoder", "Settings", "parse_background"]
+__all__ = ["QUALITIES", "MotionModel", "ResidualCoder", "Settings", "Target", "parse_background"]
 
 
 ResidualName = Literal["lossless", "int8", "uint8", "float16", "dct"]
@@ -19,23 +20,36 @@ MotionName = Literal["none", "block", "mesh"]
 SpeedName = Literal["slow", "medium", "fast"]
 Chroma = Literal["420", "444"]
 Alpha = Literal["keep", "clear", "drop"]
+Quality = Literal["low", "medium", "high", "visually-lossless"]
+TargetName = Literal["target_size", "bitrate", "target_psnr", "target_max_error"]
 
 BLOCK_SIZES, CHROMAS, ALPHAS = (4, 8, 16, 32), get_args(Chroma), get_args(Alpha)
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
+QUALITIES: dict[Quality, int] = {"low": 38, "medium": 32, "high": 26, "visually-lossless": 18}  # QPs
+TARGETS: tuple[TargetName, ...] = get_args(TargetName)
+QP_RANGE = (-24, 51)  # of 8 bits from 0 on
+PSNR_RANGE = (1, 120)  # dB; what one sample of a long 16-bit sequence, off by one, comes to is not asked for
 
 _COLOURS = {"black": "#000000", "gray": "#808080", "grey": "#808080", "white": "#ffffff"}
 Background = tuple[int, int, int]  # red, green, blue, each 0…255
 
 _RANGES = {
     "step": (1, 65280),  # sample values; 255 times what the 8 highest bits count
-    "qp": (-24, 51),  # of 8 bits from 0 on
     "max_error": (0, 32767),  # sample values; less than half of all that a sample has
     "gop": (1, 1024),  # pictures; what one seek may have to decode
+    "target_max_error": (1, 32767),  # sample values; of 0 lossless takes less
     "search": (0, 256),  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
     "run": (1, 1024),
 }
 _CHOICES = {"residual": ResidualCoder, "motion": MotionModel, "speed": Speed}
+
+
+class Target(NamedTuple):
+    """What a file shall have: bytes, bits a second, dB of PSNR, or the largest error of a sample."""
+
+    name: TargetName
+    value: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,8 @@ class Settings:
             None takes the smallest scale per plane and picture at which nothing saturates.
         qp: quantiser of ``dct``, 0…51: six more double the step, and halve the file or nearly so. A step is the same
             share of the range of samples, whatever their bits: of 9…12 bits and more it may be finer, from −6, −12,
-            −18, −24 on. None takes 28.
+            −18, −24 on. A fraction, such as 28.3, takes the step of the next whole number, and is in what bits may
+            cost. None takes 28.
         chroma: ``420`` or ``444``: how ``dct`` codes the chroma of RGB pictures. None takes ``420``.
         max_error: how far ``lossless`` may be off in any sample but alpha, 0…127, of 16 bits 0…32767; more than 0
             makes smaller files. None takes 0.
@@ -69,6 +84,13 @@ class Settings:
             None takes ``drop`` where ``background`` is given or the coder is ``dct``, otherwise ``keep``.
         background: the colour that pictures with alpha are laid over: ``black``, ``gray``, ``white``, ``#rgb`` or
             ``#rrggbb``.
+        quality: ``low``, ``medium``, ``high`` or ``visually-lossless``: a QP of ``dct``, 38, 32, 26 or 18.
+        target_size: the size of the whole file in bytes, or text such as ``2MB``, ``500kB`` or ``2MiB``; it becomes at
+            most that, and at most 1 % less. This and the next three are met by `codec.encode`, which then looks for the
+            QP of ``dct`` by encoding more than once. Only one of them is given, and none beside ``qp`` or ``quality``.
+        bitrate: ``target_size``, as bits a second, or text such as ``1.5Mbit`` or ``800k``.
+        target_psnr: PSNR over all samples of the source in dB, 1…120; it becomes at least that, and at most 0.1 more.
+        target_max_error: how far any sample of ``dct`` may be off, 1…32767: the largest whole QP that keeps to it.
 
     Raises:
         ConfigError: a value out of its range, or one that would have no effect; the message starts with its name.
@@ -77,7 +99,7 @@ class Settings:
     residual: ResidualCoder | ResidualName | None = None
     motion: MotionModel | MotionName = MotionModel.BLOCK
     step: int | None = None
-    qp: int | None = None
+    qp: float | None = None
     chroma: Chroma | None = None
     max_error: int | None = None
     gop: int = 32
@@ -88,11 +110,19 @@ class Settings:
     scene_cut: bool | None = None
     alpha: Alpha | None = None
     background: str | None = None
+    quality: Quality | None = None
+    target_size: int | str | None = None
+    bitrate: int | str | None = None
+    target_psnr: float | None = None
+    target_max_error: int | None = None
 
     def __post_init__(self) -> None:
         if self.residual is None:
-            meant = "dct" if self.qp is not None else "int8" if self.step is not None else "lossless"
+            meant = "dct" if self._dials_of_dct() else "int8" if self.step is not None else "lossless"
             object.__setattr__(self, "residual", meant)
+        for name, parse in (("target_size", byte_size), ("bitrate", bit_rate)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, parse(name, value))
         for name, kind in _CHOICES.items():
             if (value := getattr(self, name)) is not None or name == "motion":
                 object.__setattr__(self, name, _choice(kind, name, value))
@@ -101,7 +131,20 @@ class Settings:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")
-        choices_of = {"block": BLOCK_SIZES, "chroma": CHROMAS, "scene_cut": (False, True), "alpha": ALPHAS}
+        for name, (low, high), what in (("qp", QP_RANGE, "a number"), ("target_psnr", PSNR_RANGE, "decibels")):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            # no comparison holds of what is not a number
+            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+                raise ConfigError(f"{name} is {what} from {low} to {high}, not {value!r}")
+        choices_of = {
+            "block": BLOCK_SIZES,
+            "chroma": CHROMAS,
+            "scene_cut": (False, True),
+            "alpha": ALPHAS,
+            "quality": tuple(QUALITIES),
+        }
         for name, choices in choices_of.items():
             value = getattr(self, name)
             if value is not None and (type(value) is not type(choices[0]) or value not in choices):
@@ -112,15 +155,24 @@ class Settings:
             if getattr(self, name) is not None:
                 raise ConfigError(f"{name} {why}")
 
+    def _dials_of_dct(self) -> list[str]:
+        """What is given of that which says how coarse ``dct`` is."""
+        return [name for name in ("qp", "quality", *TARGETS) if getattr(self, name) is not None]
+
     def _idle(self) -> Iterator[tuple[str, str]]:
         """Settings that change nothing beside the others, and why; `test_dials` holds that they are these."""
         coder = self.residual_coder
         if not coder.has_step:
             yield "step", f"is for int8 and uint8, not {coder.label}"
         if coder is not ResidualCoder.DCT:
-            yield "qp", f"is for dct, not {coder.label}"
-            yield "chroma", f"is for dct, not {coder.label}"
+            for name in ("qp", "chroma", "quality", "target_size", "bitrate", "target_psnr"):
+                yield name, f"is for dct, not {coder.label}"
+            instead = "; step" if coder.has_step else "; max_error" if coder is ResidualCoder.LOSSLESS else ""
+            bound = f"{instead} bounds its error without a search" if instead else ""
+            yield "target_max_error", f"is for dct, not {coder.label}{bound}"
         else:
+            for name in self._dials_of_dct()[1:]:
+                yield name, f"has no effect with {self._dials_of_dct()[0]}"
             yield "block", "is not for dct, which chooses the sizes of its blocks"
             if self.alpha != "drop":
                 yield "alpha", f"{self.alpha} is not for dct, which codes no alpha; drop is, with a background"
@@ -170,9 +222,21 @@ class Settings:
         return Speed.MEDIUM if self.speed is None else cast(Speed, self.speed)
 
     @property
-    def base_qp(self) -> int:
-        """``qp`` or its default: pictures of a GOP have QPs around it."""
+    def dialled_qp(self) -> float:
+        """``qp``, or that of ``quality``, or the default: pictures of a GOP have QPs around it."""
+        if self.quality is not None:
+            return QUALITIES[self.quality]
         return DEFAULT_QP if self.qp is None else self.qp
+
+    @property
+    def target(self) -> Target | None:
+        """What the file shall have, if that is asked for: only a search finds it."""
+        values = {name: getattr(self, name) for name in TARGETS}
+        return next((Target(name, value) for name, value in values.items() if value is not None), None)
+
+    def at_qp(self, qp: float) -> Settings:
+        """These settings with a QP instead of a target."""
+        return replace(self, target_size=None, bitrate=None, target_psnr=None, target_max_error=None, qp=qp)
 
     @property
     def cell_size(self) -> int:

@@ -216,7 +216,7 @@ def meshed_run():
     pictures = turning(5)
     settings = codec.Settings(residual="dct", motion="mesh", qp=30)
     header = sequence_header(pictures[0].format, Fraction(25), settings)
-    coder = GopEncoder(header, settings, None)
+    coder = GopEncoder(header, settings, None, len(pictures))
     coded = tuple(coder.code(picture) for picture in pictures)
     assert {True, False} == {picture.residual.mesh is not None for picture in coded}
     return header, PacketGroup(0, coded, tuple(coder.checksums))
@@ -286,7 +286,7 @@ def coded(moving):
         pictures = noise or moving(mode, 70, 52, 2)
         settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444" if mode == "rgb" else None)
         header = sequence_header(pictures[0].format, 25, settings)
-        coder = GopEncoder(header, settings, None)
+        coder = GopEncoder(header, settings, None, len(pictures))
         sources = pictures
         if mode == "rgb":
             sources = [rgb_to_yuv(picture, header.coded_format) for picture in pictures]

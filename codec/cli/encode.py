@@ -5,12 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import codec
 from codec.cli.cluster import workers_of
-from codec.cli.terminal import counted, given, progress_bar, say, say_aside, say_notes, source_of, thousands
+from codec.cli.terminal import counted, decibels, given, progress_bar, say, say_aside, say_notes, source_of, thousands
+
+if TYPE_CHECKING:
+    from codec.targets import Found
 
 COLOUR = ("matrix", "primaries", "transfer", "range")
+
+
+UNITS = {"target_size": "bytes", "bitrate": "bits a second", "target_psnr": "dB", "target_max_error": "largest error"}
 
 
 def main(options: argparse.Namespace) -> int:
@@ -40,4 +47,18 @@ def main(options: argparse.Namespace) -> int:
             f"{options.output}: {counted(summary.pictures, 'picture')}, {thousands(summary.source_bytes)} → "
             f"{thousands(summary.file_bytes)} bytes, {summary.ratio:.2f} : 1{of_files}, {summary.seconds:.1f} s"
         )
+        if summary.found is not None:
+            say_aside(f"{options.output}: {_said(settings, summary.found)}")
     return 0
+
+
+def _said(settings: codec.Settings, found: Found) -> str:
+    """What a search chose, what that comes to, and what it took."""
+    assert settings.target is not None
+    is_psnr = settings.target.name == "target_psnr"
+    reached, asked = (
+        decibels(value) if is_psnr else thousands(value) for value in (found.reached, settings.target.value)
+    )
+    sample = counted(found.sample_encodes, "encode") + f" of {counted(found.sample_pictures, 'picture')}, "
+    encodes = f"{sample if found.sample_encodes else ''}{counted(found.encodes, 'encode')} of all"
+    return f"qp {found.qp:g}, {reached} {UNITS[settings.target.name]} ({asked} asked), {encodes}"

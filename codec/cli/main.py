@@ -19,7 +19,7 @@ from codec.errors import CodecError, ConfigError, ExistsError, LimitError, Trunc
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.picture.film_coding import CODERS as FILM_CODERS
 from codec.picture.film_coding import DEFAULT_CRF
-from codec.settings import ALPHAS, BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, Settings
+from codec.settings import ALPHAS, BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, QUALITIES, Settings
 
 DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
@@ -88,6 +88,13 @@ def _picture_range(text: str) -> slice:
         raise ConfigError(f"{text!r} is not A:B with whole numbers") from error
 
 
+def _qp(text: str) -> float:
+    try:
+        return int(text) if text.lstrip("-").isdecimal() else float(text)
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is not a number such as 28 or 28.5") from error
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"{text!r} is not a whole number from 1")
@@ -134,7 +141,10 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "FILM": {"choices": FILM_CODERS},
     "MODEL": {"choices": _MODELS},
     "MODELS": {"type": partial(_some_of, _MODELS)},
+    "DB": {"type": float},
     "N": {"type": int},
+    "QP": {"type": _qp},
+    "QUALITY": {"choices": tuple(QUALITIES)},
     "RATE": {"type": picture_rate},
     "SIDE": {"type": int, "choices": BLOCK_SIZES},
     "SPEED": {"choices": _SPEEDS},
@@ -176,6 +186,7 @@ _LIMITS = f"""[limits]                    What a file may ask for; one that asks
                             (default {Limits.max_attachment_bytes:,})
 --max-samples COUNT         samples of all planes and pictures that are decoded, which bounds the time
                             (default {Limits.max_samples:,})"""
+_QUALITIES = f"QP {', '.join(map(str, QUALITIES.values()))}"
 _COMMANDS = {
     "encode": f"""turn a sequence of pictures into one .mvz file
 
@@ -185,11 +196,18 @@ INPUT...           the pictures (see below)
 --json             the summary as JSON
 {_SCHEDULER} GOPs {_INSTEAD}
 [coding]           An option that would change nothing beside the others is refused.
---residual CODER   how the prediction error is kept: %(choices)s (default: dct with --qp, int8 with --step,
-                   else lossless)
+--residual CODER   how the prediction error is kept: %(choices)s (default: dct with --qp or what stands for it,
+                   int8 with --step, else lossless)
 --motion MODEL     how pictures are predicted: %(choices)s (default {MotionModel.BLOCK.label})
--q --qp N          quantiser of dct, 0…51, of more than 8 bits also less; six more double its step, and nearly halve the
-                   file (default {DEFAULT_QP})
+-q --qp QP         quantiser of dct, 0…51, of more than 8 bits also less; six more double its step, and nearly halve the
+                   file; 28.5 lies between 28 and 29 (default {DEFAULT_QP})
+--quality QUALITY  instead of a QP of dct: %(choices)s ({_QUALITIES})
+--target-size SIZE  instead of a QP: a file no larger than SIZE, such as 2MB, 500kB or 2MiB, and at most 1 %% smaller;
+                   this and the next three encode a few times, of a long source mostly a sample
+--bitrate BITS     instead of a QP: as --target-size, in bits a second, such as 800k or 1.5Mbit
+--target-psnr DB   instead of a QP: PSNR over all samples, as compare shows it, at least DB, and at most 0.1 dB more
+--target-max-error N  instead of a QP: the largest whole one at which no sample is off by more than N; --max-error
+                   of lossless keeps to that without a search
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --step N           quantiser step, 1…255, of int8 and uint8; without it the smallest scale at which nothing saturates
 --max-error N      how far lossless may be off in any sample but alpha, 0…127, of 16 bits 0…32767: much smaller

@@ -35,10 +35,10 @@ CSV_COLUMNS = (
 )
 
 
-def dial_of(settings: Settings) -> tuple[str, int] | None:
+def dial_of(settings: Settings) -> tuple[str, float] | None:
     """Name and value of what turns size against error; None where nothing does, or the encoder chooses."""
     if settings.residual_coder is ResidualCoder.DCT:
-        return "qp", settings.base_qp
+        return "qp", settings.dialled_qp
     return None if settings.step is None else ("step", settings.step)
 
 
@@ -156,7 +156,7 @@ class Point(Measured):
     coded_error: PictureError | None = None
 
     @property
-    def dial(self) -> tuple[str, int] | None:
+    def dial(self) -> tuple[str, float] | None:
         """`dial_of` its settings."""
         return dial_of(self.settings)
 

@@ -69,6 +69,24 @@ def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
     return replace(picture, format=opaque_format(picture.format), planes=tuple(planes))
 
 
+def with_alpha_of(
+    picture: Picture, picture_format: PictureFormat, background: tuple[int, int, int] | None, where: str
+) -> Picture:
+    """The picture with alpha or without, as ``picture_format`` has it; where that has none, over the background.
+
+    A picture with other colours than that format is left as it is.
+
+    Raises:
+        MediaError: alpha would be lost that is not opaque everywhere; ``where`` starts the message.
+    """
+    given, wanted = picture.format.sample_format, picture_format.sample_format
+    if given.opaque is not wanted.opaque or not (given.has_alpha or wanted.has_alpha):
+        return picture
+    if not wanted.has_alpha and background is not None:
+        return laid_over(picture, background)
+    return as_given(picture, picture_format, where)
+
+
 def cleared(picture: Picture) -> Picture:
     """The picture with 0 for every sample of pixels that are fully transparent."""
     *colours, alpha = picture.planes

@@ -181,16 +181,16 @@ class ItemSource(PictureSource):
         picture_format = picture_of(first, f"{label}: picture 0").format
         refuse_size(label, picture_format.width, picture_format.height)
         super().__init__(label, picture_format, rate, len(items) if isinstance(items, Sized) else None)
-        self._only_once = rest is items
-        self._items: Iterable[Any] | None = itertools.chain([first], rest) if self._only_once else items
-        if not self._only_once:
+        self.reads_once = rest is items
+        self._items: Iterable[Any] | None = itertools.chain([first], rest) if self.reads_once else items
+        if not self.reads_once:
             self.leave_out_opaque_alpha()
 
     def __iter__(self) -> Iterator[Picture]:
         items = self._items
         if items is None:
             raise MediaError(f"{self.label}: can be read only once")
-        if self._only_once:
+        if self.reads_once:
             self._items = None
         for number, item in enumerate(items):
             label = f"{self.label}: picture {number}"

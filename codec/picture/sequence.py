@@ -34,7 +34,7 @@ class PictureSource(abc.ABC):
     ``transparent`` says where the first pixel is that is not opaque, as far as that is known before iterating.
     ``files`` are those that are read, and that must not be replaced meanwhile.
     ``archivist``, which a caller may set, finds out what gives back the file of each picture, which then comes with it.
-    Each iteration starts again from the first picture, except on a pipe, which can be read once.
+    Each iteration starts again from the first picture, unless ``reads_once``, as of a pipe.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
 
@@ -44,6 +44,7 @@ class PictureSource(abc.ABC):
         self.label, self.format, self.count = label, picture_format, count
         self.rate = rate or DEFAULT_RATE
         self.notes: list[str] = []
+        self.reads_once = False
         self.transparent: str | None = None
         self.files: Sequence[InputFile] = ()
         self.archivist: Archivist | None = None

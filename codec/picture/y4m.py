@@ -133,6 +133,7 @@ class Y4mSource(PictureSource):
         super().__init__(label, header.format, rate or header.rate)
         self._file = file
         self._first_frame = file.tell() if file.seekable() else None
+        self.reads_once = self._first_frame is None
         self._started = False
         self.count = self._frames_in_file()
 
@@ -156,7 +157,7 @@ class Y4mSource(PictureSource):
         return frames
 
     def __iter__(self) -> Iterator[Picture]:
-        if self._first_frame is None and self._started:
+        if self.reads_once and self._started:
             raise MediaError(f"{self.label}: a pipe can be read only once")
         self._started = True
         position = self._first_frame

@@ -31,6 +31,10 @@ __all__ = ["CodedGop", "code_gop_of_blocks"]
 
 LAMBDA = {Speed.SLOW: 0.095, Speed.MEDIUM: 0.08, Speed.FAST: 0.09}  # λ, as a share of the squared quantiser step
 I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
+# What a fraction of a QP adds to the QP that λ is of, in I and P pictures: with these λ alone changes bytes about as
+# much as a whole QP, at about 0.3 % more bytes at equal PSNR where the fraction is a half
+I_FRACTION, P_FRACTION = 2.5, 1.5
+SWITCH = 0.3  # of a QP: P pictures of a GOP go to the next one after the other, so that bytes never jump far
 CHROMA_OFFSET = -1  # from luma's QP: 1.2 % fewer bytes at equal PSNR-YUV (6:1:1), nothing lost at equal PSNR-Y
 SEED_BLOCK = 16
 MAX_DIFFERENCE = 32767  # of vectors of a mesh, as 16 bits hold it
@@ -64,15 +68,20 @@ class CodedGop(NamedTuple):
     checksums: list[int]
 
 
-def lagrangian_of(qp: int, speed: Speed, lowest: int = 0) -> float:
+def lagrangian_of(qp: float, speed: Speed, lowest: int = 0) -> float:
     """λ of a quantiser of samples that allow ``lowest``."""
     return LAMBDA[speed] * float(2 ** ((qp - lowest - 4) / 3))
 
 
-def picture_qp(qp: int, number: int, lowest: int = 0) -> int:
-    """QP of a picture of a GOP."""
-    offset = P_OFFSET if number else I_OFFSET
-    return min(max(qp + offset, lowest), MAX_QP)
+def picture_qp(qp: float, number: int, count: int, lowest: int = 0) -> tuple[int, float]:
+    """QP of a picture of a GOP of ``count``, and the QP that its λ is of."""
+    if not number:
+        base, offset, gain = math.floor(qp + 0.5), I_OFFSET, I_FRACTION
+    else:
+        place = number / count - 0.5  # the first go to a larger QP last, as others inherit their error
+        base, offset, gain = math.floor(qp + 0.5 + SWITCH * place), P_OFFSET, P_FRACTION
+    whole = min(max(base + offset, lowest), MAX_QP)
+    return whole, whole + gain * (qp - base)
 
 
 def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> CodedGop:
@@ -80,7 +89,7 @@ def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, sett
     sources = [as_coded(picture, header) for picture in pictures]
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
-        encoder = GopEncoder(header, settings, rates)
+        encoder = GopEncoder(header, settings, rates, len(sources))
         coded = [encoder.code(source) for source in sources]
         if last > 1:
             rates = rates_of(as_streamed(encoder.all_counts))
@@ -107,13 +116,13 @@ def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
 
 
 class GopEncoder:
-    """Codes one picture of a GOP after the other.
+    """Codes one picture of a GOP of ``count`` after the other.
 
     ``rates`` are what symbols cost, or None to learn it from the pictures before.
     """
 
-    def __init__(self, header: SequenceHeader, settings: Settings, rates: Rates | None) -> None:
-        self._header, self._settings, self._fixed_rates = header, settings, rates
+    def __init__(self, header: SequenceHeader, settings: Settings, rates: Rates | None, count: int) -> None:
+        self._header, self._settings, self._fixed_rates, self._count = header, settings, rates, count
         picture_format, limit = header.coded_format, header.vector_limit_quarter_pel
         shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
         bit_depth = picture_format.bit_depth
@@ -130,9 +139,9 @@ class GopEncoder:
     def code(self, source: Picture) -> CodedPicture:
         """The next picture of the GOP."""
         number, search, lowest = len(self.checksums), self._search, self._header.lowest_qp
-        qp = picture_qp(self._settings.base_qp, number, lowest)
+        qp, qp_of_lagrangian = picture_qp(self._settings.dialled_qp, number, self._count, lowest)
         qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
-        lagrangian = lagrangian_of(qp, self._settings.speed_preset, lowest)
+        lagrangian = lagrangian_of(qp_of_lagrangian, self._settings.speed_preset, lowest)
         search.start(source.planes, number > 0, qp, qp_chroma, lagrangian)
         if number:
             search.interpolate()
