@@ -35,7 +35,8 @@ PSNR_SLACK = 0.1  # dB that may be more than asked
 MOST_PSNR = 150.0  # stands for infinity, between which and a number nothing can be interpolated
 MOST_ENCODES = 12  # of all pictures; 1…3 do but for clips of a few kB, whose bytes jump
 SAMPLE_ENCODES = 3
-SAMPLE_SHARE, SAMPLE_GOPS = 8, (2, 8)  # an eighth of the GOPs, but so many; of fewer than eight GOPs there is no sample
+LEAST_GOPS = 24  # of fewer there is no sample: it would take as long as it saves
+SAMPLE_SHARE, SAMPLE_GOPS = 8, (6, 16)  # an eighth of the GOPs, but so many at least and at most
 SAMPLE_IS_NEAR = 0.3  # of a QP; nearer than a sample is to the whole there is nothing to find
 
 
@@ -111,8 +112,7 @@ def next_qp(search: Search, tried: Sequence[Tried], slope: float) -> float | Non
     end = ordered[-1] if is_too_fine else ordered[0]
     if len(ordered) > 1:
         slope = _slope_between(end, ordered[-2] if is_too_fine else ordered[1], slope)
-    # a step further than the line says: what lies between two is found more surely than what lies beyond
-    qp = search.on_grid(end.qp + 1.1 * (search.wanted - end.level) / slope)
+    qp = search.on_grid(end.qp + (search.wanted - end.level) / slope)
     if qp == end.qp:
         qp = search.on_grid(end.qp + (grid if is_too_fine else -grid))
     return None if qp == end.qp else qp
@@ -226,7 +226,7 @@ class Sample:
 def sample_of(pictures: Iterable[Picture], count: int, gop: int) -> Sample | None:
     """A sample of a sequence, or None where it is too short for one that saves time."""
     gops = count // gop
-    if gops < SAMPLE_SHARE:
+    if gops < LEAST_GOPS:
         return None
     few, many = SAMPLE_GOPS
     taken = min(max(gops // SAMPLE_SHARE, few), many)

@@ -21,7 +21,7 @@ from codec.models import MotionModel
 
 __all__ = [
     *("BdRate", "Curve", "CurveComparison", "Domain", "bd_rate", "compare_curves", "curves_of", "domains_of"),
-    "refuse_unknown_curve",
+    *("refuse_unknown_curve", "upper_hull"),
 ]
 
 LEAST_POINTS = 4  # fewer leave the cubics to chance
@@ -111,6 +111,24 @@ def bd_rate(anchor: Sequence[tuple[float, float]], test: Sequence[tuple[float, f
         return BdRate(None, why_not=f"the curves share {shared}, too little to compare")
     anchored, tested = (curve.mean_log_bytes(low, high) for curve in curves)
     return BdRate(math.exp(tested - anchored) - 1, low, high)
+
+
+def upper_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of points (cost, value) those on their convex hull from the least cost to the highest value, in that order.
+
+    No other point, and no mix of two, has more value for as much cost.
+    """
+    hull: list[tuple[float, float]] = []
+    for cost, value in sorted(points, key=lambda point: (point[0], -point[1])):
+        if hull and value <= hull[-1][1]:
+            continue
+        while len(hull) > 1:
+            (cost_0, value_0), (cost_1, value_1) = hull[-2:]
+            if (value_1 - value_0) * (cost - cost_0) > (value - value_0) * (cost_1 - cost_0):
+                break
+            hull.pop()
+        hull.append((cost, value))
+    return hull
 
 
 # ------------------------------------------------------------------------------------------- curves by name

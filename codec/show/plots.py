@@ -8,6 +8,7 @@ Points without error have no place on a logarithmic MSE axis or a PSNR axis; the
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from operator import attrgetter
@@ -23,7 +24,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from codec.measure.curves import Curve
+from codec.measure.curves import Curve, upper_hull
 from codec.measure.peers import CONSTANT
 from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
@@ -49,6 +50,7 @@ LOOK_OF: dict[MotionModel, dict[str, Any]] = {
     MotionModel.BLOCK: {"marker": "s", "markersize": 8.0, "linestyle": "--", "markerfacecolor": "none"},
     MotionModel.MESH: {"marker": "^", "markersize": 4.5, "linestyle": "-"},
 }
+HULL_LOOK: dict[str, Any] = {"linewidth": 5, "alpha": 0.25, "solid_capstyle": "round", "zorder": 1.2}
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.spines.top": False,
@@ -159,6 +161,8 @@ def _draw_curves(axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint]
         for motion in LOOK_OF:
             curve = sorted(at(p) for p in points if p.curve == f"{coder.label}, {motion.label}")
             axes.plot(*_columns(curve), **_look(coder, motion))
+        if hull := _hull(coder, points, plot):
+            axes.plot(*_columns(hull), color=COLOUR_OF[coder.label], **HULL_LOOK)
     for name, look in _peer_looks(peers).items():
         axes.plot(*_columns(sorted(at(peer) for peer in peers if peer.curve == name)), **look, zorder=1.5)
     if plot.distortion == "mse":
@@ -181,6 +185,20 @@ def _draw_curves(axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint]
             path_effects=[withStroke(linewidth=2.5, foreground="white")],  # lines of other curves pass below
             zorder=5,
         )
+
+
+def _hull(coder: ResidualCoder, points: Sequence[Point], plot: RatePlot) -> list[tuple[float, float]]:
+    """The convex hull of all that a coder does, as it is drawn; nothing where it has one curve."""
+    chosen = [point for point in points if point.settings.residual_coder is coder]
+    if len({point.curve for point in chosen}) < 2:
+        return []
+    at = attrgetter(plot.rate, plot.distortion)
+    drawn = {}
+    for rate, distortion in map(at, chosen):
+        cost = -math.log(rate) if plot.rate == "ratio" else math.log(rate)
+        value = -math.log(distortion) if plot.distortion == "mse" else distortion
+        drawn[cost, value] = (rate, distortion)
+    return [drawn[place] for place in upper_hull(list(drawn))]
 
 
 def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -223,6 +241,8 @@ def _legend(points: Sequence[Point]) -> list[Line2D | Patch]:
         handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder.label], label=coder.label))
         look = {} if motion is None else _look(ResidualCoder.LOSSLESS, motion) | {"color": "#555555"}
         handles.append(nothing if motion is None else Line2D([], [], **look, label=f"motion {motion.label}"))
+    if any(_hull(coder, [point for point in points if not point.exact], RATE_PLOTS[0]) for coder in coders):
+        handles += [Line2D([], [], color="#555555", **HULL_LOOK, label="convex hull of a coder"), nothing]
     return handles
 
 
