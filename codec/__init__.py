@@ -48,6 +48,7 @@ __all__ = [
     "Progress",
     "ResidualCoder",
     "SampleFormat",
+    "SearchResult",
     "Settings",
     "Speed",
     "Summary",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
         SampleFormat,
     )
     from codec.settings import Settings
+    from codec.targets import SearchResult
 
 _HOMES = {
     "codec.bitstream.inventory": ("Inventory",),
@@ -110,6 +112,7 @@ _HOMES = {
         *("Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
     ),
     "codec.settings": ("Settings",),
+    "codec.targets": ("SearchResult",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from codec.picture.sequence import PictureSource
     from codec.picture.sources import SourceSpec
-    from codec.targets import EncodesAt, Found
+    from codec.targets import EncodesAt, SearchResult
 
 __all__ = ["Progress", "Summary", "Writer", "encode"]
 
@@ -74,7 +74,7 @@ class Summary:
     seconds: float
     source_file_bytes: int | None = None
     notes: tuple[str, ...] = ()
-    found: Found | None = None
+    found: SearchResult | None = None
 
     @property
     def ratio(self) -> float:

@@ -26,14 +26,15 @@ from codec.picture.sequence import PictureSource
 from codec.settings import QP_RANGE, Settings, Target
 
 if TYPE_CHECKING:
-    from codec.encoder import Summary
+    from codec import Summary
 
-__all__ = ["Found", "Search", "Tried", "encode_to_target", "next_qp"]
+__all__ = ["Search", "SearchResult", "Tried", "encode_to_target", "next_qp"]
 
 SIZE_SLACK = 0.01  # share of a size that may be left unused
 PSNR_SLACK = 0.1  # dB that may be more than asked
 MOST_PSNR = 150.0  # stands for infinity, between which and a number nothing can be interpolated
-MOST_ENCODES = 12  # of all pictures; 1…3 do but for clips of a few kB, whose bytes jump
+MOST_ENCODES = 20  # of all pictures; 2…4 do but for files of few kB, whose bytes jump up and down
+NO_LINE, BESIDE = 0.04, 6  # of a QP: so near to each other bytes are chance; so many on either side are tried then
 SAMPLE_ENCODES = 3
 LEAST_GOPS = 24  # of fewer there is no sample: it would take as long as it saves
 SAMPLE_SHARE, SAMPLE_GOPS = 8, (6, 16)  # an eighth of the GOPs, but so many at least and at most
@@ -41,7 +42,7 @@ SAMPLE_IS_NEAR = 0.3  # of a QP; nearer than a sample is to the whole there is n
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search for a target chose.
 
     Attributes:
@@ -101,8 +102,8 @@ def next_qp(search: Search, tried: Sequence[Tried], slope: float) -> float | Non
     ]
     if open_gaps:
         _, fine, coarse = min(open_gaps)
-        if coarse.qp - fine.qp < 1.5 * grid:
-            return None
+        if coarse.qp - fine.qp < max(1.5 * grid, NO_LINE):
+            return _beside(search, tried, (fine.qp + coarse.qp) / 2)
         share = (fine.level - search.wanted) / (fine.level - coarse.level)
         if len(tried) % 4 == 0:  # interpolation may come nearer and nearer to one end of a curve that bends
             share = 0.5
@@ -112,10 +113,18 @@ def next_qp(search: Search, tried: Sequence[Tried], slope: float) -> float | Non
     end = ordered[-1] if is_too_fine else ordered[0]
     if len(ordered) > 1:
         slope = _slope_between(end, ordered[-2] if is_too_fine else ordered[1], slope)
-    qp = search.on_grid(end.qp + (search.wanted - end.level) / slope)
-    if qp == end.qp:
-        qp = search.on_grid(end.qp + (grid if is_too_fine else -grid))
+    # the third that is still too fine, or too coarse, shows a curve that is no line: then further and further
+    least = max(grid, 0.1 * 2 ** len(tried)) if len(tried) > 2 else grid
+    qp = search.on_grid(end.qp + (1 if is_too_fine else -1) * max(abs(search.wanted - end.level) / -slope, least))
     return None if qp == end.qp else qp
+
+
+def _beside(search: Search, tried: Sequence[Tried], qp: float) -> float | None:
+    """The next of the QPs on either side of one to try where the level jumps up and down, as of files of few kB."""
+    if search.grid >= NO_LINE:
+        return None
+    places = (search.on_grid(qp + side * far * NO_LINE / 2) for far in range(BESIDE) for side in (1, -1))
+    return next((place for place in places if place not in {each.qp for each in tried}), None)
 
 
 def _slope_between(one: Tried, other: Tried, expected: float) -> float:
@@ -251,7 +260,7 @@ def encode_to_target(
     seconds_of: Callable[[Picture], Fraction],
     output: IO[bytes],
     folder: Path | None,
-) -> tuple[Summary, Found, str]:
+) -> tuple[Summary, SearchResult, str]:
     """Look for the QP that meets the target of ``settings``, and write that file to ``output``.
 
     Args:
@@ -329,7 +338,7 @@ def encode_to_target(
         note = _shortfall(goal, best, len(tried))
         best.file.seek(0)
         shutil.copyfileobj(best.file, output)
-    found = Found(best.qp, best.value, len(tried), len(sampled), sample.count if sampled and sample else 0)
+    found = SearchResult(best.qp, best.value, len(tried), len(sampled), sample.count if sampled and sample else 0)
     return best.summary, found, note
 
 

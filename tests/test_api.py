@@ -42,6 +42,7 @@ PROMISED = {
         "PictureType",
         "ResidualCoder",
         "SampleFormat",
+        "SearchResult",
         "Speed",
     ),
     *("ChromaSiting", "Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),

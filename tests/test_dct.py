@@ -114,7 +114,7 @@ def test_more_bits_come_back_as_near_as_8_and_nearer_below_qp_0(tmp_path, moving
     decoded = read(write(tmp_path / "clip.mvz", wide, qp=lowest))
     assert wide[0].format == decoded[0].format
     assert psnr(wide, decoded) > finest + (1 if mode in ("gray", "yuv422", "yuv444") else -0.1)  # chroma is halved
-    message = f"at least {lowest} for {bit_depth} bits, not" if lowest > -24 else "a whole number from -24 to 51, not"
+    message = f"at least {lowest} for {bit_depth} bits, not" if lowest > -24 else "a number from -24 to 51, not"
     with pytest.raises(ConfigError, match=f"^qp is {message} {lowest - 1}$"):
         write(tmp_path / "clip.mvz", wide, qp=lowest - 1)
 

@@ -14,6 +14,7 @@ from codec.models import MotionModel, ResidualCoder
 OTHER = {
     "step": 9,
     "qp": 40,
+    "quality": "low",
     "chroma": "444",
     "max_error": 2,
     "block": 8,

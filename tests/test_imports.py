@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "codec.models": (),
     "codec.arguments": ("codec.errors",),
     "codec.parallel": ("codec.errors", "codec.arguments"),
-    "codec.settings": ("codec.errors", "codec.models"),
+    "codec.settings": ("codec.errors", "codec.arguments", "codec.models"),
     "codec.whole_file": ("codec.errors",),
     "codec.picture": ("codec.errors", "codec.arguments", "codec.whole_file"),
     "codec.picture.sources": ("codec.picture", "codec.errors", "codec:open", "codec:Video"),  # .mvz is a source too
@@ -103,7 +103,11 @@ MAY_IMPORT = {
     "codec.inspection": (*DECODER, "codec.motion.field"),
     "codec.encoder": (
         *(*DECODER, "codec.search", "codec.writing", "codec.motion", "codec.lossless.picture"),
-        *("codec.settings", "codec.whole_file", "codec.depths"),
+        *("codec.settings", "codec.whole_file", "codec.depths", "codec.targets"),
+    ),
+    "codec.targets": (
+        *("codec.decoder", "codec.picture", "codec.errors", "codec.settings", "codec:Summary"),
+        "codec.measure.metrics",
     ),
     "codec.measure": (
         *(*PUBLIC, "codec.picture", "codec.errors", "codec.models", "codec.settings", "codec.whole_file"),

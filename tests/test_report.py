@@ -17,7 +17,7 @@ from PIL import Image
 
 from codec.bitstream.shares import COMPONENTS
 from codec.errors import ConfigError, MediaError
-from codec.measure.curves import domains_of
+from codec.measure.curves import domains_of, upper_hull
 from codec.measure.metrics import ErrorSums, PictureError
 from codec.measure.points import Clip, PeerPoint, Point
 from codec.measure.sweep import default_settings, sweep
@@ -424,6 +424,27 @@ def test_mesh_against_block_is_drawn_where_both_have_curves():
     assert np.allclose(line.get_ydata(), -10, atol=0.1)
     assert plot_mesh_against_block(points[:6]) is None
     assert plot_mesh_against_block([lossy_point(1000, 100)]) is None
+
+
+def test_the_hull_is_what_no_mix_of_two_points_beats():
+    inside = [(3, 1), (2, 1), (4, 4), (5, 5), (6, 5.5)]
+    assert upper_hull([*inside, (6, 6), (2, 3), (1, 0), (3, 5)]) == [(1, 0), (2, 3), (3, 5), (6, 6)]
+    assert upper_hull([(1, 0), (2, 1), (3, 2), (3, 1)]) == [(1, 0), (3, 2)]
+    assert upper_hull([(1, 5), (2, 5), (3, 4)]) == [(1, 5)]
+    assert upper_hull([]) == []
+
+
+@pytest.mark.parametrize("plot", RATE_PLOTS)
+def test_the_hull_is_drawn_of_a_coder_with_several_curves(plot):
+    def hulls(points):
+        axes = plot_rates(plot, points).axes[0]
+        return [list(zip(*line.get_data(), strict=True)) for line in axes.lines if line.get_alpha() == 0.25]
+
+    block, mesh = int8_curve("block"), int8_curve("mesh", 0.9)
+    assert hulls(block) == []
+    on_hull = [point for point in mesh if point.file_bytes != 2250]  # which lies below the line between its neighbours
+    expected = sorted((getattr(point, plot.rate), getattr(point, plot.distortion)) for point in on_hull)
+    assert [expected] == [sorted(hull) for hull in hulls([*block, *mesh])]
 
 
 def test_anchor_that_is_no_curve_is_refused(clip):

@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import codec
 from codec.cli.cluster import workers_of
 from codec.cli.terminal import counted, decibels, given, progress_bar, say, say_aside, say_notes, source_of, thousands
-
-if TYPE_CHECKING:
-    from codec.targets import Found
 
 COLOUR = ("matrix", "primaries", "transfer", "range")
 
@@ -52,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _said(settings: codec.Settings, found: Found) -> str:
+def _said(settings: codec.Settings, found: codec.SearchResult) -> str:
     """What a search chose, what that comes to, and what it took."""
     assert settings.target is not None
     is_psnr = settings.target.name == "target_psnr"
