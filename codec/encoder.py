@@ -91,18 +91,24 @@ class PackedGroup(NamedTuple):
 
 
 def code_picture(
-    source: Picture, history: History, header: SequenceHeader, settings: Settings, before: MotionField | None
+    source: Picture,
+    history: History,
+    header: SequenceHeader,
+    settings: Settings,
+    before: MotionField | None,
+    source_before: Picture | None,
 ) -> tuple[CodedPicture, History]:
     """One picture against what the decoder will have: search, predict, residual; and the decoder's history after it.
 
-    ``before`` is the motion field of the picture before, which the search may start from.
+    ``before`` is the motion field of the picture before, and ``source_before`` its source: the search looks at both.
     """
     lossless_preset = PRESETS[settings.speed_preset]
     lossless = header.residual is ResidualCoder.LOSSLESS
     references = min(len(history.references), lossless_preset.references if lossless else 1)
     speed = lossless_preset.search if lossless else settings.speed_preset
-    reach = settings.search_range
-    field = search_motion(source, history.references[0], header, speed, reach, before) if references else None
+    field = None
+    if references and source_before is not None and header.motion is not MotionModel.NONE:
+        field = search_motion(source, history.references[0], header, settings, speed, before, source_before)
     predictions = predict(field, references, history)
     if lossless:
         all_planes, after = code_losslessly(source, predictions, header, lossless_preset, history)
@@ -154,22 +160,24 @@ def search_motion(
     source: Picture,
     reference: Reference,
     header: SequenceHeader,
+    settings: Settings,
     speed: Speed,
-    search_range: int,
     before: MotionField | None,
-) -> MotionField | None:
+    source_before: Picture,
+) -> MotionField:
     """The motion field of a P picture, estimated on luma against the decoded reference."""
-    if header.motion is MotionModel.NONE:
-        return None
+    from codec.search.displacements import frequent_displacements
     from codec.search.interpolation import InterpolatedPlanes
     from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
 
-    source_plane, searched_plane = searched_planes(luma(source), luma(reference.picture))
+    wanted = luma(source)
+    frequent = frequent_displacements(wanted, source_before, settings.search_range)
+    source_plane, searched_plane = searched_planes(wanted, luma(reference.picture))
     if searched_plane is not reference.picture.planes[0]:  # of RGB luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
         halves = InterpolatedPlanes(reference.plane(0), 2)
-    searched = Searched(source_plane, searched_plane, halves, 4 * search_range, speed, before)
+    searched = Searched(source_plane, searched_plane, halves, 4 * settings.search_range, speed, before, frequent)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
     from codec.search.mesh import search_mesh
@@ -188,10 +196,13 @@ def code_gop(
     coded: list[CodedPicture] = []
     checksums: list[int] = []
     history = History()
-    for source in pictures:
+    source_before: Picture | None = None
+    for picture in pictures:
+        source = mapped(picture, maps)
         before = coded[-1].field if coded else None
-        picture, history = code_picture(mapped(source, maps), history, header, settings, before)
-        coded.append(picture)
+        coded_picture, history = code_picture(source, history, header, settings, before, source_before)
+        source_before = source
+        coded.append(coded_picture)
         checksums.append(present(history.newest, header, maps).crc32())
     return coded, checksums
 
