@@ -141,7 +141,7 @@ class LosslessResidual:
     Attributes:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
         predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone,
-            and the number behind the last the median.
+            and the numbers behind the last are medians.
         substreams: the symbols of all planes together.
         bit_depth: of the samples that are coded.
     """

@@ -470,11 +470,12 @@ def test_context_substreams_that_a_picture_does_not_use_up_are_refused():
 
 def test_a_predictor_set_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
-    pictures = [PictureHeader(0, (Quantiser(256),), (1,))]
-    maps = unpack_predictor_sets(header, pictures, pack(np.array([0, 2], np.uint8)))
-    assert maps[0][0].tolist() == [[0, 2]]
-    with pytest.raises(codec.BitstreamError, match="predictor set 3; 0…2 are possible"):
-        unpack_predictor_sets(header, pictures, pack(np.array([1, 3], np.uint8)))
+    for references, last in ((0, 2), (1, 3), (2, 3)):
+        pictures = [PictureHeader(references, (Quantiser(256),), (1,))]
+        maps = unpack_predictor_sets(header, pictures, pack(np.array([0, last], np.uint8)))
+        assert maps[0][0].tolist() == [[0, last]]
+        with pytest.raises(codec.BitstreamError, match=f"predictor set {last + 1}; 0…{last} are possible"):
+            unpack_predictor_sets(header, pictures, pack(np.array([1, last + 1], np.uint8)))
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:

@@ -319,8 +319,9 @@ def unpack_predictor_sets(
     for picture, of_planes in zip(pictures, of_pictures, strict=True):
         planes = np.split(of_planes, ends[:-1])
         for plane, count in zip(planes, picture.predictor_set_counts, strict=True):
-            if int(plane.max()) > count + 1:  # the last predicts the median
-                raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{count + 1} are possible")
+            last = count + (2 if picture.references else 1)  # of those that predict medians
+            if int(plane.max()) > last:
+                raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{last} are possible")
         maps.append(tuple(plane.reshape(shape) for plane, shape in zip(planes, shapes, strict=True)))
     return maps
 

@@ -16,7 +16,7 @@ __all__ = ["frequent_displacements"]
 
 SIDE = 16  # of a block that is looked for
 FLAT = 0.6  # as many samples of screens are like the one before: 0.8…0.99, of camera pictures 0.1…0.3, seldom 0.5
-LEAST_BLOCKS = 3  # that have a displacement
+LEAST_BLOCKS = 2  # that have a displacement
 MOST = 4  # displacements
 ACROSS, DOWN = 0x9E3779B1, 0x85EBCA77  # odd: the powers of each are many numbers modulo 2**32
 
@@ -29,7 +29,7 @@ def frequent_displacements(source: Plane, picture_before: Picture, limit: int) -
     ``source`` is luma (H, W), ``limit`` full samples. Returns quarter-pel int16 (n, 2), (dy, dx), n at most 4, the most
     frequent first; none unless the picture looks like a screen.
     """
-    nothing, some = np.zeros((0, 2), np.int16), source[::8]
+    nothing, some = np.zeros((0, 2), np.int16), source[::7]  # of lines of text, now and then each row
     if min(source.shape) < SIDE or (some[:, 1:] == some[:, :-1]).mean() < FLAT:
         return nothing
     before = luma(picture_before)
@@ -51,12 +51,15 @@ def frequent_displacements(source: Plane, picture_before: Picture, limit: int) -
     y, x = np.nonzero(may_be[found >> 16])
     number = np.minimum(np.searchsorted(wanted, found[y, x]), len(wanted) - 1)
     same = wanted[number] == found[y, x]
-    block = at[number[same]]
-    vectors = np.stack((y[same] - tops[block], x[same] - lefts[block]), axis=1)
-    vectors = vectors[(np.abs(vectors).max(axis=1, initial=0) <= limit) & vectors.any(axis=1)]
-    each, counts = np.unique(vectors, axis=0, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MOST]
-    return (4 * each[order[counts[order] >= LEAST_BLOCKS]]).astype(np.int16)
+    y, x, number = y[same], x[same], number[same]
+    vectors = np.stack((y - tops[at[number]], x - lefts[at[number]]), axis=1)
+    within = (np.abs(vectors).max(axis=1, initial=0) <= limit) & vectors.any(axis=1)
+    vectors, number = vectors[within], number[within]
+    each, of_match = np.unique(vectors, axis=0, return_inverse=True)
+    shares = 1 / np.bincount(number)[number]  # a block that is found often says little
+    votes = np.bincount(of_match.ravel(), shares)
+    order = np.argsort(-votes, kind="stable")[:MOST]
+    return (4 * each[order[votes[order] >= LEAST_BLOCKS]]).astype(np.int16)
 
 
 def _blocks(plane: Plane) -> Plane:
