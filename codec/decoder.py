@@ -79,7 +79,7 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
                 after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
-            picture = with_attachments(present(after.newest, task.header, maps), came_with)
+            picture = with_attachments(present(after.newest, task.header, maps, after.alpha), came_with)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)

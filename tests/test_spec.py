@@ -228,7 +228,7 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}"
-    assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
+    assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}, of dct also {schema.SAME_ALPHA}"
 
 
 def test_forms_of_packed_symbols_are_those_of_the_spec():
@@ -513,10 +513,11 @@ def test_what_dct_adds_to_headers_is_that_of_the_spec():
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["coded_format"] == f"0…{max(SampleFormat)}"
     assert ranges["qps"] == f"−6 · over…{MAX_QP}, over = min(bit_depth, {tables.MAX_BITS}) − 8"
-    assert "with one exception: rgb by dct is coded as 2 yuv420 or 4 yuv444" in SPEC
+    assert "with one exception: rgb and rgba by dct are coded as 2 yuv420 or 4 yuv444" in SPEC
+    assert "and gray_alpha by dct is coded as 0 gray" in SPEC
     for sample_format in SampleFormat:
         assert coded_formats(sample_format, False) == (sample_format,)
-        expected = (2, 4) if sample_format is SampleFormat.RGB else () if sample_format.has_alpha else (sample_format,)
+        expected = (2, 4) if sample_format.is_rgb else (sample_format.opaque,)
         assert coded_formats(sample_format, True) == expected
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "PACKET_HEADER",
     "PICTURES",
     "PICTURE_ATTACHMENTS",
+    "SAME_ALPHA",
     "SAME_QPS",
     "SEQUENCE_HEADER",
     "SIGNATURE",
@@ -51,7 +52,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 11)
+VERSION = (0, 12)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -93,6 +94,8 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 # Added to the references of a picture
 HAS_MESH = 64  # that a mesh predicts
 SAME_QPS = 128  # that has the quantisers of the one before
+
+SAME_ALPHA = 255  # in place of predictor sets: ``dct`` codes no alpha of the picture
 
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
@@ -154,6 +157,11 @@ class StreamId(enum.IntEnum):
     BITS = 11
     ALF = 12
     VALUE_MAPS = 13
+    ALPHA_WEIGHTS = 14
+    ALPHA_SETS = 15
+    ALPHA_SUBSTREAMS = 16
+    ALPHA_BITS = 17
+    ALPHA_MAP = 18
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from codec.errors import MediaError
-from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.alpha import as_given, is_opaque
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, Plane
 
@@ -171,7 +171,7 @@ def compare_sequences(
             for name, picture in zip(names, (source, decoded), strict=True):
                 if not is_opaque(picture):
                     raise MediaError(f"{name}, picture {number}: has transparent pixels, and the other has no alpha")
-            source, decoded = (as_given(picture, opaque_format(picture.format)) for picture in (source, decoded))
+            source, decoded = (as_given(picture, picture.format.opaque()) for picture in (source, decoded))
         picture_format = picture_format or source.format
         for name, picture in zip(names, (source, decoded), strict=True):
             _refuse_other_format(picture_format, picture.format, f"{name}, picture {number}")

@@ -10,10 +10,10 @@ import numpy as np
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.colour import scaled_by_peaks, twice
-from codec.picture.planes import Picture, PictureFormat, Plane, Samples
+from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
 
 __all__ = [
-    *("OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "over_chequers"),
+    *("OVER_WHITE", "as_given", "cleared", "coarser", "is_opaque", "laid_over", "over_chequers", "parted"),
     "refuse_alpha",
 ]
 
@@ -24,11 +24,6 @@ OVER_WHITE = "--background white lays pictures over white"  # the way out, in me
 def is_opaque(picture: Picture) -> bool:
     """Whether the picture has no alpha, or one that is the largest sample everywhere."""
     return not picture.format.sample_format.has_alpha or int(picture.planes[-1].min()) == picture.format.peak
-
-
-def opaque_format(picture_format: PictureFormat) -> PictureFormat:
-    """The format of such pictures without their alpha."""
-    return replace(picture_format, sample_format=picture_format.sample_format.opaque)
 
 
 def over_chequers(picture: Picture) -> Picture:
@@ -66,7 +61,26 @@ def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
         ((plane.astype(wide) * alpha + clear * below + wide.type(peak // 2)) // wide.type(peak)).astype(dtype)
         for plane, below in zip(colours, background, strict=False)
     )
-    return replace(picture, format=opaque_format(picture.format), planes=tuple(planes))
+    return replace(picture, format=picture.format.opaque(), planes=tuple(planes))
+
+
+def parted(picture: Picture) -> tuple[Picture, Picture]:
+    """The colours and the alpha of a picture that has some, as two pictures."""
+    gray = replace(picture.format, sample_format=SampleFormat.GRAY)
+    colours = replace(picture, format=picture.format.opaque(), planes=picture.planes[:-1])
+    return colours, Picture(gray, picture.planes[-1:], picture.name)
+
+
+def coarser(picture: Picture, max_error: int) -> Picture:
+    """The picture with fewer values of alpha, each at most ``max_error`` off; 0 and the largest sample stay exact.
+
+    Others are multiples of 2 · max_error + 1.
+    """
+    peak, step = picture.format.peak, 2 * max_error + 1
+    values = (np.arange(peak + 1) + max_error) // step * step
+    values[peak - max_error :] = peak
+    *colours, alpha = picture.planes
+    return replace(picture, planes=(*colours, values.astype(alpha.dtype)[alpha]))
 
 
 def cleared(picture: Picture) -> Picture:

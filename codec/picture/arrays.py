@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
-from codec.picture.alpha import as_given, opaque_format
+from codec.picture.alpha import as_given
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat, format_of_channels
 from codec.picture.sequence import PictureSource, refuse_size
@@ -195,7 +195,7 @@ class ItemSource(PictureSource):
         for number, item in enumerate(items):
             label = f"{self.label}: picture {number}"
             picture = picture_of(item, label)
-            if opaque_format(picture.format) != opaque_format(self.format):
+            if picture.format.opaque() != self.format.opaque():
                 raise MediaError(f"{label} is {picture.format}, unlike the first: {self.format}")
             # who lays pictures over a colour needs the alpha of one that is not opaque
             yield as_given(picture, self.format, label) if self.format.sample_format.has_alpha else picture

@@ -20,7 +20,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
-from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.alpha import as_given, is_opaque
 from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.colour import to_array
 from codec.picture.deep_files import (
@@ -146,7 +146,7 @@ class Animation(PictureSource):
             if see_through is not None:
                 self.transparent = f"{path}: picture {see_through}"
             elif has_alpha:
-                self.format = opaque_format(self.format)
+                self.format = self.format.opaque()
         self._have_durations = False
         if rate is None:
             self.rate = rate_of(times, kind.tick_ms)

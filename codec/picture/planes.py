@@ -298,6 +298,10 @@ class PictureFormat:
         """The same with so many bits a sample."""
         return self if bit_depth == self.bit_depth else replace(self, bit_depth=bit_depth)
 
+    def opaque(self) -> PictureFormat:
+        """The same without alpha."""
+        return replace(self, sample_format=self.sample_format.opaque)
+
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
         colour = replace(self.colour, matrix=ColourMatrix.BT601, range=ColourRange.FULL)
