@@ -27,7 +27,7 @@ from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import Attachments, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
-from codec.picture.planes import Picture, PictureFormat, Samples
+from codec.picture.planes import Numbers, Picture, PictureFormat
 from codec.picture.value_maps import NO_MAPS
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ def decode_task(task: GopTask) -> list[Picture | BitstreamError]:
     return list(attempt_gop(task))
 
 
-class Video(Sequence[npt.NDArray[Samples]]):
+class Video(Sequence[npt.NDArray[Numbers]]):
     """An open ``.mvz`` file: a sequence of arrays, (H, W) for gray and (H, W, 3) RGB otherwise.
 
     With alpha they are (H, W, 2) and (H, W, 4).
-    They are uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says.
+    They are uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says, or float16.
 
     Y'CbCr pictures are converted for these arrays; `picture` and `pictures` give their own planes.
     Pictures of the GOP read last are kept, so neighbours cost one picture each, forwards and backwards.
@@ -196,12 +196,12 @@ class Video(Sequence[npt.NDArray[Samples]]):
         return self._container.picture_count
 
     @overload
-    def __getitem__(self, index: int) -> npt.NDArray[Samples]: ...
+    def __getitem__(self, index: int) -> npt.NDArray[Numbers]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[npt.NDArray[Samples]]: ...
+    def __getitem__(self, index: slice) -> list[npt.NDArray[Numbers]]: ...
 
-    def __getitem__(self, index: int | slice) -> npt.NDArray[Samples] | list[npt.NDArray[Samples]]:
+    def __getitem__(self, index: int | slice) -> npt.NDArray[Numbers] | list[npt.NDArray[Numbers]]:
         """One picture as an array, or those of a slice as a list of arrays."""
         from codec.picture.colour import to_array
 
@@ -209,7 +209,7 @@ class Video(Sequence[npt.NDArray[Samples]]):
             return [self[number] for number in self._numbers(index)]
         return to_array(self.picture(index))
 
-    def __iter__(self) -> Iterator[npt.NDArray[Samples]]:
+    def __iter__(self) -> Iterator[npt.NDArray[Numbers]]:
         from codec.picture.colour import to_array
 
         return (to_array(picture) for picture in self.pictures())
@@ -434,7 +434,7 @@ def decode(
     limits: Limits = DEFAULT_LIMITS,
     executor: Executor | None = None,
     workers: int | None = None,
-) -> npt.NDArray[Samples]:
+) -> npt.NDArray[Numbers]:
     """All pictures of a file at once, (T, H, W) for gray, (T, H, W, 3) RGB otherwise; of the dtype of `Video`'s.
 
     With alpha they are (T, H, W, 2) and (T, H, W, 4).

@@ -284,6 +284,8 @@ def encode_task(task: GopTask) -> list[PackedGroup]:
 
 def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
     """What the file will say about all its pictures."""
+    if picture_format.is_float:
+        _refuse_float_unless_exact(settings)
     for name in ("max_error", "alpha_error"):
         if (error := getattr(settings, name) or 0) > picture_format.peak // 2:
             bits = picture_format.bit_depth
@@ -341,7 +343,8 @@ class Writer:
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
-        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16.
+        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16. Of float16 there is
+            ``format``, with ``is_float``.
         settings: how to encode.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
@@ -435,8 +438,8 @@ class Writer:
             raise ConfigError(f"picture {self._appended}: {rule}")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
-            (picture.format.sample_format, picture.format.bit_depth)
-            != (self.format.sample_format, self.format.bit_depth)
+            (picture.format.sample_format, picture.format.bit_depth, picture.format.is_float)
+            != (self.format.sample_format, self.format.bit_depth, self.format.is_float)
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
@@ -552,6 +555,18 @@ def _refuse_archive_unless_exact(settings: Settings) -> None:
         )
 
 
+def _refuse_float_unless_exact(settings: Settings) -> None:
+    coder = settings.residual_coder
+    wrong = {
+        f"residual {coder.label}": coder is not ResidualCoder.LOSSLESS,
+        "alpha clear": settings.alpha == "clear",
+        **{name: getattr(settings, name) for name in ("max_error", "alpha_error", "background")},
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise ConfigError(f"{name} is not for floating point, which lossless keeps exactly")
+
+
 def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
     """The format with what a caller says of its colour."""
     if "matrix" in colour and picture_format.sample_format.plane_names != ("Y", "U", "V"):
@@ -599,7 +614,7 @@ def encode(
 
     Args:
         source: a folder, glob, printf pattern, list of files, animation, Y4M, .npy or .mvz file, ``-`` (Y4M on stdin),
-            a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
+            a uint8, uint16 or float16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
             `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make.
         settings: how to encode; lossless with block motion if not given.

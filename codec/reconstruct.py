@@ -5,6 +5,7 @@ A decoder calls `reconstruct`; an encoder calls its two halves, since between th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -254,7 +255,8 @@ def present(
     """
     bit_depth = header.format.bit_depth
     if header.residual is not ResidualCoder.DCT:
-        return unmapped(picture, maps, bit_depth)
+        picture = unmapped(picture, maps, bit_depth)
+        return replace(picture, format=header.format) if header.format.is_float else picture
     if header.format.sample_format.is_rgb:
         picture = Picture.from_array(to_array(picture), picture.name, picture.format.bit_depth)
     picture = with_bits(picture, bit_depth)

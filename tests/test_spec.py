@@ -67,6 +67,8 @@ from codec.picture.planes import (
     Picture,
     PictureFormat,
     SampleFormat,
+    of_ordered,
+    ordered,
 )
 from codec.residual import add_residual, inverse
 from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
@@ -227,7 +229,7 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
-    assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}"
+    assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}, or {schema.FLOAT + MAX_BIT_DEPTH}"
     assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}, of dct also {schema.SAME_ALPHA}"
 
 
@@ -299,6 +301,14 @@ def test_the_example_of_weights_holds():
         before = [np.array([[start]], np.int16)]
         differences = [negative_first(np.array([[symbol]], np.uint16))]
         assert lossless.weights_after(differences, before)[0].tolist() == [[result]]
+
+
+def test_the_example_of_binary16_holds():
+    for case in example("binary16").split(","):
+        bits, place = case.split(" -> ")
+        number = np.array(int(bits, 16), np.uint16).view(np.float16)
+        assert int(place) == ordered(number)
+        assert int(bits, 16) == of_ordered(np.array(int(place), np.uint16)).view(np.uint16)
 
 
 def test_the_example_of_a_varint_holds():

@@ -82,15 +82,18 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     if raw.width * raw.height > limits.max_pixels:
         raise LimitError(f"pictures of {raw.width}×{raw.height}; the limit is {limits.max_pixels} samples")
     low, high = planes.MIN_BIT_DEPTH, planes.MAX_BIT_DEPTH
+    is_float = raw.bit_depth == schema.FLOAT + high
+    raw.bit_depth -= is_float * schema.FLOAT
     if not low <= raw.bit_depth <= high:
-        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}")
+        floats = f", or {schema.FLOAT + high} for binary16"
+        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}{floats}")
     if raw.rate_numerator == 0 or raw.rate_denominator == 0:
         raise BitstreamError(f"a picture rate of {raw.rate_numerator}/{raw.rate_denominator}")
     _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
     _in_range("vector_limit", raw.vector_limit, 0, MAX_VECTOR_LIMIT)
     _in_range("gop_limit", raw.gop_limit, 1, MAX_GOP_LIMIT)
     lossless = raw.residual_coder == models.ResidualCoder.LOSSLESS
-    _in_range("max_error", raw.max_error, 0, (1 << (raw.bit_depth - 1)) - 1 if lossless else 0)
+    _in_range("max_error", raw.max_error, 0, (1 << (raw.bit_depth - 1)) - 1 if lossless and not is_float else 0)
     colour = planes.Colour(
         _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
         _member(planes.ColourRange, "colour_range", raw.colour_range),
@@ -102,8 +105,10 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     coded_format = _member(planes.SampleFormat, "coded_format", raw.coded_format)
     if coded_format not in coded_formats(sample_format, raw.residual_coder == models.ResidualCoder.DCT):
         raise BitstreamError(f"coded_format is {coded_format.label} of {sample_format.label}")
+    if is_float and not (lossless and (sample_format.is_gray or sample_format.is_rgb)):
+        raise BitstreamError("binary16 numbers are for lossless, and for gray and RGB")
     return SequenceHeader(
-        planes.PictureFormat(raw.width, raw.height, sample_format, colour, raw.bit_depth),
+        planes.PictureFormat(raw.width, raw.height, sample_format, colour, raw.bit_depth, is_float),
         Fraction(raw.rate_numerator, raw.rate_denominator),
         _member(models.ResidualCoder, "residual_coder", raw.residual_coder),
         _member(models.MotionModel, "motion_model", raw.motion_model),

@@ -29,6 +29,7 @@ __all__ = [
     "ATTACHMENTS",
     "CRC",
     "END",
+    "FLOAT",
     "HAS_MESH",
     "INDEX_ENTRY",
     "KIND_ATTACHMENTS",
@@ -94,6 +95,8 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 # Added to the references of a picture
 HAS_MESH = 64  # that a mesh predicts
 SAME_QPS = 128  # that has the quantisers of the one before
+
+FLOAT = 128  # added to the bits of samples that stand for binary16 numbers
 
 SAME_ALPHA = 255  # in place of predictor sets: ``dct`` codes no alpha of the picture
 

@@ -215,6 +215,9 @@ def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: s
     if expected.sample_format is not found.sample_format:
         kinds = f"is {found.sample_format.label}; {expected.sample_format.label} is needed"
         raise MediaError(f"{where}: {kinds}, as other planes hold other samples; convert one of the two first")
+    if expected.is_float is not found.is_float:
+        kinds = f"{'floating point' if found.is_float else 'whole numbers'}, and the other has not"
+        raise MediaError(f"{where}: has samples of {kinds}")
     if expected.bit_depth != found.bit_depth:
         raise MediaError(f"{where}: has {found.bit_depth} bits a sample; {expected.bit_depth} are needed")
     for field in ("matrix", "range"):

@@ -22,8 +22,9 @@ OVER_WHITE = "--background white lays pictures over white"  # the way out, in me
 
 
 def is_opaque(picture: Picture) -> bool:
-    """Whether the picture has no alpha, or one that is the largest sample everywhere."""
-    return not picture.format.sample_format.has_alpha or int(picture.planes[-1].min()) == picture.format.peak
+    """Whether the picture has no alpha, or one that lets nothing through anywhere."""
+    opaque = picture.format.opaque_alpha
+    return not picture.format.sample_format.has_alpha or bool((picture.planes[-1] == opaque).all())
 
 
 def over_chequers(picture: Picture) -> Picture:
@@ -37,8 +38,10 @@ def laid_over(picture: Picture, background: tuple[int, int, int]) -> Picture:
     """The picture over a colour of 8 bits, without alpha; samples are mixed as they are, and rounded to nearest.
 
     Raises:
-        ConfigError: the picture is gray, and the colour is not.
+        ConfigError: the picture is gray, and the colour is not; or it has floating point.
     """
+    if picture.format.is_float:
+        raise ConfigError("background is for whole numbers, and these are floating point")
     if picture.format.sample_format.is_gray and len(set(background)) > 1:
         raise ConfigError("background is black, gray or white for gray pictures, or such as #a0a0a0")
     return _mixed(picture, [_of_peak(part, picture.format) for part in background])
@@ -103,7 +106,7 @@ def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the 
     if given.is_gray and wanted.is_rgb:
         colours = tuple(picture.planes[0].copy() for _ in range(3))
     if not given.has_alpha:
-        alpha = np.full_like(picture.planes[0], picture.format.peak)
+        alpha = np.full_like(picture.planes[0], picture.format.opaque_alpha)
     elif not wanted.has_alpha and not is_opaque(picture):
         refuse_alpha(where)
     planes: tuple[Plane, ...] = (*colours, alpha) if wanted.has_alpha else colours

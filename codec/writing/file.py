@@ -114,7 +114,7 @@ def pack_header(header: SequenceHeader) -> bytes:
             "width": header.format.width,
             "height": header.format.height,
             "sample_format": header.format.sample_format,
-            "bit_depth": header.format.bit_depth,
+            "bit_depth": header.format.bit_depth + header.format.is_float * schema.FLOAT,
             "colour_matrix": colour.matrix,
             "colour_primaries": colour.primaries,
             "colour_transfer": colour.transfer,
