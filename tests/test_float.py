@@ -175,6 +175,10 @@ def test_whole_numbers_and_floating_point_are_not_mixed(tmp_path, moving, mvz):
     np.save(tmp_path / "places.npy", ordered(pictures[:1]))
     code, _, err = mvz("compare", tmp_path / "a.mvz", tmp_path / "places.npy")
     assert (code, "has samples of whole numbers, and the other has not" in err) == (1, True)
+    pictures[0, 3, 4] = np.nextafter(pictures[0, 3, 4], np.float16(9))
+    np.save(tmp_path / "next.npy", pictures[:1])
+    code, out, _ = mvz("compare", tmp_path / "a.mvz", tmp_path / "next.npy", "--no-ssim")
+    assert (code, "largest difference 1; in steps from one float16 number to the next" in out) == (1, True)
     with pytest.raises(ConfigError, match="floating point has 16 bits, and is gray or RGB"):
         PictureFormat(8, 8, "yuv420", bit_depth=16, is_float=True)
     with pytest.raises(ConfigError, match="floating point has 16 bits"):
