@@ -22,17 +22,17 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
-from codec.picture.alpha import as_given, cleared, laid_over, opaque_format, refuse_alpha
+from codec.picture.alpha import as_given, cleared, coarser, laid_over, parted, refuse_alpha
 from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
-from codec.picture.planes import Picture, PictureFormat, SampleFormat, SampleFormatName
+from codec.picture.planes import MIN_BIT_DEPTH, Picture, PictureFormat, SampleFormat, SampleFormatName
 from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
-from codec.reconstruct import History, Prediction, complete, predict, present
+from codec.reconstruct import History, Prediction, complete, predict, present, same_alpha
 from codec.search import quantisation
 from codec.search.lossless import PRESETS, Preset, code_lossless
-from codec.search.value_maps import choose_maps
+from codec.search.value_maps import choose_alpha_map, choose_maps
 from codec.settings import Settings
 from codec.whole_file import OutputFile, given_stream, is_stream, refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
@@ -192,9 +192,12 @@ def code_gop(
     if header.residual is ResidualCoder.DCT:
         from codec.search.picture_encoder import code_gop_of_blocks
 
-        return code_gop_of_blocks(pictures, header, settings)
-    coded: list[CodedPicture] = []
-    checksums: list[int] = []
+        coded, checksums, fields = code_gop_of_blocks(pictures, header, settings)
+        if header.alpha_header is not None:
+            alphas = [parted(picture)[1] for picture in pictures]
+            coded = with_alpha(coded, alphas, fields, header.alpha_header, PRESETS[settings.speed_preset], maps)
+        return coded, checksums
+    coded, checksums = [], []
     history = History()
     source_before: Picture | None = None
     for picture in pictures:
@@ -207,6 +210,38 @@ def code_gop(
     return coded, checksums
 
 
+def with_alpha(
+    coded: list[CodedPicture],
+    alphas: Sequence[Picture],
+    fields: Sequence[MotionField],
+    header: SequenceHeader,
+    preset: Preset,
+    maps: ValueMaps,
+) -> list[CodedPicture]:
+    """Pictures of ``dct`` with their alpha, predicted by the motion of their blocks (spec 10.15).
+
+    ``header`` is the `SequenceHeader.alpha_header`.
+    """
+    history, whole = History(), []
+    for picture, source, field in zip(coded, alphas, fields, strict=True):
+        alpha, residual = mapped(source, maps), None
+        references = min(len(history.references), preset.references)
+        if is_same_alpha(alpha, history, maps):
+            history = same_alpha(history, header)
+        else:
+            predictions = predict(field, references, history)
+            residual, history = code_losslessly(alpha, predictions, header, preset, history)
+        whole.append(replace(picture, references=references, alpha=residual))
+    return whole
+
+
+def is_same_alpha(alpha: Picture, history: History, maps: ValueMaps) -> bool:
+    """Whether alpha is what `same_alpha` makes."""
+    if history.references:
+        return alpha.same_samples(history.newest)
+    return bool(maps) and alpha.format.bit_depth == MIN_BIT_DEPTH and not alpha.planes[0].any()
+
+
 def encode_gop(
     pictures: Sequence[Picture],
     first_picture: int,
@@ -215,8 +250,11 @@ def encode_gop(
     shared: Attachments = (),
 ) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
-    is_exact = header.residual is ResidualCoder.LOSSLESS and not header.max_error
-    maps = choose_maps(pictures) if is_exact else NO_MAPS
+    maps = NO_MAPS
+    if header.alpha_header is not None:
+        maps = choose_alpha_map([parted(picture)[1] for picture in pictures])
+    elif header.residual is ResidualCoder.LOSSLESS and (header.has_alpha or not header.max_error):
+        maps = choose_maps(pictures, of_colours=not header.max_error)
     coded, checksums = code_gop(pictures, header, settings, maps)
     groups = []
     length = min(settings.run_length, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
@@ -256,9 +294,12 @@ def encode_task(task: GopTask) -> list[PackedGroup]:
 
 def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
     """What the file will say about all its pictures."""
-    if (settings.max_error or 0) > picture_format.peak // 2:
-        bits = picture_format.bit_depth
-        raise ConfigError(f"max_error is at most {picture_format.peak // 2} for {bits} bits, not {settings.max_error}")
+    if picture_format.is_float:
+        _refuse_float_unless_exact(settings)
+    for name in ("max_error", "alpha_error"):
+        if (error := getattr(settings, name) or 0) > picture_format.peak // 2:
+            bits = picture_format.bit_depth
+            raise ConfigError(f"{name} is at most {picture_format.peak // 2} for {bits} bits, not {error}")
     if (settings.step or 0) > 255 << (picture_format.bit_depth - 8):
         most, bits = 255 << (picture_format.bit_depth - 8), picture_format.bit_depth
         raise ConfigError(f"step is at most {most} for {bits} bits, not {settings.step}")
@@ -281,7 +322,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
 
 
 def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:
-    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr.
+    """The planes that are coded: the source's, but by ``dct`` without alpha, and of RGB those of Y'CbCr.
 
     Raises:
         ConfigError: ``chroma`` is given, and the source is not RGB.
@@ -289,10 +330,12 @@ def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleForma
     if sample_format.has_alpha and not settings.keeps_alpha:
         given, without = sample_format.label, sample_format.opaque.label
         raise ConfigError(f"alpha is not kept with these settings, and {given} has some; a file of {without} will do")
-    if settings.chroma is not None and sample_format is not SampleFormat.RGB:
+    if settings.chroma is not None and not sample_format.is_rgb:
         raise ConfigError(f"chroma {settings.chroma} is for RGB pictures; these are {sample_format.label}")
-    if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
+    if settings.residual_coder is not ResidualCoder.DCT:
         return sample_format
+    if not sample_format.is_rgb:
+        return sample_format.opaque
     return SampleFormat.YUV444 if settings.chroma == "444" else SampleFormat.YUV420
 
 
@@ -310,7 +353,8 @@ class Writer:
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
-        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16.
+        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16. Of float16 there is
+            ``format``, with ``is_float``.
         settings: how to encode.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
@@ -409,8 +453,8 @@ class Writer:
             raise ConfigError(f"picture {self._appended}: {rule}")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
-            (picture.format.sample_format, picture.format.bit_depth)
-            != (self.format.sample_format, self.format.bit_depth)
+            (picture.format.sample_format, picture.format.bit_depth, picture.format.is_float)
+            != (self.format.sample_format, self.format.bit_depth, self.format.is_float)
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
@@ -442,7 +486,10 @@ class Writer:
         if not wanted.has_alpha and self._background is not None:
             return laid_over(picture, self._background)
         picture = as_given(picture, self.format, f"picture {self._appended}")
-        return cleared(picture) if self.settings.alpha == "clear" else picture
+        if self.settings.alpha_error and wanted.has_alpha:
+            picture = coarser(picture, self.settings.alpha_error)
+        is_dct = self._header.residual is ResidualCoder.DCT  # which is better off with other colours than black
+        return cleared(picture) if self.settings.alpha == "clear" and not is_dct else picture
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
@@ -516,8 +563,23 @@ def _picture_format(size: object, mode: str, bit_depth: int) -> PictureFormat:
 
 def _refuse_archive_unless_exact(settings: Settings) -> None:
     is_exact = settings.residual_coder is ResidualCoder.FLOAT16 or settings.residual_coder is ResidualCoder.LOSSLESS
-    if not is_exact or settings.max_error or settings.alpha == "clear" or settings.background is not None:
-        raise ConfigError("archive is for lossless and float16, without max_error, background or alpha clear")
+    changes_alpha = settings.alpha_error or settings.alpha == "clear" or settings.background is not None
+    if not is_exact or settings.max_error or changes_alpha:
+        raise ConfigError(
+            "archive is for lossless and float16, without max_error, alpha_error, background or alpha clear"
+        )
+
+
+def _refuse_float_unless_exact(settings: Settings) -> None:
+    coder = settings.residual_coder
+    wrong = {
+        f"residual {coder.label}": coder is not ResidualCoder.LOSSLESS,
+        "alpha clear": settings.alpha == "clear",
+        **{name: getattr(settings, name) for name in ("max_error", "alpha_error", "background")},
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise ConfigError(f"{name} is not for floating point, which lossless keeps exactly")
 
 
 def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
@@ -538,12 +600,14 @@ def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
     if settings.keeps_alpha:
         if settings.alpha == "clear":
             pictures.note(f"{pictures.label}: the colour of pixels that are fully transparent is left out")
+        if settings.alpha_error:
+            pictures.note(f"{pictures.label}: alpha is off by up to {settings.alpha_error}")
         return pictures.format
     if settings.background is not None:
         pictures.note(f"{pictures.label}: pixels that are not opaque are laid over {settings.background}")
     elif pictures.transparent is not None:
         refuse_alpha(pictures.transparent)
-    return opaque_format(pictures.format)
+    return pictures.format.opaque()
 
 
 def encode(
@@ -565,8 +629,8 @@ def encode(
 
     Args:
         source: a folder, glob, printf pattern, list of files, animation, film, Y4M, .npy or .mvz file, ``-`` (Y4M on
-            stdin), a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
-            `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
+            stdin), a uint8, uint16 or float16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or
+            (T, H, W, 4), a `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make, or a binary stream.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.

@@ -15,9 +15,10 @@ from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
 from codec.depths import for_depth
 from codec.models import MotionModel, Speed
 from codec.motion.field import CellMode, MotionField
+from codec.picture.alpha import parted
 from codec.picture.colour import rgb_to_yuv, with_bits
 from codec.picture.planes import Picture
-from codec.reconstruct import present
+from codec.reconstruct import field_of_blocks, present
 from codec.search import partition
 from codec.search.displacements import frequent_displacements
 from codec.search.mesh import search_mesh
@@ -25,6 +26,7 @@ from codec.search.mesh_fit import fit_mesh
 from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
 from codec.search.partition import EFFORTS
 from codec.search.rates import Counts, Rates, rates_of
+from codec.search.unseen import with_unseen_filled
 from codec.settings import Settings
 from codec.writing.context_merge import merge_contexts
 
@@ -59,10 +61,11 @@ class Attempt(NamedTuple):
 
 
 class CodedGop(NamedTuple):
-    """Coded pictures, and the CRC-32 of what each decodes to."""
+    """Coded pictures, the CRC-32 of what each decodes to, and what their alpha is predicted by."""
 
     pictures: list[CodedPicture]
     checksums: list[int]
+    fields: list[MotionField]
 
 
 def lagrangian_of(qp: int, speed: Speed, lowest: int = 0) -> float:
@@ -77,15 +80,16 @@ def picture_qp(qp: int, number: int, lowest: int = 0) -> int:
 
 
 def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> CodedGop:
-    """Code a closed GOP; with two passes, the second knows what symbols cost in the first."""
+    """Code a closed GOP but for alpha; with two passes, the second knows what symbols cost in the first."""
     sources = [as_coded(picture, header) for picture in pictures]
+    alphas = [parted(picture)[1] if header.has_alpha else None for picture in pictures]
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
         encoder = GopEncoder(header, settings, rates)
-        coded = [encoder.code(source) for source in sources]
+        coded = [encoder.code(source, alpha) for source, alpha in zip(sources, alphas, strict=True)]
         if last > 1:
             rates = rates_of(as_streamed(encoder.all_counts))
-    return CodedGop(coded, encoder.checksums)
+    return CodedGop(coded, encoder.checksums, encoder.fields)
 
 
 def as_streamed(counts: Counts) -> Counts:
@@ -101,6 +105,8 @@ def as_streamed(counts: Counts) -> Counts:
 
 def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
     """A source picture in the format that is coded (spec 10.14)."""
+    if header.has_alpha:
+        picture, _ = parted(picture)
     picture = with_bits(picture, header.coded_format.bit_depth)
     if picture.format.sample_format is header.coded_format.sample_format:
         return picture
@@ -118,9 +124,9 @@ class GopEncoder:
         picture_format, limit = header.coded_format, header.vector_limit_quarter_pel
         shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
         bit_depth = picture_format.bit_depth
-        decoder = for_depth(decoding, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth)
+        self._decoder = for_depth(decoding, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth)
         search = for_depth(partition, bit_depth).PictureSearch
-        self._search = search(decoder, limit, EFFORTS[settings.speed_preset])
+        self._search = search(self._decoder, limit, EFFORTS[settings.speed_preset])
         self._newest: Picture | None = None
         self._source_before: Picture | None = None
         self._before: MotionField | None = None
@@ -129,10 +135,13 @@ class GopEncoder:
         self._counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.all_counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.checksums: list[int] = []
+        self.fields: list[MotionField] = []
 
-    def code(self, source: Picture) -> CodedPicture:
-        """The next picture of the GOP."""
+    def code(self, source: Picture, alpha: Picture | None = None) -> CodedPicture:
+        """The next picture of the GOP; its alpha is not coded here, but counts in its checksum."""
         number, search, lowest = len(self.checksums), self._search, self._header.lowest_qp
+        if alpha is not None and self._settings.alpha == "clear":
+            source = with_unseen_filled(source, alpha.planes[0], self._newest)
         qp = picture_qp(self._settings.base_qp, number, lowest)
         qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
         lagrangian = lagrangian_of(qp, self._settings.speed_preset, lowest)
@@ -157,7 +166,8 @@ class GopEncoder:
         self._counts += best.counts
         alf, planes = search.finish()
         self._newest = Picture(self._header.coded_format, planes, source.name)
-        self.checksums.append(present(self._newest, self._header).crc32())
+        self.checksums.append(present(self._newest, self._header, alpha=alpha).crc32())
+        self.fields.append(field_of_blocks(self._decoder))
         return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh))
 
     def _try(
