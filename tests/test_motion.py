@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from itertools import product
 
 import numpy as np
@@ -216,3 +217,16 @@ def test_text_that_scrolls_costs_what_is_new(coder, speed, tmp_path):
         sizes.append((tmp_path / "a.mvz").stat().st_size)
     # 64 lines are new, of 96 of the first picture
     assert sizes[1] < 2 * sizes[0]
+
+
+@pytest.mark.parametrize("coder", [{"residual": "lossless"}, {"residual": "int8", "step": 4}, {"qp": 20}], ids=str)
+def test_fast_codes_screens_as_medium_does_and_other_pictures_not(coder, moving):
+    page, files = screen(96 + 16), {}
+    screens = [gray(np.ascontiguousarray(page[top : top + 96])) for top in (0, 5, 16)]
+    for name, pictures in (("screen", screens), ("other", moving("gray", 96, 64, count=3))):
+        for speed in ("fast", "medium"):
+            file = io.BytesIO()
+            codec.encode(pictures, file, codec.Settings(**coder, speed=speed, scene_cut=False))
+            files[name, speed] = file.getvalue()
+    assert files["screen", "fast"] == files["screen", "medium"]
+    assert files["other", "fast"] != files["other", "medium"]

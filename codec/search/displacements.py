@@ -1,4 +1,4 @@
-"""By how far parts of a screen moved: blocks that are found again, sample for sample, in the picture before.
+"""Pictures of screens, and by how far their parts moved: blocks found again, sample for sample, in the picture before.
 
 Text that scrolls looks alike at many wrong places, so that a search that goes downhill ends at one of them.
 """
@@ -12,7 +12,7 @@ from codec.motion.field import Vectors
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
 
-__all__ = ["frequent_displacements"]
+__all__ = ["frequent_displacements", "looks_like_screen"]
 
 SIDE = 16  # of a block that is looked for
 FLAT = 0.6  # as many samples of screens are like the one before: 0.8…0.99, of camera pictures 0.1…0.3, seldom 0.5
@@ -29,8 +29,8 @@ def frequent_displacements(source: Plane, picture_before: Picture, limit: int) -
     ``source`` is luma (H, W), ``limit`` full samples. Returns quarter-pel int16 (n, 2), (dy, dx), n at most 4, the most
     frequent first; none unless the picture looks like a screen.
     """
-    nothing, some = np.zeros((0, 2), np.int16), source[::7]  # of lines of text, now and then each row
-    if min(source.shape) < SIDE or (some[:, 1:] == some[:, :-1]).mean() < FLAT:
+    nothing = np.zeros((0, 2), np.int16)
+    if min(source.shape) < SIDE or not looks_like_screen(source):
         return nothing
     before = luma(picture_before)
     blocks, blocks_before = _blocks(source), _blocks(before)
@@ -60,6 +60,12 @@ def frequent_displacements(source: Plane, picture_before: Picture, limit: int) -
     votes = np.bincount(of_match.ravel(), shares)
     order = np.argsort(-votes, kind="stable")[:MOST]
     return (4 * each[order[votes[order] >= LEAST_BLOCKS]]).astype(np.int16)
+
+
+def looks_like_screen(plane: Plane) -> bool:
+    """Whether most samples of luma (H, W) are what their neighbour is, as those of text and windows are."""
+    some = plane[::7]  # of lines of text, now and then each row
+    return plane.shape[1] > 1 and float((some[:, 1:] == some[:, :-1]).mean()) >= FLAT
 
 
 def _blocks(plane: Plane) -> Plane:
