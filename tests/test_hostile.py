@@ -1171,6 +1171,16 @@ def test_the_samples_have_what_the_tests_below_harm(name, samples, attempt):
     assert [[0, 1, 2], [2]] == references
 
 
+def sets_of(run, name):
+    """Of each square the predictor set, how many have weights, and from how many pictures its picture is predicted."""
+    sets = symbols_of(one_of(run, PREDICTOR_SETS))
+    # planes of these files have as many squares one as the other, but for chroma that is half as wide
+    squares = [2, 1, 1] if name == "near" else [1] * len(run.predictor_set_counts[0])
+    counts = [count for of_picture in run.predictor_set_counts for count in np.repeat(of_picture, squares).tolist()]
+    references = np.repeat(run.references, len(sets) // len(run.references)).tolist()
+    return list(zip(sets, counts, references, strict=True))
+
+
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_weights_beyond_sense_are_caught_by_context_substreams_or_checksums(name, samples, attempt):
     sample = samples[name]
@@ -1186,7 +1196,7 @@ def test_weights_beyond_sense_are_caught_by_context_substreams_or_checksums(name
         ):
             data = with_changed(sample, place, streams=run.with_stream(WEIGHTS, plain_numbers(weights)).streams)
             error = assert_error_or_right(attempt, sample, data)
-            used = any(symbols_of(one_of(run, PREDICTOR_SETS)))
+            used = any(0 < set_ <= count for set_, count, _ in sets_of(run, name))
             assert type(error) in ((BitstreamError, ChecksumError) if used else (type(None),)), str(error)
 
 
@@ -1218,13 +1228,8 @@ def test_a_predictor_set_above_those_of_its_plane_is_refused(name, samples, atte
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
         sets = symbols_of(one_of(run, PREDICTOR_SETS))
-        per_picture = len(sets) // len(run.references)
-        for at in range(len(sets)):
-            counts = run.predictor_set_counts[at // per_picture]
-            # planes of these files have as many squares one as the other, but for chroma that is half as wide
-            squares = [2, 1, 1] if name == "near" else [1] * len(counts)
-            count = np.repeat(counts, squares)[at % per_picture]
-            last = int(count) + (2 if run.references[at // per_picture] else 1)
+        for at, (_, count, references) in enumerate(sets_of(run, name)):
+            last = count + (2 if references else 1)
             for set_ in (last + 1, 35, 255):
                 harmed = run.with_stream(PREDICTOR_SETS, plain(sets[:at] + bytes([set_]) + sets[at + 1 :]))
                 data = with_changed(sample, place, streams=harmed.streams)
