@@ -7,7 +7,7 @@ turns them into pictures, on both sides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -141,7 +141,7 @@ class LosslessResidual:
     Attributes:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
         predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone,
-            and the number behind the last the median.
+            and the numbers behind the last are medians.
         substreams: the symbols of all planes together.
         bit_depth: of the samples that are coded.
     """
@@ -311,7 +311,7 @@ class SequenceHeader:
         gop_limit: most pictures from one I picture to the next.
         max_error: how far a sample of a lossless file may be off, but for alpha, less than half of their range; 0 for
             every other coder.
-        coded: planes that are coded: those of ``format``, but for RGB by ``dct`` YUV420 or YUV444.
+        coded: planes that are coded: those of ``format``, but by ``dct`` YUV420 or YUV444 for RGB, and without alpha.
     """
 
     format: PictureFormat
@@ -328,11 +328,11 @@ class SequenceHeader:
     def coded_format(self) -> PictureFormat:
         """Size, planes, depth and colour of pictures as they are coded.
 
-        By ``dct`` RGB becomes BT.601 with full range, and samples have 12 bits at most (spec 10.14).
+        By ``dct`` RGB becomes BT.601 with full range, samples have 12 bits at most (spec 10.14), and alpha is apart.
         """
         given = self.format
         if self.residual is ResidualCoder.DCT:
-            given = given.with_depth(min(given.bit_depth, MAX_BITS))
+            given = given.opaque().with_depth(min(given.bit_depth, MAX_BITS))
         return given if self.coded in (None, given.sample_format) else given.as_yuv(self.coded or given.sample_format)
 
     @property
@@ -357,6 +357,14 @@ class SequenceHeader:
         return self.format.sample_format.has_alpha
 
     @property
+    def alpha_header(self) -> SequenceHeader | None:
+        """What a file of alpha alone would say, if that is coded apart: of ``dct``, by ``lossless`` (spec 10.15)."""
+        if self.residual is not ResidualCoder.DCT or not self.has_alpha:
+            return None
+        gray = replace(self.format, sample_format=SampleFormat.GRAY)
+        return replace(self, format=gray, residual=ResidualCoder.LOSSLESS, coded=None)
+
+    @property
     def cell_shape(self) -> tuple[int, int]:
         """(rows, columns) of the cells of a picture."""
         return grid_shape(MotionModel.BLOCK, self.cell_size, self.format.width, self.format.height)
@@ -375,16 +383,18 @@ class CodedPicture:
 
     Attributes:
         references: how many decoded pictures before it, of its GOP, it is predicted from: 0 makes an I picture;
-            2 is for the lossless coder alone.
+            2 is for the lossless coder, and of ``dct`` for alpha alone.
         field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, which
             has it in its blocks.
         residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane. Of ``dct``
             decoders have other symbols than encoders.
+        alpha: beside ``dct``; None where there is none, or where it is that of the picture before.
     """
 
     references: int
     field: MotionField | None
     residual: LosslessResidual | CodedSymbols | WrittenSymbols | tuple[PlaneResidual, ...]
+    alpha: LosslessResidual | None = None
 
     @property
     def type(self) -> PictureType:
@@ -401,7 +411,8 @@ class PacketGroup:
         pictures: the coded pictures; only the first may be an I picture.
         checksums: CRC-32 of each picture's decoded samples.
         names: each picture's name, or empty where the source had none.
-        maps: what samples of the GOP that it starts stand for; there are none where they are what they are.
+        maps: what samples of the GOP that it starts stand for; there are none where they are what they are. Of ``dct``
+            alpha alone has one.
         attachments: of each picture, or empty where all have those that pictures share.
     """
 

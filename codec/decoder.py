@@ -31,7 +31,7 @@ from codec.bitstream.salvage import SalvageReader, note_damage
 from codec.coded import Attachments, SequenceHeader
 from codec.errors import BitstreamError, ChecksumError, ConfigError, LimitError, MediaError
 from codec.parallel import calls_ahead, ordered_map
-from codec.picture.planes import Picture, PictureFormat, Samples
+from codec.picture.planes import Numbers, Picture, PictureFormat
 from codec.picture.value_maps import NO_MAPS
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
                 after = reconstruct(coded, history, task.header, name or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
-            picture = with_attachments(present(after.newest, task.header, maps), came_with)
+            picture = with_attachments(present(after.newest, task.header, maps, after.alpha), came_with)
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
@@ -160,7 +160,7 @@ class Video:
     """An open ``.mvz`` file, which is an array of its pictures that is decoded when it is asked for.
 
     ``shape`` is (T, H, W) for gray and (T, H, W, 3) RGB otherwise, with alpha (T, H, W, 2) and (T, H, W, 4).
-    ``dtype`` is uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says.
+    ``dtype`` is uint8, or uint16 where a sample has more than 8 bits, as ``format.bit_depth`` says, or float16.
     ``video[i]``, ``video[a:b]``, ``video[a:b, top:bottom, left:right]``, ``video[[i, j]]`` and iteration give arrays,
     as they would of a numpy array; ``np.asarray(video)`` is all of it.
 
@@ -220,9 +220,9 @@ class Video:
         return (len(self), *self.format.array_shape)
 
     @property
-    def dtype(self) -> np.dtype[Samples]:
+    def dtype(self) -> np.dtype[Numbers]:
         """Of the arrays: uint8, or uint16 where a sample has more than 8 bits."""
-        return self.format.dtype
+        return self.format.array_dtype
 
     @property
     def ndim(self) -> int:
@@ -275,7 +275,7 @@ class Video:
     def __len__(self) -> int:
         return self._container.picture_count
 
-    def __getitem__(self, index: Index | tuple[Index, ...]) -> npt.NDArray[Samples]:
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> npt.NDArray[Numbers]:
         """One picture as an array, or those of a slice or a list of numbers; behind a comma what is cut out of each.
 
         Raises:
@@ -303,7 +303,7 @@ class Video:
             return [self._number(each) for each in first], tuple(of_each)
         return self._number(first), tuple(of_each)
 
-    def _arrays(self, numbers: Sequence[int], of_each: tuple[Any, ...] = ()) -> list[npt.NDArray[Samples]]:
+    def _arrays(self, numbers: Sequence[int], of_each: tuple[Any, ...] = ()) -> list[npt.NDArray[Numbers]]:
         """Arrays of pictures, which are decoded in their own order."""
         from codec.picture.colour import to_array
 
@@ -322,7 +322,7 @@ class Video:
             raise ValueError("the pictures of a video are decoded, which always makes a new array")
         return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
 
-    def __reversed__(self) -> Iterator[npt.NDArray[Samples]]:
+    def __reversed__(self) -> Iterator[npt.NDArray[Numbers]]:
         return (self[number] for number in reversed(range(len(self))))
 
     def __repr__(self) -> str:
@@ -343,7 +343,7 @@ class Video:
             raise TypeError(f"{self.path}: a video that was opened as a stream cannot be pickled; open it by its name")
         return self._reopen, ()
 
-    def __iter__(self) -> Iterator[npt.NDArray[Samples]]:
+    def __iter__(self) -> Iterator[npt.NDArray[Numbers]]:
         from codec.picture.colour import to_array
 
         return (to_array(picture) for picture in self.pictures())
@@ -591,7 +591,7 @@ def decode(
     limits: Limits = DEFAULT_LIMITS,
     executor: Executor | None = None,
     workers: int | None = None,
-) -> npt.NDArray[Samples]:
+) -> npt.NDArray[Numbers]:
     """All pictures of a file at once, (T, H, W) for gray, (T, H, W, 3) RGB otherwise; of the dtype of `Video`'s.
 
     With alpha they are (T, H, W, 2) and (T, H, W, 4).

@@ -23,17 +23,18 @@ from codec.models import MotionModel, ResidualCoder, Speed
 from codec.motion.compensation import Reference
 from codec.motion.field import MotionField
 from codec.parallel import OrderedWork, Progress, calls_ahead
-from codec.picture.alpha import cleared, opaque_format, refuse_alpha, with_alpha_of
+from codec.picture.alpha import cleared, coarser, parted, refuse_alpha, with_alpha_of
 from codec.picture.archive import Archivist
 from codec.picture.arrays import picture_of
 from codec.picture.colour import luma
 from codec.picture.naming import refuse_other_suffix
-from codec.picture.planes import Picture, PictureFormat, SampleFormat, SampleFormatName
+from codec.picture.planes import MIN_BIT_DEPTH, Picture, PictureFormat, SampleFormat, SampleFormatName
 from codec.picture.value_maps import NO_MAPS, ValueMaps, mapped
-from codec.reconstruct import History, Prediction, complete, predict, present
+from codec.reconstruct import History, Prediction, complete, predict, present, same_alpha
 from codec.search import quantisation
+from codec.search.displacements import frequent_displacements, looks_like_screen
 from codec.search.lossless import PRESETS, Preset, code_lossless
-from codec.search.value_maps import choose_maps
+from codec.search.value_maps import choose_alpha_map, choose_maps
 from codec.settings import Settings
 from codec.whole_file import OutputFile, given_stream, is_stream, refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
@@ -95,18 +96,24 @@ class PackedGroup(NamedTuple):
 
 
 def code_picture(
-    source: Picture, history: History, header: SequenceHeader, settings: Settings, before: MotionField | None
+    source: Picture,
+    history: History,
+    header: SequenceHeader,
+    settings: Settings,
+    before: MotionField | None,
+    source_before: Picture | None,
 ) -> tuple[CodedPicture, History]:
     """One picture against what the decoder will have: search, predict, residual; and the decoder's history after it.
 
-    ``before`` is the motion field of the picture before, which the search may start from.
+    ``before`` is the motion field of the picture before, and ``source_before`` its source: the search looks at both.
     """
     lossless_preset = PRESETS[settings.speed_preset]
     lossless = header.residual is ResidualCoder.LOSSLESS
     references = min(len(history.references), lossless_preset.references if lossless else 1)
     speed = lossless_preset.search if lossless else settings.speed_preset
-    reach = settings.search_range
-    field = search_motion(source, history.references[0], header, speed, reach, before) if references else None
+    field = None
+    if references and source_before is not None and header.motion is not MotionModel.NONE:
+        field = search_motion(source, history.references[0], header, settings, speed, before, source_before)
     predictions = predict(field, references, history)
     if lossless:
         all_planes, after = code_losslessly(source, predictions, header, lossless_preset, history)
@@ -158,22 +165,23 @@ def search_motion(
     source: Picture,
     reference: Reference,
     header: SequenceHeader,
+    settings: Settings,
     speed: Speed,
-    search_range: int,
     before: MotionField | None,
-) -> MotionField | None:
+    source_before: Picture,
+) -> MotionField:
     """The motion field of a P picture, estimated on luma against the decoded reference."""
-    if header.motion is MotionModel.NONE:
-        return None
     from codec.search.interpolation import InterpolatedPlanes
     from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
 
-    source_plane, searched_plane = searched_planes(luma(source), luma(reference.picture))
+    wanted = luma(source)
+    frequent = frequent_displacements(wanted, source_before, settings.search_range)
+    source_plane, searched_plane = searched_planes(wanted, luma(reference.picture))
     if searched_plane is not reference.picture.planes[0]:  # of RGB luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
         halves = InterpolatedPlanes(reference.plane(0), 2)
-    searched = Searched(source_plane, searched_plane, halves, 4 * search_range, speed, before)
+    searched = Searched(source_plane, searched_plane, halves, 4 * settings.search_range, speed, before, frequent)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
     from codec.search.mesh import search_mesh
@@ -185,19 +193,59 @@ def code_gop(
     pictures: Sequence[Picture], header: SequenceHeader, settings: Settings, maps: ValueMaps
 ) -> tuple[list[CodedPicture], list[int]]:
     """A closed GOP: an I picture, then P pictures, each from the reconstruction of the one before; and CRC-32s."""
+    if settings.speed_preset is Speed.FAST and looks_like_screen(luma(pictures[0])):
+        settings = replace(settings, speed=Speed.MEDIUM)  # of screens it takes a fifth longer, and a third less bytes
     if header.residual is ResidualCoder.DCT:
         from codec.search.picture_encoder import code_gop_of_blocks
 
-        return code_gop_of_blocks(pictures, header, settings)
-    coded: list[CodedPicture] = []
-    checksums: list[int] = []
+        coded, checksums, fields = code_gop_of_blocks(pictures, header, settings)
+        if header.alpha_header is not None:
+            alphas = [parted(picture)[1] for picture in pictures]
+            coded = with_alpha(coded, alphas, fields, header.alpha_header, PRESETS[settings.speed_preset], maps)
+        return coded, checksums
+    coded, checksums = [], []
     history = History()
-    for source in pictures:
+    source_before: Picture | None = None
+    for picture in pictures:
+        source = mapped(picture, maps)
         before = coded[-1].field if coded else None
-        picture, history = code_picture(mapped(source, maps), history, header, settings, before)
-        coded.append(picture)
+        coded_picture, history = code_picture(source, history, header, settings, before, source_before)
+        source_before = source
+        coded.append(coded_picture)
         checksums.append(present(history.newest, header, maps).crc32())
     return coded, checksums
+
+
+def with_alpha(
+    coded: list[CodedPicture],
+    alphas: Sequence[Picture],
+    fields: Sequence[MotionField],
+    header: SequenceHeader,
+    preset: Preset,
+    maps: ValueMaps,
+) -> list[CodedPicture]:
+    """Pictures of ``dct`` with their alpha, predicted by the motion of their blocks (spec 10.15).
+
+    ``header`` is the `SequenceHeader.alpha_header`.
+    """
+    history, whole = History(), []
+    for picture, source, field in zip(coded, alphas, fields, strict=True):
+        alpha, residual = mapped(source, maps), None
+        references = min(len(history.references), preset.references)
+        if is_same_alpha(alpha, history, maps):
+            history = same_alpha(history, header)
+        else:
+            predictions = predict(field, references, history)
+            residual, history = code_losslessly(alpha, predictions, header, preset, history)
+        whole.append(replace(picture, references=references, alpha=residual))
+    return whole
+
+
+def is_same_alpha(alpha: Picture, history: History, maps: ValueMaps) -> bool:
+    """Whether alpha is what `same_alpha` makes."""
+    if history.references:
+        return alpha.same_samples(history.newest)
+    return bool(maps) and alpha.format.bit_depth == MIN_BIT_DEPTH and not alpha.planes[0].any()
 
 
 def encode_gop(
@@ -208,8 +256,11 @@ def encode_gop(
     shared: Attachments = (),
 ) -> list[PackedGroup]:
     """Code one closed GOP, as the packets that hold it."""
-    is_exact = header.residual is ResidualCoder.LOSSLESS and not header.max_error
-    maps = choose_maps(pictures) if is_exact else NO_MAPS
+    maps = NO_MAPS
+    if header.alpha_header is not None:
+        maps = choose_alpha_map([parted(picture)[1] for picture in pictures])
+    elif header.residual is ResidualCoder.LOSSLESS and (header.has_alpha or not header.max_error):
+        maps = choose_maps(pictures, of_colours=not header.max_error)
     coded, checksums = code_gop(pictures, header, settings, maps)
     groups = []
     length = min(settings.run_length, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
@@ -249,9 +300,12 @@ def encode_task(task: GopTask) -> list[PackedGroup]:
 
 def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Settings) -> SequenceHeader:
     """What the file will say about all its pictures."""
-    if (settings.max_error or 0) > picture_format.peak // 2:
-        bits = picture_format.bit_depth
-        raise ConfigError(f"max_error is at most {picture_format.peak // 2} for {bits} bits, not {settings.max_error}")
+    if picture_format.is_float:
+        _refuse_float_unless_exact(settings)
+    for name in ("max_error", "alpha_error"):
+        if (error := getattr(settings, name) or 0) > picture_format.peak // 2:
+            bits = picture_format.bit_depth
+            raise ConfigError(f"{name} is at most {picture_format.peak // 2} for {bits} bits, not {error}")
     if (settings.step or 0) > 255 << (picture_format.bit_depth - 8):
         most, bits = 255 << (picture_format.bit_depth - 8), picture_format.bit_depth
         raise ConfigError(f"step is at most {most} for {bits} bits, not {settings.step}")
@@ -274,7 +328,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
 
 
 def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleFormat:
-    """The planes that are coded: the source's, but of RGB by ``dct`` those of Y'CbCr.
+    """The planes that are coded: the source's, but by ``dct`` without alpha, and of RGB those of Y'CbCr.
 
     Raises:
         ConfigError: ``chroma`` is given, and the source is not RGB.
@@ -282,10 +336,12 @@ def coded_format(sample_format: SampleFormat, settings: Settings) -> SampleForma
     if sample_format.has_alpha and not settings.keeps_alpha:
         given, without = sample_format.label, sample_format.opaque.label
         raise ConfigError(f"alpha is not kept with these settings, and {given} has some; a file of {without} will do")
-    if settings.chroma is not None and sample_format is not SampleFormat.RGB:
+    if settings.chroma is not None and not sample_format.is_rgb:
         raise ConfigError(f"chroma {settings.chroma} is for RGB pictures; these are {sample_format.label}")
-    if settings.residual_coder is not ResidualCoder.DCT or sample_format is not SampleFormat.RGB:
+    if settings.residual_coder is not ResidualCoder.DCT:
         return sample_format
+    if not sample_format.is_rgb:
+        return sample_format.opaque
     return SampleFormat.YUV444 if settings.chroma == "444" else SampleFormat.YUV420
 
 
@@ -303,7 +359,8 @@ class Writer:
         size: (width, height) in luma samples.
         mode: ``gray``, ``rgb``, ``gray_alpha``, ``rgba``, ``yuv420``, ``yuv422`` or ``yuv444``; or give ``format``
             instead of both. What settings say of alpha is done to pictures that are appended, not to this.
-        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16.
+        bit_depth: bits a sample, 8…16, beside size and mode; pictures of more than 8 are uint16. Of float16 there is
+            ``format``, with ``is_float``.
         settings: how to encode; without a target, which only `encode` looks for.
         rate: pictures per second, also as text such as ``30000/1001``; 29.97 is that too.
         format: the whole picture format, with colour.
@@ -405,8 +462,8 @@ class Writer:
             raise ConfigError(f"picture {self._appended}: {rule}")
         picture = self._with_alpha_as_asked(picture)
         if picture.format.plane_shapes != self.format.plane_shapes or (
-            (picture.format.sample_format, picture.format.bit_depth)
-            != (self.format.sample_format, self.format.bit_depth)
+            (picture.format.sample_format, picture.format.bit_depth, picture.format.is_float)
+            != (self.format.sample_format, self.format.bit_depth, self.format.is_float)
         ):
             raise ConfigError(f"picture {self._appended} is {picture.format}; the file's are {self.format}")
         self._state = "broken"  # unless all of this is done, pictures may be missing
@@ -433,8 +490,12 @@ class Writer:
     def _with_alpha_as_asked(self, picture: Picture) -> Picture:
         """The picture with alpha or without, as the file has it."""
         picture = with_alpha_of(picture, self.format, self._background, f"picture {self._appended}")
-        clears = self.settings.alpha == "clear" and picture.format.sample_format.has_alpha
-        return cleared(picture) if clears else picture
+        if not picture.format.sample_format.has_alpha:
+            return picture
+        if self.settings.alpha_error:
+            picture = coarser(picture, self.settings.alpha_error)
+        is_dct = self._header.residual is ResidualCoder.DCT  # which is better off with other colours than black
+        return cleared(picture) if self.settings.alpha == "clear" and not is_dct else picture
 
     def _is_scene_cut(self, picture: Picture) -> bool:
         """Whether a GOP should end before ``picture``."""
@@ -508,8 +569,23 @@ def _picture_format(size: object, mode: str, bit_depth: int) -> PictureFormat:
 
 def _refuse_archive_unless_exact(settings: Settings) -> None:
     is_exact = settings.residual_coder is ResidualCoder.FLOAT16 or settings.residual_coder is ResidualCoder.LOSSLESS
-    if not is_exact or settings.max_error or settings.alpha == "clear" or settings.background is not None:
-        raise ConfigError("archive is for lossless and float16, without max_error, background or alpha clear")
+    changes_alpha = settings.alpha_error or settings.alpha == "clear" or settings.background is not None
+    if not is_exact or settings.max_error or changes_alpha:
+        raise ConfigError(
+            "archive is for lossless and float16, without max_error, alpha_error, background or alpha clear"
+        )
+
+
+def _refuse_float_unless_exact(settings: Settings) -> None:
+    coder = settings.residual_coder
+    wrong = {
+        f"residual {coder.label}": coder is not ResidualCoder.LOSSLESS,
+        "alpha clear": settings.alpha == "clear",
+        **{name: getattr(settings, name) for name in ("max_error", "alpha_error", "background")},
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise ConfigError(f"{name} is not for floating point, which lossless keeps exactly")
 
 
 def _described(picture_format: PictureFormat, colour: Mapping[str, str | int]) -> PictureFormat:
@@ -530,12 +606,14 @@ def _file_format(pictures: PictureSource, settings: Settings) -> PictureFormat:
     if settings.keeps_alpha:
         if settings.alpha == "clear":
             pictures.note(f"{pictures.label}: the colour of pixels that are fully transparent is left out")
+        if settings.alpha_error:
+            pictures.note(f"{pictures.label}: alpha is off by up to {settings.alpha_error}")
         return pictures.format
     if settings.background is not None:
         pictures.note(f"{pictures.label}: pixels that are not opaque are laid over {settings.background}")
     elif pictures.transparent is not None:
         refuse_alpha(pictures.transparent)
-    return opaque_format(pictures.format)
+    return pictures.format.opaque()
 
 
 def _searched(
@@ -555,7 +633,9 @@ def _searched(
     background = settings.background_colour
 
     def as_compared(picture: Picture) -> Picture:
-        return with_alpha_of(picture, picture_format, background, pictures.label)
+        picture = with_alpha_of(picture, picture_format, background, pictures.label)
+        clears = settings.alpha == "clear" and picture_format.sample_format.has_alpha
+        return cleared(picture) if clears else picture  # who clears it does not mind how it comes back
 
     def seconds_of(picture: Picture) -> Fraction:
         return 1 / pictures.rate if picture.duration is None or not with_durations else picture.duration
@@ -594,8 +674,8 @@ def encode(
 
     Args:
         source: a folder, glob, printf pattern, list of files, animation, film, Y4M, .npy or .mvz file, ``-`` (Y4M on
-            stdin), a uint8 or uint16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4), a
-            `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
+            stdin), a uint8, uint16 or float16 array (T, H, W[, 1]) or (T, H, W, 3), with alpha (T, H, W, 2) or
+            (T, H, W, 4), a `Video`, or a list or iterator of arrays of one picture, `Picture` or Pillow images.
         path: the file to make, or a binary stream.
         settings: how to encode; lossless with block motion if not given.
         rate: pictures per second, instead of the source's own and of durations; as `Writer` takes it.

@@ -22,6 +22,7 @@ from codec.coded import (
     LosslessResidual,
     MotionField,
     NodeGrid,
+    Residuals,
     SequenceHeader,
 )
 from codec.models import MotionModel, PictureType
@@ -73,7 +74,8 @@ class Packet:
         if isinstance(coded[0].residual, LosslessResidual):
             residuals = [lossless_residuals(each.coded, each.before, self.header) for each in self.pictures]
         blocks = [trace.blocks for trace in map(_trace, self.pictures) if trace is not None]
-        return cell_bits(self.header, coded, residuals, blocks, self.stream_bytes)
+        alphas = [_alpha_residuals(each, self.header) for each in self.pictures]
+        return cell_bits(self.header, coded, residuals, blocks, alphas, self.stream_bytes)
 
     @cached_property
     def header_bits(self) -> float:
@@ -179,7 +181,7 @@ def inspect_packet(
 def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packet) -> Inspection:
     coded, trace = seen.coded, _trace(seen)
     before = seen.before.pictures[: coded.references]
-    references = tuple(present(picture, header, seen.maps) for picture in before)
+    references = tuple(present(picture, header, seen.maps, seen.before.alpha) for picture in before)
     if trace is None:
         planes = predict(coded.field, coded.references, seen.before)
         compensated = (Picture(picture.format, of) for picture, of in zip(before, planes, strict=True))
@@ -188,8 +190,24 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
     kinds, _, obmc, transform_split, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
     vectors = trace.blocks[:, 9:].astype(np.int16)
     blocks = CodingBlocks(block_places(trace.blocks), kinds, transform_split, obmc, planes_coded, vectors)
-    predictions = (present(trace.prediction, header),)
+    predictions = (present(trace.prediction, header, seen.maps, _predicted_alpha(seen)),)
     return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)
+
+
+def _alpha_residuals(seen: ReconstructedPicture, header: SequenceHeader) -> tuple[Residuals, ...]:
+    """What was left of alpha that is coded apart, or nothing where it is not coded."""
+    blocks = seen.after.blocks
+    if header.alpha_header is None or blocks is None or blocks.alpha is None:
+        return ()
+    return lossless_residuals(blocks.alpha, seen.before, header.alpha_header)
+
+
+def _predicted_alpha(seen: ReconstructedPicture) -> Picture | None:
+    """Alpha of ``dct`` as motion predicts it; where nothing does, as in an I picture, what it is."""
+    blocks, newest = seen.after.blocks, seen.after.alpha
+    if blocks is None or blocks.alpha is None or newest is None or not blocks.alpha.references:
+        return newest
+    return Picture(newest.format, predict(blocks.alpha.field, 1, seen.before)[0])
 
 
 def _trace(seen: ReconstructedPicture) -> BlockTrace | None:

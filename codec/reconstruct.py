@@ -5,21 +5,24 @@ A decoder calls `reconstruct`; an encoder calls its two halves, since between th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from codec import residual as kernel_residual
-from codec.coded import CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
+from codec.coded import MIN_BLOCK, CodedPicture, CodedSymbols, LosslessResidual, MotionField, SequenceHeader
 from codec.depths import for_depth
 from codec.errors import BitstreamError
 from codec.lossless.picture import as_coded, as_decoded, decode_lossless
+from codec.models import MotionModel, ResidualCoder
 from codec.motion import compensation
 from codec.motion.compensation import Reference, compensate
 from codec.picture.colour import to_array, with_bits
-from codec.picture.planes import Picture, Plane
+from codec.picture.planes import MIN_BIT_DEPTH, Picture, Plane
 from codec.picture.value_maps import NO_MAPS, ValueMaps, unmapped
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from codec.coded import PlaneResidual, Residuals, Weights
@@ -32,10 +35,12 @@ __all__ = [
     "Prediction",
     "ReconstructedPicture",
     "complete",
+    "field_of_blocks",
     "lossless_residuals",
     "predict",
     "present",
     "reconstruct",
+    "same_alpha",
 ]
 
 Prediction = tuple[Plane, ...]
@@ -54,18 +59,26 @@ class BlockTrace(NamedTuple):
 
 
 class DecodedBlocks(NamedTuple):
-    """A decoded picture of ``dct``, the decoder that goes on from it, and how it came to be if that is traced."""
+    """A decoded picture of ``dct``.
+
+    Attributes:
+        picture: without its alpha.
+        decoder: that goes on from it.
+        trace: how it came to be, if that is traced.
+        alpha: what alpha came from, where it is coded: a picture of the lossless coder, whose field is that of blocks.
+    """
 
     picture: Picture
     decoder: PictureDecoder
     trace: BlockTrace | None
+    alpha: CodedPicture | None = None
 
 
 class History(NamedTuple):
     """What the decoded pictures of a GOP leave for the next one.
 
     Attributes:
-        references: the newest first, two at most; none of ``dct``.
+        references: the newest first, two at most; of ``dct`` those of alpha, if there is any.
         weights: of the lossless coder, every plane's, by the references of the picture that brought them last.
         blocks: of ``dct``, whose decoder has its reference. It changes with the next picture.
     """
@@ -93,6 +106,11 @@ class History(NamedTuple):
     def newest(self) -> Picture:
         """The picture that was decoded last."""
         return self.pictures[0]
+
+    @property
+    def alpha(self) -> Picture | None:
+        """Its alpha, if that is coded apart."""
+        return self.references[0].picture if self.blocks is not None and self.references else None
 
 
 class ReconstructedPicture(NamedTuple):
@@ -180,7 +198,7 @@ def _decoded(
 
 def decode_blocks(
     coded: CodedSymbols, is_p: bool, history: History, header: SequenceHeader, traced: bool, name: str | None = None
-) -> History:
+) -> DecodedBlocks:
     """The same for ``dct`` (spec 10), whose blocks are read, predicted and completed one by one."""
     from codec.dct import picture as kernel
 
@@ -200,20 +218,51 @@ def decode_blocks(
     if traced:
         blocks, prediction = decoder.trace()
         trace = BlockTrace(blocks, Picture(picture_format, prediction, name))
-    return History(blocks=DecodedBlocks(Picture(picture_format, planes, name), decoder, trace))
+    return DecodedBlocks(Picture(picture_format, planes, name), decoder, trace)
 
 
-def present(picture: Picture, header: SequenceHeader, maps: ValueMaps = NO_MAPS) -> Picture:
+def decode_alpha(coded: CodedPicture, blocks: DecodedBlocks, history: History, header: SequenceHeader) -> History:
+    """The history with a picture of ``dct``, and its alpha, which follows the motion of its blocks (spec 10.15)."""
+    alpha = coded.alpha
+    if alpha is None:
+        return same_alpha(history, header)._replace(blocks=blocks)
+    field = field_of_blocks(blocks.decoder) if coded.references else None
+    after = complete_lossless(alpha, predict(field, coded.references, history), header, history)
+    return after._replace(blocks=blocks._replace(alpha=CodedPicture(coded.references, field, alpha)))
+
+
+def field_of_blocks(decoder: PictureDecoder) -> MotionField:
+    """The motion of a picture of ``dct`` as alpha follows it: a vector for each 8×8 unit."""
+    return MotionField(MotionModel.BLOCK, MIN_BLOCK, decoder.vectors())
+
+
+def same_alpha(history: History, header: SequenceHeader) -> History:
+    """The history once a picture has the alpha of the one before, or 0 if it is the first."""
+    if history.references:
+        return History((history.references[0], *history.references[:1]), history.weights)
+    picture_format = header.format.with_depth(MIN_BIT_DEPTH)
+    nothing = np.zeros((picture_format.height, picture_format.width), picture_format.dtype)
+    return history.after(Picture(picture_format, (nothing,)), header)
+
+
+def present(
+    picture: Picture, header: SequenceHeader, maps: ValueMaps = NO_MAPS, alpha: Picture | None = None
+) -> Picture:
     """A decoded picture in the format of the sequence.
 
     Of a GOP with value maps numbers become samples (spec 9.7); what ``dct`` coded of RGB and of
-    more than 12 bits is what it was (spec 10.14).
+    more than 12 bits is what it was (spec 10.14), and ``alpha``, which it has apart, is put to it.
     """
-    if maps:
-        return unmapped(picture, maps, header.format.bit_depth)
-    if picture.format.sample_format is not header.format.sample_format:
+    bit_depth = header.format.bit_depth
+    if header.residual is not ResidualCoder.DCT:
+        picture = unmapped(picture, maps, bit_depth)
+        return replace(picture, format=header.format) if header.format.is_float else picture
+    if header.format.sample_format.is_rgb:
         picture = Picture.from_array(to_array(picture), picture.name, picture.format.bit_depth)
-    return with_bits(picture, header.format.bit_depth)
+    picture = with_bits(picture, bit_depth)
+    if alpha is None:
+        return picture
+    return Picture(header.format, (*picture.planes, *unmapped(alpha, maps, bit_depth).planes), picture.name)
 
 
 def reconstruct(
@@ -227,16 +276,18 @@ def reconstruct(
     """
     if coded.references == 0:
         history = History()
-    if coded.references > len(history.pictures):
-        raise BitstreamError(
-            f"a picture refers to {coded.references} pictures of a GOP that has {len(history.pictures)}"
-        )
-    if isinstance(coded.residual, LosslessResidual) and history.pictures:
-        there, wanted = history.newest.format.bit_depth, coded.residual.bit_depth
+    there = len(history.references or history.pictures)
+    if coded.references > there:
+        raise BitstreamError(f"a picture refers to {coded.references} pictures of a GOP that has {there}")
+    exact = coded.alpha or coded.residual
+    if isinstance(exact, LosslessResidual) and history.references:
+        there, wanted = history.references[0].picture.format.bit_depth, exact.bit_depth
         if there != wanted:
             raise BitstreamError(f"a picture of {wanted} bits a sample refers to one of {there}")
     if isinstance(coded.residual, CodedSymbols):
-        return decode_blocks(coded.residual, coded.references > 0, history, header, traced, name)
+        blocks = decode_blocks(coded.residual, coded.references > 0, history, header, traced, name)
+        of_alpha = header.alpha_header
+        return decode_alpha(coded, blocks, history, of_alpha) if of_alpha else History(blocks=blocks)
     predictions = predict(coded.field, coded.references, history)
     if isinstance(coded.residual, LosslessResidual):
         return complete_lossless(coded.residual, predictions, header, history, name)

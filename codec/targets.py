@@ -268,7 +268,7 @@ def encode_to_target(
         settings: how to encode, with a target.
         lowest_qp: the finest QP of such samples.
         encode: encodes into a file.
-        as_compared: a picture of the source as what a decoded one is compared with.
+        as_compared: a picture of the source, or a decoded one, as they are compared.
         seconds_of: how long a picture is shown.
         output: takes the file that was found.
         folder: where temporary files are; None is where the system has them.
@@ -292,7 +292,7 @@ def encode_to_target(
             summary = encode(pictures, count, settings.at_qp(qp), file)
             if target.name in ("target_size", "bitrate"):
                 return Measured(qp, summary.file_bytes * unit, summary, file)
-            total = error_of(file, map(as_compared, pictures))
+            total = error_of(file, pictures, as_compared)
             return Measured(qp, total.max_error if target.name == "target_max_error" else total.psnr, summary, file)
 
         pictures = Spool(source, new_file()) if source.reads_once else source
@@ -342,13 +342,13 @@ def encode_to_target(
     return best.summary, found, note
 
 
-def error_of(file: IO[bytes], sources: Iterable[Picture]) -> ErrorSums:
+def error_of(file: IO[bytes], sources: Iterable[Picture], as_compared: Callable[[Picture], Picture]) -> ErrorSums:
     """The error of all samples of a file against its source."""
     total = ErrorSums()
     file.seek(0)
     with open_video(file) as video:
         for source, decoded in zip(sources, video.pictures(), strict=True):
-            total += measure_picture(source, decoded).total
+            total += measure_picture(as_compared(source), as_compared(decoded)).total
     return total
 
 

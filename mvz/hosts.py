@@ -9,7 +9,6 @@ from typing import Any
 
 import codec
 from codec.arguments import picture_rate
-from codec.picture.alpha import opaque_format
 from codec.whole_file import OutputFile
 
 __all__ = ["file_of", "seconds_of", "settings_of"]
@@ -28,7 +27,7 @@ def file_of(
     metadata: dict[str, str] | None = None,
 ) -> codec.Writer:
     """A new file of pictures like ``first``, whose duration gives the rate where there is none."""
-    picture_format = first.format if settings.keeps_alpha else opaque_format(first.format)
+    picture_format = first.format if settings.keeps_alpha else first.format.opaque()
     if rate is None:
         rate = 1 / first.duration if first.duration else 25
     return codec.Writer(file, format=picture_format, settings=settings, rate=rate, metadata=metadata, force=True)

@@ -62,6 +62,8 @@ class MvzImageFile(ImageFile.ImageFile):
             raise SyntaxError(str(error)) from error
         self._fp = self.fp  # Pillow closes both
         video_format = self._video.format
+        if video_format.is_float:
+            raise SyntaxError("samples are floating point, for which Pillow has no mode; codec.open gives them")
         self._size = (video_format.width, video_format.height)
         is_deep_gray = video_format.bit_depth > 8 and video_format.sample_format is codec.SampleFormat.GRAY
         self._mode = "I;16" if is_deep_gray else _MODES.get(video_format.sample_format, "RGB")

@@ -230,7 +230,7 @@ def harm_symbols(parts: Parts, random: Random) -> None:
     run = random.choice(parts.pictures())
     place = random.randrange(len(run.streams))
     id_, stream = run.streams[place]
-    if id_ == StreamId.BITS:
+    if id_ in (StreamId.BITS, StreamId.ALPHA_BITS):
         run.streams[place] = id_, harmed_bytes(stream, random)
         return
     arrays = arrays_of(parts.header, run)

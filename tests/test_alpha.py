@@ -14,6 +14,7 @@ from test_hostile import indexed, packets_of, with_header
 
 import codec
 from codec import ConfigError, MediaError
+from codec.bitstream.schema import StreamId
 from codec.picture.alpha import as_given, laid_over, over_chequers
 from codec.picture.colour import luma, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
@@ -28,6 +29,9 @@ WAYS = [
     {"residual": "int8"},
     {"residual": "uint8", "step": 255, "motion": "none"},
     {"residual": "float16", "gop": 1},
+    {"residual": "dct", "qp": 30},
+    {"residual": "dct", "qp": 40, "speed": "slow", "motion": "mesh", "gop": 3, "run": 2, "alpha": "clear"},
+    {"residual": "dct", "qp": 0, "speed": "fast", "motion": "none"},
 ]
 ALPHAS = ("soft", "binary", "opaque", "clear", "noise")
 QUICK = codec.Settings("float16", "none")
@@ -79,6 +83,9 @@ def test_alpha_comes_back_exactly_whatever_codes_it(tmp_path, moving, mode, kind
     np.testing.assert_array_equal(pictures[..., -1], decoded[..., -1])
     colour_error = np.abs(pictures[..., :-1].astype(int) - decoded[..., :-1]).max()
     most = way.get("max_error", 0 if way.get("residual", "lossless") in ("lossless", "float16") else 255)
+    with codec.open(tmp_path / "a.mvz") as video:
+        for number in (3, 1, 2):
+            np.testing.assert_array_equal(decoded[number], video[number])
     assert colour_error <= most
     if "max_error" in way:
         assert colour_error > 0
@@ -96,11 +103,87 @@ def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_pat
     def size(pictures, **way):
         return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way), force=True).file_bytes
 
-    for way, most in (({}, 40), ({"step": 8}, 12)):
+    for way, most in (({}, 40), ({"step": 8}, 12), ({"qp": 28}, 4)):
         without = size(sequence(moving, "rgba", "opaque", 8)[..., :3], **way)
         assert size(sequence(moving, "rgba", "opaque", 8), **way) - without <= 8 * most
     mask = size(sequence(moving, "rgba", "binary", 8)) - size(sequence(moving, "rgba", "opaque", 8))
     assert mask < 8 * 30 * 24 // 8  # a bit a sample
+
+
+@pytest.mark.parametrize("kind", ["opaque", "clear"])
+def test_alpha_that_never_changes_has_a_byte_a_picture_beside_dct(tmp_path, moving, kind):
+    def size(pictures):
+        return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(qp=28), force=True).file_bytes
+
+    pictures = sequence(moving, "gray_alpha", kind, 20)
+    once, always = (size(pictures[:count]) - size(pictures[:count, ..., :1]) for count in (1, 20))
+    assert once < 16
+    assert always - once == 19
+
+
+@pytest.mark.parametrize("way", [{"qp": 24}, {"qp": 24, "speed": "slow"}, {"qp": 24, "motion": "mesh"}], ids=str)
+@pytest.mark.parametrize("run", [1, 3, None])
+def test_alpha_that_halts_and_comes_back_is_exact_beside_dct_and_takes_little(tmp_path, moving, way, run):
+    pictures = sequence(moving, "rgba", "soft", 8)
+    for time, (kind, when) in enumerate(
+        [("clear", 0), ("soft", 0), ("soft", 0), ("soft", 1), ("soft", 1), ("opaque", 0), ("opaque", 0), ("soft", 0)]
+    ):
+        pictures[time, ..., 3] = alpha_of(kind, when)
+    settings = codec.Settings(run=run, scene_cut=False, **way)
+    codec.encode(pictures, tmp_path / "a.mvz", settings)
+    np.testing.assert_array_equal(pictures[..., 3], codec.decode(tmp_path / "a.mvz")[..., 3])
+    with codec.open(tmp_path / "a.mvz") as video:
+        assert [video[number][..., 3].mean() for number in (7, 5, 0)] == [
+            pictures[number, ..., 3].mean() for number in (7, 5, 0)
+        ]
+        still = [picture.bytes["alpha"] for picture in video.info.pictures]
+    if run == 1:
+        assert [number for number, size in enumerate(still) if size == 0] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("bit_depth", [9, 12, 16])
+@pytest.mark.parametrize("kind", ["soft", "binary", "noise"])
+def test_alpha_of_more_than_8_bits_is_exact_beside_dct_of_12(tmp_path, moving, bit_depth, kind):
+    peak = (1 << bit_depth) - 1
+    pictures = sequence(moving, "rgba", kind).astype(np.uint16) * np.uint16(peak // 255)
+    noise = np.random.default_rng(3).integers(0, peak // 255, pictures.shape[:3])
+    if kind == "noise":
+        pictures[..., 3] += noise.astype(np.uint16)
+    picture_format = PictureFormat(30, 24, "rgba", bit_depth=bit_depth)
+    with codec.Writer(tmp_path / "a.mvz", format=picture_format, settings=codec.Settings(qp=10)) as out:
+        for picture in pictures:
+            out.append(picture)
+    decoded = codec.decode(tmp_path / "a.mvz")
+    np.testing.assert_array_equal(pictures[..., 3], decoded[..., 3])
+    assert 0 < np.abs(pictures[..., :3].astype(int) - decoded[..., :3]).max() < peak // 2
+
+
+@pytest.mark.parametrize("way", [{}, {"max_error": 5}, {"qp": 28}], ids=str)
+@pytest.mark.parametrize("kind", ["soft", "noise"])
+@pytest.mark.parametrize("error", [1, 2, 30, 127])
+def test_alpha_is_off_by_no_more_than_asked_and_what_is_opaque_or_transparent_stays(tmp_path, moving, way, kind, error):
+    pictures = sequence(moving, "rgba", kind)
+    exact = codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(**way))
+    nearly = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha_error=error, **way))
+    assert nearly.file_bytes < exact.file_bytes or error < 30
+    assert nearly.notes == (f"array: alpha is off by up to {error}",)
+    alpha, decoded = pictures[..., 3].astype(int), codec.decode(tmp_path / "b.mvz")[..., 3]
+    assert 0 < np.abs(alpha - decoded).max() <= error
+    for extreme in (0, 255):
+        assert (decoded[alpha == extreme] == extreme).all()
+
+
+def test_dct_fills_what_nobody_sees_with_what_costs_little(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "binary", 8).repeat(6, axis=1).repeat(6, axis=2)
+    pictures[..., :3] = np.random.default_rng(1).integers(0, 256, pictures[..., :3].shape)
+    pictures[pictures[..., 3] == 255] = (90, 120, 150, 255)
+    whole = codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=20)).file_bytes
+    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(qp=20, alpha="clear")).file_bytes
+    assert clear < whole / 10
+    decoded = codec.decode(tmp_path / "b.mvz")
+    seen = pictures[..., 3] > 0
+    assert np.abs(pictures[seen].astype(int) - decoded[seen]).max() < 12
+    np.testing.assert_array_equal(pictures[..., 3], decoded[..., 3])
 
 
 @pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
@@ -215,8 +298,10 @@ def samples_of(moving, mode):
         ({"background": (1, 2, 3)}, "background is black"),
         ({"alpha": "keep", "background": "white"}, "background has no effect with alpha keep"),
         ({"alpha": "clear", "background": "white"}, "background has no effect with alpha clear"),
-        ({"alpha": "keep", "qp": 30}, "alpha keep is not for dct, which codes no alpha; drop is, with a background"),
-        ({"alpha": "clear", "qp": 30}, "alpha clear is not for dct"),
+        ({"alpha_error": -1}, "alpha_error is a whole number from 0 to 32767, not -1"),
+        ({"alpha": "drop", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
+        ({"step": 8, "alpha_error": 1}, "alpha_error is for lossless and dct, not int8"),
+        ({"background": "white", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
     ],
 )
 def test_settings_of_alpha_that_mean_nothing_are_refused(arguments, message):
@@ -225,7 +310,7 @@ def test_settings_of_alpha_that_mean_nothing_are_refused(arguments, message):
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("words", [["-q", "30"], ["--alpha", "drop"], ["-q", "30", "--alpha", "drop"]])
+@pytest.mark.parametrize("words", [["--alpha", "drop"], ["-q", "30", "--alpha", "drop"]])
 def test_transparent_pixels_are_refused_by_name_before_anything_is_coded(tmp_path, frames, mvz, words):
     code, _, err = mvz("encode", frames, "-o", tmp_path / "x.mvz", *words)
     assert code == 1
@@ -244,10 +329,15 @@ def test_a_coloured_background_is_refused_for_gray_pictures(tmp_path, moving):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("settings", [codec.Settings(alpha="drop"), codec.Settings(qp=30)])
+@pytest.mark.parametrize("settings", [codec.Settings(alpha="drop"), codec.Settings(qp=30, background="white")])
 def test_a_writer_of_alpha_needs_settings_that_keep_it(tmp_path, settings):
     with pytest.raises(ConfigError, match="alpha is not kept with these settings, and rgba has some"):
         codec.Writer(tmp_path / "a.mvz", (8, 8), "rgba", settings)
+
+
+def test_an_alpha_error_of_half_the_range_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="alpha_error is at most 127 for 8 bits, not 128"):
+        codec.Writer(tmp_path / "a.mvz", (8, 8), "rgba", codec.Settings(alpha_error=128))
 
 
 def test_a_writer_adds_alpha_and_leaves_it_out_as_its_file_has_it(tmp_path, moving):
@@ -290,6 +380,7 @@ def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
     refused(with_header(data, sample_format=7), "sample_format is 7")
     refused(with_header(data, sample_format=1), "coded_format is rgba of rgb")
     refused(with_header(data, residual_coder=4), "coded_format is rgba of rgba")
+    refused(with_header(data, residual_coder=4, coded_format=2), ".")
     refused(with_header(data, sample_format=5, coded_format=5), ".")  # fewer planes than the pictures say
     refused(with_header(data, sample_format=4, coded_format=4), "references is 4")
     for flags in (32, 64, 128):
@@ -299,6 +390,48 @@ def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
         payload[14] += flags  # first_picture 4, count 2, references 1, checksum 4, and the sets of G, R', B'
         packets[place] = (b"PICS", bytes(payload))
         refused(indexed(packets), "predictor_set_counts")
+
+
+def test_hostile_alpha_beside_dct_is_refused(tmp_path, moving):
+    path = tmp_path / "a.mvz"
+    pictures = sequence(moving, "rgba", "noise", 3)  # has no map
+    pictures[2, ..., 3] = pictures[1, ..., 3]
+    codec.encode(pictures, path, codec.Settings(qp=30))
+    payload = next(payload for kind, payload in packets_of(path.read_bytes()) if kind == b"PICS")
+    head = 6 + 8 + 8 + 6  # of three pictures: references, checksum, two qps but where they are the same, one count
+
+    def refused(says, change=None, counts=()):
+        """``change`` is done to the streams, ``counts`` to the three pictures."""
+        start, body = head + 1 + 5 * payload[head], bytearray(payload[:head])
+        streams = {}
+        for number in range(payload[head]):
+            id_, length = struct.unpack_from("<BI", payload, head + 1 + 5 * number)
+            streams[id_], start = payload[start : start + length], start + length
+        if change:
+            change(streams)
+        for number, count in counts:
+            body[(13, 21, 27)[number]] = count
+        table = b"".join(struct.pack("<BI", id_, len(stream)) for id_, stream in sorted(streams.items()))
+        body += bytes([len(streams)]) + table + b"".join(stream for _, stream in sorted(streams.items()))
+        packets = [(kind, bytes(body) if kind == b"PICS" else old) for kind, old in packets_of(path.read_bytes())]
+        (tmp_path / "b.mvz").write_bytes(indexed(packets))
+        with pytest.raises(codec.BitstreamError, match=says), codec.open(tmp_path / "b.mvz") as video:
+            list(video.pictures())
+
+    assert payload[27] == 255
+    refused("predictor_set_counts is 33", counts=[(1, 33)])
+    refused("predictor_set_counts is 254", counts=[(2, 254)])
+    refused("alpha of an I picture is not coded, and there is no value map", counts=[(0, 255)])
+    refused("zstd", counts=[(1, 255)])  # streams of one picture where they are of two
+    refused("where the headers imply", lambda streams: streams.pop(StreamId.ALPHA_SETS))
+    refused("where the headers imply", counts=[(0, 255), (1, 255)])
+    refused("where the headers imply", lambda streams: streams.update({StreamId.VALUE_MAPS: b"\0"}))
+    refused("where the headers imply", lambda streams: streams.update({StreamId.ALPHA_BITS: b""}))
+    refused("a stream ends too early", lambda streams: streams.update({StreamId.ALPHA_MAP: b"\1"}))
+    refused("a map of 257 values", lambda streams: streams.update({StreamId.ALPHA_MAP: b"\x81\2"}))
+    # the map is another one, so alpha is, and the checksums notice
+    refused("CRC-32", lambda streams: streams.update({StreamId.ALPHA_MAP: b"\1\1\5\1\0"}))
+    refused(".", counts=[(0, 0)])
 
 
 # ------------------------------------------------------------------------------------------- in and out
@@ -402,7 +535,7 @@ def test_alpha_that_is_255_everywhere_compares_as_none(tmp_path, moving, mvz):
 
 
 @pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
-@pytest.mark.parametrize("way", [{}, {"residual": "int8", "step": 8, "motion": "mesh"}], ids=str)
+@pytest.mark.parametrize("way", [{}, {"residual": "int8", "step": 8, "motion": "mesh"}, {"qp": 30}], ids=str)
 def test_every_other_command_takes_a_file_with_alpha(tmp_path, moving, mvz, mode, way):
     coded = tmp_path / "a.mvz"
     codec.encode(sequence(moving, mode, "soft"), coded, codec.Settings(**way))
@@ -413,12 +546,41 @@ def test_every_other_command_takes_a_file_with_alpha(tmp_path, moving, mvz, mode
     assert '"hasAlpha":true' in (tmp_path / "page.html").read_text()
 
 
-def test_a_report_leaves_out_dct_and_says_so(tmp_path, frames, mvz):
+def test_a_report_has_every_coder_and_says_what_alpha_takes(tmp_path, frames, mvz):
     page, listed = tmp_path / "page.html", tmp_path / "points.json"
-    words = ("--motion", "none", "--step", "8", "--json", listed)
-    code, _, err = mvz("report", frames, "-o", page, *words, "--residual", "int8,lossless,dct")
-    assert (code, "dct codes no alpha, and is left out" in err) == (0, True)
-    assert {point["residual"] for point in json.loads(listed.read_text())["points"]} == {"int8", "lossless"}
+    words = ("--motion", "none", "--step", "8", "--points", "2", "--json", listed)
+    assert mvz("report", frames, "-o", page, *words, "--residual", "int8,lossless,dct")[0] == 0
+    alpha = {point["residual"]: point["bytes"]["alpha"] for point in json.loads(listed.read_text())["points"]}
+    assert (alpha.pop("dct") > 0, alpha) == (True, {"int8": 0, "lossless": 0})
     assert "Alpha counts in MSE and PSNR" in page.read_text()
-    code, _, err = mvz("report", frames, "-o", page, "--force", "--residual", "dct")
-    assert (code, "--residual dct codes no alpha" in err) == (2, True)
+
+
+def test_what_cells_take_of_alpha_beside_dct_adds_up_to_its_bytes(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "soft")
+    pictures[2, ..., 3] = pictures[1, ..., 3]
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30))
+    with codec.open(tmp_path / "a.mvz") as video:
+        seen, taken = list(video.inspections()), video.info.bytes["alpha"]
+        assert sum(of.cell_bits["alpha"].sum() for of in seen) == pytest.approx(8 * taken)
+        for of, picture in zip(seen, pictures, strict=True):
+            np.testing.assert_array_equal(picture[..., 3], of.picture.planes[3])
+        for of, before in zip(seen[1:], pictures, strict=False):
+            np.testing.assert_array_equal(before[..., 3], of.references[0].planes[3])
+        # of its prediction alpha has moved, and is right where nothing had to be coded
+        errors = [np.abs(of.predictions[0].planes[3].astype(int) - of.picture.planes[3]).mean() for of in seen]
+    assert (errors[0], errors[2]) == (0, 0)
+    assert errors[1] > 0
+
+
+def test_damage_to_alpha_beside_dct_costs_its_gop_alone(tmp_path, moving):
+    pictures = sequence(moving, "rgba", "soft", 6)
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30, gop=2, scene_cut=False))
+    data = bytearray((tmp_path / "a.mvz").read_bytes())
+    packets = [place for place in range(len(data)) if data[place : place + 4] == b"PICS"]
+    data[packets[2] - 10] ^= 1  # the end of the second packet of pictures, where alpha is
+    (tmp_path / "b.mvz").write_bytes(data)
+    with codec.open(tmp_path / "b.mvz", damaged=True) as video:
+        whole = dict(video.whole_pictures())
+    assert sorted(whole) == [0, 1, 4, 5]
+    for number, picture in whole.items():
+        np.testing.assert_array_equal(pictures[number, ..., 3], picture.planes[3])

@@ -226,7 +226,7 @@ def test_a_writer_takes_pictures_however_they_are_held(mode, picture, expected, 
         (Image.new("I;16", (6, 4)), "picture 0 is 6×4 gray 16 bit; the file's are 6×4 gray"),
         ((256 * GRAY.astype(int)).tolist(), "uint8"),
         ([[-1]], "uint8"),
-        (GRAY / 255, r"uint8 .* not float64 \(4, 6\)"),
+        (GRAY / 255, r"uint8, .* not float64 \(4, 6\)"),
         (RGB[:3], "picture 0 is 6×3 rgb; the file's are 6×4 gray"),
     ],
 )

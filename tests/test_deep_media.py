@@ -108,7 +108,7 @@ def test_bool_arrays_are_0_and_1_of_8_bits(tmp_path):
 
 
 def test_an_array_of_wider_numbers_is_refused():
-    refused(samples((2, 4, 5)).astype(np.uint32), "uint32 .* uint8 or uint16 .* is needed")
+    refused(samples((2, 4, 5)).astype(np.uint32), "uint32 .* uint8, uint16 or float16 .* is needed")
 
 
 def test_pillow_images_of_16_bits_are_pictures_of_16_bits():

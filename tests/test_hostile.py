@@ -20,6 +20,7 @@ import zstandard
 from packing_twin import CONTEXTS, Twin, bomb, compressed, plain, plain_stream, varint
 
 import codec
+from codec.bitstream.schema import StreamId
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
 from codec.lossless.tables import WEIGHT_COUNTS
 from codec.picture.planes import Picture
@@ -886,7 +887,7 @@ def test_streams_in_another_order_are_refused(name, samples, attempt):
     assert_refused(attempt, harmed_streams(samples[name], lambda streams: streams[::-1]), match="rising order")
 
 
-@pytest.mark.parametrize("id_", [14, 15, 127, 255])
+@pytest.mark.parametrize("id_", [max(StreamId) + 1, 64, 127, 255])
 def test_a_stream_without_a_meaning_is_unsupported(id_, samples, attempt):
     harmed = harmed_streams(samples["block"], lambda streams: sorted([*streams, (id_, plain(b"?"))]))
     assert_refused(attempt, harmed, UnsupportedError, f"stream id is {id_}")
@@ -1170,6 +1171,16 @@ def test_the_samples_have_what_the_tests_below_harm(name, samples, attempt):
     assert [[0, 1, 2], [2]] == references
 
 
+def sets_of(run, name):
+    """Of each square the predictor set, how many have weights, and from how many pictures its picture is predicted."""
+    sets = symbols_of(one_of(run, PREDICTOR_SETS))
+    # planes of these files have as many squares one as the other, but for chroma that is half as wide
+    squares = [2, 1, 1] if name == "near" else [1] * len(run.predictor_set_counts[0])
+    counts = [count for of_picture in run.predictor_set_counts for count in np.repeat(of_picture, squares).tolist()]
+    references = np.repeat(run.references, len(sets) // len(run.references)).tolist()
+    return list(zip(sets, counts, references, strict=True))
+
+
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_weights_beyond_sense_are_caught_by_context_substreams_or_checksums(name, samples, attempt):
     sample = samples[name]
@@ -1185,7 +1196,7 @@ def test_weights_beyond_sense_are_caught_by_context_substreams_or_checksums(name
         ):
             data = with_changed(sample, place, streams=run.with_stream(WEIGHTS, plain_numbers(weights)).streams)
             error = assert_error_or_right(attempt, sample, data)
-            used = any(symbols_of(one_of(run, PREDICTOR_SETS)))
+            used = any(0 < set_ <= count for set_, count, _ in sets_of(run, name))
             assert type(error) in ((BitstreamError, ChecksumError) if used else (type(None),)), str(error)
 
 
@@ -1200,7 +1211,7 @@ def test_any_weights_code_pictures_that_come_back(sets, mode, noise, monkeypatch
         shape = tuple(-(-side // 16) for side in taps.shape())
         references, residuals, *_ = taps.layout()
         weights = random.choice([-32768, 32767, 0, 255], (count, WEIGHT_COUNTS[references] + residuals))
-        return weights.astype(np.int16), random.integers(0, count + 2, shape).astype(np.uint8)
+        return weights.astype(np.int16), random.integers(0, count + 2 + (references > 0), shape).astype(np.uint8)
 
     monkeypatch.setattr("codec.search.predictor_sets.fit_sets", chosen)
     pictures = noise(mode, 35, 18, count=5)
@@ -1217,16 +1228,12 @@ def test_a_predictor_set_above_those_of_its_plane_is_refused(name, samples, atte
     sample = samples[name]
     for place, run in enumerate(sample.runs()):
         sets = symbols_of(one_of(run, PREDICTOR_SETS))
-        per_picture = len(sets) // len(run.references)
-        for at in range(len(sets)):
-            counts = run.predictor_set_counts[at // per_picture]
-            # planes of these files have as many squares one as the other, but for chroma that is half as wide
-            squares = [2, 1, 1] if name == "near" else [1] * len(counts)
-            count = np.repeat(counts, squares)[at % per_picture]
-            for set_ in (int(count) + 2, 34, 255):
+        for at, (_, count, references) in enumerate(sets_of(run, name)):
+            last = count + (2 if references else 1)
+            for set_ in (last + 1, 35, 255):
                 harmed = run.with_stream(PREDICTOR_SETS, plain(sets[:at] + bytes([set_]) + sets[at + 1 :]))
                 data = with_changed(sample, place, streams=harmed.streams)
-                assert_refused(attempt, data, match=f"a square has predictor set {set_}; 0…{count + 1} are possible")
+                assert_refused(attempt, data, match=f"a square has predictor set {set_}; 0…{last} are possible")
 
 
 @pytest.mark.parametrize("name", LOSSLESS)

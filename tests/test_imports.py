@@ -62,6 +62,7 @@ MAY_IMPORT = {
         *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.residual", "codec.vectors"),
         *("codec.buffers", "codec.depths", "codec.picture.planes", "codec.models", "codec.errors"),
     ),
+    "codec.search.displacements": ("codec.motion.field", "codec.picture.colour", "codec.picture.planes"),
     "codec.search.value_maps": (
         *("codec.picture.planes", "codec.picture.value_maps", "codec.depths", "codec.search.occurrence"),
         "codec.writing.streams",

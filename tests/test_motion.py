@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from itertools import product
 
 import numpy as np
 import pytest
 
+import codec
 from codec.models import MotionModel, Speed
 from codec.motion.compensation import ReferencePlane
 from codec.motion.field import SHARP, SOFT, CellMode, MotionField, grid_shape
 from codec.motion.tables import EIGHTH_TAPS, HALF_TAPS, LINEAR_TAPS, SIXTEENTH_TAPS
 from codec.motion.vector_prediction import vector_differences, vectors_from_differences
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.residual import add_to_neighbours
+from codec.search.displacements import frequent_displacements
 from codec.search.mesh import search_mesh
 from codec.search.motion import Searched, Windows, match_windows, search_blocks
 from codec.search.quantisation import residuals_of_neighbours
@@ -162,3 +166,67 @@ def test_spatial_prediction_is_the_same_on_both_sides_compiled_or_not(uncompiled
     source, residual, decoded = spatially_coded()
     assert np.abs(np.array(source) - decoded).max() <= 1
     assert (source, residual, decoded) == uncompiled(spatially_coded)
+
+
+# ------------------------------------------------------------------------- screens
+
+
+def screen(height=96, width=160, seed=4):
+    """White lines with black letters, nine shapes in any order."""
+    random = np.random.default_rng(seed)
+    shapes = random.choice(np.array([0, 255], np.uint8), (9, 12, 8), p=(0.15, 0.85))
+    letters = random.integers(0, 9, (height // 16 + 1, width // 8))
+    lines = np.full((len(letters), 16, width // 8, 8), 255, np.uint8)
+    lines[:, 2:14] = shapes[letters].transpose(0, 2, 1, 3)
+    return lines.reshape(-1, width)[:height]
+
+
+def gray(samples):
+    height, width = samples.shape
+    return Picture(PictureFormat(width, height, SampleFormat.GRAY, bit_depth=8 * samples.itemsize), (samples,))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("down", "right"), [(32, 0), (-16, 0), (5, -3), (0, 20)])
+def test_by_how_far_most_of_a_screen_moved_is_found(down, right, dtype):
+    before = screen().astype(dtype)
+    source = np.roll(before, (-down, -right), (0, 1))
+    found = frequent_displacements(source, gray(before), 32)
+    assert found.dtype == np.int16
+    assert found[0].tolist() == [4 * down, 4 * right]
+    within = frequent_displacements(source, gray(before), max(abs(down), abs(right)) - 1)
+    assert [4 * down, 4 * right] not in within.tolist()
+
+
+def test_no_displacements_of_what_is_still_or_no_screen_or_small(moving):
+    still = screen()
+    one, other = (picture.planes[0] for picture in moving("gray", 96, 64, count=2))
+    for source, before in ((still, still), (other, one), (still[:15], still[1:16])):
+        assert frequent_displacements(source, gray(before), 32).shape == (0, 2)
+
+
+@pytest.mark.parametrize("speed", ["medium", "fast"])
+@pytest.mark.parametrize("coder", [{"residual": "lossless"}, {"residual": "int8", "step": 1}, {"qp": 12}], ids=str)
+def test_text_that_scrolls_costs_what_is_new(coder, speed, tmp_path):
+    page = screen(96 + 4 * 16)
+    pictures = [gray(np.ascontiguousarray(page[top : top + 96])) for top in (0, 0, 16, 32, 48, 64)]
+    sizes = []
+    for count in (2, 6):
+        settings = codec.Settings(**coder, speed=speed, scene_cut=False)
+        codec.encode(pictures[:count], tmp_path / "a.mvz", settings, force=True)
+        sizes.append((tmp_path / "a.mvz").stat().st_size)
+    # 64 lines are new, of 96 of the first picture
+    assert sizes[1] < 2 * sizes[0]
+
+
+@pytest.mark.parametrize("coder", [{"residual": "lossless"}, {"residual": "int8", "step": 4}, {"qp": 20}], ids=str)
+def test_fast_codes_screens_as_medium_does_and_other_pictures_not(coder, moving):
+    page, files = screen(96 + 16), {}
+    screens = [gray(np.ascontiguousarray(page[top : top + 96])) for top in (0, 5, 16)]
+    for name, pictures in (("screen", screens), ("other", moving("gray", 96, 64, count=3))):
+        for speed in ("fast", "medium"):
+            file = io.BytesIO()
+            codec.encode(pictures, file, codec.Settings(**coder, speed=speed, scene_cut=False))
+            files[name, speed] = file.getvalue()
+    assert files["screen", "fast"] == files["screen", "medium"]
+    assert files["other", "fast"] != files["other", "medium"]

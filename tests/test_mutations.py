@@ -24,14 +24,17 @@ from mutations import (
     Parts,
     arrays_of,
     golden_files,
+    harm_picture_headers,
     harm_stream,
     harm_symbols,
+    harmed_bytes,
     mended,
     mutated,
     outcome,
 )
 
 import codec
+from codec.bitstream.schema import StreamId
 from codec.writing.packing import pack
 
 ROOT = Path(__file__).parent.parent
@@ -167,6 +170,42 @@ def test_harm_reaches_symbols_maps_and_sizes_of_blocks(golden, tmp_path):
         "a context has substream",
         "a substream of # symbols",
         "a flag of a filter",
+    ):
+        assert word in said, said
+
+
+def test_harm_reaches_alpha_beside_dct(golden, tmp_path):
+    path, rules = tmp_path / "bad.mvz", set()
+    names = [name for name in NAMES if "rgba" in name and "_dct" in name]
+    for seed in range(400):
+        parts = Parts.of(golden[names[seed % len(names)]][0])
+        random = Random(seed)
+        run = random.choice(parts.pictures())
+        if seed % 4 == 0:
+            harm_picture_headers(parts, random)
+        else:  # of the streams of alpha, one by another
+            run.streams[:] = [
+                (
+                    id_,
+                    harmed_bytes(stream, random) if id_ >= StreamId.ALPHA_WEIGHTS and random.random() < 0.3 else stream,
+                )
+                for id_, stream in run.streams
+            ]
+        path.write_bytes(parts.build())
+        try:
+            codec.decode(path)
+        except codec.BitstreamError as error:
+            rules.add(re.sub(r"[\d.]+", "#", error.rule))
+    said = "\n".join(sorted(rules))
+    for word in (
+        "alpha of an I picture is not coded",
+        "does not decode to its CRC",
+        "a square has predictor set",
+        "predictor_set_counts is",
+        "context substreams of",
+        "raw bits of",
+        "a map of",
+        "where the headers imply",
     ):
         assert word in said, said
 

@@ -360,7 +360,7 @@ def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
         path.write_bytes(whole[:length])
         refused(path, "cannot be read as .npy|ends early", path)
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
-    refused(path, "uint8 .* is needed", path)
+    refused(path, "uint8, .* is needed", path)
 
 
 # Animations

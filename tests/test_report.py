@@ -81,7 +81,7 @@ class Page(HTMLParser):
 
 def lossy_point(file_bytes, squared_error, motion="block", residual="int8", step=8):
     error = PictureError({"Y": ErrorSums(100, squared_error, 10**6, 9)})
-    components = {"motion": 10, "modes": 0, "weights": 0, "residual": file_bytes - 20, "headers": 10}
+    components = {"motion": 10, "modes": 0, "weights": 0, "residual": file_bytes - 20, "alpha": 0, "headers": 10}
     settings = Settings(residual, motion, step if residual in ("int8", "uint8") else None)
     sizes = {"pictures": 1, "pixels": 100, "source_bytes": 100_000, "file_bytes": file_bytes, "bytes": components}
     return Point(settings=settings, **sizes, error=error, encode_seconds=1.5, decode_seconds=0.25)

@@ -321,10 +321,10 @@ def test_the_encoders_reconstruction_is_what_a_decoder_gets(coder, motion, movin
         pictures = moving(mode, 35, 20, count=5)
         settings = settings_of(**coder, motion=motion, gop=5, run=2, block=8, search=4)
         header = sequence_header(pictures[0].format, Fraction(25), settings)
-        history, before, made = History(), None, []
+        history, before, source_before, made = History(), None, None, []
         for source in pictures:
-            coded, history = code_picture(source, history, header, settings, before)
-            before = coded.field
+            coded, history = code_picture(source, history, header, settings, before, source_before)
+            before, source_before = coded.field, source
             made.append(history.newest)
         decoded = read(write(tmp_path / "a.mvz", pictures, settings))
         assert len(made) == len(decoded)

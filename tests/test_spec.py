@@ -67,6 +67,8 @@ from codec.picture.planes import (
     Picture,
     PictureFormat,
     SampleFormat,
+    of_ordered,
+    ordered,
 )
 from codec.residual import add_residual, inverse
 from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
@@ -227,8 +229,8 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert f"magnitude[y][x] = min((symbol + 1) >> 1, {lossless_tables.MAX_MAGNITUDE})" in SPEC
     assert f"A plane has ceil(rows / {SET_SIDE}) × ceil(columns / {SET_SIDE}) squares" in SPEC
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
-    assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}"
-    assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}"
+    assert ranges["bit_depth"] == f"{MIN_BIT_DEPTH}…{MAX_BIT_DEPTH}, or {schema.FLOAT + MAX_BIT_DEPTH}"
+    assert ranges["predictor_set_counts"] == f"0…{MAX_SETS}, of dct also {schema.SAME_ALPHA}"
 
 
 def test_forms_of_packed_symbols_are_those_of_the_spec():
@@ -299,6 +301,14 @@ def test_the_example_of_weights_holds():
         before = [np.array([[start]], np.int16)]
         differences = [negative_first(np.array([[symbol]], np.uint16))]
         assert lossless.weights_after(differences, before)[0].tolist() == [[result]]
+
+
+def test_the_example_of_binary16_holds():
+    for case in example("binary16").split(","):
+        bits, place = case.split(" -> ")
+        number = np.array(int(bits, 16), np.uint16).view(np.float16)
+        assert int(place) == ordered(number)
+        assert int(bits, 16) == of_ordered(np.array(int(place), np.uint16)).view(np.uint16)
 
 
 def test_the_example_of_a_varint_holds():
@@ -470,11 +480,12 @@ def test_context_substreams_that_a_picture_does_not_use_up_are_refused():
 
 def test_a_predictor_set_beyond_those_of_the_picture_header_is_refused():
     header = header_of(PictureFormat(17, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
-    pictures = [PictureHeader(0, (Quantiser(256),), (1,))]
-    maps = unpack_predictor_sets(header, pictures, pack(np.array([0, 2], np.uint8)))
-    assert maps[0][0].tolist() == [[0, 2]]
-    with pytest.raises(codec.BitstreamError, match="predictor set 3; 0…2 are possible"):
-        unpack_predictor_sets(header, pictures, pack(np.array([1, 3], np.uint8)))
+    for references, last in ((0, 2), (1, 3), (2, 3)):
+        pictures = [PictureHeader(references, (Quantiser(256),), (1,))]
+        maps = unpack_predictor_sets(header, pictures, pack(np.array([0, last], np.uint8)))
+        assert maps[0][0].tolist() == [[0, last]]
+        with pytest.raises(codec.BitstreamError, match=f"predictor set {last + 1}; 0…{last} are possible"):
+            unpack_predictor_sets(header, pictures, pack(np.array([1, last + 1], np.uint8)))
 
 
 def compensated(picture: Picture, dy: int, dx: int) -> list[list[list[int]]]:
@@ -528,10 +539,11 @@ def test_what_dct_adds_to_headers_is_that_of_the_spec():
     ranges = {row[0]: row[2] for name in ("SEQUENCE_HEADER", "PICTURE_HEADER") for row in rows_after(f"table: {name}")}
     assert ranges["coded_format"] == f"0…{max(SampleFormat)}"
     assert ranges["qps"] == f"−6 · over…{MAX_QP}, over = min(bit_depth, {tables.MAX_BITS}) − 8"
-    assert "with one exception: rgb by dct is coded as 2 yuv420 or 4 yuv444" in SPEC
+    assert "with one exception: rgb and rgba by dct are coded as 2 yuv420 or 4 yuv444" in SPEC
+    assert "and gray_alpha by dct is coded as 0 gray" in SPEC
     for sample_format in SampleFormat:
         assert coded_formats(sample_format, False) == (sample_format,)
-        expected = (2, 4) if sample_format is SampleFormat.RGB else () if sample_format.has_alpha else (sample_format,)
+        expected = (2, 4) if sample_format.is_rgb else (sample_format.opaque,)
         assert coded_formats(sample_format, True) == expected
 
 

@@ -180,7 +180,7 @@ def test_clip_that_does_not_fit_in_memory_is_refused(monkeypatch):
 def test_json_has_the_documented_keys(points, clip):
     values = points_as_json(points, clip, 2)
     assert list(values) == ["schema", "schema_version", "mvz", "source", "jobs", "points", "peers", "bd_rates"]
-    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 4, codec.__version__)
+    assert (values["schema"], values["schema_version"], values["mvz"]) == ("mvz-sweep", 5, codec.__version__)
     assert values["source"] == {
         "label": "scene",
         "width": 32,
@@ -193,7 +193,7 @@ def test_json_has_the_documented_keys(points, clip):
     }
     for point in values["points"]:
         assert set(point) == POINT_KEYS
-        assert set(point["bytes"]) == {"motion", "modes", "weights", "residual", "headers"}
+        assert set(point["bytes"]) == {"motion", "modes", "weights", "residual", "alpha", "headers"}
         assert list(point["planes"]) == ["R", "G", "B"]
 
 

@@ -22,7 +22,7 @@ def kept(moving, tmp_path):
     """A cache with a point and a peer's point, these points, and their files."""
     clip = Clip("clip", Fraction(25), tuple(moving("yuv420", 9, 7, count=2)))
     error = PictureError({letter: ErrorSums(126, 5, 70, 2) for letter in "YUV"}, 0.5)
-    components = {"motion": 1, "modes": 2, "weights": 0, "residual": 30, "headers": 4}
+    components = {"motion": 1, "modes": 2, "weights": 0, "residual": 30, "alpha": 0, "headers": 4}
     said = {**clip.sizes(), "file_bytes": 37, "error": error, "encode_seconds": 0.25, "decode_seconds": 0.5}
     point = Point(settings=SETTINGS, bytes=components, **said, sample=clip.pictures[1], coded_error=error)
     cache = SweepCache(tmp_path / "kept", clip, 1)

@@ -43,6 +43,7 @@ def cell_bits(
     pictures: Sequence[CodedPicture],
     residuals: Sequence[tuple[Residuals, ...]],
     blocks: Sequence[npt.NDArray[np.int32]],
+    alphas: Sequence[tuple[Residuals, ...]],
     stream_bytes: dict[StreamId, int],
 ) -> CellBits:
     """Spread the bytes of a packet's streams over its cells.
@@ -50,7 +51,8 @@ def cell_bits(
     The bytes of each stream are spread by what its symbols would cost in an ideal code that knows how often each
     comes in the packet.
     ``residuals`` has, of the lossless coder, those of every plane of every picture; ``blocks``, of ``dct``, the coding
-    blocks of every picture as `codec.reconstruct.BlockTrace` has them.
+    blocks of every picture as `codec.reconstruct.BlockTrace` has them, and ``alphas`` residuals of alpha, none where it
+    is not coded.
     """
     unknown = dict(stream_bytes)
     shape = (len(pictures), *header.cell_shape)
@@ -66,6 +68,7 @@ def cell_bits(
         *_motion_costs(header, pictures),
         *_block_costs(header, pictures, blocks),
         *(_lossless_costs(header, residuals) if residuals else _level_costs(header, pictures)),
+        *_alpha_costs(header, alphas),
     ):
         spread(stream, unknown.pop(stream, 0), costs)
     even = {stream: count for stream, count in unknown.items() if COMPONENT_OF[stream] != "headers"}
@@ -186,6 +189,16 @@ def _lossless_costs(header: SequenceHeader, residuals: Sequence[tuple[Residuals,
         costs = _symbol_costs(256 * levels + symbols) - _symbol_costs(levels) + model.raw_bits[symbols]
         total += np.stack([sum_over_cells(of_picture, header) for of_picture in costs])
     yield StreamId.CONTEXT_SUBSTREAMS, total
+
+
+def _alpha_costs(header: SequenceHeader, alphas: Sequence[tuple[Residuals, ...]]) -> StreamCosts:
+    """The same of alpha beside ``dct``."""
+    coded = [residuals for residuals in alphas if residuals]
+    if coded:
+        ((_, costs),) = _lossless_costs(header, coded)
+        total = np.zeros((len(alphas), *header.cell_shape))
+        total[[bool(residuals) for residuals in alphas]] = costs
+        yield StreamId.ALPHA_SUBSTREAMS, total
 
 
 def _activity_levels(magnitudes: npt.NDArray[np.int64], thresholds: Sequence[int]) -> npt.NDArray[np.int64]:

@@ -105,6 +105,8 @@ class Inventory:
             "width": picture_format.width,
             "height": picture_format.height,
             "sample_format": picture_format.sample_format.label,
+            "bit_depth": picture_format.bit_depth,
+            "is_float": picture_format.is_float,
             "colour": {name: getattr(colour, name).name.lower() for name in vars(colour)},
             "rate": str(header.rate),
             "residual": header.residual.label,

@@ -82,15 +82,18 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     if raw.width * raw.height > limits.max_pixels:
         raise LimitError(f"pictures of {raw.width}×{raw.height}; the limit is {limits.max_pixels} samples")
     low, high = planes.MIN_BIT_DEPTH, planes.MAX_BIT_DEPTH
+    is_float = raw.bit_depth == schema.FLOAT + high
+    raw.bit_depth -= is_float * schema.FLOAT
     if not low <= raw.bit_depth <= high:
-        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}")
+        floats = f", or {schema.FLOAT + high} for binary16"
+        raise UnsupportedError(f"{raw.bit_depth} bits a sample; this reader knows {low}…{high}{floats}")
     if raw.rate_numerator == 0 or raw.rate_denominator == 0:
         raise BitstreamError(f"a picture rate of {raw.rate_numerator}/{raw.rate_denominator}")
     _in_range("log2_cell_size", raw.log2_cell_size, MIN_LOG2_CELL, MAX_LOG2_CELL)
     _in_range("vector_limit", raw.vector_limit, 0, MAX_VECTOR_LIMIT)
     _in_range("gop_limit", raw.gop_limit, 1, MAX_GOP_LIMIT)
     lossless = raw.residual_coder == models.ResidualCoder.LOSSLESS
-    _in_range("max_error", raw.max_error, 0, (1 << (raw.bit_depth - 1)) - 1 if lossless else 0)
+    _in_range("max_error", raw.max_error, 0, (1 << (raw.bit_depth - 1)) - 1 if lossless and not is_float else 0)
     colour = planes.Colour(
         _member(planes.ColourMatrix, "colour_matrix", raw.colour_matrix),
         _member(planes.ColourRange, "colour_range", raw.colour_range),
@@ -102,8 +105,10 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
     coded_format = _member(planes.SampleFormat, "coded_format", raw.coded_format)
     if coded_format not in coded_formats(sample_format, raw.residual_coder == models.ResidualCoder.DCT):
         raise BitstreamError(f"coded_format is {coded_format.label} of {sample_format.label}")
+    if is_float and not (lossless and (sample_format.is_gray or sample_format.is_rgb)):
+        raise BitstreamError("binary16 numbers are for lossless, and for gray and RGB")
     return SequenceHeader(
-        planes.PictureFormat(raw.width, raw.height, sample_format, colour, raw.bit_depth),
+        planes.PictureFormat(raw.width, raw.height, sample_format, colour, raw.bit_depth, is_float),
         Fraction(raw.rate_numerator, raw.rate_denominator),
         _member(models.ResidualCoder, "residual_coder", raw.residual_coder),
         _member(models.MotionModel, "motion_model", raw.motion_model),
@@ -116,15 +121,10 @@ def unpack_header(payload: bytes, limits: Limits) -> SequenceHeader:
 
 
 def coded_formats(sample_format: planes.SampleFormat, transformed: bool) -> tuple[planes.SampleFormat, ...]:
-    """What pictures may be coded as: their own planes, but RGB by a transform as Y'CbCr (spec 10.14).
-
-    A transform codes no alpha, so there is nothing that pictures with alpha could be coded as.
-    """
-    if transformed and sample_format.has_alpha:
-        return ()
-    if transformed and sample_format is planes.SampleFormat.RGB:
+    """What pictures may be coded as: their own planes, but by a transform no alpha, and Y'CbCr of RGB (spec 5.2)."""
+    if transformed and sample_format.is_rgb:
         return planes.SampleFormat.YUV420, planes.SampleFormat.YUV444
-    return (sample_format,)
+    return (sample_format.opaque if transformed else sample_format,)
 
 
 def parse_group(header: SequenceHeader, payload: bytes) -> Any:
@@ -133,12 +133,13 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(PICTURES, payload, "picture packet", **repeated_fields(header))
     transformed = header.residual is models.ResidualCoder.DCT
+    most = 2 if header.residual is models.ResidualCoder.LOSSLESS or header.alpha_header else 1
     moves, meshes = header.motion is not models.MotionModel.NONE, header.motion is models.MotionModel.MESH
     for number, picture in enumerate(raw.pictures):
         known = (schema.SAME_QPS if transformed and number else 0) | (schema.HAS_MESH if transformed and meshes else 0)
         flags = picture.references & known
         picture.references -= flags
-        _in_range("references", picture.references, 0, 2 if header.residual is models.ResidualCoder.LOSSLESS else 1)
+        _in_range("references", picture.references, 0, most)
         if number > 0 and picture.references == 0:
             raise BitstreamError("an I picture that is not the first of its packet")
         picture.has_field = bool(flags & schema.HAS_MESH if transformed else picture.references and moves)
@@ -149,7 +150,8 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
         for qp in picture.qps:
             _in_range("qps", qp, header.lowest_qp, MAX_QP)
         for count in picture.predictor_set_counts:
-            _in_range("predictor_set_counts", count, 0, MAX_SETS)
+            if count != schema.SAME_ALPHA or not header.alpha_header:
+                _in_range("predictor_set_counts", count, 0, MAX_SETS)
         for quantiser in picture.quantisers:
             _in_range("step_256", quantiser.step_256, 1, 65280)
             if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:
@@ -188,7 +190,7 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
             (*(Quantiser(q.step_256, q.zero_point) for q in picture.quantisers), *of_alpha)
             if header.residual.has_step
             else default,
-            tuple(picture.predictor_set_counts),
+            tuple(count for count in picture.predictor_set_counts if count != schema.SAME_ALPHA),
             tuple(picture.qps),
             picture.has_field,
         )
@@ -279,11 +281,11 @@ def unpack_index(payload: bytes) -> npt.NDArray[np.void]:
 def repeated_fields(header: SequenceHeader) -> dict[str, int]:
     """How many planes have a quantiser, and how many have predictor sets, in the header of a picture."""
     planes = len(header.format.plane_shapes)
-    weighted = header.residual is models.ResidualCoder.LOSSLESS
+    weighted = planes if header.residual is models.ResidualCoder.LOSSLESS else int(header.alpha_header is not None)
     transformed = header.residual is models.ResidualCoder.DCT
     return {
         "quantised_planes": planes - header.has_alpha if header.residual.has_step else 0,
-        "weighted_planes": planes if weighted else 0,
+        "weighted_planes": weighted,
         "qps": 2 if transformed else 0,
     }
 

@@ -29,6 +29,7 @@ __all__ = [
     "ATTACHMENTS",
     "CRC",
     "END",
+    "FLOAT",
     "HAS_MESH",
     "INDEX_ENTRY",
     "KIND_ATTACHMENTS",
@@ -41,6 +42,7 @@ __all__ = [
     "PACKET_HEADER",
     "PICTURES",
     "PICTURE_ATTACHMENTS",
+    "SAME_ALPHA",
     "SAME_QPS",
     "SEQUENCE_HEADER",
     "SIGNATURE",
@@ -93,6 +95,10 @@ QUANTISER = Struct("step_256" / Int16ul, "zero_point" / Int8ul)
 # Added to the references of a picture
 HAS_MESH = 64  # that a mesh predicts
 SAME_QPS = 128  # that has the quantisers of the one before
+
+FLOAT = 128  # added to the bits of samples that stand for binary16 numbers
+
+SAME_ALPHA = 255  # in place of predictor sets: ``dct`` codes no alpha of the picture
 
 PICTURE_HEADER = Struct(
     "references" / Int8ul,
@@ -154,6 +160,11 @@ class StreamId(enum.IntEnum):
     BITS = 11
     ALF = 12
     VALUE_MAPS = 13
+    ALPHA_WEIGHTS = 14
+    ALPHA_SETS = 15
+    ALPHA_SUBSTREAMS = 16
+    ALPHA_BITS = 17
+    ALPHA_MAP = 18
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import (
     BLOCK_STREAMS,
     PictureHeader,
+    streams_of_alpha,
     unpack_blocks,
     unpack_depth,
     unpack_fields,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPONENTS", "COMPONENT_OF", "block_bits", "picture_shares"]
 
-COMPONENTS = ("motion", "modes", "weights", "residual", "headers")
+COMPONENTS = ("motion", "modes", "weights", "residual", "alpha", "headers")
 """What bytes are counted under."""
 
 COMPONENT_OF = {
@@ -48,6 +49,11 @@ COMPONENT_OF = {
     StreamId.BITS: "residual",
     StreamId.ALF: "weights",
     StreamId.VALUE_MAPS: "residual",
+    StreamId.ALPHA_WEIGHTS: "alpha",
+    StreamId.ALPHA_SETS: "alpha",
+    StreamId.ALPHA_SUBSTREAMS: "alpha",
+    StreamId.ALPHA_BITS: "alpha",
+    StreamId.ALPHA_MAP: "alpha",
 }
 """The component that an inventory counts each stream under."""
 
@@ -89,6 +95,11 @@ def block_shares(
     bits["weights"] += [picture.alf is not None for picture in blocks]
     bits |= picture_bits(header, references, blocks)
     bits["motion"] += [float(picture.has_field) for picture in pictures]  # a mesh is a few bytes
+    has_alpha = np.array([bool(picture.predictor_set_counts) for picture in pictures])
+    if header.alpha_header and has_alpha.any():
+        bits["alpha"][has_alpha] = substream_shares(
+            header.alpha_header, int(has_alpha.sum()), streams_of_alpha(streams)
+        )
     return bits
 
 

@@ -42,10 +42,13 @@ if TYPE_CHECKING:
     from codec.dct.syntax import SymbolReader
 
 __all__ = [
+    "ALPHA_STREAMS",
     "BLOCK_STREAMS",
     "PictureHeader",
     "check_streams",
     "group_bytes",
+    "streams_of_alpha",
+    "unpack_alpha",
     "unpack_blocks",
     "unpack_depth",
     "unpack_family",
@@ -62,6 +65,15 @@ Bytes = npt.NDArray[np.uint8]
 Differences = npt.NDArray[np.int16]
 Numbers = npt.NDArray[np.int64]
 
+ALPHA_STREAMS = {
+    StreamId.WEIGHTS: StreamId.ALPHA_WEIGHTS,
+    StreamId.PREDICTOR_SETS: StreamId.ALPHA_SETS,
+    StreamId.CONTEXT_SUBSTREAMS: StreamId.ALPHA_SUBSTREAMS,
+    StreamId.BITS: StreamId.ALPHA_BITS,
+    StreamId.VALUE_MAPS: StreamId.ALPHA_MAP,
+}
+"""Of alpha beside ``dct``: where it has what a file of alpha alone would have in other streams."""
+
 BLOCK_STREAMS = (StreamId.BLOCK_NODES, StreamId.BLOCK_MODES, StreamId.BLOCK_VECTORS, StreamId.BLOCK_LEVELS)
 """The stream of each family of contexts: nodes and CBF, intra modes, vectors, escapes and levels."""
 
@@ -72,7 +84,8 @@ class PictureHeader(NamedTuple):
     Attributes:
         references: pictures that it is predicted from, 0…2.
         quantisers: of each plane.
-        predictor_set_counts: sets of weights of each plane; empty but for the lossless coder.
+        predictor_set_counts: sets of weights of each plane; empty but for the lossless coder, and for ``dct`` with
+            alpha that is coded: that of alpha.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
         has_field: whether a motion field or a mesh predicts the picture.
     """
@@ -98,21 +111,21 @@ def unpack_streams(
     if header.residual is ResidualCoder.DCT:
         meshes = iter(unpack_meshes(header, pictures, streams))
         blocks = unpack_blocks(header, [(picture.qps[0], picture.qps[1]) for picture in pictures], streams)
+        alphas, maps = unpack_alpha(header, pictures, streams)
         return (
             tuple(
-                CodedPicture(picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of)
-                for picture, of in zip(pictures, blocks, strict=True)
+                CodedPicture(
+                    picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of, alpha
+                )
+                for picture, of, alpha in zip(pictures, blocks, alphas, strict=True)
             ),
             names,
-            NO_MAPS,
+            maps,
         )
     fields = iter(unpack_fields(header, pictures, streams))
     residuals: Sequence[LosslessResidual] | Sequence[tuple[PlaneResidual, ...]]
     if header.residual is ResidualCoder.LOSSLESS:
         residuals = unpack_lossless(header, pictures, streams)
-        has_maps = StreamId.VALUE_MAPS in streams or pictures[0].references  # or perhaps in the GOP's first packet
-        if not has_maps and residuals[0].bit_depth != header.format.bit_depth:
-            raise BitstreamError(f"samples are coded with {residuals[0].bit_depth} bits, and there are no value maps")
     else:
         residuals = unpack_levels(header, pictures, streams)
     return (
@@ -151,11 +164,16 @@ def check_streams(
     implied, optional = [StreamId.RESIDUAL], [StreamId.NAMES]
     if header.residual is ResidualCoder.DCT:
         implied, optional = [*BLOCK_STREAMS, StreamId.BITS], [StreamId.NAMES, StreamId.ALF]
+        if any(picture.predictor_set_counts for picture in pictures):
+            implied += [StreamId.ALPHA_WEIGHTS, StreamId.ALPHA_SETS, StreamId.ALPHA_SUBSTREAMS]
+            implied += [StreamId.ALPHA_BITS] if header.format.bit_depth > 8 else []
+        if header.alpha_header and pictures[0].references == 0:
+            optional.append(StreamId.ALPHA_MAP)
     elif header.residual is ResidualCoder.LOSSLESS:
         implied = [StreamId.WEIGHTS, StreamId.PREDICTOR_SETS, StreamId.CONTEXT_SUBSTREAMS]
         if header.format.bit_depth > 8:
             implied.append(StreamId.BITS)
-        if not header.max_error and pictures[0].references == 0:
+        if (header.has_alpha or not header.max_error) and pictures[0].references == 0:
             optional.append(StreamId.VALUE_MAPS)
     fields = sum(picture.has_field for picture in pictures)
     if fields:
@@ -176,7 +194,8 @@ def group_bytes(header: SequenceHeader, pictures: int, fields: int) -> int:
     if header.motion is MotionModel.MESH:
         motion += 5 * math.prod(header.cell_shape)
     if header.residual is ResidualCoder.DCT:
-        return fields * motion + pictures * block_bytes(header)
+        alpha = group_bytes(header.alpha_header, pictures, 0) if header.alpha_header else 0
+        return fields * motion + pictures * block_bytes(header) + alpha
     if header.residual is ResidualCoder.LOSSLESS:
         # symbols, and the room to read on; of more than 8 bits raw bits as well
         sample_bytes = 2 if header.format.bit_depth == 8 else 4
@@ -288,7 +307,34 @@ def unpack_lossless(
         substreams = with_bits(substreams, samples, streams[StreamId.BITS])
     elif streams.get(StreamId.BITS):
         raise BitstreamError("raw bits of samples that have 8 bits as they are coded")
+    has_maps = StreamId.VALUE_MAPS in streams or pictures[0].references  # or perhaps in the GOP's first packet
+    if not has_maps and bit_depth != header.format.bit_depth:
+        raise BitstreamError(f"samples are coded with {bit_depth} bits, and there are no value maps")
     return [LosslessResidual(*parts, bit_depth) for parts in zip(weights, sets, substreams, strict=True)]
+
+
+def unpack_alpha(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
+) -> tuple[list[LosslessResidual | None], ValueMaps]:
+    """Alpha of the pictures of a packet group of ``dct``, where it is coded, and its value map; see `pack_alpha`.
+
+    Raises:
+        BitstreamError: as `unpack_lossless`, or there is no map where alpha is not coded in an I picture.
+    """
+    of_alpha, coded = header.alpha_header, [picture for picture in pictures if picture.predictor_set_counts]
+    if of_alpha is None:
+        return [None] * len(pictures), NO_MAPS
+    if not (pictures[0].references or pictures[0].predictor_set_counts or StreamId.ALPHA_MAP in streams):
+        raise BitstreamError("alpha of an I picture is not coded, and there is no value map")
+    own = streams_of_alpha(streams)
+    residuals = iter(unpack_lossless(of_alpha, coded, own) if coded else ())
+    maps = unpack_maps(of_alpha, own.get(StreamId.VALUE_MAPS))
+    return [next(residuals) if picture.predictor_set_counts else None for picture in pictures], maps
+
+
+def streams_of_alpha(streams: dict[StreamId, bytes]) -> dict[StreamId, bytes]:
+    """The streams of alpha beside ``dct`` as a file of alpha alone would have them."""
+    return {stream: streams[its] for stream, its in ALPHA_STREAMS.items() if its in streams}
 
 
 def unpack_weights(header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes) -> list[tuple[Weights, ...]]:
@@ -319,8 +365,9 @@ def unpack_predictor_sets(
     for picture, of_planes in zip(pictures, of_pictures, strict=True):
         planes = np.split(of_planes, ends[:-1])
         for plane, count in zip(planes, picture.predictor_set_counts, strict=True):
-            if int(plane.max()) > count + 1:  # the last predicts the median
-                raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{count + 1} are possible")
+            last = count + (2 if picture.references else 1)  # of those that predict medians
+            if int(plane.max()) > last:
+                raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{last} are possible")
         maps.append(tuple(plane.reshape(shape) for plane, shape in zip(planes, shapes, strict=True)))
     return maps
 

@@ -9,7 +9,7 @@ from codec.cli.terminal import decibels, open_pictures, progress_bar, say, say_j
 from codec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from codec.measure.metrics import Comparison, PictureError
+    from codec.measure.metrics import Comparison
 
 SSIM_MISSING = "SSIM is left out: it needs scikit-image (pip install 'mvz[ssim]'), and sides of at least 11 samples"
 
@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     elif options.csv:
         say(*(",".join(row) for row in _rows(result, "inf")))
     else:
-        say(*table(_rows(result, "∞")), "", _verdict(result.whole))
+        say(*table(_rows(result, "∞")), "", _verdict(result))
         if result.whole.ssim is None and not options.no_ssim:
             say(SSIM_MISSING)
     return 0 if result.whole.total.identical else 1
@@ -56,12 +56,13 @@ def _rows(result: Comparison, infinite: str) -> list[list[str]]:
     return rows
 
 
-def _verdict(error: PictureError) -> str:
-    total = error.total
+def _verdict(result: Comparison) -> str:
+    total = result.whole.total
     if total.identical:
         return "identical: every sample is the same, so MSE is 0 and PSNR infinite"
-    alpha = ", alpha counted as the other planes" if "A" in error.planes else ""
+    alpha = ", alpha counted as the other planes" if "A" in result.whole.planes else ""
+    steps = "; in steps from one float16 number to the next" if result.format.is_float else ""
     return (
         f"MSE {total.mse:.4f} a sample (0…{total.peak}), PSNR {total.psnr:.2f} dB from that one MSE, "
-        f"largest difference {total.max_error}{alpha}"
+        f"largest difference {total.max_error}{alpha}{steps}"
     )

@@ -43,12 +43,12 @@ def _write(
     video: codec.Video, start: int, stop: int, options: argparse.Namespace
 ) -> tuple[list[tuple[int, int]], str | None]:
     """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
-    from codec.picture.alpha import laid_over, opaque_format
+    from codec.picture.alpha import laid_over
     from codec.picture.film_coding import film_coding
     from codec.picture.sinks import open_sink
 
     background = None if options.background is None else parse_background(options.background)
-    picture_format = video.format if background is None else opaque_format(video.format)
+    picture_format = video.format if background is None else video.format.opaque()
     numbers: deque[int] = deque()  # of pictures that are just being written
     missing, expected = [], start
     with (

@@ -77,7 +77,7 @@ def _attachments(info: codec.Inventory) -> str:
 
 
 def _component_rows(info: codec.Inventory) -> list[list[str]]:
-    shares = [[name, thousands(size), f"{size / info.file_bytes:.1%}"] for name, size in info.bytes.items()]
+    shares = [[name, thousands(size), f"{size / info.file_bytes:.1%}"] for name, size in info.bytes.items() if size]
     return [["component", "bytes", "share"], *shares]
 
 
@@ -93,7 +93,9 @@ def _type_rows(info: codec.Inventory) -> list[list[str]]:
 
 
 def _picture_rows(info: codec.Inventory) -> list[list[str]]:
-    components = list(info.bytes) if all(picture.bytes for picture in info.pictures) else []
+    components = (
+        [name for name, size in info.bytes.items() if size] if all(picture.bytes for picture in info.pictures) else []
+    )
     rows = [["picture", "type", "bytes", *components, "qp" if info.pictures[0].qps else "step", "name"]]
     for picture in info.pictures:
         total = picture.total_bytes

@@ -212,9 +212,11 @@ INPUT...           the pictures (see below)
 --step N           quantiser step, 1…255, of int8 and uint8; without it the smallest scale at which nothing saturates
 --max-error N      how far lossless may be off in any sample but alpha, 0…127, of 16 bits 0…32767: much smaller
                    (default 0)
---alpha ALPHA      what becomes of transparency: %(choices)s; clear makes the colour of pixels black that nobody sees,
+--alpha ALPHA      what becomes of transparency: %(choices)s; clear leaves out the colour of pixels that nobody sees,
                    drop lays pictures over --background, and refuses what is not opaque without one
-                   (default: drop for dct, which codes no alpha, and with --background, else keep)
+                   (default: drop with --background, else keep)
+--alpha-error N    how far lossless and dct may be off in any sample of alpha, 0…127, of 16 bits 0…32767: much smaller
+                   where it is soft; what is fully transparent or opaque stays so (default 0)
 --background COLOUR  what is laid under pictures that are not opaque: black, gray, white, #rgb or #rrggbb
 --gop N            pictures from one I picture to the next (default {Settings.gop})
 --[no-]scene-cut   start a GOP where a scene does (default: do)

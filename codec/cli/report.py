@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from codec.cli.cluster import workers_of
 from codec.cli.terminal import counted, points_bar, rounded_bytes, say_aside, say_notes, source_of
 from codec.errors import ConfigError
 from codec.models import ResidualCoder
-
-if TYPE_CHECKING:
-    from codec import Settings
-    from codec.measure.points import Clip
 
 
 def main(options: argparse.Namespace) -> int:
@@ -29,8 +23,6 @@ def main(options: argparse.Namespace) -> int:
     refuse_pages((options.output, options.json, options.csv), options.force)  # before anything is read
     with workers_of(options) as workers:
         clip = load_clip(source_of(options.input), options.pictures)
-        if clip.format.sample_format.has_alpha:
-            clip, settings = _without_dct(clip, settings)
         say_notes(clip.notes, options.quiet)
         with points_bar(count, options.quiet) as progress:
             make_report(
@@ -51,15 +43,6 @@ def main(options: argparse.Namespace) -> int:
         size = rounded_bytes(Path(options.output).stat().st_size)
         say_aside(f"{options.output}: {counted(len(settings), 'point')}{others}, {size}")
     return 0
-
-
-def _without_dct(clip: Clip, settings: list[Settings]) -> tuple[Clip, list[Settings]]:
-    """The points of a clip with alpha, which dct does not code; a note says so."""
-    chosen = [of for of in settings if of.residual_coder is not ResidualCoder.DCT]
-    if not chosen:
-        raise ConfigError(f"--residual dct codes no alpha, which pictures of {clip.label} have")
-    note = (f"{clip.label}: dct codes no alpha, and is left out",) if len(chosen) < len(settings) else ()
-    return replace(clip, notes=clip.notes + note), chosen
 
 
 def _refuse_idle(options: argparse.Namespace) -> None:

@@ -128,6 +128,10 @@ class PictureDecoder:
         """Copies of the planes of the reference."""
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
 
+    def vectors(self) -> npt.NDArray[np.int16]:
+        """The vectors of the last picture in quarter samples, of each 8×8 unit: int16 (rows, columns, 2)."""
+        return np.stack([np.asarray(self.blocks.dy), np.asarray(self.blocks.dx)], axis=-1).astype(np.int16)
+
     def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:
         """Begin the next picture: what was the newest is the one before."""
         self.is_p, self.record_count = is_p, 0

@@ -87,10 +87,6 @@ class TapPlanes:
         """What the middle of the range is here: 128, or of more bits 0."""
         return 128 if SAMPLE_BITS == 8 else self.low + self.half
 
-    def newest(self) -> cython.Py_ssize_t:
-        """How far a sample's newest prediction lies from the sample; 0 where there is none."""
-        return self.size if self.references > 0 else 0
-
     def is_deep(self) -> cython.bint:
         """Whether samples have more than 8 bits."""
         return SAMPLE_BITS != 8 and self.half > 128

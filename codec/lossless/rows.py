@@ -155,7 +155,7 @@ def median_at(
 ) -> cython.int:
     """The median of the samples to the left and above, and of the newest prediction, which lies ``newer`` on.
 
-    Where that is 0, in an I picture, the third is what goes on as evenly as from above left to the others (spec 9.2).
+    Where that is 0, the third is what goes on from above left as evenly as both (spec 9.2; JPEG-LS, ISO 14495-1 A.4).
     """
     north: cython.int = samples[place - up]
     third: cython.int = samples[place + newer] if newer > 0 else west + north - samples[place - up - 1]
@@ -171,7 +171,7 @@ class PlaneCoder:
         starts: by predictor set, what rounds and is added, and the weight of the base, from plain samples (spec
             9.2). Set 0 is the base alone.
         weights: by predictor set, those of all other taps; 0 is the weight of a tap that completes the last pair.
-        median_set: the last predictor set, which has no weights: it predicts a median.
+        median_set: the first predictor set behind those with weights; it and the next predict medians.
         cell_sets: the predictor set of each cell.
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
         activities: the same of contexts, for one sample more than there are.
@@ -208,8 +208,8 @@ class PlaneCoder:
         self.taps = memoryview(tables.paired_offsets(*planes.layout()))
         self.width = len(self.taps) - 1
         self.median_set = len(weights) + 1
-        self.starts = memoryview(np.zeros(2 * (len(weights) + 2), np.int32))
-        self.weights = memoryview(np.zeros((len(weights) + 2) * self.width, np.int16))
+        self.starts = memoryview(np.zeros(2 * (len(weights) + 3), np.int32))
+        self.weights = memoryview(np.zeros((len(weights) + 3) * self.width, np.int16))
         # a view has no dimension of 0, and set 0 needs no row
         self.set_weights = memoryview(weights if len(weights) else np.zeros((1, 1), np.int16))
         self.cell_sets = memoryview(cell_sets)
@@ -237,7 +237,7 @@ class PlaneCoder:
         """Fill in ``starts`` and ``weights``: taps of a file's weights are relative to the base, or to ``middle``."""
         taps, one, middle = self.set_weights.shape[1] - 1, 1 << self.shift(), self.low() + self.half()
         self.starts[0], self.starts[1] = one >> 1, one
-        self.starts[2 * self.median_set] = one >> 1
+        self.starts[2 * self.median_set] = self.starts[2 * self.median_set + 2] = one >> 1
         for number in range(1, self.median_set):
             start: cython.int = (one >> 1) + self.set_weights[number - 1, 0]
             base: cython.int = one
@@ -269,10 +269,14 @@ class PlaneCoder:
         magnitudes[here - 2] = magnitudes[here - 1] = magnitudes[above]
         return here
 
-    def add_medians(self, y: cython.Py_ssize_t, cell: cython.Py_ssize_t) -> cython.void:
-        """Add to ``sums`` the medians of a cell's row whose samples are there."""
+    def newer_of(self, number: cython.int) -> cython.Py_ssize_t:
+        """How far from a sample the prediction lies whose median a set takes; 0 where it takes none."""
+        return self.planes.size if number > self.median_set else 0
+
+    def add_medians(self, number: cython.int, y: cython.Py_ssize_t, cell: cython.Py_ssize_t) -> cython.void:
+        """Add to ``sums`` what a set of medians predicts of a cell's row whose samples are there."""
         samples, sums, one = self.planes.samples, self.sums, 1 << self.shift()
-        up, newer = self.planes.stride, self.planes.newest()
+        up, newer = self.planes.stride, self.newer_of(number)
         first = self.planes.origin + y * up
         for x in range(cell * CELL, min(cell * CELL + CELL, self.planes.columns)):
             sums[x] += one * median_at(samples, first + x, samples[first + x - 1], up, newer)
@@ -296,7 +300,7 @@ class PlaneCoder:
         symbols, ahead, context_of = source.symbols, source.ahead, source.context_of
         columns, width, step = self.planes.columns, self.width, 2 * max_error + 1
         low, half, shift = self.low(), self.half(), self.shift()
-        one, up, newer = 1 << shift, self.planes.stride, self.planes.newest()
+        one, up = 1 << shift, self.planes.stride
         for y in range(self.planes.rows):
             here = self.look_around(y, width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -304,8 +308,9 @@ class PlaneCoder:
             meaning: cython.longlong = (magnitudes[here - 1] << 8) + (3 * magnitudes[here - 1] & 255)
             activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
             for cell in range(cell_sets.shape[1]):
-                is_median: cython.bint = cell_sets[y // CELL, cell] == self.median_set
-                last = (cell_sets[y // CELL, cell] + 1) * width - 1
+                number: cython.int = cell_sets[y // CELL, cell]
+                is_median: cython.bint = number >= self.median_set
+                newer, last = self.newer_of(number), (number + 1) * width - 1
                 of_west: cython.int = weights[last - 1]
                 of_two_west: cython.int = weights[last]
                 total_so_far: cython.int = sums[cell * CELL] + of_two_west * samples[first + cell * CELL - 2]
@@ -352,8 +357,8 @@ class PlaneCoder:
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
             for cell in range(self.cell_sets.shape[1]):
-                if self.cell_sets[y // CELL, cell] == self.median_set:
-                    self.add_medians(y, cell)
+                if self.cell_sets[y // CELL, cell] >= self.median_set:
+                    self.add_medians(self.cell_sets[y // CELL, cell], y, cell)
             first = self.planes.origin + y * self.planes.stride
             for x in range(columns):
                 prediction = clipped(sums[x] >> shift, low, half)
@@ -388,7 +393,7 @@ class PlaneCoder:
         samples, sums, activities, magnitudes = self.planes.samples, self.sums, self.activities, self.magnitudes
         columns, step = self.planes.columns, 2 * max_error + 1
         low, half, shift = self.low(), self.half(), self.shift()
-        one, up, newer = 1 << shift, self.planes.stride, self.planes.newest()
+        one, up = 1 << shift, self.planes.stride
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2 - 1)
             first = self.planes.origin + y * self.planes.stride
@@ -397,8 +402,8 @@ class PlaneCoder:
                 last = (number + 1) * self.width - 1
                 west: cython.int = samples[first + x - 1]
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
-                if number == self.median_set:
-                    total += one * median_at(samples, first + x, west, up, newer)
+                if number >= self.median_set:
+                    total += one * median_at(samples, first + x, west, up, self.newer_of(number))
                 prediction = clipped(total >> shift, low, half)
                 difference = samples[first + x] - prediction
                 residual: cython.int = (abs(difference) + max_error) // step

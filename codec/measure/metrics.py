@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from codec.errors import MediaError
-from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.alpha import as_given, is_opaque
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, PictureFormat, Plane
 
@@ -171,7 +171,7 @@ def compare_sequences(
             for name, picture in zip(names, (source, decoded), strict=True):
                 if not is_opaque(picture):
                     raise MediaError(f"{name}, picture {number}: has transparent pixels, and the other has no alpha")
-            source, decoded = (as_given(picture, opaque_format(picture.format)) for picture in (source, decoded))
+            source, decoded = (as_given(picture, picture.format.opaque()) for picture in (source, decoded))
         picture_format = picture_format or source.format
         for name, picture in zip(names, (source, decoded), strict=True):
             _refuse_other_format(picture_format, picture.format, f"{name}, picture {number}")
@@ -215,6 +215,9 @@ def _refuse_other_format(expected: PictureFormat, found: PictureFormat, where: s
     if expected.sample_format is not found.sample_format:
         kinds = f"is {found.sample_format.label}; {expected.sample_format.label} is needed"
         raise MediaError(f"{where}: {kinds}, as other planes hold other samples; convert one of the two first")
+    if expected.is_float is not found.is_float:
+        kinds = f"{'floating point' if found.is_float else 'whole numbers'}, and the other has not"
+        raise MediaError(f"{where}: has samples of {kinds}")
     if expected.bit_depth != found.bit_depth:
         raise MediaError(f"{where}: has {found.bit_depth} bits a sample; {expected.bit_depth} are needed")
     for field in ("matrix", "range"):

@@ -24,12 +24,12 @@ __all__ = [
     *("points_as_json", "quality_name", "write_csv", "write_json"),
 ]
 
-SCHEMA_VERSION = 4  # keys and columns stay as they are within a version
+SCHEMA_VERSION = 5  # keys and columns stay as they are within a version
 
 CSV_COLUMNS = (
     *("codec", "residual", "motion", "dial", "dial_value", "step", "gop", "block", "search", "run", "pictures"),
     *("source_bytes", "file_bytes", "ratio", "bits_per_pixel"),
-    *("motion_bytes", "modes_bytes", "weights_bytes", "residual_bytes", "headers_bytes"),
+    *("motion_bytes", "modes_bytes", "weights_bytes", "residual_bytes", "alpha_bytes", "headers_bytes"),
     *("exact", "mse", "psnr", "psnr_plane_1", "psnr_plane_2", "psnr_plane_3", "psnr_yuv", "snr", "max_error", "ssim"),
     *("encode_seconds", "decode_seconds", "measured_in", "coded_mse", "coded_psnr_yuv"),
 )

@@ -47,6 +47,8 @@ def load_clip(source: SourceSpec, pictures: int | None = None) -> Clip:
     if pictures is not None and pictures < 1:
         raise ConfigError(f"a sweep needs at least 1 picture, not {pictures}")
     with open_source(source) as opened:
+        if opened.format.is_float:
+            raise ConfigError(f"{opened.label}: has floating point, which lossless alone codes: one point is no curve")
         most = MAX_CLIP_BYTES // opened.format.raw_bytes
         wanted = most if pictures is None else min(pictures, most)
         to_come = iter(opened)

@@ -10,10 +10,10 @@ import numpy as np
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.colour import scaled_by_peaks, twice
-from codec.picture.planes import Picture, PictureFormat, Plane, Samples
+from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
 
 __all__ = [
-    *("OVER_WHITE", "as_given", "cleared", "is_opaque", "laid_over", "opaque_format", "over_chequers"),
+    *("OVER_WHITE", "as_given", "cleared", "coarser", "is_opaque", "laid_over", "over_chequers", "parted"),
     "refuse_alpha",
 ]
 
@@ -22,13 +22,9 @@ OVER_WHITE = "--background white lays pictures over white"  # the way out, in me
 
 
 def is_opaque(picture: Picture) -> bool:
-    """Whether the picture has no alpha, or one that is the largest sample everywhere."""
-    return not picture.format.sample_format.has_alpha or int(picture.planes[-1].min()) == picture.format.peak
-
-
-def opaque_format(picture_format: PictureFormat) -> PictureFormat:
-    """The format of such pictures without their alpha."""
-    return replace(picture_format, sample_format=picture_format.sample_format.opaque)
+    """Whether the picture has no alpha, or one that lets nothing through anywhere."""
+    opaque = picture.format.opaque_alpha
+    return not picture.format.sample_format.has_alpha or bool((picture.planes[-1] == opaque).all())
 
 
 def over_chequers(picture: Picture) -> Picture:
@@ -42,8 +38,10 @@ def laid_over(picture: Picture, background: tuple[int, int, int]) -> Picture:
     """The picture over a colour of 8 bits, without alpha; samples are mixed as they are, and rounded to nearest.
 
     Raises:
-        ConfigError: the picture is gray, and the colour is not.
+        ConfigError: the picture is gray, and the colour is not; or it has floating point.
     """
+    if picture.format.is_float:
+        raise ConfigError("background is for whole numbers, and these are floating point")
     if picture.format.sample_format.is_gray and len(set(background)) > 1:
         raise ConfigError("background is black, gray or white for gray pictures, or such as #a0a0a0")
     return _mixed(picture, [_of_peak(part, picture.format) for part in background])
@@ -66,7 +64,26 @@ def _mixed(picture: Picture, background: Sequence[Samples | Plane]) -> Picture:
         ((plane.astype(wide) * alpha + clear * below + wide.type(peak // 2)) // wide.type(peak)).astype(dtype)
         for plane, below in zip(colours, background, strict=False)
     )
-    return replace(picture, format=opaque_format(picture.format), planes=tuple(planes))
+    return replace(picture, format=picture.format.opaque(), planes=tuple(planes))
+
+
+def parted(picture: Picture) -> tuple[Picture, Picture]:
+    """The colours and the alpha of a picture that has some, as two pictures."""
+    gray = replace(picture.format, sample_format=SampleFormat.GRAY)
+    colours = replace(picture, format=picture.format.opaque(), planes=picture.planes[:-1])
+    return colours, Picture(gray, picture.planes[-1:], picture.name)
+
+
+def coarser(picture: Picture, max_error: int) -> Picture:
+    """The picture with fewer values of alpha, each at most ``max_error`` off; 0 and the largest sample stay exact.
+
+    Others are multiples of 2 · max_error + 1.
+    """
+    peak, step = picture.format.peak, 2 * max_error + 1
+    values = (np.arange(peak + 1) + max_error) // step * step
+    values[peak - max_error :] = peak
+    *colours, alpha = picture.planes
+    return replace(picture, planes=(*colours, values.astype(alpha.dtype)[alpha]))
 
 
 def with_alpha_of(
@@ -107,7 +124,7 @@ def as_given(picture: Picture, picture_format: PictureFormat, where: str = "the 
     if given.is_gray and wanted.is_rgb:
         colours = tuple(picture.planes[0].copy() for _ in range(3))
     if not given.has_alpha:
-        alpha = np.full_like(picture.planes[0], picture.format.peak)
+        alpha = np.full_like(picture.planes[0], picture.format.opaque_alpha)
     elif not wanted.has_alpha and not is_opaque(picture):
         refuse_alpha(where)
     planes: tuple[Plane, ...] = (*colours, alpha) if wanted.has_alpha else colours

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codec.picture.attachments import chunk
+from codec.picture.colour import to_array
 from codec.picture.layers import PNG_CHANNELS, PNG_SIGNATURE
 from codec.picture.planes import Picture, Plane
 from codec.picture.png_filters import filtered
@@ -165,7 +166,7 @@ def _layout(picture: Picture, layout: int) -> bytes:
     """Samples from the top, pixel by pixel or plane by plane; or as in BMP: from below, blue first, in whole words."""
     if layout not in _LAYOUTS:
         raise ValueError("no such layout")
-    planes = np.stack(picture.planes)
+    planes = np.moveaxis(np.atleast_3d(to_array(picture)), 2, 0)
     if layout == 1:
         return np.moveaxis(planes, 0, 2).tobytes()
     if layout == 2:

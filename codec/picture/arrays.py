@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import ConfigError, MediaError
-from codec.picture.alpha import as_given, opaque_format
+from codec.picture.alpha import as_given
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat, format_of_channels
 from codec.picture.sequence import PictureSource, refuse_size
@@ -25,14 +25,14 @@ from codec.picture.sequence import PictureSource, refuse_size
 __all__ = ["SIGNATURE", "ArraySource", "ItemSource", "array_source", "npy_writer", "open_npy", "picture_of"]
 
 SIGNATURE = b"\x93NUMPY"
-_DTYPES = frozenset((np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)))
+_DTYPES = frozenset(map(np.dtype, (np.uint8, np.uint16, np.bool_, np.float16)))
 _MAX_FORTRAN_BYTES = 1 << 30  # such a file has the first sample of every picture first, so it is read whole
 
 
 class ArraySource(PictureSource):
     """The pictures of an array (T, H, W), (T, H, W, 1) or (T, H, W, 3), with alpha (T, H, W, 2) or (T, H, W, 4).
 
-    It is uint8, uint16, whose samples have 16 bits, or bool.
+    It is uint8, uint16, whose samples have 16 bits, float16, or bool.
     ``picture_at`` gives the samples of one picture, by its number, when its turn comes.
 
     Raises:
@@ -51,9 +51,11 @@ class ArraySource(PictureSource):
         is_known = dtype.newbyteorder("=") in _DTYPES
         if not is_known or len(shape) < 3 or sample_format is None:
             hint = "; array[None] is a sequence of one picture" if is_known and len(shape) == 2 else ""
+            if dtype in (np.float32, np.float64):
+                hint = "; array.astype(numpy.float16) rounds to what is kept"
             raise MediaError(
-                f"{label}: {dtype} {shape}; uint8 or uint16 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is needed, "
-                f"with alpha (T, H, W, 2) or (T, H, W, 4){hint}"
+                f"{label}: {dtype} {shape}; uint8, uint16 or float16 (T, H, W), (T, H, W, 1) or (T, H, W, 3) is "
+                f"needed, with alpha (T, H, W, 2) or (T, H, W, 4){hint}"
             )
         if len(shape) == 3 and shape[2] in (3, 4):
             raise MediaError(
@@ -64,7 +66,8 @@ class ArraySource(PictureSource):
             raise MediaError(f"{label}: has no pictures; its shape is {shape}")
         height, width = shape[1:3]
         refuse_size(label, width, height)
-        picture_format = PictureFormat(width, height, sample_format, bit_depth=8 * dtype.itemsize)
+        bit_depth, is_float = 8 * dtype.itemsize, dtype.kind == "f"
+        picture_format = PictureFormat(width, height, sample_format, bit_depth=bit_depth, is_float=is_float)
         super().__init__(label, picture_format, rate, shape[0])
         self._picture_at = picture_at
 
@@ -195,7 +198,7 @@ class ItemSource(PictureSource):
         for number, item in enumerate(items):
             label = f"{self.label}: picture {number}"
             picture = picture_of(item, label)
-            if opaque_format(picture.format) != opaque_format(self.format):
+            if picture.format.opaque() != self.format.opaque():
                 raise MediaError(f"{label} is {picture.format}, unlike the first: {self.format}")
             # who lays pictures over a colour needs the alpha of one that is not opaque
             yield as_given(picture, self.format, label) if self.format.sample_format.has_alpha else picture
@@ -205,7 +208,7 @@ class ItemSource(PictureSource):
 def npy_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
     """One ``.npy`` array into ``file``, picture by picture; the shape, which stands before them, is written last."""
     del rate  # an array has no place for it
-    stored = picture_format.dtype.newbyteorder("<")
+    stored = picture_format.array_dtype.newbyteorder("<")
     count = 0
 
     def write_header() -> None:

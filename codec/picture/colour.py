@@ -24,6 +24,7 @@ from codec.picture.planes import (
     Plane,
     SampleFormat,
     Samples,
+    of_ordered,
 )
 
 __all__ = [
@@ -82,13 +83,16 @@ def with_bits(picture: Picture, bit_depth: int) -> Picture:
     """The picture with samples of more bits, or rounded to fewer.
 
     Of Y'CbCr the lowest bits go or come as 0, as its black and its neutral chroma are so much larger; others are scaled
-    by peaks.
+    by peaks. Of floating point alpha is scaled by 1, and others as their places.
     """
     given, wanted = picture.format, picture.format.with_depth(bit_depth)
     if given == wanted:
         return picture
     fewer = max(given.bit_depth - bit_depth, 0)
     wide = [plane.astype(np.uint32) for plane in picture.planes]
+    if given.is_float and given.sample_format.has_alpha:
+        share = np.nan_to_num(np.clip(of_ordered(picture.planes[-1]), 0, 1)).astype(np.float64)
+        wide[-1] = np.rint(share * given.peak).astype(np.uint32)
     if given.sample_format.plane_names == ("Y", "U", "V"):
         more = max(bit_depth - given.bit_depth, 0)
         scaled = [np.minimum((plane + (1 << fewer >> 1)) >> fewer, wanted.peak) << more for plane in wide]
@@ -102,23 +106,22 @@ def scaled_by_peaks(samples: _Numbers, peak: int, wanted: int) -> _Numbers:
     return (samples * wanted + peak // 2) // peak
 
 
-def to_array(picture: Picture) -> npt.NDArray[Samples]:
+def to_array(picture: Picture) -> npt.NDArray[Any]:
     """Samples as people look at them: gray (H, W), everything else RGB (H, W, 3); with alpha a channel more.
 
-    They have as many bits as the picture: uint8, or uint16 of more than 8.
+    They are what `PictureFormat.array_dtype` says: uint8, uint16 of more than 8 bits, or float16.
 
     YUV becomes RGB with the picture's own colour description; where that is silent, BT.601 and limited range.
     Chroma is upsampled by repeating each sample, whatever the siting.
     """
     sample_format = picture.format.sample_format
-    if sample_format is SampleFormat.GRAY:
-        return picture.planes[0]
-    if sample_format.is_rgb or sample_format.has_alpha:
-        return np.stack(picture.planes, axis=2)
+    if sample_format.is_gray or sample_format.is_rgb:
+        samples = picture.planes[0] if sample_format is SampleFormat.GRAY else np.stack(picture.planes, axis=2)
+        return of_ordered(samples) if picture.format.is_float else samples
     return _yuv_to_rgb(full_size(picture), picture.format)
 
 
-def image_samples(picture: Picture) -> npt.NDArray[Samples]:
+def image_samples(picture: Picture) -> npt.NDArray[Any]:
     """`to_array` as image files have it, whose samples have 8 bits or 16: those of 9…15 are scaled to 16.
 
     White stays white, and scaling back gives the same samples.

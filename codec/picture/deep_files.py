@@ -1,4 +1,4 @@
-"""Image files with samples of 9…16 bits, of which Pillow keeps 8: PNG, PPM, and TIFF of more than gray."""
+"""Image files with samples of 9…16 bits, of which Pillow keeps 8: PNG, PPM, and TIFF of more than gray, or float16."""
 
 from __future__ import annotations
 
@@ -232,10 +232,12 @@ class DeepTiff(DeepFile):
         colours = 3 if page.photometric == _RGB else 1
         extra = page.samplesperpixel - colours
         depth = page.bitspersample
-        problem = ""
-        if page.sampleformat != _UNSIGNED:
+        problem, is_float = "", page.sampleformat == _FLOAT and depth == 16
+        if page.sampleformat != _UNSIGNED and not is_float:
             kind = _KINDS.get(page.sampleformat, "another kind")
-            problem = f"has samples of {kind}; unsigned whole numbers are needed"
+            problem = f"has samples of {kind} of {depth} bits; unsigned whole numbers or float16 are needed"
+        elif is_float and page.photometric == WHITE_IS_ZERO:
+            problem = "has floating point where 0 is white"
         elif page.photometric not in (WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB) or page.imagedepth != 1:
             problem = "is neither gray nor RGB"
         elif not isinstance(depth, int) or not 8 <= depth <= 16:
@@ -248,7 +250,7 @@ class DeepTiff(DeepFile):
             raise MediaError(f"{self._label}: {problem}")
         planes = SampleFormat.RGB if colours == 3 else SampleFormat.GRAY
         planes = planes.with_alpha() if extra else planes
-        return PictureFormat(page.imagewidth, page.imagelength, planes, bit_depth=depth)
+        return PictureFormat(page.imagewidth, page.imagelength, planes, bit_depth=depth, is_float=is_float)
 
     def attachments(self) -> dict[str, bytes]:
         """What comes with the first page."""
@@ -292,8 +294,10 @@ class DeepTiff(DeepFile):
                     raise MediaError(f"{self._label}: has a strip of more than {most} bytes")
 
 
-def tiff_bytes(samples: Deep, attachments: Mapping[str, bytes], label: str = "TIFF") -> bytes:
-    """A TIFF of 16 bits, whole, without compression, of samples as `png_bytes` takes them, and what came with them."""
+def tiff_bytes(
+    samples: npt.NDArray[np.uint16 | np.float16], attachments: Mapping[str, bytes], label: str = "TIFF"
+) -> bytes:
+    """A TIFF without compression, whole, of samples as `png_bytes` takes them, or float16, and what came with them."""
     channels = math.prod(samples.shape[2:])
     data, options = io.BytesIO(), pillow_options(attachments, "TIFF")
     tags = options.get("tiffinfo", {}).items()

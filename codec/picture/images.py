@@ -20,7 +20,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
-from codec.picture.alpha import as_given, is_opaque, opaque_format
+from codec.picture.alpha import as_given, is_opaque
 from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
 from codec.picture.colour import to_array
 from codec.picture.deep_files import (
@@ -146,7 +146,7 @@ class Animation(PictureSource):
             if see_through is not None:
                 self.transparent = f"{path}: picture {see_through}"
             elif has_alpha:
-                self.format = opaque_format(self.format)
+                self.format = self.format.opaque()
         self._have_durations = False
         if rate is None:
             self.rate = rate_of(times, kind.tick_ms)
@@ -451,13 +451,15 @@ def write_still(
     """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
 
     They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
-    Those of 16 bits are uint16, and no BMP; as TIFF they need tifffile, but for gray.
+    Those of 16 bits are uint16, and no BMP; as TIFF they need tifffile, but for gray. As TIFF they may be float16.
     With it go the ``attachments`` that the format has a place for.
     """
     is_deep = samples.dtype == np.uint16
     if pillow_format == "PNG":
         png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, PNG_EFFORT)
         file.write(png[:_IHDR_END] + png_chunks(attachments or {}) + png[_IHDR_END:])
+    elif samples.dtype == np.float16:
+        file.write(tiff_bytes(samples.view(np.float16), attachments or {}))
     elif is_deep and not (pillow_format == "TIFF" and samples.ndim == 2):
         deep = samples.view(np.uint16)
         file.write(ppm_bytes(deep) if pillow_format == "PPM" else tiff_bytes(deep, attachments or {}))

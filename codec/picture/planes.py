@@ -33,13 +33,25 @@ __all__ = [
         "SampleFormat",
         "SampleFormatName",
     ),
-    *("MAX_BIT_DEPTH", "MIN_BIT_DEPTH", "Samples", "Subsampling", "format_of_channels", "sample_type"),
+    *(
+        "MAX_BIT_DEPTH",
+        "MIN_BIT_DEPTH",
+        "Numbers",
+        "Samples",
+        "Subsampling",
+        "format_of_channels",
+        "of_ordered",
+        "ordered",
+    ),
+    "sample_type",
 ]
 
 Samples = np.uint8 | np.uint16
+Numbers = np.uint8 | np.uint16 | np.float16  # of arrays of pictures
 Plane = npt.NDArray[Any]  # of `Samples`, (rows, columns)
 
 MIN_BIT_DEPTH, MAX_BIT_DEPTH = 8, 16
+ONE = 0xBC00  # the place of 1 among binary16 numbers
 
 
 def sample_type(bit_depth: int) -> type[Samples]:
@@ -249,13 +261,17 @@ _KINDS: dict[str, type[enum.IntEnum]] = {
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """What all pictures of a sequence share: size in luma samples, planes, colour, bits a sample."""
+    """What all pictures of a sequence share: size in luma samples, planes, colour, bits a sample.
+
+    ``is_float`` says that samples of 16 bits are places of binary16 numbers, as `ordered` has them.
+    """
 
     width: int
     height: int
     sample_format: SampleFormat
     colour: Colour = field(default_factory=Colour)
     bit_depth: int = 8
+    is_float: bool = False
 
     def __post_init__(self) -> None:
         for name, unit in (("width", "samples"), ("height", "samples"), ("bit_depth", "bits")):
@@ -269,6 +285,8 @@ class PictureFormat:
             raise ConfigError(f"a picture is at least 1×1, not {self.width}×{self.height}")
         if not MIN_BIT_DEPTH <= self.bit_depth <= MAX_BIT_DEPTH:
             raise ConfigError(f"samples have {MIN_BIT_DEPTH}…{MAX_BIT_DEPTH} bits, not {self.bit_depth}")
+        if self.is_float and (self.bit_depth != 16 or self.sample_format.plane_names[1:2] == ("U",)):
+            raise ConfigError("floating point has 16 bits, and is gray or RGB")
 
     @property
     def dtype(self) -> np.dtype[Samples]:
@@ -276,9 +294,19 @@ class PictureFormat:
         return np.dtype(sample_type(self.bit_depth))
 
     @property
+    def array_dtype(self) -> np.dtype[Any]:
+        """What arrays of such pictures are made of: as planes, but float16 of floating point."""
+        return np.dtype(np.float16) if self.is_float else self.dtype
+
+    @property
     def peak(self) -> int:
         """The largest sample."""
         return (1 << self.bit_depth) - 1
+
+    @property
+    def opaque_alpha(self) -> int:
+        """The sample of alpha that lets nothing through: the largest, or of floating point that of 1."""
+        return ONE if self.is_float else self.peak
 
     @functools.cached_property
     def plane_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -305,8 +333,12 @@ class PictureFormat:
         return self.sample_count * self.dtype.itemsize
 
     def with_depth(self, bit_depth: int) -> PictureFormat:
-        """The same with so many bits a sample."""
-        return self if bit_depth == self.bit_depth else replace(self, bit_depth=bit_depth)
+        """The same with so many bits a sample, which are no floating point if they are others."""
+        return self if bit_depth == self.bit_depth else replace(self, bit_depth=bit_depth, is_float=False)
+
+    def opaque(self) -> PictureFormat:
+        """The same without alpha."""
+        return replace(self, sample_format=self.sample_format.opaque)
 
     def as_yuv(self, sample_format: SampleFormat) -> PictureFormat:
         """What RGB of this size becomes: Y'CbCr by BT.601 with full range."""
@@ -314,7 +346,7 @@ class PictureFormat:
         return PictureFormat(self.width, self.height, sample_format, colour, self.bit_depth)
 
     def __str__(self) -> str:
-        depth = "" if self.bit_depth == 8 else f" {self.bit_depth} bit"
+        depth = "" if self.bit_depth == 8 else " float16" if self.is_float else f" {self.bit_depth} bit"
         return f"{self.width}×{self.height} {self.sample_format.label}{depth}"
 
 
@@ -354,7 +386,8 @@ class Picture:
     def from_array(cls, samples: npt.ArrayLike, name: str | None = None, bit_depth: int | None = None) -> Picture:
         """A picture of samples: (H, W) or (H, W, 1) gray, (H, W, 3) RGB; (H, W, 2) and (H, W, 4) have alpha.
 
-        They are uint8, of 8 bits if ``bit_depth`` is not told, uint16, of 16, or bool, which is 0 and 1 of 8 bits.
+        They are uint8, of 8 bits if ``bit_depth`` is not told, uint16, of 16, bool, which is 0 and 1 of 8 bits, or
+        float16.
         What is no array may be a Pillow picture of mode L, LA, RGB, RGBA or I;16, a memoryview, or lists of whole
         numbers 0…255.
 
@@ -363,6 +396,9 @@ class Picture:
         """
         if not isinstance(samples, np.ndarray):
             samples = _as_array(samples)
+        is_float = samples.dtype.newbyteorder("=") == np.float16
+        if is_float:
+            samples = ordered(samples)
         if samples.dtype.kind == "u":
             samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         elif samples.dtype == np.bool_:
@@ -370,13 +406,14 @@ class Picture:
         sample_format = SampleFormat.GRAY if samples.ndim == 2 else format_of_channels(samples.shape[2:])
         if samples.dtype not in (np.uint8, np.uint16) or sample_format is None:
             raise ConfigError(
-                f"a picture is uint8 or uint16 (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4), "
+                f"a picture is uint8, uint16 or float16 (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4), "
                 f"not {samples.dtype} {samples.shape}"
             )
         height, width = samples.shape[:2]
         planes = (samples,) if samples.ndim == 2 else tuple(np.moveaxis(samples, 2, 0))
         bit_depth = 8 * samples.itemsize if bit_depth is None else bit_depth
-        return cls(PictureFormat(width, height, sample_format, bit_depth=bit_depth), planes, name)
+        picture_format = PictureFormat(width, height, sample_format, bit_depth=bit_depth, is_float=is_float)
+        return cls(picture_format, planes, name)
 
     def crc32(self) -> int:
         """CRC-32 of all samples, u8 or u16: planes in order, rows from the top, samples from the left (spec 5.4)."""
@@ -392,6 +429,17 @@ class Picture:
     def same_samples(self, other: Picture) -> bool:
         """Whether both have equal planes, sample by sample."""
         return len(self.planes) == len(other.planes) and all(map(np.array_equal, self.planes, other.planes))
+
+
+def ordered(numbers: npt.NDArray[np.float16]) -> npt.NDArray[np.uint16]:
+    """The place of each binary16 number among all, from the NaN with sign −1 to that with sign 1 (spec 5.2)."""
+    bits = numbers.view(np.dtype(np.uint16).newbyteorder(numbers.dtype.byteorder)).astype(np.uint16)
+    return bits ^ np.where(bits >> 15, np.uint16(0xFFFF), np.uint16(0x8000))
+
+
+def of_ordered(places: npt.NDArray[np.uint16]) -> npt.NDArray[np.float16]:
+    """The inverse of `ordered`, bit for bit."""
+    return (places ^ np.where(places >> 15, np.uint16(0x8000), np.uint16(0xFFFF))).view(np.float16)
 
 
 def format_of_channels(shape: tuple[int, ...]) -> SampleFormat | None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
 from codec.errors import MediaError
-from codec.picture.alpha import is_opaque, opaque_format
+from codec.picture.alpha import is_opaque
 from codec.picture.planes import Picture, PictureFormat
 from codec.whole_file import InputFile
 
@@ -69,7 +69,7 @@ class PictureSource(abc.ABC):
             if not is_opaque(picture):
                 self.transparent = f"{self.label}: picture {number}"
                 return
-        self.format = opaque_format(self.format)
+        self.format = self.format.opaque()
 
     def note(self, text: str) -> None:
         """Add to ``notes``, once."""

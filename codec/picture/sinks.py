@@ -39,6 +39,7 @@ StreamWriter = Callable[[BinaryIO, PictureFormat, Fraction], AbstractContextMana
 _STILL_FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 _STILL_FORMATS |= dict.fromkeys((".ppm", ".pgm", ".pnm"), "PPM")
 _WITH_ALPHA = frozenset((".png", ".tif", ".tiff", ".apng", ".webp", ".npy"))
+_FLOAT = frozenset((".tif", ".tiff", ".npy"))
 _DEEP = frozenset((".y4m", ".png", ".apng", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".npy"))  # of more than 8 bits
 _MAX_SIDE = {".gif": 65535, ".webp": 16383}  # 16 bits in a GIF; what libwebp accepts
 # Suffixes of files that people expect and that are not written; any other name is a folder's.
@@ -209,8 +210,10 @@ def open_sink(
 
 def _refuse_format(label: str, picture_format: PictureFormat, suffix: str) -> None:
     """Raise `MediaError` where files of that suffix have no place for what pictures have."""
-    if suffix not in (".y4m", ".gif", ".webp", *_STILL_FORMATS):
+    if suffix not in (".y4m", ".apng", ".gif", ".webp", *_STILL_FORMATS):
         return
+    if picture_format.is_float and suffix not in _FLOAT:
+        raise MediaError(f"{label}: samples are floating point, which TIFF and .npy keep, and {suffix} does not")
     if picture_format.bit_depth > 8 and suffix not in _DEEP:
         raise MediaError(
             f"{label}: samples have {picture_format.bit_depth} bits, and those of {suffix} have 8; "
@@ -228,6 +231,8 @@ def _still_suffixes(picture_format: PictureFormat) -> frozenset[str]:
     suffixes = frozenset(_STILL_FORMATS)
     if picture_format.sample_format.has_alpha:
         suffixes &= _WITH_ALPHA
+    if picture_format.is_float:
+        return suffixes & _FLOAT
     return suffixes & _DEEP if picture_format.bit_depth > 8 else suffixes
 
 
@@ -362,7 +367,7 @@ def _folder_writer(
 def _still_suffix(name: str | None, suffixes: frozenset[str]) -> str:
     """The suffix of a picture's file in a folder: that of its name, unless such files would not hold it."""
     suffix = Path(name or "").suffix
-    return suffix if suffix.lower() in suffixes else ".png"
+    return suffix if suffix.lower() in suffixes else ".png" if ".png" in suffixes else ".tif"
 
 
 @contextlib.contextmanager

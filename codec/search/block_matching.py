@@ -81,6 +81,7 @@ class BlockMatcher:
     source: cython.uchar[::1]
     halves: InterpolatedPlanes
     samples: cython.uchar[::1]
+    frequent: cython.short[:, ::1]  # vectors that are tried for every window
     bits: cython.schar[::1]  # of a difference, by its magnitude
     limit: cython.int  # of both components, in quarter samples
     top: cython.int
@@ -94,11 +95,19 @@ class BlockMatcher:
     best_dy: cython.int
     best_dx: cython.int
 
-    def __init__(self, source: npt.NDArray[np.uint8], halves: InterpolatedPlanes, limit_quarter_pel: int) -> None:
-        """``source`` is luma uint8 (rows, columns); ``halves`` are of the plane before."""
+    def __init__(
+        self,
+        source: npt.NDArray[np.uint8],
+        halves: InterpolatedPlanes,
+        limit_quarter_pel: int,
+        frequent: npt.NDArray[np.int16],
+    ) -> None:
+        """``source`` is luma uint8 (rows, columns), ``halves`` are of the plane before, ``frequent`` int16 (n, 2)."""
         self.height, self.width = source.shape
         self.source = memoryview(np.ascontiguousarray(source).reshape(-1))
         self.halves, self.samples, self.limit = halves, halves.flat, limit_quarter_pel
+        # a view has no dimension of 0, and no motion is tried anyway
+        self.frequent = memoryview(frequent if len(frequent) else np.zeros((1, 2), np.int16))
         self.bits = memoryview(bits_of_differences(limit_quarter_pel))
 
     def vector_bits(self, difference_y: cython.int, difference_x: cython.int) -> cython.int:
@@ -155,7 +164,7 @@ class BlockMatcher:
         row: cython.int,
         column: cython.int,
     ) -> cython.void:
-        """No motion, the median, the vector of the picture before, and what ``vectors`` has here and around.
+        """No motion, the median, the vector of the picture before, ``frequent``, and ``vectors`` here and around.
 
         There it has starts, results of this sweep, or of the sweep before.
         """
@@ -164,6 +173,8 @@ class BlockMatcher:
         self.best_dy = self.best_dx = 0
         self.try_vector(self.median_y, self.median_x)
         self.try_vector(before[row, column, 0], before[row, column, 1])
+        for k in range(self.frequent.shape[0]):
+            self.try_vector(self.frequent[k, 0], self.frequent[k, 1])
         self.try_neighbour(vectors, row, column)
         self.try_neighbour(vectors, row, column - 1)
         self.try_neighbour(vectors, row - 1, column)

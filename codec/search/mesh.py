@@ -8,7 +8,6 @@ import numpy as np
 
 from codec.models import MotionModel, Speed
 from codec.motion.field import CellMode, MotionField, corner_means, grid_shape
-from codec.search.block_matching import BlockMatcher
 from codec.search.mesh_fitting import MeshFitter
 from codec.search.motion import LAMBDA, LEAST_LAMBDA, Searched, Windows, block_windows, search_windows
 
@@ -36,7 +35,7 @@ def search_mesh(searched: Searched, cell_size: int, allowed: Collection[CellMode
     own = search_windows(searched, block_windows(height, width, cell_size), corner_means(nodes))
     first = CellMode.BLEND if CellMode.BLEND in allowed else CellMode.WARP
     modes = np.full(own.shape[:2], first, np.uint8)
-    matcher = BlockMatcher(searched.source, searched.halves, searched.limit_quarter_pel)
+    matcher = searched.matcher()
     fitter = MeshFitter(searched.source, matcher, nodes, modes, own, cell_size)
     lagrangian = max(LEAST_LAMBDA, LAMBDA * fitter.mean_squared_error(own))
     may = [mode in allowed for mode in (CellMode.BLEND, CellMode.OWN, CellMode.WARP)]

@@ -28,6 +28,7 @@ __all__ = [
 
 LAMBDA = 0.25  # × the mean squared error so far: what a bit of a vector may cost; at 1.4 files grow by 0.2…4 %
 LEAST_LAMBDA = 1.0  # the same for a match without error
+NO_VECTORS: Vectors = np.zeros((0, 2), np.int16)
 FIRST_STEP = {Speed.SLOW: 32, Speed.MEDIUM: 32, Speed.FAST: 4}  # quarter samples; 4 loses up to 0.26 dB
 
 
@@ -36,7 +37,7 @@ class Searched(NamedTuple):
 
     ``source`` is luma (H, W) of the picture to predict, ``plane`` of the decoded one before it, ``halves`` the same
     at half samples; ``limit_quarter_pel`` bounds both components of a vector.
-    ``before`` is the field of the picture before, or None.
+    ``before`` is the field of the picture before, or None; ``frequent`` has vectors of many blocks, int16 (n, 2).
     """
 
     source: Plane
@@ -45,11 +46,16 @@ class Searched(NamedTuple):
     limit_quarter_pel: int
     speed: Speed
     before: MotionField | None
+    frequent: Vectors
+
+    def matcher(self) -> BlockMatcher:
+        """What looks for vectors."""
+        return BlockMatcher(self.source, self.halves, self.limit_quarter_pel, self.frequent)
 
     @classmethod
     def of(cls, source: Plane, reference: Plane, search_range: int, speed: Speed) -> Searched:
         """A search of its own, with half samples made for it; ``search_range`` is in full samples."""
-        return cls(source, reference, half_samples(reference, SHARP), 4 * search_range, speed, None)
+        return cls(source, reference, half_samples(reference, SHARP), 4 * search_range, speed, None, NO_VECTORS)
 
 
 def searched_planes(source: Plane, reference: Plane) -> tuple[Plane, Plane]:
@@ -99,8 +105,8 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
 
     Each starts from a full search for ``slow``, from a search of pictures a quarter the size for ``medium``,
     from the picture before for ``fast``.
-    The best of that, no motion, the neighbours' vectors, and that of the picture before goes downhill in steps from
-    eight samples, for ``fast`` from one, to a quarter.
+    The best of that, no motion, frequent vectors, the neighbours', and that of the picture before goes downhill in
+    steps from eight samples, for ``fast`` from one, to a quarter.
     What counts is squared error + λ · bits of the difference from the median.
     """
     if before is None or before.shape != (len(windows.tops), len(windows.lefts), 2):
@@ -112,10 +118,9 @@ def search_windows(searched: Searched, windows: Windows, before: Vectors | None)
         vectors = _match_small(searched, windows, search_range)
     else:
         vectors = before.copy()
-    matcher = BlockMatcher(searched.source, searched.halves, searched.limit_quarter_pel)
     sweeps = 1 if searched.speed is Speed.FAST else 2
     step = FIRST_STEP[searched.speed]
-    matcher.improve(*windows, np.ascontiguousarray(before), vectors, step, sweeps, LEAST_LAMBDA, LAMBDA)
+    searched.matcher().improve(*windows, np.ascontiguousarray(before), vectors, step, sweeps, LEAST_LAMBDA, LAMBDA)
     return vectors
 
 
@@ -145,7 +150,7 @@ def match_windows(source: Plane, reference: Plane, windows: Windows, search_rang
     """
     vectors = np.zeros((len(windows.tops), len(windows.lefts), 2), np.int16)
     full = InterpolatedPlanes(ReferencePlane(reference, Subsampling(0, 0), HALF_TAPS[SHARP]), 1)
-    matcher = BlockMatcher(source, full, 4 * search_range)
+    matcher = BlockMatcher(source, full, 4 * search_range, NO_VECTORS)
     matcher.match(*windows, _shortest_first(search_range), vectors)
     return vectors
 

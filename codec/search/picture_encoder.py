@@ -15,15 +15,18 @@ from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
 from codec.depths import for_depth
 from codec.models import MotionModel, Speed
 from codec.motion.field import CellMode, MotionField
+from codec.picture.alpha import parted
 from codec.picture.colour import rgb_to_yuv, with_bits
 from codec.picture.planes import Picture
-from codec.reconstruct import present
+from codec.reconstruct import field_of_blocks, present
 from codec.search import partition
+from codec.search.displacements import frequent_displacements
 from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
-from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
+from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
 from codec.search.partition import EFFORTS
 from codec.search.rates import Counts, Rates, rates_of
+from codec.search.unseen import with_unseen_filled
 from codec.settings import Settings
 from codec.writing.context_merge import merge_contexts
 
@@ -63,10 +66,11 @@ class Attempt(NamedTuple):
 
 
 class CodedGop(NamedTuple):
-    """Coded pictures, and the CRC-32 of what each decodes to."""
+    """Coded pictures, the CRC-32 of what each decodes to, and what their alpha is predicted by."""
 
     pictures: list[CodedPicture]
     checksums: list[int]
+    fields: list[MotionField]
 
 
 def lagrangian_of(qp: float, speed: Speed, lowest: int = 0) -> float:
@@ -87,15 +91,16 @@ def picture_qp(qp: float, number: int, count: int, lowest: int = 0) -> tuple[int
 
 
 def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> CodedGop:
-    """Code a closed GOP; with two passes, the second knows what symbols cost in the first."""
+    """Code a closed GOP but for alpha; with two passes, the second knows what symbols cost in the first."""
     sources = [as_coded(picture, header) for picture in pictures]
+    alphas = [parted(picture)[1] if header.has_alpha else None for picture in pictures]
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
         encoder = GopEncoder(header, settings, rates, len(sources))
-        coded = [encoder.code(source) for source in sources]
+        coded = [encoder.code(source, alpha) for source, alpha in zip(sources, alphas, strict=True)]
         if last > 1:
             rates = rates_of(as_streamed(encoder.all_counts))
-    return CodedGop(coded, encoder.checksums)
+    return CodedGop(coded, encoder.checksums, encoder.fields)
 
 
 def as_streamed(counts: Counts) -> Counts:
@@ -111,6 +116,8 @@ def as_streamed(counts: Counts) -> Counts:
 
 def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
     """A source picture in the format that is coded (spec 10.14)."""
+    if header.has_alpha:
+        picture, _ = parted(picture)
     picture = with_bits(picture, header.coded_format.bit_depth)
     if picture.format.sample_format is header.coded_format.sample_format:
         return picture
@@ -128,26 +135,36 @@ class GopEncoder:
         picture_format, limit = header.coded_format, header.vector_limit_quarter_pel
         shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
         bit_depth = picture_format.bit_depth
-        decoder = for_depth(decoding, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth)
+        self._decoder = for_depth(decoding, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth)
         search = for_depth(partition, bit_depth).PictureSearch
-        self._search = search(decoder, limit, EFFORTS[settings.speed_preset])
+        self._search = search(self._decoder, limit, EFFORTS[settings.speed_preset])
         self._newest: Picture | None = None
+        self._source_before: Picture | None = None
         self._before: MotionField | None = None
+        self._frequent = NO_VECTORS
         self._mesh: NodeGrid | None = None
         self._counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.all_counts: Counts = np.zeros((CONTEXTS, 256), np.float32)
         self.checksums: list[int] = []
+        self.fields: list[MotionField] = []
 
-    def code(self, source: Picture) -> CodedPicture:
-        """The next picture of the GOP."""
+    def code(self, source: Picture, alpha: Picture | None = None) -> CodedPicture:
+        """The next picture of the GOP; its alpha is not coded here, but counts in its checksum."""
         number, search, lowest = len(self.checksums), self._search, self._header.lowest_qp
+        if alpha is not None and self._settings.alpha == "clear":
+            source = with_unseen_filled(source, alpha.planes[0], self._newest)
         qp, qp_of_lagrangian = picture_qp(self._settings.dialled_qp, number, self._count, lowest)
         qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
         lagrangian = lagrangian_of(qp_of_lagrangian, self._settings.speed_preset, lowest)
         search.start(source.planes, number > 0, qp, qp_chroma, lagrangian)
         if number:
             search.interpolate()
-        seeds = self._seeds(source) if number else None
+        seeds = None
+        if self._source_before is not None and self._header.motion is not MotionModel.NONE:
+            reach = self._settings.search_range
+            self._frequent = frequent_displacements(source.planes[0], self._source_before, reach)
+            seeds = self._seeds(source)
+        self._source_before = source
         rates = self._fixed_rates if self._fixed_rates is not None else rates_of(self._counts)
         # an I picture learns on its way
         best = self._try(seeds, None, rates, rates_of if number == 0 and self._fixed_rates is None else None)
@@ -160,7 +177,8 @@ class GopEncoder:
         self._counts += best.counts
         alf, planes = search.finish()
         self._newest = Picture(self._header.coded_format, planes, source.name)
-        self.checksums.append(present(self._newest, self._header).crc32())
+        self.checksums.append(present(self._newest, self._header, alpha=alpha).crc32())
+        self.fields.append(field_of_blocks(self._decoder))
         return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh))
 
     def _try(
@@ -217,13 +235,12 @@ class GopEncoder:
         wanted, luma = searched_planes(source.planes[0], self._newest.planes[0])
         halves = half_samples(luma, self._header.half_sample_tap)
         speed = Speed.MEDIUM if self._settings.speed_preset is Speed.SLOW else Speed.FAST
-        return Searched(wanted, luma, halves, 4 * self._settings.search_range, speed, self._before)
+        return Searched(wanted, luma, halves, 4 * self._settings.search_range, speed, self._before, self._frequent)
 
-    def _seeds(self, source: Picture) -> npt.NDArray[np.int16] | None:
+    def _seeds(self, source: Picture) -> npt.NDArray[np.int16]:
         """Vectors of 16×16 blocks, from which coding blocks begin."""
-        if self._header.motion is MotionModel.NONE:
-            return None
-        if self._settings.speed_preset is Speed.FAST:  # a search takes 11 % of its time, and 7 % of medium's
+        # a search takes 11 % of the time of fast, and 7 % of medium's
+        if self._settings.speed_preset is Speed.FAST and not len(self._frequent):
             vectors: npt.NDArray[np.int16] = self._search.vectors_before()
             return vectors
         self._before = search_blocks(self._searched(source), SEED_BLOCK)

@@ -40,6 +40,7 @@ COLOUR_OF_COMPONENT = {
     "weights": "#009e73",
     "motion": "#d55e00",
     "modes": "#cc79a7",
+    "alpha": "#e69f00",
     "headers": "#4d4d4d",
 }
 

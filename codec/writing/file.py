@@ -114,7 +114,7 @@ def pack_header(header: SequenceHeader) -> bytes:
             "width": header.format.width,
             "height": header.format.height,
             "sample_format": header.format.sample_format,
-            "bit_depth": header.format.bit_depth,
+            "bit_depth": header.format.bit_depth + header.format.is_float * schema.FLOAT,
             "colour_matrix": colour.matrix,
             "colour_primaries": colour.primaries,
             "colour_transfer": colour.transfer,
@@ -160,7 +160,9 @@ def plane_parameters(header: SequenceHeader, picture: CodedPicture) -> dict[str,
     """What a picture's header says about its planes, as the schema wants it."""
     nothing: dict[str, list[Any]] = {"qps": [], "quantisers": [], "predictor_set_counts": []}
     if isinstance(picture.residual, WrittenSymbols | CodedSymbols):
-        return nothing | {"qps": [picture.residual.qp, picture.residual.qp_chroma]}
+        counts = [len(picture.alpha.weight_differences[0]) if picture.alpha else schema.SAME_ALPHA]
+        qps = [picture.residual.qp, picture.residual.qp_chroma]
+        return nothing | {"qps": qps, "predictor_set_counts": counts if header.alpha_header else []}
     if isinstance(picture.residual, LosslessResidual):
         counts = [len(plane) for plane in picture.residual.weight_differences]
         return nothing | {"predictor_set_counts": counts}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import BLOCK_STREAMS
+from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS
 from codec.coded import (
     AlfParameters,
     ContextSubstreams,
@@ -45,7 +45,8 @@ def pack_streams(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, b
     residuals = [picture.residual for picture in pictures]
     blocks = [residual for residual in residuals if isinstance(residual, WrittenSymbols)]
     if blocks:
-        return streams | pack_meshes([of.mesh for of in blocks if of.mesh is not None]) | pack_blocks(blocks)
+        streams |= pack_meshes([of.mesh for of in blocks if of.mesh is not None]) | pack_blocks(blocks)
+        return streams | pack_alpha(header, group)
     lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if lossless:
         return streams | pack_lossless(header, lossless) | pack_maps(group.maps)
@@ -116,6 +117,13 @@ def pack_lossless(header: SequenceHeader, residuals: Sequence[LosslessResidual])
         streams[StreamId.CONTEXT_SUBSTREAMS] = bytes([residuals[0].bit_depth]) + streams[StreamId.CONTEXT_SUBSTREAMS]
         streams[StreamId.BITS] = b"".join(of_picture.bits[:-2].tobytes() for of_picture in substreams)
     return streams
+
+
+def pack_alpha(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
+    """The streams of alpha beside ``dct`` (spec 10.15)."""
+    coded = [picture.alpha for picture in group.pictures if picture.alpha is not None]
+    own = (pack_lossless(header, coded) if coded else {}) | pack_maps(group.maps)
+    return {its: own[stream] for stream, its in ALPHA_STREAMS.items() if stream in own}
 
 
 def pack_substreams(pictures: Sequence[ContextSubstreams]) -> bytes:
