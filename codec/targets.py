@@ -335,7 +335,8 @@ def encode_to_target(
                 break
             qp = next_qp(search, tried, slope)
         assert best is not None
-        note = _shortfall(goal, best, len(tried))
+        is_halved = source.format.sample_format.is_rgb and settings.chroma != "444"
+        note = _shortfall(goal, best, len(tried), "; chroma 444 comes nearer" if is_halved else "")
         best.file.seek(0)
         shutil.copyfileobj(best.file, output)
     found = SearchResult(best.qp, best.value, len(tried), len(sampled), sample.count if sampled and sample else 0)
@@ -368,8 +369,8 @@ def _from_sample(search: Search, sampled: Sequence[Tried]) -> tuple[float, float
     return search.on_grid(nearest.qp + (search.wanted - nearest.level) / slope), slope
 
 
-def _shortfall(goal: Goal, best: Measured, encodes: int) -> str:
-    """What to say of a target that is not met; empty where it is.
+def _shortfall(goal: Goal, best: Measured, encodes: int, hint: str) -> str:
+    """What to say of a target that is not met; empty where it is. ``hint`` says what makes pictures better.
 
     Raises:
         ConfigError: it lies beyond what the coarsest or finest QP gives.
@@ -379,7 +380,7 @@ def _shortfall(goal: Goal, best: Measured, encodes: int) -> str:
     if goal.is_met(best.value) or (name == "target_max_error" and keeps):
         return ""
     if not keeps or best.qp in (goal.search.lowest, QP_RANGE[1]):
-        raise ConfigError(
-            f"{name} {wanted} cannot be reached: the nearest is {goal.said(best.value)}, of qp {best.qp:g}"
-        )
+        is_too_bad = name in ("target_psnr", "target_max_error") and not keeps
+        nearest = f"the nearest is {goal.said(best.value)}, of qp {best.qp:g}{hint if is_too_bad else ''}"
+        raise ConfigError(f"{name} {wanted} cannot be reached: {nearest}")
     return f"{name} {wanted} is met no more nearly than by {goal.said(best.value)} in {encodes} encodes"

@@ -210,6 +210,13 @@ def test_what_cannot_be_reached_says_the_nearest_and_leaves_nothing(tmp_path, pi
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("chroma", "hint"), [(None, "; chroma 444 comes nearer$"), ("444", "of qp 0$")])
+def test_what_halved_chroma_cannot_reach_says_why(noise, chroma, hint):
+    for settings in ({"target_psnr": 70}, {"target_max_error": 1}):
+        with pytest.raises(codec.ConfigError, match=hint):
+            encoded(noise("rgb", 16, 16, 1), chroma=chroma, **settings)
+
+
 def test_a_size_between_two_that_a_tiny_file_can_have_says_so(moving):
     source = list(moving("gray", 8, 8, 1))
     sizes = {len(encoded(source, qp=qp)[0]) for qp in range(52)}

@@ -88,7 +88,7 @@ def _picture_range(text: str) -> slice:
         raise ConfigError(f"{text!r} is not A:B with whole numbers") from error
 
 
-def _qp(text: str) -> float:
+def _number(text: str) -> float:
     try:
         return int(text) if text.lstrip("-").isdecimal() else float(text)
     except ValueError as error:
@@ -141,9 +141,9 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "FILM": {"choices": FILM_CODERS},
     "MODEL": {"choices": _MODELS},
     "MODELS": {"type": partial(_some_of, _MODELS)},
-    "DB": {"type": float},
+    "DB": {"type": _number},
     "N": {"type": int},
-    "QP": {"type": _qp},
+    "QP": {"type": _number},
     "QUALITY": {"choices": tuple(QUALITIES)},
     "RATE": {"type": picture_rate},
     "SIDE": {"type": int, "choices": BLOCK_SIZES},
