@@ -93,6 +93,7 @@ class Settings:
             QP of ``dct`` by encoding more than once. Only one of them is given, and none beside ``qp`` or ``quality``.
         bitrate: ``target_size``, as bits a second, or text such as ``1.5Mbit`` or ``800k``.
         target_psnr: PSNR over all samples of the source in dB, 1…120; it becomes at least that, and at most 0.1 more.
+            Alpha counts, and colours that ``alpha="clear"`` leaves out do not.
         target_max_error: how far any sample of ``dct`` may be off, 1…32767: the largest whole QP that keeps to it.
 
     Raises:

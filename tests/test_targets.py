@@ -173,6 +173,17 @@ def test_psnr_is_of_pictures_as_they_are_coded(moving):
     assert summary.found.reached == pytest.approx(10 * np.log10(255**2 / mse), abs=0.05)
 
 
+def test_psnr_counts_alpha_and_not_the_colours_that_are_left_out(moving):
+    source = np.stack([np.dstack([*picture.planes, picture.planes[0]]) for picture in moving("rgb", 96, 80, 3)])
+    source[:, 20:60, 20:60, 3] = 0
+    for alpha in ("keep", "clear"):
+        data, summary = encoded(source, target_psnr=38, alpha=alpha, chroma="444")
+        error = codec.decode(io.BytesIO(data)).astype(float) - source
+        counted = error if alpha == "keep" else error * (source[..., 3:] > 0)
+        assert summary.found.reached == pytest.approx(10 * np.log10(255**2 / np.mean(counted**2)))
+        assert 38 <= summary.found.reached < 38.2  # bytes of so small a file jump
+
+
 @pytest.mark.parametrize("most", [8, 30])
 def test_the_largest_error_is_kept_by_a_qp_whose_next_does_not(pictures, most):
     data, summary = encoded(pictures, target_max_error=most)
