@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, NamedTuple, cast, get_args
 
 from codec.arguments import bit_rate, byte_size
@@ -159,6 +159,11 @@ class Settings:
         for name, why in self._idle():
             if getattr(self, name) is not None:
                 raise ConfigError(f"{name} {why}")
+
+    def __repr__(self) -> str:
+        """What is given or meant, without what is left to the encoder: messages quote it."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in given.items() if value is not None)})"
 
     def _dials_of_dct(self) -> list[str]:
         """What is given of that which says how coarse ``dct`` is."""

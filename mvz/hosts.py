@@ -15,8 +15,11 @@ __all__ = ["file_of", "seconds_of", "settings_of"]
 
 
 def settings_of(options: Mapping[str, Any]) -> codec.Settings:
-    """Settings of those options whose names are fields of `codec.Settings`."""
-    return codec.Settings(**{each.name: options[each.name] for each in fields(codec.Settings) if each.name in options})
+    """Settings of those options whose names are fields of `codec.Settings`; a number as quality is another format's."""
+    found = {each.name: options[each.name] for each in fields(codec.Settings) if each.name in options}
+    if isinstance(found.get("quality"), int):
+        del found["quality"]
+    return codec.Settings(**found)
 
 
 def file_of(

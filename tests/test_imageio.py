@@ -96,8 +96,8 @@ def test_settings_rate_and_texts_go_with_imwrite(pictures, tmp_path):
         header = video.info.header
         assert (codec.ResidualCoder.DCT, 2, Fraction(30000, 1001)) == (header.residual, header.gop_limit, video.rate)
         assert "x" == video.metadata["title"]
-    with pytest.raises(TypeError, match="quality"):
-        iio.imwrite(tmp_path / "b.mvz", pictures, quality=9)
+    with pytest.raises(TypeError, match="compression"):
+        iio.imwrite(tmp_path / "b.mvz", pictures, compression=9)
     with pytest.raises(ValueError, match="no pictures"):
         iio.imwrite(tmp_path / "b.mvz", pictures[:0])
     assert not (tmp_path / "b.mvz").exists()
