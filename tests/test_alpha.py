@@ -13,6 +13,7 @@ from PIL import Image
 from test_hostile import indexed, packets_of, with_header
 
 import codec
+import mvz.pillow
 from codec import ConfigError, MediaError
 from codec.bitstream.schema import StreamId
 from codec.picture.alpha import as_given, laid_over, over_chequers
@@ -480,6 +481,7 @@ def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
 
 
 def test_pillow_sees_pictures_with_alpha(tmp_path, moving):
+    mvz.pillow.register()
     for mode, pillow_mode in (("rgba", "RGBA"), ("gray_alpha", "LA")):
         pictures = sequence(moving, mode, "soft")
         codec.encode(pictures, tmp_path / f"{mode}.mvz")
