@@ -13,13 +13,17 @@ import functools
 import math
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from codec.picture.arrays import picture_of
 from codec.picture.colour import rgb_to_yuv
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.planes import SampleFormat
+from codec.picture.sinks import open_sink
 
 __all__ = ["CLIPS", "images"]
 
@@ -131,17 +135,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
     for name in CLIPS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        with (folder / f"{name}.y4m").open("wb") as file:
-            file.write(b"YUV4MPEG2 W%d H%d F25:1 Ip A1:1 C420jpeg\n" % (WIDTH, HEIGHT))
-            for number, image in enumerate(images(name)):
-                image.save(folder / name / f"{number:04d}.png")
-                planes = tuple(np.ascontiguousarray(plane) for plane in np.moveaxis(np.asarray(image), 2, 0))
-                picture = Picture(PictureFormat(WIDTH, HEIGHT, SampleFormat.RGB), planes)
-                file.write(b"FRAME\n")
-                for plane in rgb_to_yuv(picture, PictureFormat(WIDTH, HEIGHT, SampleFormat.YUV420)).planes:
-                    file.write(plane.tobytes())
+        pictures = [picture_of(image, name, f"{number:04d}.png") for number, image in enumerate(images(name))]
+        subsampled = replace(pictures[0].format, sample_format=SampleFormat.YUV420)
+        with (
+            open_sink(folder / name, pictures[0].format, Fraction(25), force=True) as pngs,
+            open_sink(folder / f"{name}.y4m", subsampled, Fraction(25), force=True) as y4m,
+        ):
+            for picture in pictures:
+                pngs.write(picture)
+                y4m.write(rgb_to_yuv(picture, subsampled))
         print(f"{folder / name}.y4m")
 
 

@@ -198,11 +198,11 @@ def code_gop(
     if header.residual is ResidualCoder.DCT:
         from codec.search.picture_encoder import code_gop_of_blocks
 
-        coded, checksums, fields = code_gop_of_blocks(pictures, header, settings)
-        if header.alpha_header is not None:
-            alphas = [parted(picture)[1] for picture in pictures]
-            coded = with_alpha(coded, alphas, fields, header.alpha_header, PRESETS[settings.speed_preset], maps)
-        return coded, checksums
+        if header.alpha_header is None:
+            return code_gop_of_blocks(pictures, [None] * len(pictures), header, settings)[:2]
+        colours, alphas = zip(*map(parted, pictures), strict=True)
+        coded, checksums, fields = code_gop_of_blocks(colours, alphas, header, settings)
+        return with_alpha(coded, alphas, fields, header.alpha_header, PRESETS[settings.speed_preset], maps), checksums
     coded, checksums = [], []
     history = History()
     source_before: Picture | None = None

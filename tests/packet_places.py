@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 
-def packets_of(data):
+def places_of(data):
     """(kind, offset, end) of every packet of a whole file."""
     found, offset = [], 8
     while offset < len(data):

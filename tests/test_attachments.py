@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from packet_places import packets_of
+from packet_places import places_of
 from PIL import Image, ImageCms, PngImagePlugin
 
 import codec
@@ -63,7 +63,7 @@ def mixed(tmp_path):
 
 def with_packet(data, number, payload):
     """A file whose attachments packet ``number`` has another payload, and that has no index."""
-    places = [place for place in packets_of(data) if place[0] not in (b"indx", b"ENDS")]
+    places = [place for place in places_of(data) if place[0] not in (b"indx", b"ENDS")]
     _, start, end = [place for place in places if place[0] == b"atts"][number]
     end_of_file = struct.pack("<IQ", len(MIXED), 0)
     return b"".join(
@@ -179,7 +179,7 @@ def test_attachments_of_a_gop_keep_to_the_limit_of_readers(tmp_path):
 
 def test_a_flipped_bit_of_attachments_keeps_no_picture_away_from_who_asks_for_what_is_whole(mixed, tmp_path):
     data = mixed.read_bytes()
-    for _, start, end in [place for place in packets_of(data) if place[0] == b"atts"]:
+    for _, start, end in [place for place in places_of(data) if place[0] == b"atts"]:
         for at in range(start, end):
             damaged = bytearray(data)
             damaged[at] ^= 1
@@ -194,7 +194,7 @@ def test_a_flipped_bit_of_attachments_keeps_no_picture_away_from_who_asks_for_wh
 
 def test_the_other_attachments_survive_the_loss_of_one_packet(mixed, tmp_path):
     data = mixed.read_bytes()
-    shared, second = [place for place in packets_of(data) if place[0] == b"atts"][:2]
+    shared, second = [place for place in places_of(data) if place[0] == b"atts"][:2]
     (tmp_path / "bad.mvz").write_bytes(data[: shared[1]] + data[shared[2] :])
     with codec.open(tmp_path / "bad.mvz", damaged=True) as video:
         # of the first picture, all is shared
@@ -253,7 +253,7 @@ def test_attachments_beyond_the_limit_are_refused_before_they_are_expanded(mixed
 
 def test_attachments_at_another_place_are_passed_over(mixed, tmp_path):
     data = mixed.read_bytes()
-    places = packets_of(data)
+    places = places_of(data)
     start = next(start for kind, start, _ in places if kind == b"PICS" and start > places[4][1])
     more = packet_bytes(b"atts", payload(0, 2, ONE, [[], [], []]))
     (tmp_path / "more.mvz").write_bytes(data[:start] + more + data[start:])

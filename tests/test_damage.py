@@ -12,7 +12,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from packet_places import packets_of
+from packet_places import places_of
 
 import codec
 from codec.bitstream.salvage import SalvageReader
@@ -48,7 +48,7 @@ def runs(data):
     """(first picture, one behind the last, end in the file) of every picture packet."""
     return [
         (first, first + count, end)
-        for kind, offset, end in packets_of(data)
+        for kind, offset, end in places_of(data)
         if kind == b"PICS"
         for first, count in [struct.unpack_from("<IH", data, offset + 8)]
     ]
@@ -56,7 +56,7 @@ def runs(data):
 
 def without(data, kind, number):
     """The file without its packet ``number`` of a kind, and without an index, which would tell."""
-    packets = [(k, data[start:end]) for k, start, end in packets_of(data) if k != b"indx"]
+    packets = [(k, data[start:end]) for k, start, end in places_of(data) if k != b"indx"]
     gone = [place for place, (k, _) in enumerate(packets) if k == kind][number]
     return data[:8] + b"".join(packet for place, (_, packet) in enumerate(packets) if place != gone)
 
@@ -80,7 +80,7 @@ def test_a_whole_file_gives_all_its_pictures_and_no_damage(whole, salvage):
 
 def test_a_file_cut_at_any_byte_gives_every_picture_of_the_packets_before_the_cut(whole, salvage):
     data, originals = whole
-    header_end = packets_of(data)[0][2]
+    header_end = places_of(data)[0][2]
     for length in range(len(data)):
         if length < header_end:
             with pytest.raises(codec.BitstreamError):
@@ -95,7 +95,7 @@ def test_a_file_cut_at_any_byte_gives_every_picture_of_the_packets_before_the_cu
 
 def test_a_flipped_bit_in_any_byte_costs_at_most_its_gop(whole, salvage):
     data, originals = whole
-    header_end = packets_of(data)[0][2]
+    header_end = places_of(data)[0][2]
     for position in range(header_end, len(data)):
         harmed = bytearray(data)
         harmed[position] ^= 1 << position % 8
@@ -124,7 +124,7 @@ def test_a_packet_that_is_missing_costs_itself_and_what_is_predicted_from_it(num
 
 def test_a_packet_that_comes_twice_is_taken_once(whole, salvage):
     data, originals = whole
-    _, start, end = next(place for place in packets_of(data) if place[0] == b"PICS")
+    _, start, end = next(place for place in places_of(data) if place[0] == b"PICS")
     with salvage(data[:end] + data[start:end] + data[end:]) as video:
         assert list(range(COUNT)) == salvaged(video, originals)
         assert ["a packet group starts with picture 0; picture 2 is next"] == [error.rule for error in video.damage]
@@ -132,7 +132,7 @@ def test_a_packet_that_comes_twice_is_taken_once(whole, salvage):
 
 def test_what_lies_between_and_behind_packets_is_passed_over_and_said(whole, salvage):
     data, originals = whole
-    _, start, _ = next(place for place in packets_of(data) if place[0] == b"PICS")
+    _, start, _ = next(place for place in places_of(data) if place[0] == b"PICS")
     garbage = bytes(range(1, 200)) + b"PICS" + b"ENDS" + bytes(30)
     with salvage(data[:start] + garbage + data[start:] + b"more") as video:
         assert list(range(COUNT)) == salvaged(video, originals)
@@ -151,7 +151,7 @@ def test_damage_is_the_same_with_threads(whole, salvage):
 
 def test_a_picture_that_does_not_decode_to_its_checksum_is_left_out_with_those_predicted_from_it(whole, salvage):
     data, originals = whole
-    _, start, end = [place for place in packets_of(data) if place[0] == b"PICS"][2]
+    _, start, end = [place for place in places_of(data) if place[0] == b"PICS"][2]
     payload = bytearray(data[start + 8 : end - 4])
     payload[7] ^= 1  # of the checksum of the first picture
     body = data[start : start + 8] + payload
@@ -181,7 +181,7 @@ def test_pictures_come_up_to_the_damage_with_threads_and_without(workers, whole,
 
 def test_looking_for_packets_in_a_hostile_file_reads_it_a_few_times_at_most(whole):
     data, _ = whole
-    header_end = packets_of(data)[0][2]
+    header_end = places_of(data)[0][2]
     packets = b"".join(b"PICS" + struct.pack("<I", 159_000 - 8 * n) for n in range(19_800))
     read = 0
 

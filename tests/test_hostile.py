@@ -17,6 +17,7 @@ from itertools import product
 import numpy as np
 import pytest
 import zstandard
+from packet_places import places_of
 from packing_twin import CONTEXTS, Twin, bomb, compressed, plain, plain_stream, varint
 
 import codec
@@ -62,12 +63,7 @@ def packet(kind, payload):
 def packets_of(data):
     """(kind, payload) of every packet of a whole file."""
     assert data.startswith(SIGNATURE)
-    packets, offset = [], len(SIGNATURE)
-    while offset < len(data):
-        kind, (length,) = data[offset : offset + 4], struct.unpack_from("<I", data, offset + 4)
-        packets.append((kind, data[offset + 8 : offset + 8 + length]))
-        offset += length + 12
-    return packets
+    return [(kind, data[start + 8 : end - 4]) for kind, start, end in places_of(data)]
 
 
 def joined(packets):

@@ -92,7 +92,8 @@ def code_lossless(
             of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
         target = rows.ContextSymbols(room, starts, bit_depth > 8, bits, next_bit)
         coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number])
-        choose_sets(coder, map_, preset.try_all)
+        if len(of_sets):
+            choose_sets(coder, map_, preset.try_all)
         rows.encode_plane(coder, target, 0 if is_alpha else header.max_error)
         next_bit = target.next_bit()
         weights.append(of_sets)

@@ -15,7 +15,6 @@ from codec.dct.tables import CONTEXTS, ELEMENTS, MAX_QP
 from codec.depths import for_depth
 from codec.models import MotionModel, Speed
 from codec.motion.field import CellMode, MotionField
-from codec.picture.alpha import parted
 from codec.picture.colour import rgb_to_yuv, with_bits
 from codec.picture.planes import Picture
 from codec.reconstruct import field_of_blocks, present
@@ -90,10 +89,14 @@ def picture_qp(qp: float, number: int, count: int, lowest: int = 0) -> tuple[int
     return whole, whole + gain * (qp - base)
 
 
-def code_gop_of_blocks(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> CodedGop:
-    """Code a closed GOP but for alpha; with two passes, the second knows what symbols cost in the first."""
+def code_gop_of_blocks(
+    pictures: Sequence[Picture], alphas: Sequence[Picture | None], header: SequenceHeader, settings: Settings
+) -> CodedGop:
+    """Code a closed GOP but for alpha; with two passes, the second knows what symbols cost in the first.
+
+    ``pictures`` have no alpha; ``alphas`` have it, or None where there is none.
+    """
     sources = [as_coded(picture, header) for picture in pictures]
-    alphas = [parted(picture)[1] if header.has_alpha else None for picture in pictures]
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
         encoder = GopEncoder(header, settings, rates, len(sources))
@@ -115,9 +118,7 @@ def as_streamed(counts: Counts) -> Counts:
 
 
 def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
-    """A source picture in the format that is coded (spec 10.14)."""
-    if header.has_alpha:
-        picture, _ = parted(picture)
+    """A source picture without alpha in the format that is coded (spec 10.14)."""
     picture = with_bits(picture, header.coded_format.bit_depth)
     if picture.format.sample_format is header.coded_format.sample_format:
         return picture

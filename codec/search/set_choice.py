@@ -77,6 +77,8 @@ def best_set(
             chosen, least = plain_set(coder, k), bits[k]
     if try_all:
         for number in range(1, coder.median_set):
+            if number == fitted:
+                continue
             of_set: cython.double = 0.0
             for y in range(top, bottom):
                 of_set += bits_of_row(coder, number, y, column)
