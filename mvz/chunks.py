@@ -57,7 +57,12 @@ def encoded(chunk: npt.NDArray[Any], settings: codec.Settings) -> bytes:
     """
     refuse_chunk(chunk.shape, chunk.dtype)
     file = io.BytesIO()
-    codec.encode(list(as_pictures(chunk)), file, settings)
+    pictures = [codec.Picture.from_array(each) for each in as_pictures(chunk)]
+    if not pictures:
+        raise ValueError(f"a chunk of {tuple(chunk.shape)} has no pictures")
+    with codec.Writer(file, format=pictures[0].format, settings=settings) as out:  # keeps alpha that is opaque too
+        for picture in pictures:
+            out.append(picture)
     return file.getvalue()
 
 

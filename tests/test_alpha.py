@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from packet_places import places_of
 from PIL import Image
 from test_hostile import indexed, packets_of, with_header
 
@@ -578,7 +579,7 @@ def test_damage_to_alpha_beside_dct_costs_its_gop_alone(tmp_path, moving):
     pictures = sequence(moving, "rgba", "soft", 6)
     codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30, gop=2, scene_cut=False))
     data = bytearray((tmp_path / "a.mvz").read_bytes())
-    packets = [place for place in range(len(data)) if data[place : place + 4] == b"PICS"]
+    packets = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
     data[packets[2] - 10] ^= 1  # the end of the second packet of pictures, where alpha is
     (tmp_path / "b.mvz").write_bytes(data)
     with codec.open(tmp_path / "b.mvz", damaged=True) as video:

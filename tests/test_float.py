@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from packet_places import places_of
 from PIL import Image, UnidentifiedImageError
 from test_hostile import with_header
 
@@ -240,7 +241,7 @@ def test_a_damaged_file_of_float16_gives_what_is_whole(tmp_path, moving):
     pictures = light(moving, (24, 30), 6)
     codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(gop=2, scene_cut=False), rate=Fraction(25))
     data = bytearray((tmp_path / "a.mvz").read_bytes())
-    places = [place for place in range(len(data)) if data[place : place + 4] == b"PICS"]
+    places = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
     data[places[1] + 60] ^= 1
     (tmp_path / "b.mvz").write_bytes(data)
     with codec.open(tmp_path / "b.mvz", damaged=True) as video:

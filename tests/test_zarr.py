@@ -66,6 +66,14 @@ def test_arrays_come_back_exactly(shape, chunks, dtype, tmp_path):
     assert [{"name": "mvz", "configuration": {"max_error": 0, "speed": "medium"}}] == said
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_last_channel_that_is_255_everywhere_comes_back_too(channels, tmp_path):
+    like = samples_of((5, 18, 17, channels), "u1")
+    like[..., -1] = 255
+    np.testing.assert_array_equal(like, created(tmp_path, like, (2, 18, 17, channels))[:])
+    np.testing.assert_array_equal(like, Mvz().decode(Mvz().encode(like)))
+
+
 def test_a_chunk_is_a_file_of_its_pictures(tmp_path):
     samples = samples_of((4, 9, 7), "u2")
     created(tmp_path / "a", samples, (2, 9, 7))

@@ -319,8 +319,8 @@ class PictureFormat:
     @property
     def array_shape(self) -> tuple[int, ...]:
         """The shape of a picture as people look at it: (H, W) for gray, (H, W, 3) otherwise, with alpha 2 or 4."""
-        channels = {SampleFormat.GRAY: (), SampleFormat.GRAY_ALPHA: (2,), SampleFormat.RGBA: (4,)}
-        return (self.height, self.width, *channels.get(self.sample_format, (3,)))
+        channels = len(self.sample_format.plane_names)
+        return (self.height, self.width) if channels == 1 else (self.height, self.width, channels)
 
     @property
     def sample_count(self) -> int:

@@ -179,7 +179,8 @@ class GopEncoder:
         alf, planes = search.finish()
         self._newest = Picture(self._header.coded_format, planes, source.name)
         self.checksums.append(present(self._newest, self._header, alpha=alpha).crc32())
-        self.fields.append(field_of_blocks(self._decoder))
+        if alpha is not None:
+            self.fields.append(field_of_blocks(self._decoder))
         return CodedPicture(int(number > 0), None, WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh))
 
     def _try(
