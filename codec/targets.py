@@ -74,7 +74,7 @@ class Search(NamedTuple):
         level_of: the level of a measure; see `Tried`.
         wanted: the level to come to.
         slope: of the level, a QP, where nothing is known yet.
-        start: the QP to try first.
+        start: about the QP to try first.
         grid: QPs are multiples of it.
         lowest: the finest QP of such samples.
     """
@@ -156,7 +156,7 @@ def goal_of(target: Target, picture_format: PictureFormat, lowest: int, count: i
         search = Search(lambda psnr: min(psnr, MOST_PSNR), value + PSNR_SLACK / 2, -0.6, 90 - 1.6 * value, 0.01, lowest)
         return Goal(
             target,
-            _started(search),
+            search,
             lambda psnr: value <= psnr <= value + PSNR_SLACK,
             lambda psnr: psnr >= value,
             lambda psnr: f"{psnr:.2f} dB",
@@ -167,7 +167,7 @@ def goal_of(target: Target, picture_format: PictureFormat, lowest: int, count: i
         search = Search(lambda error: -math.log2(error + 0.5), -math.log2(value + 1), -1 / 6, start, 1, lowest)
         return Goal(
             target,
-            _started(search),
+            search,
             lambda _: False,  # a larger QP may keep to it too
             lambda error: error <= value,
             lambda error: f"an error of {error:.0f}",
@@ -181,17 +181,12 @@ def goal_of(target: Target, picture_format: PictureFormat, lowest: int, count: i
     search = Search(math.log2, math.log2(value * (1 - SIZE_SLACK / 2)), -0.2, start, 0.01, lowest)
     return Goal(
         target,
-        _started(search),
+        search,
         lambda size: value * (1 - SIZE_SLACK) <= size <= value,
         lambda size: size <= value,
         lambda size: f"{size:,.0f} {unit}",
         lambda _, size: abs(size - value),
     )
-
-
-def _started(search: Search) -> Search:
-    """The search with a whole QP within the range to start from."""
-    return search._replace(start=search.on_grid(round(search.start)))
 
 
 # ------------------------------------------------------------------------------------------- encoding
@@ -307,7 +302,7 @@ def encode_to_target(
         unit = float(8 / seconds) if target.name == "bitrate" else 1.0
         goal = goal_of(target, source.format, lowest_qp, count, float(seconds))
         search = goal.search
-        qp: float | None = search.start
+        qp: float | None = search.on_grid(round(search.start))
         slope = search.slope
 
         sampled: list[Tried] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import codec
 from codec.settings import SpeedName
 
-__all__ = ["as_pictures", "chunk_settings", "decoded", "encoded", "refuse_chunk"]
+__all__ = ["ChunkCodec", "as_pictures", "decoded", "encoded", "refuse_chunk"]
 
 MOST_OF_A_GOP = 1024  # pictures
 
@@ -31,13 +32,26 @@ def refuse_chunk(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         )
 
 
-def chunk_settings(max_error: int = 0, speed: SpeedName = "medium") -> codec.Settings:
-    """How a chunk is coded: exactly, or with no sample further off than ``max_error``.
+@dataclass(frozen=True)
+class ChunkCodec:
+    """How chunks are coded.
+
+    Attributes:
+        max_error: how far any sample may be off; 0 is exact.
+        speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches.
 
     Raises:
         ConfigError: a value out of its range.
     """
-    return codec.Settings("lossless", max_error=max_error or None, speed=speed, gop=MOST_OF_A_GOP)
+
+    max_error: int = 0
+    speed: SpeedName = "medium"
+
+    def __post_init__(self) -> None:
+        self._settings()
+
+    def _settings(self) -> codec.Settings:
+        return codec.Settings("lossless", max_error=self.max_error or None, speed=self.speed, gop=MOST_OF_A_GOP)
 
 
 def as_pictures(chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:

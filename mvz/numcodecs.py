@@ -18,28 +18,15 @@ import numpy.typing as npt
 from numcodecs.abc import Codec
 
 import codec
-from codec.settings import SpeedName
-from mvz.chunks import chunk_settings, decoded, encoded
+from mvz.chunks import ChunkCodec, decoded, encoded
 
 __all__ = ["Mvz"]
 
 
-class Mvz(Codec):
-    """Arrays (…, H, W) or (…, H, W, 2 to 4) of uint8 or uint16; decoding gives (T, H, W) or (T, H, W, 2 to 4).
-
-    Args:
-        max_error: how far any sample may be off; 0 is exact.
-        speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches.
-
-    Raises:
-        ConfigError: a value out of its range.
-    """
+class Mvz(ChunkCodec, Codec):
+    """Arrays (…, H, W) or (…, H, W, 2 to 4) of uint8 or uint16; decoding gives (T, H, W) or (T, H, W, 2 to 4)."""
 
     codec_id = "mvz"
-
-    def __init__(self, max_error: int = 0, speed: SpeedName = "medium") -> None:
-        chunk_settings(max_error, speed)
-        self.max_error, self.speed = max_error, speed
 
     def encode(self, buf: Any) -> bytes:
         """An array as a whole file.
@@ -50,7 +37,7 @@ class Mvz(Codec):
         array = np.asarray(buf)
         if array.dtype.newbyteorder("<") != array.dtype or not array.flags.c_contiguous:
             raise ValueError(f"mvz takes little-endian samples in C order, not {array.dtype} {array.strides}")
-        return encoded(array, chunk_settings(self.max_error, self.speed))
+        return encoded(array, self._settings())
 
     def decode(self, buf: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """The array of such a file, little-endian, into ``out`` where that is given."""

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from zarr.abc.codec import ArrayBytesCodec
 
-from codec.settings import SpeedName
-from mvz.chunks import chunk_settings, decoded, encoded, refuse_chunk
+from mvz.chunks import ChunkCodec, decoded, encoded, refuse_chunk
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
@@ -27,24 +26,10 @@ __all__ = ["MvzCodec"]
 
 
 @dataclass(frozen=True)
-class MvzCodec(ArrayBytesCodec):
-    """Chunks (…, H, W) or (…, H, W, 2 to 4) of uint8 or uint16, whose pictures move.
-
-    Attributes:
-        max_error: how far any sample may be off; 0 is exact.
-        speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches.
-
-    Raises:
-        ConfigError: a value out of its range.
-    """
-
-    max_error: int = 0
-    speed: SpeedName = "medium"
+class MvzCodec(ChunkCodec, ArrayBytesCodec):
+    """Chunks (…, H, W) or (…, H, W, 2 to 4) of uint8 or uint16, whose pictures move."""
 
     is_fixed_size = False
-
-    def __post_init__(self) -> None:
-        chunk_settings(self.max_error, self.speed)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -64,7 +49,7 @@ class MvzCodec(ArrayBytesCodec):
         raise NotImplementedError
 
     def _encode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
-        data = encoded(chunk_array.as_numpy_array(), chunk_settings(self.max_error, self.speed))
+        data = encoded(chunk_array.as_numpy_array(), self._settings())
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
