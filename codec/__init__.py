@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from codec.compiled import install as install_kernels
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BitstreamError",

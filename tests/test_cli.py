@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +49,36 @@ def test_help_and_version_load_nothing_heavy():
             "sys.exit(bool(heavy & set(sys.modules)))"
         )
         assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["mvz", "enc"], "encode"),
+        (["mvz", "encode", "in", "--motion", "m"], "mesh"),
+        (["mvz", "info", "LICEN"], "LICENSE"),  # a file here
+        (["mvz", "decode", "a.mvz", "-o", "fixtu"], "fixtures"),
+    ],
+)
+@pytest.mark.skipif(not shutil.which("bash"), reason="is tried in bash")
+def test_bash_completes_commands_choices_and_files(mvz, words, expected):
+    pytest.importorskip("shtab")
+    code, script, err = mvz("--print-completion", "bash")
+    assert (code, err) == (0, "")
+    ask = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _shtab_mvz; echo ${{COMPREPLY[*]}}"
+    done = subprocess.run(["bash", "-c", f"{script}\n{ask}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected]
+
+
+def test_completion_without_shtab_names_what_to_install(mvz, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    said = "mvz: --print-completion needs shtab: pip install 'mvz[completion]'\n"
+    assert mvz("--print-completion", "zsh") == (2, "", said)
+
+
+def test_the_man_page_is_what_the_arguments_make():
+    made = runpy.run_path(str(ROOT / "docs" / "make_man.py"))
+    assert made["PAGE"].read_text("utf-8") == made["page"](), "PYTHONPATH=. python docs/make_man.py"
 
 
 @pytest.mark.parametrize("command", ["report", "plot", "inspect", "demo"])

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import signal
 import sys
+import threading
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 
 import codec
+from codec.cli.cluster import _watch, workers_of
 
 FRAMES = Path(__file__).parent.parent / "fixtures" / "sources" / "rgb_40x32"  # 4 pictures
 
@@ -115,6 +119,34 @@ def test_a_scheduler_that_is_not_there_is_wrong_use(mvz, tmp_path, monkeypatch):
         assert (2, 1) == (code, err.count("\n")), err
         assert err.startswith(f"mvz: {address}: no scheduler there: ")
     assert [] == list(tmp_path.iterdir())
+
+
+def test_workers_of_another_mvz_are_wrong_use(cluster, mvz, tmp_path, monkeypatch):
+    monkeypatch.setattr("codec.cli.cluster.__version__", "99")
+    code, _, err = mvz("encode", FRAMES, "-o", tmp_path / "x.mvz", "--scheduler", cluster.scheduler_address)
+    assert (2, 1) == (code, err.count("\n")), err
+    assert err.endswith(f": this worker has mvz {codec.__version__}; all need 99, as here\n")
+
+
+def test_a_lost_scheduler_is_named(cluster):
+    options = argparse.Namespace(scheduler=cluster.scheduler_address, jobs=None, quiet=True)
+    with pytest.raises(codec.CodecError, match="^tcp://.*: the connection to the scheduler is lost$"):
+        with workers_of(options):
+            codec.encode(FRAMES, io.BytesIO(), codec.Settings(gop=1), executor=Lossy())
+
+
+def test_that_no_worker_is_left_is_said_once(capsys, monkeypatch):
+    monkeypatch.setattr("codec.cli.cluster.WATCH_SECONDS", 0.01)
+    counts = iter([{"a": 1}, {}, {}, {"a": 1}])
+
+    class Client:
+        def nthreads(self):
+            return next(counts)
+
+    _watch(Client(), "tcp://here", threading.Event())
+    left, again = capsys.readouterr().err.splitlines()
+    assert "mvz: note: tcp://here: no worker is left; waiting for one, Ctrl-C gives up" == left
+    assert "mvz: note: tcp://here: there are workers again" == again
 
 
 def test_without_distributed_the_extra_is_named(mvz, tmp_path, monkeypatch):

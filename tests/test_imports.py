@@ -134,6 +134,7 @@ ONLY_IN = {
     "zstandard": ("codec.bitstream.packing", "codec.writing.packing"),
     "construct": ("codec.bitstream.schema", "codec.bitstream.payloads", "codec.bitstream.container"),
     "distributed": ("codec.cli.cluster",),
+    "shtab": ("codec.cli.completion",),
 }
 
 

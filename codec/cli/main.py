@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from codec import Limits, __version__
 from codec.arguments import picture_rate
+from codec.cli.completion import SHELLS, PrintCompletion
 from codec.cli.terminal import say, say_aside
 from codec.errors import CodecError, ConfigError, ExistsError, LimitError, TruncatedError
 from codec.models import MotionModel, ResidualCoder, Speed
@@ -343,6 +344,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=f"mvz COMMAND --help says more. {_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"mvz {__version__}")
+    says = "print the script that lets a shell complete mvz: %(choices)s (needs mvz[completion])"
+    parser.add_argument("--print-completion", action=PrintCompletion, choices=SHELLS, metavar="SHELL", help=says)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in _COMMANDS.items():
         does, table, more = text.split("\n\n")
