@@ -1,8 +1,8 @@
 """Would the golden files notice if a decoder had one of the format's rules wrong?
 
-Every number, comparison, sum, bound and condition in the decoder's sources (those that README lists) is changed, one at
-a time, and the golden files are decoded by the changed code, uncompiled. A change after which all pictures still come
-out right is a survivor: either no valid file can tell the difference, or a golden file is missing::
+Every number, comparison, sum, bound and condition in the decoder's sources (docs/reading.md lists them) is changed, one
+at a time, and the golden files are decoded by the changed code, uncompiled. A change after which all pictures still
+come out right is a survivor: either no valid file can tell the difference, or a golden file is missing::
 
     PYTHONPATH=. python tests/decoder_mutations.py [--module "dct/*"] [--sample 300] [--seed 0] [--jobs 2]
 
@@ -346,7 +346,8 @@ def lines_of(name: str) -> dict[str, set[int]]:
 
 def chosen(options: argparse.Namespace) -> dict[Mutation, str]:
     """The changes to try, and how `EXPLAINED` names each."""
-    modules = [name for name in LISTED.findall((ROOT / "README.md").read_text("utf-8")) if name != "bitstream/schema"]
+    listed = LISTED.findall((ROOT / "docs" / "reading.md").read_text("utf-8"))
+    modules = [name for name in listed if name != "bitstream/schema"]
     every = keyed([m for name in modules if fnmatch.fnmatch(name, options.module) for m in mutations_of(name)])
     if not options.sample or options.sample >= len(every):
         return every

@@ -29,6 +29,6 @@ class PrintCompletion(argparse.Action):
         [commands] = (each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction))
         for action in (action for command in commands.values() for action in command._actions):
             if action.metavar in FILES:
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
+                action.complete = shtab.FILE
         say(*shtab.complete(parser, given[1]).splitlines())
         parser.exit()
