@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import codec
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -37,6 +40,23 @@ def test_the_lines_that_a_coding_tool_changes_are_there(path, patch):
 
 def test_the_worked_example_changes_every_kind_of_file():
     assert {path.partition("/")[0] for path, _ in PATCHES} == {"codec", "fixtures", "tests", "format_spec.md"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/plugins.md"])
+def test_examples_run(page, tmp_path):
+    for library in ("zarr", "numcodecs", "dask", "imageio"):
+        pytest.importorskip(library)
+    shutil.copytree(ROOT / "fixtures" / "sources" / "rgb_40x32", tmp_path / "frames")
+    if page != "README.md":  # which makes it itself
+        codec.encode(tmp_path / "frames", tmp_path / "clip.mvz")
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)
+    assert examples
+    for example in examples:
+        call = [sys.executable, "-c", example]
+        done = subprocess.run(
+            call, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
