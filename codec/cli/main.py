@@ -299,7 +299,8 @@ INPUT...           the pictures (see below)
 --points COUNT     points a curve, spread over the range of its dial (default: a sensible set)
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --pictures COUNT   measure only so many pictures from the first on
---anchor CURVE     curve that others are compared with, such as 'int8, block' (default: the first of block motion)
+--anchor CURVE     curve that others are compared with, such as 'int8, block' (default: x264 where it was
+                   measured, else the first of block motion)
 --peers            measure other codecs too: PNG, WebP, and what ffmpeg has of ffv1, x264, x265, SVT-AV1, VP9, MPEG-4,
                    MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')
 
