@@ -38,7 +38,7 @@ from codec.picture.colour import eight_bits, to_array
 from codec.picture.planes import Picture
 from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
-from codec.show.pages import environment, picture_url
+from codec.show.pages import decibels, environment, picture_url
 from codec.show.plots import (
     COLOUR_OF_COMPONENT,
     IN_THE_DARK,
@@ -338,13 +338,6 @@ def significant(value: float, digits: int = 3) -> str:
         return f"{value:g}"
     decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     return f"{value:,.{decimals}f}"
-
-
-def decibels(value: float | None) -> str:
-    """Two decimals, ∞ for identical samples, a dash for nothing."""
-    if value is None:
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
 def seconds(value: float) -> str:
