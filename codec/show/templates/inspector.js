@@ -192,7 +192,9 @@ function drawOverlay() {
     if (isOn.coding_blocks && picture.coding_blocks) drawBlocks(context, scale, picture);
     if (isOn.cells) drawCells(context, scale, picture);
     if (isOn.mesh && picture.file.motion === "mesh") drawMesh(context, scale, picture);
-    if (isOn.vectors) for (const [x, y, dx, dy] of arrowsOf(picture, 9 / scale)) drawArrow(context, scale, x, y, dx, dy);
+    if (!isOn.vectors) return;
+    const apart = Math.max(9 / scale, 2 * statistics(picture).meanLength); // or they hide each other
+    for (const [x, y, dx, dy] of arrowsOf(picture, apart)) drawArrow(context, scale, x, y, dx, dy);
   });
 }
 
