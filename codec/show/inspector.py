@@ -91,7 +91,8 @@ def write_inspector(
     if other is not None and (other.format.width, other.format.height) != (width, height):
         sizes = " and ".join(f"{each.path} of {each.format.width}×{each.format.height}" for each in videos)
         raise ConfigError(f"files side by side have one size, not {sizes}")
-    start, stop, _ = slice(start, stop).indices(min(map(len, videos)))
+    count = min(map(len, videos))
+    start, stop, _ = slice(start, stop).indices(count)
     if start >= stop:
         raise ConfigError(f"{' and '.join(map(str, paths))}: there are no such pictures to show")
     has_psnr = other is not None and video.format == other.format and not video.format.is_float
@@ -116,7 +117,7 @@ def write_inspector(
         "height": height,
         "shrink": shrink,
         "milliseconds": float(1000 / video.rate),
-        "pictureCount": len(video),
+        "pictureCount": count,
         "arrow": 3,  # arrows are so many times as long as the motion
         "files": [
             _file_entry(of_file) | {"timeline": timeline, "pictures": of_pictures}

@@ -139,12 +139,20 @@ RATE_PLOTS = (
         "A curve further down and left has less error for the same bytes; where two cross, each is better on one side.",
     ),
     RatePlot(
-        *("{quality} against bits per pixel", "bits_per_pixel", "bits per pixel (logarithmic)", "quality"),
-        *("up and left", "The same files as papers on video coding show them, so that other sizes can be compared. "),
+        *(
+            "{quality} against bits per pixel",
+            "bits_per_pixel",
+            "bits per pixel (logarithmic)",
+            "quality",
+            "up and left",
+        ),
+        "The same files as papers on video coding show them, so that clips of other sizes can be compared. "
+        "Of two curves at one height, the one further left needs fewer bits for that quality.",
     ),
     RatePlot(
-        *("{quality} against ratio", "ratio", "ratio: raw bytes / file bytes (logarithmic)", "quality"),
-        *("up and right", "The same files by how many times smaller they are than raw samples. "),
+        *("{quality} against ratio", "ratio", "ratio: raw bytes / file bytes (logarithmic)", "quality", "up and right"),
+        "The same files by how many times smaller than raw samples they are. "
+        "Where a curve falls steeply, a little more compression costs much quality.",
     ),
 )
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 import codec
 from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
-from codec.measure.curves import compare_curves, domains_of, refuse_unknown_curve
+from codec.measure.curves import Domain, compare_curves, domains_of, refuse_unknown_curve
 from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
 from codec.measure.points import (
     Clip,
@@ -43,6 +44,7 @@ from codec.show.plots import (
     COLOUR_OF_COMPONENT,
     IN_THE_DARK,
     RATE_PLOTS,
+    RatePlot,
     inline_svg,
     legend,
     plot_mesh_against_block,
@@ -200,13 +202,7 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
         findings=findings(domains),
         domains=domains,
         legends=[legend(domain.points, domain.peers) for domain in domains],
-        plots=[
-            [
-                (plot, inline_svg(plot_rates(plot, domain.points, domain.peers), f"plot{place}{number}", plot.title))
-                for number, plot in enumerate(RATE_PLOTS)
-            ]
-            for place, domain in enumerate(domains)
-        ],
+        plots=[[_drawn(plot, domain) for plot in RATE_PLOTS] for domain in domains],
         comparisons=compare_curves(domains, meta.anchor),
         mesh_plot=inline_svg(mesh_plot, "mesh", "Bytes of mesh against block") if mesh_plot is not None else None,
         quality=quality_name(points),
@@ -228,6 +224,13 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
         coders={point.settings.residual_coder.label for point in points},
         versions=_versions(),
     )
+
+
+def _drawn(plot: RatePlot, domain: Domain) -> tuple[RatePlot, Markup]:
+    """A plot of a domain with its whole title, and drawn."""
+    titled = plot._replace(title=plot.title.format(quality=domain.quality))
+    name = f"{domain.measured_in}-{plot.rate}"
+    return titled, inline_svg(plot_rates(plot, domain.points, domain.peers), name, titled.title)
 
 
 def distinct(points: Sequence[Point]) -> list[Point]:
