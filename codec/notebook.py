@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from codec.errors import CodecError
+from codec.picture.alpha import over_chequers
 from codec.picture.colour import eight_bits, to_array
 from codec.picture.images import preview
 
@@ -30,14 +31,15 @@ def html_of(video: Video) -> str:
         return f"<p>{html.escape(repr(video))}<br>{html.escape(str(error))}</p>"
     header = info.header
     facts = (
-        f"{len(video)} picture{'s' * (len(video) != 1)} of {video.format}, {float(video.rate):.6g} a second, "
-        f"{float(len(video) / video.rate):.2f} s",
-        f"{info.file_bytes:,} bytes for {info.source_bytes:,}, {info.ratio:.2f} : 1",
-        f"residual {header.residual.label}, motion {header.motion.label}; shape {video.shape}, {video.dtype}",
+        f"{len(video)} picture{'s' * (len(video) != 1)} of {video.format}",
+        f"{float(video.rate):.6g} a second, {float(len(video) / video.rate):.2f} s",
+        f"{info.file_bytes:,} bytes of {info.source_bytes:,} raw, {info.ratio:.2f} : 1",
+        f"residual {header.residual.label}, motion {header.motion.label}",
+        f"shape {video.shape}, {video.dtype}",
     )
-    lines = "<br>".join(map(html.escape, facts))
-    pictures = f"<div>{first}</div><div>{' '.join(strip)}</div>"
-    return f"<div><p><b>{html.escape(video.path)}</b><br>{lines}</p>{pictures}</div>"
+    lines = "<br>".join([f"<b>{html.escape(video.path)}</b>", *map(html.escape, facts)])
+    top = f'<div style="display: flex; flex-wrap: wrap; gap: 0.3em 1em">{first}<div>{lines}</div></div>'
+    return f'{top}<div style="display: flex; flex-wrap: wrap; gap: 0.3em; margin-top: 0.3em">{"".join(strip)}</div>'
 
 
 def _places(video: Video) -> list[tuple[int, int]]:
@@ -57,8 +59,9 @@ def _places(video: Video) -> list[tuple[int, int]]:
 
 
 def _image(video: Video, number: int, side: int) -> str:
-    """One picture, small, as an element that shows its number where the mouse is over it."""
+    """One picture, small, over its number; its name shows where the mouse is over it."""
     picture = video.picture(number)
-    data = base64.b64encode(preview(to_array(eight_bits(picture)), side)).decode("ascii")
+    data = base64.b64encode(preview(to_array(over_chequers(eight_bits(picture))), side)).decode("ascii")
     title = html.escape(f"picture {number}" + (f": {picture.name}" if picture.name else ""))
-    return f'<img title="{title}" alt="{title}" src="data:image/webp;base64,{data}">'
+    image = f'<img title="{title}" alt="{title}" src="data:image/webp;base64,{data}" style="margin: 0">'
+    return f'<div style="line-height: 1.3; text-align: center">{image}<br>{number}</div>'

@@ -656,12 +656,21 @@ def test_a_notebook_shows_the_first_picture_sizes_and_a_strip(nine, tmp_path):
     with codec.open(path) as video:
         shown = video._repr_html_()
     assert "&lt;b&gt;.mvz" in shown
-    assert f"9 pictures of 5×6 gray, 25 a second, 0.36 s<br>{path.stat().st_size:,} bytes for 270" in shown
+    assert "9 pictures of 5×6 gray<br>25 a second, 0.36 s" in shown
+    assert f"<br>{path.stat().st_size:,} bytes of 270 raw" in shown
     assert ["0", "0", "1", "2", "3", "5", "6", "7", "8"] == re.findall('title="picture ([0-9]+)"', shown)
     first = base64.b64decode(re.findall('base64,([^"]+)', shown)[0])
     with Image.open(io.BytesIO(first)) as image:
         assert (5, 6) == image.size
     assert "is closed" in video._repr_html_()
+
+
+def test_a_notebook_shows_what_is_transparent_over_chequers(tmp_path):
+    codec.encode(np.zeros((1, 16, 16, 4), np.uint8), tmp_path / "clear.mvz")
+    with codec.open(tmp_path / "clear.mvz") as video:
+        (first,) = re.findall('base64,([^"]+)', video._repr_html_())
+    with Image.open(io.BytesIO(base64.b64decode(first))) as image:
+        assert ("RGB", True) == (image.mode, image.getextrema()[0][0] > 140)
 
 
 def test_of_a_long_video_a_notebook_shows_what_decodes_without_other_pictures(nine, monkeypatch):

@@ -33,7 +33,9 @@ def clip(tmp_path, mvz):
     return path
 
 
-@pytest.mark.parametrize("command", ["", "encode", "decode", "info", "compare", "report", "plot", "inspect", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "encode", "decode", "info", "compare", "report", "plot", "inspect", "play", "demo"]
+)
 def test_help_names_every_option_and_ends_well(mvz, command):
     code, out, err = mvz(*command.split(), "--help")
     assert (code, err) == (0, "")

@@ -10,12 +10,15 @@ import json
 import re
 import shutil
 from dataclasses import astuple
+from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import codec
+from codec.measure.metrics import measure_picture
 from codec.measure.synthetic import moving_sequence
 from codec.models import BlockKind
 from codec.picture.colour import full_size
@@ -43,12 +46,12 @@ def files(tmp_path_factory, moving):
 
 
 def page_of(path, target, **options):
-    """The page's text, its data, and what writing it returned."""
+    """The page's text, its data with that of the first file, and what writing it returned."""
     with codec.open(path) as video:
         summary = write_inspector(video, target, **options)
     text = target.read_text("utf-8")
-    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
-    return text, json.loads(data), summary
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[0])
+    return text, data | data["files"][0], summary
 
 
 def samples_of(url):
@@ -122,6 +125,54 @@ def test_command_says_what_it_wrote(mvz, files, tmp_path):
     assert f"{page}: 2 pictures" in err
     assert (2, True) == (mvz("inspect", files / "mesh.mvz", "-o", page)[0], page.exists())
     assert 2 == mvz("inspect", files / "mesh.mvz", "-o", tmp_path / "none.html", "--pictures", "9:")[0]
+
+
+def test_two_files_stand_side_by_side(mvz, files, tmp_path):
+    exact = tmp_path / "exact.mvz"
+    pictures = list(moving_sequence(64, 48, 4))
+    with codec.Writer(exact, format=pictures[0].format) as out:
+        for picture in pictures:
+            out.append(picture, None)
+    with codec.open(files / "mesh.mvz") as other:
+        _, data, summary = page_of(exact, tmp_path / "page.html", other=other, start=1, stop=9)
+        first, second = (of["pictures"] for of in data["files"])
+        assert 3 == summary.shown == len(first) == len(second)
+        assert np.array_equal(other[2], samples_of(second[1]["decoded"]))
+        (seen,) = other.pictures(1, 2)
+    psnr = data["files"][1]["timeline"][0]["psnr"]
+    assert f"{measure_picture(pictures[1], seen).total.psnr:.2f}" == psnr
+    assert 0 == mvz("inspect", exact, files / "mesh.mvz", "-o", tmp_path / "ab.html")[0]
+
+
+def test_files_of_two_sizes_or_without_a_shared_picture_are_refused(mvz, files, tmp_path):
+    page = tmp_path / "page.html"
+    code, _, err = mvz("inspect", files / "mesh.mvz", files / "gray.mvz", "-o", page)
+    assert (2, True, False) == (code, "not " in err and "64×48 and" in err and "40×24" in err, page.exists())
+    code, _, err = mvz("inspect", files / "block.mvz", files / "dct.mvz", "-o", page, "--pictures", "3:")
+    assert (2, True, False) == (code, "no such pictures" in err, page.exists())
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_play_opens_a_page_or_prints_where_it_is(mvz, files, monkeypatch, opens):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    if opens:
+        monkeypatch.setenv("DISPLAY", ":0")
+    code, out, err = mvz("play", files / "mesh.mvz", "--pictures", ":2")
+    page = Path(re.search(r"(\S+\.html)", out or err)[1])
+    assert (0, "mesh.html") == (code, page.name)
+    assert "mvz inspect" in page.read_text("utf-8")
+    assert ([f"{page.as_uri()}#play"] if opens else []) == opened
+    assert bool(out) != opens
+    rmtree(page.parent)
+
+
+def test_play_of_no_file_leaves_no_folder(mvz, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert (1, []) == (mvz("play", tmp_path / "none.mvz")[0], list(tmp_path.iterdir()))
 
 
 # ------------------------------------------------------------------------------------------- in a browser
@@ -298,6 +349,63 @@ def test_views_layers_play_and_timeline_work_in_both_schemes_and_sizes(opened):
         page.mouse.click(box["x"] + 2, box["y"] + 20)
         page.wait_for_selector("body[data-shown='0']")
         page.locator("#gain").fill("5")
-        assert "32" == page.inner_text("#gain-value")
+        assert "32" == page.inner_text(".gain-value")
         assert "I, from nothing but itself" in page.inner_text("#picture-facts")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_two_files_have_a_border_that_moves_a_difference_and_numbers_of_both(browser, files, tmp_path):
+    with codec.open(files / "block.mvz") as video:
+        codec.encode(video, tmp_path / "b.mvz", codec.Settings("dct", qp=40))
+    with codec.open(tmp_path / "b.mvz") as other:
+        page_of(files / "block.mvz", tmp_path / "page.html", other=other)
+    page = browser.new_page(viewport={"width": 700, "height": 800})
+    page.goto(f"{(tmp_path / 'page.html').as_uri()}#picture=1&show=bits")
+    page.wait_for_selector("body[data-shown='1']")
+    box = page.locator("#picture").bounding_box()
+    width_of_b = "getComputedStyle(document.querySelector('#side-b')).clipPath"
+    assert "50%" in page.evaluate(width_of_b)
+    page.keyboard.press("x")
+    assert "100%" in page.evaluate(width_of_b)
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 9)
+    page.mouse.down()
+    page.mouse.up()
+    assert "25%" in page.evaluate(width_of_b).replace("24.9", "25")
+    page.wait_for_function("document.querySelector('#values').innerText.includes('bits of the cell')")
+    for table in ("#values", "#picture-facts"):
+        assert {3} == set(page.evaluate(f"Array.from(document.querySelector('{table}').rows, row => row.cells.length)"))
+    page.keyboard.press("4")
+    page.wait_for_function("document.querySelector('input[value=difference]').checked")
+    page.keyboard.press("?")
+    assert "how B differs from A" in page.inner_text("#help")
+    page.keyboard.press("?")
+    page.click("summary")
+    page.wait_for_function("document.querySelector('#all').rows.length === 1 + 2 * 5")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+def test_bars_are_as_high_as_their_bytes_and_the_strip_is_as_wide_as_its_pictures(opened, files):
+    page = opened("mesh", viewport={"width": 1300, "height": 800})
+    assert 4 * 64 == page.locator("#timeline").bounding_box()["width"]
+    column = "canvas => { const of = canvas.getContext('2d').getImageData(PLACE, 0, 1, canvas.height - 5).data;"
+    column += " return of.filter((_, i) => i % 4 === 3 && of[i]).length; }"
+    heights = [
+        page.locator("#timeline").evaluate(column.replace("PLACE", str(64 * number + 32))) for number in range(4)
+    ]
+    (data,) = page.evaluate("[data.files[0].timeline.map(entry => entry.bytes)]")
+    assert [max(heights) * size / max(data) for size in data] == pytest.approx(heights, abs=1.5)
+
+
+def test_shares_of_kinds_are_those_of_the_area(opened, files):
+    page = opened("dct", "#picture=1")
+    with codec.open(files / "dct.mvz") as video:
+        blocks = video.inspect(1).coding_blocks
+    top, left, side = blocks.places.T
+    area = np.minimum(side, 37 - top) * np.minimum(side, 45 - left)
+    facts = dict(row.split("\t") for row in page.inner_text("#picture-facts").splitlines() if "\t" in row)
+    for kind in np.unique(blocks.kinds):
+        share = 100 * area[blocks.kinds == kind].sum() / area.sum()
+        assert f"{share:.1f} %" == facts[f"area of {BlockKind(kind).label}"]
+    moved = blocks.vectors_quarter_pel[blocks.kinds != BlockKind.INTRA] / 4
+    assert float(facts["mean vector"]) == pytest.approx(np.hypot(*moved.T).mean(), abs=0.006)

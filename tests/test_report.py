@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -16,6 +17,8 @@ import pytest
 from PIL import Image
 
 from codec.bitstream.shares import COMPONENTS
+from codec.cli.main import build_parser
+from codec.cli.terminal import given
 from codec.errors import ConfigError, MediaError
 from codec.measure.curves import domains_of, upper_hull
 from codec.measure.metrics import ErrorSums, PictureError
@@ -29,8 +32,9 @@ from codec.show.findings import bytes_at_equal_mse
 from codec.show.findings import findings as findings_of
 from codec.show.plots import (
     COLOUR_OF_COMPONENT,
+    IN_THE_DARK,
     RATE_PLOTS,
-    plot_components,
+    legend,
     plot_mesh_against_block,
     plot_rates,
     png,
@@ -39,6 +43,7 @@ from codec.show.plots import (
 from codec.show.report import (
     ReportMeta,
     decibels,
+    distinct,
     make_report,
     make_samples,
     percent,
@@ -48,7 +53,7 @@ from codec.show.report import (
     write_report,
 )
 
-PLOTS = [plot_components, *(partial(plot_rates, plot) for plot in RATE_PLOTS)]
+PLOTS = [partial(plot_rates, plot) for plot in RATE_PLOTS]
 VOID = {"meta", "img", "input", "br", "wbr"}
 
 
@@ -109,20 +114,30 @@ def page(points, clip):
 
 def test_page_refers_to_nothing_outside_itself(page):
     parsed = Page(page)
-    assert len(parsed.references) == 5 + 1 + 2 * 3  # plots, source, decoded and difference with each motion
-    assert all(reference.startswith("data:image/") for reference in parsed.references)
+    urls = [reference for reference in parsed.references if not reference.startswith("#")]
+    assert len(urls) == 1 + 2 * 2  # source, decoded and difference with each motion that differs
+    assert all(url.startswith("data:image/") for url in urls)
     assert not parsed.tags & {"script", "link", "iframe", "object", "embed", "base"}
-    assert not re.search(r"url\(|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
+    assert not re.search(r"url\([^#]|@import|http-equiv|https?:", re.sub(r"data:[^\"]*", "", page))
 
 
-def test_plots_inside_the_page_refer_to_nothing_outside_themselves(page):
-    plots = [reference for reference in Page(page).references if reference.startswith("data:image/svg+xml")]
-    assert len(plots) == 5
-    for plot in plots:
-        text = base64.b64decode(plot.partition(",")[2]).decode()
-        references = re.findall(r"(?:href|src)=\"([^\"]*)\"|url\(([^)]*)\)", text)
-        assert references
-        assert all(reference.startswith("#") for pair in references for reference in pair if reference)
+def test_plots_take_their_colours_from_the_page_which_has_them_for_light_and_dark(page):
+    labels = re.findall(r'<svg class="plot"[^>]* aria-label="([^"]*)"', page)
+    assert [label.partition(" against ")[0] for label in labels] == ["File size", "PSNR", "PSNR", "Bytes of mesh"]
+    used = set(re.findall(r"var\(--c([0-9a-f]{6})\)", page))
+    light, dark = (
+        dict(re.findall(r"--c([0-9a-f]{6}): (#[0-9a-f]{6})", part))
+        for part in page.partition("</style>")[0].rsplit("@media (prefers-color-scheme: dark)", 1)
+    )
+    assert used <= set(light) == set(dark) == {colour[1:] for colour in IN_THE_DARK}
+    drawn = re.sub(r"#[\w-]*[g-zG-Z_-][\w-]*", "", "".join(re.findall(r'<svg class="plot".*?</svg>', page, re.S)))
+    assert not re.search(r"#[0-9a-f]{6}\b", drawn)
+
+
+def test_identifiers_of_plots_are_unique(page):
+    names = re.findall(r'\bid="([^"]*)"', page)
+    assert len(names) == len(set(names))
+    assert {name[1:] for name in re.findall(r'(?:href="|url\()(#[^")]*)', page)} <= set(names)
 
 
 def test_every_point_is_in_the_table(page, points):
@@ -135,13 +150,13 @@ def test_every_point_is_in_the_table(page, points):
 
 
 def test_name_is_escaped_and_without_its_folder(page):
-    assert "<h1>scene &amp; &lt;sea&gt;</h1>" in page
+    assert "<h1>scene &amp; &lt;sea&gt;, 32 × 24, 3 pictures</h1>" in page
     assert "clips/" not in page
 
 
 def test_page_says_what_the_source_was(page):
     text = " ".join(Page(page).text.split())
-    assert "32 × 24 rgb · 3 pictures · 30000/1001 per second · 6,912 bytes of raw samples" in text
+    assert "rgb · 8 bits a sample · 30000/1001 pictures per second · 6,912 bytes of raw samples" in text
     assert "2 points were measured at the same time" in text
     assert "gop 32, block 16, search 32, run automatic" in text
 
@@ -169,17 +184,44 @@ def test_every_component_has_a_colour_of_its_own():
     assert len(COMPONENTS) == len(set(COLOUR_OF_COMPONENT.values()))
 
 
-def test_the_bars_of_a_point_show_all_its_bytes(points):
-    (whole, rest) = plot_components(points).axes
-    expected = [point.file_bytes - point.bytes["residual"] for point in points]
-    for axes, lengths in ((whole, [100.0] * len(points)), (rest, expected)):
-        widths = np.zeros(len(points))
-        for bar in axes.patches:
-            widths[round(bar.get_y() + bar.get_height() / 2)] += bar.get_width()
-        assert widths == pytest.approx(lengths)
-    assert all(
-        f"{point.file_bytes:,}" in tick.get_text() for point, tick in zip(points, whole.get_yticklabels(), strict=True)
-    )
+def test_the_bars_of_a_point_show_all_its_bytes(page, points):
+    bars = re.findall(r"<td><div>(.*?)</div></td>", page)
+    widths = [sum(float(width) for width in re.findall(r"width: ([0-9.]+)%", bar)) for bar in bars]
+    rest = [point.file_bytes - point.bytes["residual"] for point in distinct(points)]
+    assert widths[::2] == pytest.approx([100] * len(rest), abs=0.05)
+    assert widths[1::2] == pytest.approx([100 * length / max(rest) for length in rest], abs=0.05)
+
+
+def test_mesh_has_rows_only_where_it_differs_from_block(clip):
+    points = [*int8_curve("block"), *int8_curve("mesh")[:2], *int8_curve("mesh", 0.9)[2:]]
+    assert distinct(points) == [*points[:4], *points[6:]]
+    cells = Page(report_page(points, ReportMeta(clip))).cells
+    assert [cells.count(label) // 3 for label in ("int8 step 2, block", "int8 step 2, mesh", "int8 step 8, mesh")] == [
+        1,
+        0,
+        1,
+    ]
+
+
+def test_the_legend_names_every_curve_and_its_dial():
+    groups = legend([*int8_curve("block"), *int8_curve("mesh")], peer_curve("x264 high", 2))
+    labels = {title: [entry.label for entry in entries] for title, entries in groups.items()}
+    assert labels == {
+        "Colour: residual": ["int8: step 2, 4, 8, 16", "convex hull of a coder"],
+        "Marker: motion": ["block", "mesh"],
+        "Other codecs": ["x264 high: q 2, 4, 8, 16"],
+    }
+
+
+def test_commands_of_points_are_the_settings_that_they_were_measured_with(points):
+    chosen = [
+        Settings(scene_cut=False, max_error=2),
+        Settings("dct", "mesh", qp=28.5, chroma="444", gop=8, speed="slow"),
+    ]
+    for settings in [*(point.settings for point in points), *chosen]:
+        words = Point(**{**vars(points[0]), "settings": settings}).command.split(" ")
+        options = build_parser().parse_args(words[1:])
+        assert settings == Settings(**given(options, Settings))
 
 
 def test_settings_of_several_values_are_all_on_the_page(clip):
@@ -193,7 +235,7 @@ def test_plots_are_the_same_bytes_every_time(plot, points):
 
 
 def test_plots_as_png_are_the_same_bytes_every_time(points):
-    first, again = (png(plot_components(points), 60) for _ in range(2))
+    first, again = (png(plot_rates(RATE_PLOTS[0], points), 60) for _ in range(2))
     assert first == again
 
 
@@ -404,9 +446,21 @@ def test_findings_hold_dct_against_others_at_equal_psnr():
     assert not any("Files of dct" in said for said in findings(int8_curve("block"), others))
 
 
-def test_a_command_is_told_once_with_a_letter_for_its_dial(clip):
-    page = Page(report_page(dct_curve(), ReportMeta(clip, peers=peer_curve("other", 2, "rgb"))))
-    assert "other, q N: 2, 4, 8, 16 (1.0) run -q N -trellis 2 INPUT" in " ".join(page.text.split())
+def test_every_row_has_its_command_and_version_and_the_clip_its_hash(clip):
+    page = report_page(dct_curve(), ReportMeta(clip, peers=peer_curve("other", 2, "rgb")))
+    text = " ".join(Page(page).text.split())
+    raw = np.stack([np.stack(picture.planes, 2) for picture in clip.pictures]).tobytes()
+    assert hashlib.sha256(raw).hexdigest() in text
+    assert "1.0 other, q 2 run -q 2 -trellis 2 INPUT" in text
+    assert "dct qp 22, block mvz encode INPUT -o OUTPUT --residual dct --qp 22" in text
+    assert page.rindex("<details") < page.index("trellis") < page.rindex("</details>")
+
+
+def test_curves_stand_against_x264_where_it_was_measured(clip):
+    peers = [*peer_curve("other", 1.25, "rgb"), *peer_curve("x264", 2, "rgb")]
+    page = Page(report_page(dct_curve(), ReportMeta(clip, peers=peers)))
+    assert "against x264, on average" in page.text
+    assert "−50.0 %" in " ".join(page.cells).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_a_change_of_nothing_has_no_sign():

@@ -27,6 +27,7 @@ from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
 
 POINT_KEYS = {
+    "command",
     *(
         "codec",
         "residual",
@@ -190,6 +191,7 @@ def test_json_has_the_documented_keys(points, clip):
         "rate": "25",
         "pictures": 3,
         "source_bytes": 6912,
+        "sha256": clip.sha256(),
     }
     for point in values["points"]:
         assert set(point) == POINT_KEYS

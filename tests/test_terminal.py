@@ -26,7 +26,7 @@ ENCODINGS = ("utf-8", "cp1252", "cp437", "latin-1", "ascii")
 CONTROL = "\x1b[2J\x07\x9b31m\u202e\r\n"
 """Clears the screen, rings, colours, turns the direction of writing, and starts a line."""
 
-HELP = ["", "encode", "decode", "info", "compare", "verify", "report", "plot", "inspect", "demo"]
+HELP = ["", "encode", "decode", "info", "compare", "verify", "report", "plot", "inspect", "play", "demo"]
 WAYS = [*((encoding, "") for encoding in ENCODINGS), *(("ascii", closed) for closed in ("0", "1", "2", "012"))]
 CALLS = {
     **{f"{command} --help".strip(): [*command.split(), "--help"] for command in HELP},

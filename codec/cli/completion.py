@@ -9,7 +9,7 @@ from codec.cli.terminal import say
 from codec.errors import ConfigError
 
 SHELLS = "bash", "zsh"
-FILES = {"A", "B", "DIR", "FILE", "FOLDER", "INPUT", "OUTPUT", "PAGE", "SOURCE"}
+FILES = {"A", "B", "DIR", "FILE", "FOLDER", "INPUT", "OTHER", "OUTPUT", "PAGE", "SOURCE"}
 """Words in help that stand for files."""
 
 

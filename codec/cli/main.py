@@ -300,7 +300,8 @@ INPUT...           the pictures (see below)
 --points COUNT     points a curve, spread over the range of its dial (default: a sensible set)
 --chroma CHROMA    how dct codes the chroma of RGB pictures: %(choices)s (default {CHROMAS[0]})
 --pictures COUNT   measure only so many pictures from the first on
---anchor CURVE     curve that others are compared with, such as 'int8, block' (default: the first of block motion)
+--anchor CURVE     curve that others are compared with, such as 'int8, block' (default: x264 where it was
+                   measured, else the first of block motion)
 --peers            measure other codecs too: PNG, WebP, and what ffmpeg has of ffv1, x264, x265, SVT-AV1, VP9, MPEG-4,
                    MPEG-2, MJPEG; that on PATH, or of imageio-ffmpeg (pip install 'mvz[peers]')
 
@@ -317,9 +318,10 @@ FILE              an .mvz file
 {_LIMITS}
 
 Of I pictures only those of dct are drawn; the residual and the lesson are of luma. Pictures are counted from 0.""",
-    "inspect": f"""write one page to look into a file: pictures, cells, vectors, residual, estimated bits
+    "inspect": f"""write one page to look into a file, or into two side by side: pictures, cells, vectors, bits
 
 FILE               an .mvz file
+[OTHER]            another of the same size, to stand beside it: a slider between both, and their difference
 -o --output PAGE!  the .html page to make
 --pictures A:B     only pictures {_RANGE}
 {_FORCE}
@@ -327,6 +329,14 @@ FILE               an .mvz file
 {_LIMITS}
 
 The page needs no network. It stays below 30 MB: of a long file it shows every second, fourth … picture.""",
+    "play": f"""play a file in the browser, on a page as inspect makes it
+
+FILE            an .mvz file
+--pictures A:B  only pictures {_RANGE}
+{_QUIET}
+{_LIMITS}
+
+The page is made in a temporary folder. Where there is no display its path is printed.""",
     "demo": f"""make a small moving sequence, encode it every way, check, write the report and a page to look inside
 
 -o --output FOLDER  where the sequence, files and pages go (default: a new temporary folder)

@@ -40,11 +40,8 @@ class SweepCache:
     def __init__(self, folder: Path, clip: Clip, keep_picture: int | None = None) -> None:
         self._folder = folder
         self._clip = clip
-        digest = hashlib.sha256(f"{codec.__version__} {clip.format!r} {clip.rate} {keep_picture}".encode())
-        for picture in clip.pictures:
-            for plane in picture.planes:
-                digest.update(plane.data)
-        self._clip_digest = digest.hexdigest()
+        text = f"{codec.__version__} {clip.format!r} {clip.rate} {keep_picture} {clip.sha256()}"
+        self._clip_digest = hashlib.sha256(text.encode()).hexdigest()
 
     def get(self, settings: Settings) -> Point | None:
         """The point of these settings, if it is there whole."""

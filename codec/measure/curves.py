@@ -201,8 +201,8 @@ class CurveComparison(NamedTuple):
 def compare_curves(domains: Sequence[Domain], anchor: str | None = None) -> list[CurveComparison]:
     """Each curve of two or more points against the anchor of its domain.
 
-    A domain without a curve called ``anchor`` takes the first of our curves with enough points, of block motion if
-    there is one; where there is none, nothing is compared.
+    A domain without a curve called ``anchor`` takes that of x264 where it has enough points, or else the first of our
+    curves that has, of block motion if there is one; where there is none, nothing is compared.
 
     Raises:
         ConfigError: ``anchor`` is given, and is no curve of any domain.
@@ -211,9 +211,11 @@ def compare_curves(domains: Sequence[Domain], anchor: str | None = None) -> list
     refuse_unknown_curve(anchor, [name for curves in of_domains for name in curves])
     comparisons = []
     for domain, curves in zip(domains, of_domains, strict=True):
-        ours = [name for name, members in curves_of(domain.points).items() if len(members) >= LEAST_POINTS]
-        ours.sort(key=lambda name: not name.endswith(f", {MotionModel.BLOCK.label}"))
-        name = anchor if anchor in curves else next(iter(ours), None)
+        good = [name for name, members in curves_of(domain.points).items() if len(members) >= LEAST_POINTS]
+        good.sort(key=lambda name: not name.endswith(f", {MotionModel.BLOCK.label}"))
+        if len(curves.get("x264", ())) >= LEAST_POINTS:
+            good = ["x264"]
+        name = anchor if anchor in curves else next(iter(good), None)
         if name is not None:
             comparisons += [
                 CurveComparison(curve, name, domain.measured_in, bd_rate(curves[name], members))

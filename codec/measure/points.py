@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any
 
 import codec
 from codec.measure.metrics import PictureError
 from codec.models import ResidualCoder
-from codec.picture.colour import rgb_to_yuv
+from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
 from codec.whole_file import InputFile, whole_file
@@ -66,6 +67,15 @@ class Clip:
     def source_bytes(self) -> int:
         """Raw samples, one byte each, or two of more than 8 bits."""
         return len(self.pictures) * self.format.raw_bytes
+
+    def sha256(self) -> str:
+        """Of its samples as raw video, such as ffmpeg's rgb24, gray, yuv420p or gray16le: what was measured on."""
+        digest = hashlib.sha256()
+        is_planar = self.format.sample_format.plane_names == ("Y", "U", "V")
+        for picture in self.pictures:
+            for samples in picture.planes if is_planar else [to_array(picture)]:
+                digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
+        return digest.hexdigest()
 
     def sizes(self) -> dict[str, int]:
         """What every file of it that is `Measured` says of its source."""
@@ -171,6 +181,18 @@ class Point(Measured):
         """`curve_name` of its settings."""
         return curve_name(self.settings)
 
+    @property
+    def command(self) -> str:
+        """What makes the file from ``INPUT``."""
+        words = ["mvz encode INPUT -o OUTPUT"]
+        for each in fields(self.settings):
+            value, option = getattr(self.settings, each.name), each.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            elif value not in (None, each.default):
+                words.append(f"--{option} {getattr(value, 'label', value)}")
+        return " ".join(words)
+
     def as_coded(self) -> Point | None:
         """The same file measured in the planes that are coded; None where these are the source's own."""
         return None if self.coded_error is None else replace(self, error=self.coded_error, coded_error=None)
@@ -180,6 +202,7 @@ class Point(Measured):
         settings, coded = self.settings, self.coded_error
         return super().as_dict() | {
             "codec": "mvz",
+            "command": self.command,
             "residual": settings.residual_coder.label,
             "motion": settings.motion_model.label,
             "dial": self.dial and dict(zip(("name", "value"), self.dial, strict=True)),
@@ -255,6 +278,7 @@ def points_as_json(
         "rate": str(clip.rate),
         "pictures": len(clip.pictures),
         "source_bytes": clip.source_bytes,
+        "sha256": clip.sha256(),
     }
     return {
         "schema": "mvz-sweep",

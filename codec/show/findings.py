@@ -91,10 +91,9 @@ def _uint8_against_int8(points: Sequence[Point]) -> Iterator[str]:
     if pairs:
         furthest = max(abs(of_uint8.file_bytes / of_int8.file_bytes - 1) for of_uint8, of_int8 in pairs)
         same_error = all(of_uint8.mse == of_int8.mse for of_uint8, of_int8 in pairs)
-        yield (
-            f"At the same step and motion, uint8 and int8 files differ by at most {100 * furthest:.2f} % in size"
-            f"{', and have the same MSE' if same_error else ''}."
-        )
+        sizes = f"differ by at most {100 * furthest:.2f} % in size" if furthest else "are equally large"
+        error = ", and have the same MSE" if same_error else ""
+        yield f"At the same step and motion, uint8 and int8 files {sizes}{error}."
 
 
 def _exact_peers(points: Sequence[Point], peers: Sequence[PeerPoint]) -> Iterator[str]:

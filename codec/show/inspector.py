@@ -1,6 +1,7 @@
 """A file as one page to look into: pictures, cells, vectors, residual, and what each cell costs. It needs nothing else.
 
 Samples travel as lossless WebP, decoded and prediction; the page takes the residual from both.
+Two files of one size stand side by side, as A and B.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from codec import Inspection, Progress, Video
+from codec.errors import ConfigError
+from codec.measure.metrics import measure_picture
 from codec.models import BlockKind, ResidualCoder
 from codec.picture.colour import conversion, eight_bits, full_size
 from codec.picture.planes import Picture
-from codec.show.pages import environment, picture_url
+from codec.show.pages import decibels, environment, picture_url
 from codec.whole_file import refuse_overwrite, whole_file
 
 __all__ = ["LIMIT_BYTES", "InspectorSummary", "write_inspector"]
@@ -44,17 +47,17 @@ class InspectorSummary:
 
 @dataclass
 class Kept:
-    """Pictures for the page: every n-th, with n doubled whenever they become too many bytes."""
+    """Pictures for the page, of each file: every n-th, with n doubled whenever they become too many bytes."""
 
     budget: int
     stride: int = 1
-    pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    pictures: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
 
-    def add(self, position: int, picture: dict[str, Any]) -> None:
+    def add(self, position: int, of_files: list[dict[str, Any]]) -> None:
         """Add the picture at a multiple of ``stride``, and drop others where it is too much."""
-        self.pictures[position] = picture
-        self.sizes[position] = len(json.dumps(picture))
+        self.pictures[position] = of_files
+        self.sizes[position] = len(json.dumps(of_files))
         while sum(self.sizes.values()) > self.budget and len(self.pictures) > 1:
             self.stride *= 2
             for other in [place for place in self.pictures if place % self.stride]:
@@ -67,55 +70,75 @@ def write_inspector(
     start: int = 0,
     stop: int | None = None,
     *,
+    other: Video | None = None,
     limit_bytes: int = LIMIT_BYTES,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> InspectorSummary:
-    """Write the page of the pictures from ``start`` to before ``stop``.
+    """Write the page of the pictures from ``start`` to before ``stop``, and of those of ``other`` beside them.
 
     Where they take more than ``limit_bytes``, only every second, fourth … is shown, and the page says so.
 
     Raises:
+        ConfigError: pictures of the two differ in size, or there is none that both have.
         MediaError: the page exists and ``force`` is not set, or cannot be written.
-        BitstreamError: the video is damaged.
+        BitstreamError: a video is damaged.
     """
-    refuse_overwrite(path, force, [video.path])
-    start, stop, _ = slice(start, stop).indices(len(video))
+    videos = [video] if other is None else [video, other]
+    paths = [each.path for each in videos]
+    refuse_overwrite(path, force, paths)
+    width, height = video.format.width, video.format.height
+    if other is not None and (other.format.width, other.format.height) != (width, height):
+        sizes = " and ".join(f"{each.path} of {each.format.width}×{each.format.height}" for each in videos)
+        raise ConfigError(f"files side by side have one size, not {sizes}")
+    count = min(map(len, videos))
+    start, stop, _ = slice(start, stop).indices(count)
+    if start >= stop:
+        raise ConfigError(f"{' and '.join(map(str, paths))}: there are no such pictures to show")
+    has_psnr = other is not None and video.format == other.format and not video.format.is_float
     shrink = 1
-    while (video.format.width // shrink) * (video.format.height // shrink) > MAX_SAMPLES:
+    while (width // shrink) * (height // shrink) > MAX_SAMPLES:
         shrink += 1
-    kept = Kept(limit_bytes - SHELL_BYTES - ENTRY_BYTES * (stop - start))
-    timeline = []
-    shared = False
-    for position, seen in enumerate(video.inspections(start, stop)):
-        timeline.append(_timeline_entry(seen))
-        shared |= seen.packet.pictures > 1
+    kept = Kept(limit_bytes - SHELL_BYTES - ENTRY_BYTES * len(videos) * (stop - start))
+    timelines: list[list[dict[str, Any]]] = [[] for _ in videos]
+    for position, seen in enumerate(zip(*(each.inspections(start, stop) for each in videos), strict=True)):
+        for timeline, of_file in zip(timelines, seen, strict=True):
+            timeline.append(_timeline_entry(of_file))
+        if has_psnr:
+            timelines[1][-1]["psnr"] = decibels(measure_picture(*(each.picture for each in seen)).total.psnr)
         if position % kept.stride == 0:
-            kept.add(position, _picture_entry(seen, shrink))
+            kept.add(position, [_picture_entry(of_file, shrink) for of_file in seen])
         if progress is not None:
             progress(Progress(position + 1, stop - start, sum(kept.sizes.values())))
     note = _note(kept, stop - start, shrink)
-    data = _sequence_entry(video, seen) | {
+    pictures = zip(*kept.pictures.values(), strict=True)
+    data = {
+        "width": width,
+        "height": height,
         "shrink": shrink,
-        "shared": shared,
-        "even": list(seen.spread_evenly),
-        "timeline": timeline,
-        "pictures": list(kept.pictures.values()),
+        "milliseconds": float(1000 / video.rate),
+        "pictureCount": count,
+        "arrow": 3,  # arrows are so many times as long as the motion
+        "files": [
+            _file_entry(of_file) | {"timeline": timeline, "pictures": of_pictures}
+            for of_file, timeline, of_pictures in zip(seen, timelines, pictures, strict=True)
+        ],
     }
     page = (
         environment()
         .get_template("inspector.html.j2")
         .render(
-            name=Path(video.path).name,
-            video=video,
-            header=seen.header,
-            file_bytes=video.inventory(shares=False).file_bytes,
+            title=" | ".join(Path(each).name for each in paths),
+            files=[
+                (Path(each.path).name, each, of_file.header, each.inventory(shares=False).file_bytes)
+                for each, of_file in zip(videos, seen, strict=True)
+            ],
             note=note,
             data=data,
             json=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
         )
     )
-    with whole_file(path, force=force, inputs=[video.path]) as file:
+    with whole_file(path, force=force, inputs=paths) as file:
         file.write(page.encode())
     return InspectorSummary(len(kept.pictures), stop - start, len(page.encode()), note)
 
@@ -137,14 +160,12 @@ def _note(kept: Kept, pictures: int, shrink: int) -> str:
 # ------------------------------------------------------------------------------------------- what the page holds
 
 
-def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
-    """What all pictures share."""
+def _file_entry(seen: Inspection) -> dict[str, Any]:
+    """What all pictures of a file share, from any of them."""
     header, picture_format = seen.header, seen.picture.format
     sample_format = picture_format.sample_format
     is_yuv = sample_format.plane_names == ("Y", "U", "V")
     return {
-        "width": picture_format.width,
-        "height": picture_format.height,
         "planes": list(sample_format.plane_names),
         "hasAlpha": sample_format.has_alpha,
         "conversion": list(conversion(picture_format.colour)) if is_yuv else None,
@@ -153,9 +174,7 @@ def _sequence_entry(video: Video, seen: Inspection) -> dict[str, Any]:
         "motion": header.motion.label,
         "planesCoded": list(header.coded_format.sample_format.plane_names),
         "kinds": [kind.label for kind in BlockKind] if header.residual is ResidualCoder.DCT else None,
-        "milliseconds": float(1000 / video.rate),
-        "pictureCount": len(video),
-        "arrow": 3,  # arrows are so many times as long as the motion
+        "even": list(seen.spread_evenly),
     }
 
 

@@ -1,8 +1,9 @@
-"""What pages of HTML share: templates, and pictures inside them."""
+"""What pages of HTML share: templates, numbers as text, and pictures inside them."""
 
 from __future__ import annotations
 
 import base64
+import math
 from typing import Literal
 
 import jinja2
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from codec.picture.images import encoded
 from codec.picture.planes import Samples
 
-__all__ = ["data_url", "environment", "picture_url"]
+__all__ = ["data_url", "decibels", "environment", "picture_url"]
 
 
 def environment() -> jinja2.Environment:
@@ -24,6 +25,13 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def decibels(value: float | None) -> str:
+    """Two decimals, ∞ for identical samples, a dash for nothing."""
+    if value is None:
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
 def data_url(media_type: str, data: bytes) -> str:

@@ -1,7 +1,7 @@
-"""Rate and distortion as pictures: size against MSE, PSNR against bits per pixel, bytes by component.
+"""Rate and distortion as pictures: size against MSE, PSNR against bits per pixel, mesh against block.
 
 Every function returns a `matplotlib.figure.Figure` on white; `svg` and `png` turn one into bytes that depend on
-nothing but the points and matplotlib's version.
+nothing but the points and matplotlib's version, and `inline_svg` into a part of a page, whose colours the page sets.
 Points without error have no place on a logarithmic MSE axis or a PSNR axis; they get a strip of their own.
 """
 
@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
-from itertools import zip_longest
+import re
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from codec.measure.curves import Curve, upper_hull
@@ -29,12 +27,28 @@ from codec.measure.peers import CONSTANT
 from codec.measure.points import PeerPoint, Point, quality_name
 from codec.models import MotionModel, ResidualCoder
 
-__all__ = ["RATE_PLOTS", "STYLE", "RatePlot", "plot_components", "plot_mesh_against_block", "plot_rates", "png", "svg"]
+__all__ = [
+    *("COLOUR_OF_COMPONENT", "IN_THE_DARK", "RATE_PLOTS", "STYLE", "LegendEntry", "RatePlot", "inline_svg", "legend"),
+    *("plot_mesh_against_block", "plot_rates", "png", "svg"),
+]
 
+INK, SOFT, GRID, STRIP, PAPER = "#000000", "#555555", "#e2e2e2", "#f5f3ec", "#ffffff"
 # Okabe and Ito's colours, which the colour-blind tell apart
-COLOUR_OF = {"lossless": "#000000", "int8": "#0072b2", "uint8": "#d55e00", "float16": "#009e73", "dct": "#aa3377"}
-PEER_COLOURS = ("#8c6d31", "#6b6ecf", "#31a354", "#e0a100", "#17a2b8", "#7f7f7f", "#bcbd22", "#b15928")
-LEGEND_COLUMNS = 3  # of the names of peers
+COLOUR_OF = {"lossless": INK, "int8": "#0072b2", "uint8": "#d55e00", "float16": "#009e73", "dct": "#aa3377"}
+PEER_COLOURS = {
+    "x264 high": "#8c6d31",
+    "x264": "#6b6ecf",
+    "x265": "#31a354",
+    "SVT-AV1": "#c98a00",
+    "VP9": "#17a2b8",
+    "MPEG-4": "#7f7f7f",
+    "MPEG-2": "#9a9b00",
+    "MJPEG": "#b15928",
+    "ffv1": "#6a51a3",
+    "PNG": "#5d4037",
+    "WebP": "#00707a",
+}
+"""Of the peers whose names begin so; the first that fits."""
 COLOUR_OF_COMPONENT = {
     "residual": "#56b4e9",
     "weights": "#009e73",
@@ -43,6 +57,13 @@ COLOUR_OF_COMPONENT = {
     "alpha": "#e69f00",
     "headers": "#4d4d4d",
 }
+_DARK = """
+#000000→#f2f2f2 #555555→#a5a49d #e2e2e2→#3b3c40 #f5f3ec→#2b2b28 #ffffff→#222326
+#0072b2→#56b4e9 #d55e00→#ff8c42 #009e73→#2fd1a0 #aa3377→#ee77b5 #8c6d31→#d1b06a #6b6ecf→#9fa2ff #31a354→#74d68a
+#c98a00→#ffd75e #17a2b8→#5fd5e8 #7f7f7f→#b0b0b0 #9a9b00→#dede5a #b15928→#e08f5e #6a51a3→#b9a3f0 #5d4037→#c7a999
+#00707a→#3fb8c4 #56b4e9→#56b4e9 #cc79a7→#cc79a7 #e69f00→#e69f00 #4d4d4d→#b5b5b5"""
+IN_THE_DARK: dict[str, str] = dict(pair.split("→") for pair in _DARK.split())
+"""What each of the colours above becomes on a dark page."""
 
 
 # markers that show through each other where curves meet
@@ -57,7 +78,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e2e2e2",
+    "grid.color": GRID,
     "axes.axisbelow": True,
     "svg.fonttype": "path",  # text looks the same wherever the page is opened
     "svg.hashsalt": "mvz",
@@ -73,6 +94,22 @@ def svg(figure: Figure) -> str:
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+def inline_svg(figure: Figure, name: str, words: str) -> Markup:
+    """The figure as a part of a page: ``words`` say what it shows; its identifiers begin with ``name``.
+
+    Its colours are variables of the page, ``--c0072b2`` and so on for all of `IN_THE_DARK`.
+    """
+    text = svg(figure)
+    box = re.search(r'viewBox="[^"]*"', text)
+    drawing = text[text.index("</defs>") + len("</defs>") : text.rindex("</svg>")]  # without a style of all the page
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{name}-", drawing)
+    drawing = re.sub("#(" + "|".join(colour[1:] for colour in IN_THE_DARK) + r")\b", r"var(--c\1)", drawing)
+    assert box is not None
+    return Markup('<svg class="plot" {} role="img" aria-label="{}">{}</svg>').format(
+        Markup(box[0]), words, Markup(drawing)
+    )
+
+
 @matplotlib.rc_context(STYLE)
 def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
     """The figure as a PNG file."""
@@ -85,42 +122,92 @@ def png(figure: Figure, dots_per_inch: int = 150) -> bytes:
 
 
 class RatePlot(NamedTuple):
-    """One rate/distortion plot: what its axes are."""
+    """One rate/distortion plot: what its axes are, and what to look for."""
 
     title: str  # with ``{quality}`` for PSNR or PSNR-YUV
     rate: str  # an attribute of `Measured`
     rate_label: str
     distortion: Literal["mse", "quality"]
     better: str
+    look: str
 
 
 RATE_PLOTS = (
-    RatePlot("File size against MSE", "file_bytes", "file size (bytes, logarithmic)", "mse", "down and left"),
     RatePlot(
-        "{quality} against bits per pixel", "bits_per_pixel", "bits per pixel (logarithmic)", "quality", "up and left"
+        *("File size against MSE", "file_bytes", "file size (bytes, logarithmic)", "mse", "down and left"),
+        "Each marker is one file: how large it is, and how far its samples are from the source. "
+        "A curve further down and left has less error for the same bytes; where two cross, each is better on one side.",
     ),
     RatePlot(
-        "{quality} against ratio", "ratio", "ratio: raw bytes / file bytes (logarithmic)", "quality", "up and right"
+        *(
+            "{quality} against bits per pixel",
+            "bits_per_pixel",
+            "bits per pixel (logarithmic)",
+            "quality",
+            "up and left",
+        ),
+        "The same files as papers on video coding show them, so that clips of other sizes can be compared. "
+        "Of two curves at one height, the one further left needs fewer bits for that quality.",
+    ),
+    RatePlot(
+        *("{quality} against ratio", "ratio", "ratio: raw bytes / file bytes (logarithmic)", "quality", "up and right"),
+        "The same files by how many times smaller than raw samples they are. "
+        "Where a curve falls steeply, a little more compression costs much quality.",
     ),
 )
 
 
+class LegendEntry(NamedTuple):
+    """A line of the legend: ``marker`` and ``line`` as matplotlib calls them, or a patch of colour without."""
+
+    label: str
+    colour: str
+    marker: str = "patch"
+    line: str = "none"
+
+
+def legend(points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> dict[str, list[LegendEntry]]:
+    """What the rate plots of these points show by colours, by markers, and of other codecs; groups by their titles.
+
+    Where a curve has a dial, its values are in the label. Exact files of other codecs have theirs in the plot.
+    """
+    members = {coder: [p for p in points if p.settings.residual_coder is coder] for coder in ResidualCoder}
+    coders = [LegendEntry(_with_dials(coder.label, of), COLOUR_OF[coder.label]) for coder, of in members.items() if of]
+    if any(_hull(coder, points, RATE_PLOTS[0]) for coder in members):
+        coders.append(LegendEntry("convex hull of a coder", SOFT, "hull"))
+    motions = [
+        LegendEntry(motion.label, SOFT, look["marker"], look["linestyle"])
+        for motion, look in LOOK_OF.items()
+        if any(point.settings.motion_model is motion for point in points)
+    ]
+    others = []
+    for name in dict.fromkeys(peer.curve for peer in peers if not peer.exact):
+        look = _peer_look(name)
+        label = _with_dials(name, [peer for peer in peers if peer.curve == name])
+        others.append(LegendEntry(label, look["color"], look["marker"], look["linestyle"]))
+    groups = {"Colour: residual": coders, "Marker: motion": motions, "Other codecs": others}
+    return {title: entries for title, entries in groups.items() if entries}
+
+
+def _with_dials(name: str, points: Iterable[Point | PeerPoint]) -> str:
+    dials = sorted({point.dial for point in points if point.dial is not None})
+    return f"{name}: {dials[0][0]} {', '.join(f'{value:g}' for _, value in dials)}" if dials else name
+
+
 @matplotlib.rc_context(STYLE)
 def plot_rates(plot: RatePlot, points: Sequence[Point], peers: Sequence[PeerPoint] = ()) -> Figure:
-    """The plot with its strip for exact points, a legend of colours and markers below, and names of peers above."""
+    """The plot with its strip for exact points; `legend` says what its lines are."""
     exact = [point for point in points if point.exact]
     lossy = [point for point in points if not point.exact]
     lossy_peers, exact_peers = ([peer for peer in peers if peer.exact is is_exact] for is_exact in (False, True))
     rows = [coder.label for coder in ResidualCoder if any(p.settings.residual_coder is coder for p in exact)]
     rows += dict.fromkeys(peer.curve for peer in exact_peers)
-    panels = [(False, 4.4 if lossy_peers else 3.6, lossy or lossy_peers), (True, 0.35 + 0.3 * len(rows), rows)]
+    panels = [(False, 3.6, lossy or lossy_peers), (True, 0.3 + 0.2 * len(rows), rows)]
     shown = [(is_exact, height) for is_exact, height, members in panels if members]
     if plot.distortion == "quality":  # what is exact is best: above for quality, below for MSE
         shown.reverse()
     heights = [height for _, height in shown]
-    looks = _peer_looks(lossy_peers)
-    names_height = 0.22 * -(-len(looks) // LEGEND_COLUMNS)
-    figure = Figure(figsize=(6.2, 0.9 * sum(heights) + 0.9 + names_height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(7.0, sum(heights) + 0.6), layout="constrained", facecolor=PAPER)
     all_axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (is_exact, _) in zip(all_axes, shown, strict=True):
         if is_exact:
@@ -130,28 +217,18 @@ def plot_rates(plot: RatePlot, points: Sequence[Point], peers: Sequence[PeerPoin
     all_axes[-1].set_xscale("log")
     _plain_log_ticks(all_axes[-1].xaxis)
     all_axes[-1].set_xlabel(plot.rate_label)
-    if handles := _legend(points):
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) // 2, frameon=False)
-    if looks:
-        handles = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-        place: dict[str, Any] = {"loc": "outside upper center", "ncols": LEGEND_COLUMNS, "columnspacing": 1.2}
-        figure.legend(handles=handles, **place, frameon=False, fontsize=8)
     return figure
 
 
-def _peer_looks(peers: Sequence[PeerPoint]) -> dict[str, dict[str, Any]]:
-    """A thin line for each peer's curve; two that differ by what their dial does have one colour."""
-    names = list(dict.fromkeys(peer.curve for peer in peers))
-    kinds = list(dict.fromkeys(name.removesuffix(CONSTANT) for name in names))
+def _peer_look(name: str) -> dict[str, Any]:
+    """A thin line for a peer's curve; two that differ by what their dial does have one colour."""
+    is_constant = name.endswith(CONSTANT)
     return {
-        name: {
-            "color": PEER_COLOURS[kinds.index(name.removesuffix(CONSTANT)) % len(PEER_COLOURS)],
-            "linestyle": "--" if name.endswith(CONSTANT) else "-",
-            "linewidth": 0.9,
-            "marker": "+" if name.endswith(CONSTANT) else "x",
-            "markersize": 3.5,
-        }
-        for name in names
+        "color": next((colour for start, colour in PEER_COLOURS.items() if name.startswith(start)), SOFT),
+        "linestyle": "--" if is_constant else "-",
+        "linewidth": 0.9,
+        "marker": "+" if is_constant else "x",
+        "markersize": 3.5,
     }
 
 
@@ -164,33 +241,21 @@ def _draw_curves(axes: Axes, points: Sequence[Point], peers: Sequence[PeerPoint]
             axes.plot(*_columns(curve), **_look(coder, motion))
         if hull := _hull(coder, points, plot):
             axes.plot(*_columns(hull), color=COLOUR_OF[coder.label], **HULL_LOOK)
-    for name, look in _peer_looks(peers).items():
-        axes.plot(*_columns(sorted(at(peer) for peer in peers if peer.curve == name)), **look, zorder=1.5)
+    for name in dict.fromkeys(peer.curve for peer in peers):
+        curve = sorted(at(peer) for peer in peers if peer.curve == name)
+        axes.plot(*_columns(curve), **_peer_look(name), zorder=1.5)
     if plot.distortion == "mse":
         axes.set_yscale("log")
         _plain_log_ticks(axes.yaxis)
         axes.set_ylabel("MSE per sample (logarithmic)")
     else:
         axes.set_ylabel(f"{quality_name([*points, *peers])} (dB)")
-    axes.set_title(f"{plot.better} is better", loc="right", fontsize=8.5, color="#555555", style="italic")
-    # where the dial stands, at the dearest point of each, so that no label lies on another line
-    for dial in sorted({point.dial for point in points if point.dial is not None}):
-        last = max((point for point in points if point.dial == dial), key=attrgetter(plot.rate))
-        axes.annotate(
-            f"{dial[0]} {dial[1]}",
-            at(last),
-            xytext=(7, 5),
-            textcoords="offset points",
-            fontsize=8,
-            color=COLOUR_OF["dct" if last.settings.residual_coder is ResidualCoder.DCT else "int8"],
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],  # lines of other curves pass below
-            zorder=5,
-        )
+    axes.set_title(f"{plot.better} is better", loc="right", fontsize=8.5, color=SOFT, style="italic")
 
 
 def _hull(coder: ResidualCoder, points: Sequence[Point], plot: RatePlot) -> list[tuple[float, float]]:
     """The convex hull of all that a coder does, as it is drawn; nothing where it has one curve."""
-    chosen = [point for point in points if point.settings.residual_coder is coder]
+    chosen = [point for point in points if point.settings.residual_coder is coder and not point.exact]
     if len({point.curve for point in chosen}) < 2:
         return []
     at = attrgetter(plot.rate, plot.distortion)
@@ -224,27 +289,13 @@ def _draw_exact(
         look = _look(coder, point.settings.motion_model) | {"linestyle": "none"}
         axes.plot(rate(point), rows.index(coder.label), **look)
     for peer in peers:
-        axes.plot(rate(peer), rows.index(peer.curve), marker="x", markersize=5, color="#6b6b6b", linestyle="none")
+        axes.plot(rate(peer), rows.index(peer.curve), **_peer_look(peer.curve) | {"markersize": 5, "linestyle": "none"})
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylabel("exact\n(MSE 0)" if plot.distortion == "mse" else "exact\n(PSNR ∞)")
-    axes.set_facecolor("#f5f3ec")
-
-
-def _legend(points: Sequence[Point]) -> list[Line2D | Patch]:
-    """Two rows, given column by column: a colour for each residual coder, a marker for each motion model."""
-    coders = [coder for coder in ResidualCoder if any(point.settings.residual_coder is coder for point in points)]
-    motions = [motion for motion in LOOK_OF if any(point.settings.motion_model is motion for point in points)]
-    nothing = Line2D([], [], linestyle="none", label=" ")
-    handles: list[Line2D | Patch] = []
-    for coder, motion in zip_longest(coders, motions):
-        handles.append(nothing if coder is None else Patch(color=COLOUR_OF[coder.label], label=coder.label))
-        look = {} if motion is None else _look(ResidualCoder.LOSSLESS, motion) | {"color": "#555555"}
-        handles.append(nothing if motion is None else Line2D([], [], **look, label=f"motion {motion.label}"))
-    if any(_hull(coder, [point for point in points if not point.exact], RATE_PLOTS[0]) for coder in coders):
-        handles += [Line2D([], [], color="#555555", **HULL_LOOK, label="convex hull of a coder"), nothing]
-    return handles
+    exact = f"exact: {'MSE 0' if plot.distortion == 'mse' else 'PSNR ∞'}"
+    axes.set_title(exact, loc="left", fontsize=8.5, color=SOFT, style="italic")
+    axes.set_facecolor(STRIP)
 
 
 def _plain_log_ticks(axis: Axis) -> None:
@@ -268,7 +319,7 @@ def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
 
     None where no coder has both curves, with enough points and a shared range.
     """
-    figure = Figure(figsize=(6.2, 2.9), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(7.0, 2.9), layout="constrained", facecolor=PAPER)
     axes = figure.subplots()
     for coder in ResidualCoder:
         try:
@@ -285,46 +336,11 @@ def plot_mesh_against_block(points: Sequence[Point]) -> Figure | None:
             axes.plot(places, change, color=COLOUR_OF[coder.label], label=coder.label)
     if not axes.lines:
         return None
-    axes.axhline(0, color="#555555", linewidth=0.8)
+    axes.axhline(0, color=SOFT, linewidth=0.8)
     axes.set_xlabel(f"{quality_name(points)} (dB)")
     axes.set_ylabel("bytes of mesh against block (%)")
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -1), max(high, 1))  # less than 1 % is little, and looks so
-    axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color="#555555", style="italic")
+    axes.set_title("below 0: mesh needs fewer", loc="right", fontsize=8.5, color=SOFT, style="italic")
     axes.legend(frameon=False)
     return figure
-
-
-# ------------------------------------------------------------------------------------------- bytes by component
-
-
-@matplotlib.rc_context(STYLE)
-def plot_components(points: Sequence[Point]) -> Figure:
-    """Bytes by component: stacked shares of each file, and beside them the bytes of all but the residual."""
-    names = [name for name in COLOUR_OF_COMPONENT if any(point.bytes[name] for point in points)]
-    figure = Figure(figsize=(7.2, 1.2 + 0.19 * len(points)), layout="constrained", facecolor="white")
-    whole, rest = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1))
-    _stack(whole, points, names, lambda point, name: 100 * point.bytes[name] / point.file_bytes)
-    _stack(rest, points, [name for name in names if name != "residual"], lambda point, name: point.bytes[name])
-    whole.set_xlim(0, 100)
-    whole.set_yticks(range(len(points)), [f"{point.label}:  {point.file_bytes:,}" for point in points])
-    whole.set_ylim(len(points) - 0.4, -0.6)
-    whole.set_xlabel("share of the file (%)")
-    rest.set_xlabel("bytes of all but the residual")
-    patches = [Patch(color=COLOUR_OF_COMPONENT[name], label=name) for name in names]
-    figure.legend(handles=patches, loc="outside upper center", ncols=len(names), frameon=False)
-    return figure
-
-
-def _stack(axes: Axes, points: Sequence[Point], names: Sequence[str], length: Callable[[Point, str], float]) -> None:
-    """Horizontal bars, one a point, in the order of the components."""
-    left = np.zeros(len(points))
-    for name in names:
-        values = np.array([length(point, name) for point in points], np.float64)
-        axes.barh(range(len(points)), values, left=left, color=COLOUR_OF_COMPONENT[name], height=0.72)
-        left += values
-    axes.grid(False, axis="y")
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(_short_number)
-    axes.locator_params(axis="x", nbins=5)
-    axes.set_xlim(0, 1.04 * max(left.max(), 1))

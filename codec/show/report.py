@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 import codec
 from codec.errors import ConfigError, MediaError
 from codec.measure.cache import SweepCache
-from codec.measure.curves import compare_curves, domains_of, refuse_unknown_curve
+from codec.measure.curves import Domain, compare_curves, domains_of, refuse_unknown_curve
 from codec.measure.peers import PEERS, Skipped, measure_peers, peer_count
 from codec.measure.points import (
     Clip,
@@ -32,20 +33,27 @@ from codec.measure.points import (
     write_json,
 )
 from codec.measure.sweep import SweepProgress, default_settings, load_clip, processors, sweep
-from codec.models import ResidualCoder
+from codec.models import MotionModel, ResidualCoder
 from codec.picture.alpha import over_chequers
 from codec.picture.colour import eight_bits, to_array
 from codec.picture.planes import Picture
 from codec.settings import CHROMAS, Settings
 from codec.show.findings import findings
-from codec.show.pages import data_url, environment, picture_url
-from codec.show.plots import RATE_PLOTS, plot_components, plot_mesh_against_block, plot_rates, svg
+from codec.show.pages import decibels, environment, picture_url
+from codec.show.plots import (
+    COLOUR_OF_COMPONENT,
+    IN_THE_DARK,
+    RATE_PLOTS,
+    RatePlot,
+    inline_svg,
+    legend,
+    plot_mesh_against_block,
+    plot_rates,
+)
 from codec.whole_file import InputFile, refuse_overwrite, whole_file
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-    from matplotlib.figure import Figure
 
     from codec.picture.sources import SourceSpec
 
@@ -66,7 +74,7 @@ class ReportMeta:
         sample_number: the picture that every point kept in ``sample``; None leaves sample pictures out.
         peers: other codecs on the same pictures.
         skipped: peers that were not measured, and why.
-        anchor: name of the curve that others are compared with; the first with enough points if not given.
+        anchor: name of the curve that others are compared with, or `compare_curves` chooses.
     """
 
     clip: Clip
@@ -179,28 +187,34 @@ def write_report(points: Sequence[Point], meta: ReportMeta, path: str | os.PathL
 def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     """The page as text."""
     templates = environment()
-    templates.filters |= {of.__name__: of for of in (significant, decibels, seconds, percent)}
+    templates.filters |= {of.__name__: of for of in (significant, decibels, seconds, percent, distinct)}
+    shown = distinct(points)
     samples = None
     if meta.sample_number is not None:
-        samples = make_samples(points, meta.clip.pictures[meta.sample_number], meta.sample_number)
+        samples = make_samples(shown, meta.clip.pictures[meta.sample_number], meta.sample_number)
     mesh_plot = plot_mesh_against_block(points)
     domains = domains_of(meta.clip, points, meta.peers)
+    name, size = Path(meta.clip.label).name or meta.clip.label, meta.clip.format
+    count = f"{len(meta.clip.pictures)} picture{'s' * (len(meta.clip.pictures) != 1)}"
     return templates.get_template("report.html.j2").render(
-        name=Path(meta.clip.label).name or meta.clip.label,
+        title=", ".join([name, f"{size.width} × {size.height}", *([] if name.endswith(count) else [count])]),
         clip=meta.clip,
         findings=findings(domains),
         domains=domains,
-        plots=[[(p, _url(plot_rates(p, domain.points, domain.peers))) for p in RATE_PLOTS] for domain in domains],
+        legends=[legend(domain.points, domain.peers) for domain in domains],
+        plots=[[_drawn(plot, domain) for plot in RATE_PLOTS] for domain in domains],
         comparisons=compare_curves(domains, meta.anchor),
-        components_url=_url(plot_components(points)),
-        mesh_url=_url(mesh_plot) if mesh_plot is not None else None,
+        mesh_plot=inline_svg(mesh_plot, "mesh", "Bytes of mesh against block") if mesh_plot is not None else None,
         quality=quality_name(points),
-        points=points,
+        points=shown,
+        same_as_block=[point.label for point in points if point not in shown],
         peers=meta.peers,
-        commands=_commands(meta.peers),
+        commands=_commands([*points, *meta.peers]),
         skipped=meta.skipped,
-        programs=list(dict.fromkeys(peer.version for peer in meta.peers)),
-        component_names=[name for name in points[0].bytes if any(point.bytes[name] for point in points)],
+        components={
+            of: colour for of, colour in COLOUR_OF_COMPONENT.items() if any(point.bytes[of] for point in points)
+        },
+        colours=IN_THE_DARK,
         is_yuv=any(domain.quality == "PSNR-YUV" for domain in domains),
         has_ssim=any(point.error.ssim is not None for point in points),
         samples=samples,
@@ -212,20 +226,34 @@ def report_page(points: Sequence[Point], meta: ReportMeta) -> str:
     )
 
 
-def _url(figure: Figure) -> str:
-    return data_url("image/svg+xml", svg(figure).encode())
+def _drawn(plot: RatePlot, domain: Domain) -> tuple[RatePlot, Markup]:
+    """A plot of a domain with its whole title, and drawn."""
+    titled = plot._replace(title=plot.title.format(quality=domain.quality))
+    name = f"{domain.measured_in}-{plot.rate}"
+    return titled, inline_svg(plot_rates(plot, domain.points, domain.peers), name, titled.title)
 
 
-def _commands(peers: Sequence[PeerPoint]) -> list[tuple[str, str, str]]:
-    """What the points of a peer are called, their program's version, and the command, with N where points differ."""
-    commands = []
-    for name in dict.fromkeys(peer.peer for peer in peers):
-        points = [peer for peer in peers if peer.peer == name]
-        words = [set(words) for words in zip(*(point.command.split(" ") for point in points), strict=True)]
-        command = " ".join(word.pop() if len(word) == 1 else "N" for word in words)
-        dials = [point.dial for point in points if point.dial is not None]
-        values = f", {dials[0][0]} N: {', '.join(str(value) for _, value in dials)}" if len(dials) > 1 else ""
-        commands.append((name + values, points[0].version, command))
+def distinct(points: Sequence[Point]) -> list[Point]:
+    """All points but those of mesh motion that are as large and as far off as with block motion."""
+    of_block = {
+        (point.settings.residual, point.dial, point.file_bytes, point.mse)
+        for point in points
+        if point.settings.motion_model is MotionModel.BLOCK
+    }
+    return [
+        point
+        for point in points
+        if point.settings.motion_model is not MotionModel.MESH
+        or (point.settings.residual, point.dial, point.file_bytes, point.mse) not in of_block
+    ]
+
+
+def _commands(points: Sequence[Point | PeerPoint]) -> dict[str, list[tuple[str, str]]]:
+    """Labels and commands of points, by the version of the program that ran them."""
+    commands: dict[str, list[tuple[str, str]]] = {}
+    for point in points:
+        version = point.version if isinstance(point, PeerPoint) else f"mvz {codec.__version__}"
+        commands.setdefault(version, []).append((point.label, point.command))
     return commands
 
 
@@ -313,13 +341,6 @@ def significant(value: float, digits: int = 3) -> str:
         return f"{value:g}"
     decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     return f"{value:,.{decimals}f}"
-
-
-def decibels(value: float | None) -> str:
-    """Two decimals, ∞ for identical samples, a dash for nothing."""
-    if value is None:
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
 def seconds(value: float) -> str:

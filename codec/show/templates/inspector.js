@@ -1,19 +1,22 @@
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
+const files = data.files; // one, or A and B
 const element = (id) => document.getElementById(id);
+const ofSide = (id, side) => element(side ? `${id}-b` : id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
 const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of coding blocks; skipped ones show the picture
 const BLOCK_NUMBERS = 9; // numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, dy, dx
 const LAYERS = ["coding_blocks", "cells", "vectors", "mesh", "bits"];
+const VIEWS = ["decoded", "prediction", "residual", ...(files.length > 1 ? ["difference"] : [])];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-const ASIDE = 290; // dots left for what stands beside the picture
+const ASIDE = files.length > 1 ? 580 : 290; // dots left for what stands beside the picture
 const WIDEST_BAR = 64; // dots
 const DECODED_KEPT = 32; // pictures whose samples stay in memory
 
 const state = { place: 0, view: "decoded", gain: 4, playing: false, cursor: null };
-const kept = new Map(); // place in data.pictures → samples
+const kept = new Map(); // place → samples of each file
 
 // ---------------------------------------------------------------- what the page holds
 
@@ -27,21 +30,29 @@ function bytesOf(text) {
 const whole = (number) => Math.round(number).toLocaleString("en-US");
 const signed = (number) => String(number).replaceAll("-", "−");
 const tenths = (number) => number.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const sumOf = (numbers) => numbers.reduce((sum, value) => sum + value, 0);
 
-for (const picture of data.pictures) {
-  picture.vectors = picture.vectors && new Float32Array(bytesOf(picture.vectors));
-  picture.coding_blocks = picture.coding_blocks && new Int16Array(bytesOf(picture.coding_blocks));
-  picture.own = picture.own && new Int16Array(bytesOf(picture.own));
-  picture.modes = picture.modes && new Uint8Array(bytesOf(picture.modes));
-  picture.total = new Float64Array(data.cells[0] * data.cells[1]);
-  for (const component of Object.keys(picture.bits)) {
-    picture.bits[component] = new Float32Array(bytesOf(picture.bits[component]));
-    picture.bits[component].forEach((bits, cell) => (picture.total[cell] += bits));
+for (const file of files) {
+  for (const picture of file.pictures) {
+    picture.file = file;
+    picture.entry = file.timeline[picture.number - file.timeline[0].number];
+    picture.vectors = picture.vectors && new Float32Array(bytesOf(picture.vectors));
+    picture.coding_blocks = picture.coding_blocks && new Int16Array(bytesOf(picture.coding_blocks));
+    picture.own = picture.own && new Int16Array(bytesOf(picture.own));
+    picture.modes = picture.modes && new Uint8Array(bytesOf(picture.modes));
+    picture.total = new Float64Array(file.cells[0] * file.cells[1]);
+    for (const component of Object.keys(picture.bits)) {
+      picture.bits[component] = new Float32Array(bytesOf(picture.bits[component]));
+      picture.bits[component].forEach((bits, cell) => (picture.total[cell] += bits));
+    }
   }
 }
-const placeOf = new Map(data.pictures.map((picture, place) => [picture.number, place]));
+const places = files[0].pictures.length;
+const placeOf = new Map(files[0].pictures.map((picture, place) => [picture.number, place]));
+const picturesAt = (place) => files.map((file) => file.pictures[place]);
 
-async function samplesOf(url) {
+async function samplesOf(url, file) {
+  if (!url) return null;
   const image = new Image();
   image.src = url;
   await image.decode();
@@ -50,30 +61,40 @@ async function samplesOf(url) {
   canvas.height = image.naturalHeight;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
-  if (!data.hasAlpha) return context.getImageData(0, 0, canvas.width, canvas.height);
+  if (!file.hasAlpha) return context.getImageData(0, 0, canvas.width, canvas.height);
   const height = canvas.height / 2; // alpha is below the other planes
   const samples = context.getImageData(0, 0, canvas.width, height);
   samples.alpha = context.getImageData(0, height, canvas.width, height).data;
   return samples;
 }
 
-async function load(place) {
+async function loaded({ file, decoded, prediction }) {
+  return { decoded: await samplesOf(decoded, file), prediction: await samplesOf(prediction, file) };
+}
+
+function load(place) {
   if (!kept.has(place)) {
-    const picture = data.pictures[place];
-    kept.set(place, Promise.all([samplesOf(picture.decoded), picture.prediction && samplesOf(picture.prediction)]));
+    kept.set(place, Promise.all(picturesAt(place).map(loaded)));
     if (kept.size > DECODED_KEPT) kept.delete(kept.keys().next().value);
   }
-  const [decoded, prediction] = await kept.get(place);
-  return { decoded, prediction };
+  return kept.get(place);
 }
 
 // ---------------------------------------------------------------- the picture
 
-function shown(samples) {
-  const { decoded, prediction } = samples;
-  if (state.view === "residual" && prediction) return residualImage(decoded, prediction);
-  const source = state.view === "prediction" && prediction ? prediction : decoded;
-  return data.conversion ? asRgb(source) : data.hasAlpha ? overChequers(source) : source;
+/** What a side shows of the samples of each file. */
+function shown(samples, side) {
+  const { decoded, prediction } = samples[side];
+  if (state.view === "difference") {
+    const [a, b] = files.map((file, each) => asColours(samples[each].decoded, file));
+    return aroundGrey(b, a, false);
+  }
+  if (state.view === "residual" && prediction) return aroundGrey(decoded, prediction, files[side].conversion);
+  return asColours(state.view === "prediction" && prediction ? prediction : decoded, files[side]);
+}
+
+function asColours(samples, file) {
+  return file.conversion ? asRgb(samples, file.conversion) : file.hasAlpha ? overChequers(samples) : samples;
 }
 
 function overChequers(samples) {
@@ -90,20 +111,20 @@ function overChequers(samples) {
   return image;
 }
 
-function residualImage(decoded, prediction) {
-  const image = new ImageData(decoded.width, decoded.height);
+/** How far one is from another, amplified; of Y'CbCr, Y alone. */
+function aroundGrey(one, other, isYuv) {
+  const image = new ImageData(one.width, one.height);
   for (let i = 0; i < image.data.length; i += 4) {
     for (let channel = 0; channel < 3; channel++) {
-      const from = data.conversion ? i : i + channel; // of Y'CbCr, Y alone
-      image.data[i + channel] = 128 + state.gain * (decoded.data[from] - prediction.data[from]);
+      const from = isYuv ? i : i + channel;
+      image.data[i + channel] = 128 + state.gain * (one.data[from] - other.data[from]);
     }
     image.data[i + 3] = 255;
   }
   return image;
 }
 
-function asRgb(yuv) {
-  const [black, luma, redFromV, greenFromU, greenFromV, blueFromU] = data.conversion;
+function asRgb(yuv, [black, luma, redFromV, greenFromU, greenFromV, blueFromU]) {
   const image = new ImageData(yuv.width, yuv.height);
   for (let i = 0; i < yuv.data.length; i += 4) {
     const grey = (yuv.data[i] - black) * luma + 32768;
@@ -118,7 +139,7 @@ function asRgb(yuv) {
 }
 
 function fit() {
-  const room = element("stage").parentElement.clientWidth;
+  const room = document.querySelector("main").clientWidth;
   const beside = matchMedia("(min-width: 901px)").matches;
   const across = beside ? room - ASIDE : room;
   const down = Math.max(window.innerHeight - (beside ? 210 : 120), 160);
@@ -130,63 +151,70 @@ function sizeCanvases() {
   const scale = fit();
   const density = window.devicePixelRatio || 1;
   const [width, height] = [Math.max(data.width * scale, 1), Math.max(data.height * scale, 1)];
-  for (const id of ["picture", "overlay"]) {
-    element(id).style.width = `${width}px`;
-    element(id).style.height = `${height}px`;
+  for (const canvas of document.querySelectorAll("#stage canvas")) {
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    canvas.style.imageRendering = scale >= 1.5 ? "pixelated" : "auto";
+    if (!canvas.id.startsWith("overlay")) continue;
+    canvas.width = Math.round(width * density);
+    canvas.height = Math.round(height * density);
   }
-  element("picture").style.imageRendering = scale >= 1.5 ? "pixelated" : "auto";
-  element("overlay").width = Math.round(width * density);
-  element("overlay").height = Math.round(height * density);
 }
 
 async function draw() {
   const place = state.place;
   const samples = await load(place);
   if (place !== state.place) return;
-  const image = shown(samples);
-  const canvas = element("picture");
-  canvas.width = image.width;
-  canvas.height = image.height;
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  files.forEach((_, side) => {
+    const image = shown(samples, side);
+    const canvas = ofSide("picture", side);
+    canvas.width = image.width;
+    canvas.height = image.height;
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  });
   drawOverlay();
   drawTimeline();
   describe();
   describeCursor(samples);
-  document.body.dataset.shown = String(data.pictures[place].number);
+  document.body.dataset.shown = String(files[0].pictures[place].number);
 }
 
 // ---------------------------------------------------------------- on top
 
 function drawOverlay() {
-  const canvas = element("overlay");
-  const context = canvas.getContext("2d");
-  const scale = canvas.width / data.width;
-  const picture = data.pictures[state.place];
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  if (element("bits").checked) drawBits(context, scale, picture);
-  if (element("coding_blocks").checked && picture.coding_blocks) drawBlocks(context, scale, picture);
-  if (element("cells").checked) drawCells(context, scale, picture);
-  if (element("mesh").checked && data.motion === "mesh") drawMesh(context, scale, picture);
-  if (element("vectors").checked) (picture.coding_blocks ? drawBlockVectors : drawVectors)(context, scale, picture);
+  const isOn = Object.fromEntries(LAYERS.map((id) => [id, element(id).checked]));
+  picturesAt(state.place).forEach((picture, side) => {
+    const canvas = ofSide("overlay", side);
+    const context = canvas.getContext("2d");
+    const scale = canvas.width / data.width;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (isOn.bits) drawBits(context, scale, picture);
+    if (isOn.coding_blocks && picture.coding_blocks) drawBlocks(context, scale, picture);
+    if (isOn.cells) drawCells(context, scale, picture);
+    if (isOn.mesh && picture.file.motion === "mesh") drawMesh(context, scale, picture);
+    if (!isOn.vectors) return;
+    const apart = Math.max(9 / scale, 2 * statistics(picture).meanLength); // or they hide each other
+    for (const [x, y, dx, dy] of arrowsOf(picture, apart)) drawArrow(context, scale, x, y, dx, dy);
+  });
 }
 
-function eachCell(visit) {
-  const [rows, columns] = data.cells;
+function eachCell({ cells: [rows, columns] }, visit) {
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) visit(row, column, row * columns + column);
   }
 }
 
-function reachOf(picture) {
-  const sorted = Float64Array.from(picture.total).sort();
-  return Math.max(sorted[Math.floor(0.99 * (sorted.length - 1))], 1);
+/** Bits of a cell that get the brightest colour: one scale for both files. */
+function reach() {
+  const sorted = picturesAt(state.place).map((picture) => Float64Array.from(picture.total).sort());
+  return Math.max(...sorted.map((bits) => bits[Math.floor(0.99 * (bits.length - 1))]), 1);
 }
 
 function drawBits(context, scale, picture) {
-  const reach = reachOf(picture);
-  const side = data.cellSize * scale;
-  eachCell((row, column, cell) => {
-    const level = Math.min(picture.total[cell] / reach, 1) * (RAMP.length - 1);
+  const most = reach();
+  const side = picture.file.cellSize * scale;
+  eachCell(picture.file, (row, column, cell) => {
+    const level = Math.min(picture.total[cell] / most, 1) * (RAMP.length - 1);
     const low = RAMP[Math.floor(level)];
     const high = RAMP[Math.min(Math.floor(level) + 1, RAMP.length - 1)];
     const mixed = low.map((value, channel) => value + (level % 1) * (high[channel] - value));
@@ -196,10 +224,10 @@ function drawBits(context, scale, picture) {
 }
 
 function drawCells(context, scale, picture) {
-  const side = data.cellSize * scale;
+  const side = picture.file.cellSize * scale;
   context.lineWidth = 1;
   context.strokeStyle = "rgb(255 255 255 / 0.55)";
-  eachCell((row, column, cell) => {
+  eachCell(picture.file, (row, column, cell) => {
     if (picture.modes && !picture.coding_blocks) {
       context.fillStyle = `${MODE_COLOURS[picture.modes[cell]]}66`;
       context.fillRect(column * side, row * side, side, side);
@@ -211,7 +239,9 @@ function drawCells(context, scale, picture) {
 function eachBlock(picture, visit) {
   for (let i = 0; i < picture.coding_blocks.length; i += BLOCK_NUMBERS) {
     const [top, left, side, kind, transformSplit, obmc, coded, dy, dx] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
-    visit({ top, left, side, kind, transformSplit, obmc, coded, dy: dy / 4, dx: dx / 4 });
+    const [height, width] = [Math.min(side, data.height - top), Math.min(side, data.width - left)]; // inside the picture
+    const name = picture.file.kinds[kind];
+    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, dy: dy / 4, dx: dx / 4 });
   }
 }
 
@@ -224,7 +254,7 @@ function blockAt(picture, x, y) {
 }
 
 function drawBlocks(context, scale, picture) {
-  const isFilled = state.view !== "residual" && picture.references > 0; // colours hide residuals; I pictures have one
+  const isFilled = ["decoded", "prediction"].includes(state.view) && picture.references > 0; // colours hide residuals
   context.lineWidth = 1;
   eachBlock(picture, ({ top, left, side, kind }) => {
     const box = [left * scale, top * scale, side * scale, side * scale];
@@ -240,27 +270,15 @@ function drawBlocks(context, scale, picture) {
   });
 }
 
-function drawBlockVectors(context, scale, picture) {
-  const drawn = new Set();
-  const apart = 9 / scale; // samples; of blocks that are closer than 9 dots one is drawn
-  eachBlock(picture, ({ top, left, side, kind, dy, dx }) => {
-    const [y, x] = [(top + Math.min(top + side, data.height)) / 2, (left + Math.min(left + side, data.width)) / 2];
-    const place = `${Math.floor(y / apart)} ${Math.floor(x / apart)}`;
-    if (data.kinds[kind] === "intra" || drawn.has(place)) return;
-    drawn.add(place);
-    drawArrow(context, scale, x, y, dx, dy);
-  });
-}
-
 function nodePlace(picture, row, column, columns) {
   const node = 2 * (row * columns + column);
-  const y = row * data.cellSize + picture.vectors[node] / 4;
-  return [column * data.cellSize + picture.vectors[node + 1] / 4, y];
+  const y = row * picture.file.cellSize + picture.vectors[node] / 4;
+  return [column * picture.file.cellSize + picture.vectors[node + 1] / 4, y];
 }
 
 function drawMesh(context, scale, picture) {
   if (!picture.vectors) return;
-  const [rows, columns] = [data.cells[0] + 1, data.cells[1] + 1];
+  const [rows, columns] = picture.file.cells.map((cells) => cells + 1);
   const path = new Path2D();
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
@@ -273,7 +291,7 @@ function drawMesh(context, scale, picture) {
       }
     }
   }
-  const side = data.cellSize * scale; // a fine mesh has fine lines, to leave something of the picture
+  const side = picture.file.cellSize * scale; // a fine mesh has fine lines, to leave something of the picture
   for (const [width, colour] of [[Math.min(3, side / 6), "rgb(0 0 0 / 0.6)"], [Math.min(1.3, side / 14), "#ffe27a"]]) {
     context.lineWidth = width;
     context.strokeStyle = colour;
@@ -281,24 +299,36 @@ function drawMesh(context, scale, picture) {
   }
 }
 
-function drawVectors(context, scale, picture) {
-  if (!picture.vectors) return;
-  const isMesh = data.motion === "mesh";
-  const columns = data.cells[1] + (isMesh ? 1 : 0);
-  const every = Math.max(Math.ceil((9 * columns) / (data.width * scale)), 1); // arrows at least 9 dots apart
-  const middle = isMesh ? 0 : data.cellSize / 2;
-  for (let i = 0; i < picture.vectors.length / 2; i++) {
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    if (row % every || column % every) continue;
-    const [dy, dx] = [picture.vectors[2 * i] / 4, picture.vectors[2 * i + 1] / 4];
-    drawArrow(context, scale, column * data.cellSize + middle, row * data.cellSize + middle, dx, dy);
+/** [x, y, dx, dy] of all vectors that are `apart` samples or more from the last; 0 gives all. */
+function arrowsOf(picture, apart) {
+  const found = [];
+  const { cellSize, cells, motion } = picture.file;
+  if (picture.coding_blocks) {
+    const drawn = new Set();
+    eachBlock(picture, ({ top, left, height, width, name, dy, dx }) => {
+      const [y, x] = [top + height / 2, left + width / 2];
+      const place = apart ? `${Math.floor(y / apart)} ${Math.floor(x / apart)}` : found.length;
+      if (name === "intra" || drawn.has(place)) return;
+      drawn.add(place);
+      found.push([x, y, dx, dy]);
+    });
+  } else if (picture.vectors) {
+    const isMesh = motion === "mesh";
+    const columns = cells[1] + (isMesh ? 1 : 0);
+    const every = Math.max(Math.ceil(apart / cellSize), 1);
+    const middle = isMesh ? 0 : cellSize / 2;
+    const add = (row, column, offset, vectors, place) => {
+      if (row % every || column % every) return;
+      found.push([column * cellSize + offset, row * cellSize + offset, vectors[2 * place + 1] / 4, vectors[2 * place] / 4]);
+    };
+    for (let i = 0; i < picture.vectors.length / 2; i++) add(Math.floor(i / columns), i % columns, middle, picture.vectors, i);
+    if (isMesh) {
+      eachCell(picture.file, (row, column, cell) => {
+        if (picture.modes[cell] === 2) add(row, column, cellSize / 2, picture.own, cell);
+      });
+    }
   }
-  if (!isMesh) return;
-  eachCell((row, column, cell) => {
-    if (picture.modes[cell] !== 2 || row % every || column % every) return;
-    const [dy, dx] = [picture.own[2 * cell] / 4, picture.own[2 * cell + 1] / 4];
-    drawArrow(context, scale, (column + 0.5) * data.cellSize, (row + 0.5) * data.cellSize, dx, dy);
-  });
+  return found;
 }
 
 function drawArrow(context, scale, x, y, dx, dy) {
@@ -318,7 +348,7 @@ function drawArrow(context, scale, x, y, dx, dy) {
     path.moveTo(endX, endY);
     path.lineTo(endX + head * Math.cos(angle + turn), endY + head * Math.sin(angle + turn));
   }
-  const hue = (Math.atan2(-dy, dx) * 180) / Math.PI;
+  const hue = (Math.atan2(-dy, dx) * 180) / Math.PI; // as the wheel of the legend has it
   for (const [width, colour] of [[3.4, "rgb(0 0 0 / 0.75)"], [1.6, `hsl(${hue} 100% 60%)`]]) {
     context.lineWidth = width;
     context.strokeStyle = colour;
@@ -328,123 +358,167 @@ function drawArrow(context, scale, x, y, dx, dy) {
 
 // ---------------------------------------------------------------- timeline
 
+const pictureCount = files[0].timeline.length;
+
+function barWidth() {
+  return Math.min(document.querySelector("main").clientWidth / pictureCount, WIDEST_BAR);
+}
+
 function sizeTimeline() {
   const canvas = element("timeline");
   const density = window.devicePixelRatio || 1;
+  canvas.style.width = `${barWidth() * pictureCount}px`;
   canvas.width = Math.round(canvas.clientWidth * density);
   canvas.height = Math.round(canvas.clientHeight * density);
-}
-
-function barWidth() {
-  return Math.min(element("timeline").clientWidth / data.timeline.length, WIDEST_BAR);
 }
 
 function drawTimeline() {
   const canvas = element("timeline");
   const context = canvas.getContext("2d");
   const style = getComputedStyle(document.documentElement);
-  const slot = barWidth() * (window.devicePixelRatio || 1);
-  const most = Math.max(...data.timeline.map((picture) => picture.bytes));
+  const slot = canvas.width / pictureCount;
+  const most = Math.max(...files.flatMap((file) => file.timeline.map((picture) => picture.bytes)));
   const floor = canvas.height - 5;
   const gap = slot > 4 ? Math.min(slot * 0.15, 4) : 0;
+  const width = Math.max(slot - gap, 1) / files.length;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  data.timeline.forEach((picture, position) => {
-    const height = Math.max(Math.sqrt(picture.bytes / most) * (floor - 4), 2); // small P pictures show beside an I picture
-    context.globalAlpha = placeOf.has(picture.number) ? 1 : 0.4;
-    context.fillStyle = style.getPropertyValue(picture.type === "I" ? "--i" : "--p");
-    context.fillRect(position * slot + gap / 2, floor - height, Math.max(slot - gap, 1), height);
+  files.forEach((file, side) => {
+    file.timeline.forEach((picture, position) => {
+      const height = Math.max((picture.bytes / most) * (floor - 4), 1);
+      context.globalAlpha = (placeOf.has(picture.number) ? 1 : 0.4) * (side ? 0.6 : 1);
+      context.fillStyle = style.getPropertyValue(picture.type === "I" ? "--i" : "--p");
+      context.fillRect(position * slot + gap / 2 + side * width, floor - height, width, height);
+    });
   });
   context.globalAlpha = 1;
   context.fillStyle = style.getPropertyValue("--mark");
-  const position = data.pictures[state.place].number - data.timeline[0].number;
+  const position = files[0].pictures[state.place].number - files[0].timeline[0].number;
   context.fillRect(position * slot, canvas.height - 4, Math.max(slot, 3), 4);
 }
 
-function onTimeline(event) {
+function positionOnTimeline(event) {
   const position = Math.floor((event.clientX - element("timeline").getBoundingClientRect().left) / barWidth());
-  return data.timeline[Math.min(Math.max(position, 0), data.timeline.length - 1)];
+  return Math.min(Math.max(position, 0), pictureCount - 1);
 }
 
 function nearest(number) {
   let best = 0;
-  data.pictures.forEach((picture, place) => {
-    if (Math.abs(picture.number - number) < Math.abs(data.pictures[best].number - number)) best = place;
+  files[0].pictures.forEach((picture, place) => {
+    if (Math.abs(picture.number - number) < Math.abs(files[0].pictures[best].number - number)) best = place;
   });
   return best;
 }
 
 // ---------------------------------------------------------------- words and numbers
 
-function fill(table, rows) {
-  const caption = table.caption;
-  table.replaceChildren(...(caption ? [caption] : []));
-  for (const [name, value] of rows) {
-    const row = table.insertRow();
-    row.insertCell().textContent = name;
-    row.insertCell().textContent = value;
+/** A table with a column for each file, from the rows [name, value] of each. */
+function fill(table, rowsOfFiles) {
+  const names = [];
+  for (const rows of rowsOfFiles) {
+    let next = 0;
+    for (const [name] of rows) {
+      if (!names.includes(name)) names.splice(next, 0, name); // behind what it follows in its file
+      next = names.indexOf(name) + 1;
+    }
   }
+  const values = rowsOfFiles.map((rows) => new Map(rows));
+  const rows = names.map((name) => [name, ...values.map((of) => of.get(name) ?? "")]);
+  if (rowsOfFiles.length > 1) rows.unshift(["", "A", "B"]);
+  table.replaceChildren(table.caption);
+  for (const cells of rows) {
+    const row = table.insertRow();
+    for (const text of cells) row.insertCell().textContent = text;
+  }
+}
+
+/** Shares of the picture that each kind of block or cell has, and the mean length of vectors in samples. */
+function statistics(picture) {
+  const areas = new Map();
+  const add = (name, area) => areas.set(name, (areas.get(name) || 0) + area);
+  if (picture.coding_blocks) eachBlock(picture, ({ name, height, width }) => add(name, height * width));
+  else if (picture.modes) picture.modes.forEach((mode) => add(MODES[mode], 1));
+  const all = sumOf([...areas.values()]);
+  const kinds = [...areas].sort((one, other) => other[1] - one[1]).map(([name, area]) => [name, `${tenths((100 * area) / all)} %`]);
+  const lengths = picture.references ? arrowsOf(picture, 0).map(([, , dx, dy]) => Math.hypot(dx, dy)) : [];
+  return { kinds, meanLength: lengths.length ? (sumOf(lengths) / lengths.length).toFixed(2) : "" };
+}
+
+function factsOf(picture) {
+  const { entry, references } = picture;
+  const { kinds, meanLength } = statistics(picture);
+  const sums = Object.entries(picture.bits).map(([name, bits]) => [name, sumOf(bits)]);
+  const [, count] = picture.packet;
+  return [
+    ["type", entry.type === "I" ? "I, from nothing but itself" : `P, from ${references} picture${references > 1 ? "s" : ""}`],
+    ...(entry.dial ? [entry.dial] : []),
+    ...(entry.name ? [["name", entry.name]] : []),
+    ...(entry.psnr ? [["PSNR against A, dB", entry.psnr]] : []),
+    ["bytes", `${count > 1 ? "≈ " : ""}${whole(entry.bytes)}`],
+    ...sums.map(([name, bits]) => [`– ${name}`, tenths(bits / 8)]),
+    ["– headers", tenths(picture.headerBits / 8)],
+    ...kinds.map(([name, share]) => [`area of ${name}`, share]),
+    ...(meanLength ? [["mean vector", meanLength]] : []),
+  ];
+}
+
+function addingUp(picture, side) {
+  const [first, count, bytes] = picture.packet;
+  const inCells = sumOf(picture.total);
+  const pictures = count > 1 ? `pictures ${first}…${first + count - 1}` : `picture ${first}`;
+  const label = files.length > 1 ? `${"AB"[side]}: ` : "";
+  const sum = `${label}${whole(inCells)} bits in cells + ${whole(picture.headerBits)} of headers = ${tenths((inCells + picture.headerBits) / 8)} bytes.`;
+  return `${sum} Its packet holds ${pictures} in ${whole(bytes)} bytes.`;
 }
 
 function describe() {
-  const picture = data.pictures[state.place];
-  const entry = data.timeline[picture.number - data.timeline[0].number];
-  element("position").textContent = `picture ${picture.number} of 0…${data.pictureCount - 1}`;
-  const sums = Object.entries(picture.bits).map(([name, bits]) => [name, bits.reduce((sum, value) => sum + value, 0)]);
-  const inCells = sums.reduce((sum, [, bits]) => sum + bits, 0);
-  fill(element("picture-facts"), [
-    ["type", entry.type === "I" ? "I, from nothing but itself" : `P, from ${picture.references} picture${picture.references > 1 ? "s" : ""}`],
-    ...(entry.dial ? [[entry.dial[0], entry.dial[1]]] : []),
-    ...(entry.name ? [["name", entry.name]] : []),
-    ["bytes", `${data.shared ? "≈ " : ""}${whole((inCells + picture.headerBits) / 8)}`],
-    ...sums.map(([name, bits]) => [`– ${name}`, tenths(bits / 8)]),
-    ["– headers", tenths(picture.headerBits / 8)],
-  ]);
-  const [first, count, bytes] = picture.packet;
-  const pictures = count > 1 ? `pictures ${first}…${first + count - 1}` : `picture ${first}`;
-  const sum = `${whole(inCells)} bits in cells + ${whole(picture.headerBits)} of headers = ${tenths((inCells + picture.headerBits) / 8)} bytes.`;
-  element("adding-up").textContent = `${sum} Its packet holds ${pictures} in ${whole(bytes)} bytes.`;
-  element("bits-reach").textContent = whole(reachOf(picture));
-  for (const input of document.querySelectorAll("input[name=view]")) {
-    input.parentElement.classList.toggle("off", input.value !== "decoded" && !picture.prediction);
-  }
-  const moves = picture.vectors || (picture.coding_blocks && entry.type === "P");
-  element("vectors").parentElement.classList.toggle("off", !moves);
-  element("mesh").parentElement.classList.toggle("off", !picture.vectors);
+  const pictures = picturesAt(state.place);
+  element("position").textContent = `picture ${pictures[0].number} of 0…${data.pictureCount - 1}`;
+  fill(element("picture-facts"), pictures.map(factsOf));
+  element("adding-up").textContent = pictures.map(addingUp).join(" ");
+  element("bits-reach").textContent = whole(reach());
+  const hasPrediction = pictures.some((picture) => picture.prediction);
+  for (const view of ["prediction", "residual"]) viewInput(view).parentElement.classList.toggle("off", !hasPrediction);
+  const isAbsent = (test) => !pictures.some(test);
+  element("vectors").parentElement.classList.toggle("off", isAbsent((of) => of.vectors || (of.coding_blocks && of.references)));
+  element("mesh").parentElement.classList.toggle("off", isAbsent((of) => of.vectors));
 }
 
 function describeCursor(samples) {
-  if (!state.cursor) return fill(element("values"), [["point at the picture", ""]]);
-  const { x, y } = state.cursor;
-  const picture = data.pictures[state.place];
-  const at = 4 * (Math.floor(y / data.shrink) * samples.decoded.width + Math.floor(x / data.shrink));
-  const channels = data.planes.map((_, channel) => channel);
-  const isAlpha = (channel) => data.hasAlpha && channel === channels.length - 1;
-  const valuesOf = (image) => channels.map((channel) => (isAlpha(channel) ? image.alpha[at] : image.data[at + channel]));
-  const values = (image) => valuesOf(image).join(" ");
-  const rows = [["x, y", `${x}, ${y}`], [`decoded ${data.planes.join(" ")}`, values(samples.decoded)]];
-  if (samples.prediction) {
-    const before = valuesOf(samples.prediction);
-    const differences = valuesOf(samples.decoded).map((value, channel) => value - before[channel]);
-    rows.push(["prediction", values(samples.prediction)]);
+  const table = element("values");
+  const { x, y } = state.cursor || {};
+  table.caption.textContent = state.cursor ? `Under the cursor, at x, y = ${x}, ${y}` : "Under the cursor: point at the picture";
+  fill(table, picturesAt(state.place).map((picture, side) => (state.cursor ? valuesAt(picture, samples[side], x, y) : [])));
+}
+
+function valuesAt(picture, { decoded, prediction }, x, y) {
+  const { planes, hasAlpha, cellSize, cells } = picture.file;
+  const at = 4 * (Math.floor(y / data.shrink) * decoded.width + Math.floor(x / data.shrink));
+  const isAlpha = (channel) => hasAlpha && channel === planes.length - 1;
+  const valuesOf = (image) => planes.map((_, channel) => (isAlpha(channel) ? image.alpha[at] : image.data[at + channel]));
+  const rows = [[`decoded ${planes.join(" ")}`, valuesOf(decoded).join(" ")]];
+  if (prediction) {
+    const before = valuesOf(prediction);
+    const differences = valuesOf(decoded).map((value, channel) => value - before[channel]);
+    rows.push(["prediction", before.join(" ")]);
     rows.push(["residual", differences.map((value) => (value > 0 ? `+${value}` : signed(value))).join(" ")]);
   }
   if (picture.coding_blocks) rows.push(...blockRows(picture, x, y));
-  const [row, column] = [Math.floor(y / data.cellSize), Math.floor(x / data.cellSize)];
-  const cell = row * data.cells[1] + column;
+  const [row, column] = [Math.floor(y / cellSize), Math.floor(x / cellSize)];
+  const cell = row * cells[1] + column;
   rows.push(["cell row, column", `${row}, ${column}`]);
   if (picture.modes && !picture.coding_blocks) rows.push(["mode", MODES[picture.modes[cell]]]);
   if (picture.vectors) rows.push(...vectorRows(picture, row, column, cell));
   for (const [name, bits] of Object.entries(picture.bits)) rows.push([`${name} bits`, tenths(bits[cell])]);
   rows.push(["bits of the cell", tenths(picture.total[cell])]);
-  return fill(element("values"), rows);
+  return rows;
 }
 
 function blockRows(picture, x, y) {
-  const { side, kind, transformSplit, obmc, coded, dy, dx } = blockAt(picture, x, y);
-  const planes = data.planesCoded.filter((_, plane) => (coded >> plane) & 1);
-  const moved = data.kinds[kind] === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
+  const { side, name, transformSplit, obmc, coded, dy, dx } = blockAt(picture, x, y);
+  const planes = picture.file.planesCoded.filter((_, plane) => (coded >> plane) & 1);
+  const moved = name === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
   return [
-    ["coding block", `${side} × ${side}, ${data.kinds[kind]}${obmc ? ", OBMC" : ""}`],
+    ["coding block", `${side} × ${side}, ${name}${obmc ? ", OBMC" : ""}`],
     ...moved,
     ["levels in", planes.length ? `${planes.join(" ")}${transformSplit && coded & 1 ? ", transform split" : ""}` : "no plane"],
     ["qp, qp of chroma", picture.qps.join(", ")],
@@ -453,18 +527,39 @@ function blockRows(picture, x, y) {
 
 function vectorRows(picture, row, column, cell) {
   const words = (vectors, place) => signed(`${vectors[2 * place + 1] / 4}, ${vectors[2 * place] / 4}`);
-  if (data.motion === "block") return [["comes from, dx, dy", words(picture.vectors, cell)]];
+  if (picture.file.motion === "block") return [["comes from, dx, dy", words(picture.vectors, cell)]];
   if (picture.modes[cell] === 2) return [["comes from, dx, dy", words(picture.own, cell)]];
-  const columns = data.cells[1] + 1;
+  const columns = picture.file.cells[1] + 1;
   return [[0, 0, "↖"], [0, 1, "↗"], [1, 0, "↙"], [1, 1, "↘"]].map(
     ([below, aside, place]) => [`node ${place} dx, dy`, words(picture.vectors, (row + below) * columns + column + aside)],
   );
 }
 
+/** A row for each picture of each file; a click on it shows the picture. */
+function listPictures() {
+  const table = element("all");
+  if (table.rows.length) return;
+  const head = table.createTHead().insertRow();
+  const columns = ["picture", "type", "dial", "bytes", ...(has.both ? ["PSNR against A, dB"] : []), "mean vector", "area of each kind"];
+  for (const text of columns) head.appendChild(document.createElement("th")).textContent = text;
+  for (let place = 0; place < places; place++) {
+    picturesAt(place).forEach((picture, side) => {
+      const { number, type, dial, bytes, psnr } = picture.entry;
+      const { kinds, meanLength } = statistics(picture);
+      const row = table.insertRow();
+      const words = kinds.map(([name, share]) => `${name} ${share}`).join(", ");
+      const name = has.both ? `${number} ${"AB"[side]}` : number;
+      const cells = [name, type, dial?.join(" ") ?? "", whole(bytes), ...(has.both ? [psnr ?? ""] : []), meanLength, words];
+      for (const text of cells) row.insertCell().textContent = text;
+      row.addEventListener("click", () => go(place));
+    });
+  }
+}
+
 // ---------------------------------------------------------------- what people do
 
 function go(place) {
-  state.place = Math.min(Math.max(place, 0), data.pictures.length - 1);
+  state.place = Math.min(Math.max(place, 0), places - 1);
   return draw();
 }
 
@@ -473,15 +568,20 @@ async function play() {
   element("play").textContent = state.playing ? "pause" : "play";
   while (state.playing) {
     const started = performance.now();
-    await go((state.place + 1) % data.pictures.length);
-    load((state.place + 1) % data.pictures.length);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(data.milliseconds - (performance.now() - started), 0)));
+    const next = (state.place + 1) % places;
+    const apart = Math.max(files[0].pictures[next].number - files[0].pictures[state.place].number, 1);
+    await go(next);
+    load((next + 1) % places);
+    const wait = apart * data.milliseconds - (performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(wait, 0)));
   }
 }
 
+const viewInput = (view) => document.querySelector(`input[name=view][value=${view}]`);
+
 function choose(view) {
   state.view = view;
-  document.querySelector(`input[name=view][value=${view}]`).checked = true;
+  viewInput(view).checked = true;
   return draw();
 }
 
@@ -490,50 +590,81 @@ function toggle(id) {
   drawOverlay();
 }
 
+/** A left of this share of the picture's width, B right of it. */
+function wipe(share) {
+  element("wipe").value = share;
+  element("stage").style.setProperty("--wipe", `${100 * share}%`);
+}
+
+function help() {
+  if (element("help").open) element("help").close();
+  else element("help").showModal();
+}
+
 const KEYS = {
-  ArrowLeft: () => go(state.place - 1),
-  ArrowRight: () => go(state.place + 1),
-  Home: () => go(0),
-  End: () => go(data.pictures.length - 1),
-  " ": play,
-  1: () => choose("decoded"),
-  2: () => choose("prediction"),
-  3: () => choose("residual"),
-  l: () => toggle("coding_blocks"),
-  c: () => toggle("cells"),
-  v: () => toggle("vectors"),
-  m: () => toggle("mesh"),
-  b: () => toggle("bits"),
+  ArrowLeft: ["←", "the picture before", () => go(state.place - 1)],
+  ArrowRight: ["→", "the next picture", () => go(state.place + 1)],
+  Home: ["Home", "the first picture", () => go(0)],
+  End: ["End", "the last picture", () => go(places - 1)],
+  " ": ["space", "play, or pause", play],
+  1: ["1", "the decoded picture", () => choose("decoded")],
+  2: ["2", "its prediction", () => choose("prediction")],
+  3: ["3", "the residual: what prediction missed", () => choose("residual")],
+  4: ["4", "how B differs from A", () => choose("difference")],
+  x: ["x", "all A, or all B", () => wipe(Number(element("wipe").value) < 1 ? 1 : 0)],
+  l: ["l", "coding blocks", () => toggle("coding_blocks")],
+  c: ["c", "cells", () => toggle("cells")],
+  v: ["v", "vectors", () => toggle("vectors")],
+  m: ["m", "mesh", () => toggle("mesh")],
+  b: ["b", "bits of each cell", () => toggle("bits")],
+  "?": ["?", "this help", help],
 };
+const has = {
+  mesh: files.some((file) => file.motion === "mesh"),
+  tree: files.some((file) => file.kinds),
+  modes: files.some((file) => file.motion === "mesh" && !file.kinds),
+  both: files.length > 1,
+};
+for (const [key, isThere] of [["4", has.both], ["x", has.both], ["l", has.tree], ["m", has.mesh]]) if (!isThere) delete KEYS[key];
+for (const [name, isThere] of Object.entries(has)) document.body.classList.toggle(`has-${name}`, isThere);
+fill(element("keys"), [Object.values(KEYS)]);
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
   if (event.target.type === "range" && event.key.startsWith("Arrow")) return;
+  if (element("help").open && event.key !== "?") return;
   event.preventDefault();
-  KEYS[event.key]();
+  KEYS[event.key][2]();
 });
 element("previous").addEventListener("click", () => go(state.place - 1));
 element("next").addEventListener("click", () => go(state.place + 1));
 element("play").addEventListener("click", play);
-for (const input of document.querySelectorAll("input[name=view]")) input.addEventListener("change", () => choose(input.value));
+element("ask").addEventListener("click", help);
+element("all").parentElement.parentElement.addEventListener("toggle", listPictures);
+for (const view of VIEWS) viewInput(view).addEventListener("change", () => choose(view));
 for (const id of LAYERS) element(id).addEventListener("change", drawOverlay);
 element("gain").addEventListener("input", () => {
   state.gain = 2 ** Number(element("gain").value);
-  element("gain-value").textContent = state.gain;
-  choose("residual");
+  for (const output of document.querySelectorAll(".gain-value")) output.textContent = state.gain;
+  choose(state.view === "difference" ? "difference" : "residual");
 });
-element("timeline").addEventListener("click", (event) => go(nearest(onTimeline(event).number)));
+element("timeline").addEventListener("click", (event) => go(nearest(files[0].timeline[positionOnTimeline(event)].number)));
 element("timeline").addEventListener("pointermove", (event) => {
-  const { number, type, bytes } = onTimeline(event);
-  const missing = placeOf.has(number) ? "" : ", left out of this page";
-  element("hovered").textContent = `· picture ${number}, ${type}, ${whole(bytes)} bytes${missing}`;
+  const entries = files.map((file) => file.timeline[positionOnTimeline(event)]);
+  const missing = placeOf.has(entries[0].number) ? "" : ", left out of this page";
+  const sizes = entries.map(({ type, bytes }) => `${type}, ${whole(bytes)} bytes`).join("; B: ");
+  element("hovered").textContent = `· picture ${entries[0].number}${has.both ? ", A: " : ", "}${sizes}${missing}`;
 });
-element("stage").addEventListener("pointermove", async (event) => {
+async function point(event) {
   const box = element("picture").getBoundingClientRect();
   const inside = (position, start, length, samples) => Math.min(Math.max(Math.floor(((position - start) / length) * samples), 0), samples - 1);
   state.cursor = { x: inside(event.clientX, box.left, box.width, data.width), y: inside(event.clientY, box.top, box.height, data.height) };
+  if (has.both && event.buttons & 1) wipe((event.clientX - box.left) / box.width);
   describeCursor(await load(state.place));
-});
+}
+element("stage").addEventListener("pointermove", point);
+element("stage").addEventListener("pointerdown", point);
+element("wipe").addEventListener("input", () => wipe(element("wipe").value));
 
 function resize() {
   sizeCanvases();
@@ -543,15 +674,15 @@ function resize() {
 window.addEventListener("resize", resize);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTimeline);
 
-/** #picture=3&view=residual&show=bits,vectors opens the page there. */
-function start() {
+/** #picture=3&view=residual&show=bits,vectors opens the page there, #play plays it. */
+async function start() {
   const wanted = new URLSearchParams(location.hash.slice(1));
-  document.body.classList.toggle("has-mesh", data.motion === "mesh");
-  document.body.classList.toggle("has-tree", data.kinds !== null);
   if (wanted.has("picture")) state.place = nearest(Number(wanted.get("picture")));
   for (const id of (wanted.get("show") || "").split(",")) if (LAYERS.includes(id)) element(id).checked = true;
+  wipe(0.5);
   sizeCanvases();
   sizeTimeline();
-  return choose(["prediction", "residual"].includes(wanted.get("view")) ? wanted.get("view") : "decoded");
+  await choose(VIEWS.includes(wanted.get("view")) ? wanted.get("view") : "decoded");
+  if (wanted.has("play")) play();
 }
 start();
