@@ -1,7 +1,5 @@
 """Every exception that this package raises on purpose.
 
-::
-
     CodecError
     ├── ConfigError          a setting or an argument is wrong
     ├── MediaError           a source or target (pictures, Y4M, arrays) cannot be read or written
