@@ -1,5 +1,7 @@
 """Every exception that this package raises on purpose.
 
+Which is a kind of which:
+
     CodecError
     ├── ConfigError          a setting or an argument is wrong
     ├── MediaError           a source or target (pictures, Y4M, arrays) cannot be read or written
