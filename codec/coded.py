@@ -21,6 +21,7 @@ from codec.picture.planes import PictureFormat, SampleFormat
 from codec.picture.value_maps import NO_MAPS, ValueMaps
 
 if TYPE_CHECKING:
+    from codec.dct.references import Place
     from codec.dct.syntax import SymbolReader
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "WrittenSymbols",
     "mesh_differences",
     "negative_first",
+    "picture_type",
     "shape_of",
     "symbols_of_levels",
     "z_of",
@@ -382,24 +384,33 @@ class CodedPicture:
     """One picture as the file tells it.
 
     Attributes:
-        references: how many decoded pictures before it, of its GOP, it is predicted from: 0 makes an I picture;
-            2 is for the lossless coder, and of ``dct`` for alpha alone.
+        references: how many decoded pictures of its GOP it is predicted from: 0 makes an I picture. Of ``dct`` with
+            alpha it is those that alpha is predicted from.
         field: motion of a P picture; None for an I picture, where the file's model is NONE, and for ``dct``, which
             has it in its blocks.
         residual: of the lossless coder and of ``dct`` one for all planes, of the others one a plane. Of ``dct``
             decoders have other symbols than encoders.
         alpha: beside ``dct``; None where there is none, or where it is that of the picture before.
+        place: of ``dct``, in the order of coding.
     """
 
     references: int
     field: MotionField | None
     residual: LosslessResidual | CodedSymbols | WrittenSymbols | tuple[PlaneResidual, ...]
     alpha: LosslessResidual | None = None
+    place: Place | None = None
 
     @property
     def type(self) -> PictureType:
-        """I or P."""
-        return PictureType.P if self.references else PictureType.I
+        """I, P or B."""
+        return picture_type(self.references, self.place)
+
+
+def picture_type(references: int, place: Place | None) -> PictureType:
+    """The type of a picture with so many references, and of ``dct`` with such a place in the order of coding."""
+    if place is not None and len(place.references) > 1:
+        return PictureType.B
+    return PictureType.P if references else PictureType.I
 
 
 @dataclass(frozen=True, eq=False)
@@ -408,12 +419,14 @@ class PacketGroup:
 
     Attributes:
         first_picture: number of the first in the file, from 0.
-        pictures: the coded pictures; only the first may be an I picture.
-        checksums: CRC-32 of each picture's decoded samples.
-        names: each picture's name, or empty where the source had none.
+        pictures: the coded pictures, in the order of coding; only the first may be an I picture.
+        checksums: CRC-32 of the decoded samples of each, in the same order.
+        names: each picture's name, in the order in which they are shown, or empty where the source had none.
         maps: what samples of the GOP that it starts stand for; there are none where they are what they are. Of ``dct``
             alpha alone has one.
-        attachments: of each picture, or empty where all have those that pictures share.
+        attachments: of each picture, in the order in which they are shown, or empty where all have those that
+            pictures share.
+        mini_gop: how many pictures lie between two that are not B pictures, with one of these.
     """
 
     first_picture: int
@@ -422,3 +435,4 @@ class PacketGroup:
     names: tuple[str, ...] = ()
     maps: ValueMaps = NO_MAPS
     attachments: tuple[Attachments, ...] = ()
+    mini_gop: int = 1

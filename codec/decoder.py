@@ -76,24 +76,29 @@ def reconstruct_gop(task: GopTask) -> Iterator[ReconstructedPicture]:
     """
     from codec.reconstruct import History, ReconstructedPicture, present, reconstruct
 
-    history, maps = History(), NO_MAPS
+    history, maps, expected = History(), NO_MAPS, 0
+    waiting: dict[int, ReconstructedPicture] = {}  # decoded, but shown after others
     for entry, data in task.groups:
         group = read_group(data, entry, task.header, task.shared, task.path, task.limits)
         maps, count = group.maps or maps, len(group.pictures)
         names, attachments = group.names or ("",) * count, group.attachments or (task.shared or (),) * count
-        for number, (coded, checksum, name, came_with) in enumerate(
-            zip(group.pictures, group.checksums, names, attachments, strict=True), group.first_picture
-        ):
+        expected = expected or group.first_picture
+        for position, (coded, checksum) in enumerate(zip(group.pictures, group.checksums, strict=True)):
+            number = coded.place.number if coded.place is not None else group.first_picture + position
+            shown = number - group.first_picture
             try:
-                after = reconstruct(coded, history, task.header, name or None, task.traced)
+                after = reconstruct(coded, history, task.header, names[shown] or None, task.traced)
             except BitstreamError as error:
                 raise error.located(task.path, entry.offset) from error.__cause__
-            picture = with_attachments(present(after.newest, task.header, maps, after.alpha), came_with)
+            picture = with_attachments(present(after.newest, task.header, maps, after.alpha), attachments[shown])
             if picture.crc32() != checksum:
                 rule = f"picture {number} does not decode to its CRC-32"
                 raise ChecksumError(rule, path=task.path, offset=entry.offset)
-            yield ReconstructedPicture(number, coded, history, after, picture, maps)
+            waiting[number] = ReconstructedPicture(number, coded, history, after, picture, maps)
             history = after
+            while expected in waiting:
+                yield waiting.pop(expected)
+                expected += 1
 
 
 def with_attachments(picture: Picture, attachments: Attachments) -> Picture:

@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from codec.arguments import expect_type, file_name, picture_rate
 from codec.bitstream.limits import DEFAULT_LIMITS, MAX_NAME_BYTES
-from codec.bitstream.streams import group_bytes
 from codec.coded import Attachments, CodedPicture, LosslessResidual, PacketGroup, PlaneResidual, SequenceHeader
 from codec.depths import for_depth
 from codec.errors import CodecError, ConfigError, MediaError
@@ -38,7 +37,7 @@ from codec.search.value_maps import choose_alpha_map, choose_maps
 from codec.settings import Settings
 from codec.whole_file import OutputFile, given_stream, is_stream, refuse_overwrite, whole_file
 from codec.writing.file import ContainerWriter, attachments_of, pack_attachments, pack_group, pack_metadata
-from codec.writing.streams import encoded_name
+from codec.writing.streams import encoded_name, group_length
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -261,9 +260,11 @@ def encode_gop(
         maps = choose_alpha_map([parted(picture)[1] for picture in pictures])
     elif header.residual is ResidualCoder.LOSSLESS and (header.has_alpha or not header.max_error):
         maps = choose_maps(pictures, of_colours=not header.max_error)
+    if header.residual is ResidualCoder.DCT and settings.reorder is None:
+        settings = replace(settings, reorder=mini_gop_of(pictures, header, settings))
     coded, checksums = code_gop(pictures, header, settings, maps)
     groups = []
-    length = min(settings.run_length, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
+    length = group_length(header, settings.run_length)
     for start in range(0, len(pictures), length):
         stop = min(start + length, len(pictures))
         names = tuple(picture.name or "" for picture in pictures[start:stop])
@@ -273,11 +274,21 @@ def encode_gop(
             tuple(checksums[start:stop]),
             names if any(names) else (),
             maps if start == 0 else NO_MAPS,
+            mini_gop=settings.reorder or 1,
         )
         came_with = [attachments_of(picture, header.rate) for picture in pictures[start:stop]]
         attachments = pack_attachments(came_with, shared, range(first_picture + start, first_picture + stop))
         groups.append(PackedGroup(pack_group(header, group), stop - start, start == 0, attachments))
     return groups
+
+
+def mini_gop_of(pictures: Sequence[Picture], header: SequenceHeader, settings: Settings) -> int:
+    """How many pictures of ``dct`` a mini-GOP has, where that is left to the encoder."""
+    if header.alpha_header is not None:
+        return 1
+    from codec.search.mini_gop import choose_mini_gop
+
+    return choose_mini_gop(pictures, settings.search_range, header.motion is MotionModel.MESH)
 
 
 class GopTask(NamedTuple):
@@ -324,6 +335,8 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
     if settings.residual_coder is ResidualCoder.DCT and settings.dialled_qp < header.lowest_qp:
         least, bits = header.lowest_qp, picture_format.bit_depth
         raise ConfigError(f"qp is at least {least} for {bits} bits, not {settings.qp}")
+    if settings.reorder not in (None, 1) and header.alpha_header is not None:
+        raise ConfigError(f"reorder is 1 for pictures with alpha, not {settings.reorder}")
     return header
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
-from codec.bitstream.payloads import compressed_streams
+from codec.bitstream.payloads import compressed_streams, places_of
 from codec.bitstream.schema import StreamId
 from codec.coded import (
     MODULO,
@@ -55,7 +55,14 @@ class CodingBlocks(NamedTuple):
     coded: npt.NDArray[np.uint8]
     """(blocks,): which planes have levels, a bit each, luma the lowest."""
     vectors_quarter_pel: npt.NDArray[np.int16]
-    """(blocks, 2): (dy, dx), backward; (0, 0) for intra blocks. Of the averaged candidate it is the first vector."""
+    """(blocks, 2): (dy, dx), backward, into the first reference; (0, 0) where there is none."""
+    directions: npt.NDArray[np.uint8]
+    """(blocks,): 1 a vector into the first reference, 2 one into the second, 3 both, 0 none: intra blocks.
+
+    Of a P picture both are the same picture.
+    """
+    second_vectors_quarter_pel: npt.NDArray[np.int16]
+    """(blocks, 2): the same into the second reference, which of a B picture is shown after it."""
 
 
 @dataclass(eq=False)
@@ -65,6 +72,7 @@ class Packet:
     facts: PacketFacts
     header: SequenceHeader
     pictures: Sequence[ReconstructedPicture]
+    """In the order of coding."""
     stream_bytes: dict[StreamId, int]
 
     @cached_property
@@ -92,7 +100,8 @@ class Inspection:
         number: from 0.
         header: what all pictures of the file share.
         coded: what the file says of this one.
-        references: the decoded pictures that it is predicted from, the newest first; none for an I picture.
+        references: the decoded pictures that it is predicted from, the newest first, of a B picture one before and
+            one after it; none for an I picture.
         predictions: what motion makes of each of them, before any residual. Of ``dct`` the one that every block was
             predicted by, from inside the picture or the reference; I pictures have it too.
         coding_blocks: of ``dct``, else None.
@@ -110,7 +119,7 @@ class Inspection:
 
     @property
     def type(self) -> PictureType:
-        """I or P."""
+        """I, P or B."""
         return self.coded.type
 
     @property
@@ -153,7 +162,7 @@ class Inspection:
 
         With ``header_bits`` they add up to the packet, over all of its pictures.
         """
-        number = self.number - self.packet.first
+        number = [picture.number for picture in self._packet.pictures].index(self.number)
         return {component: bits[number] for component, bits in self._packet.cell_bits.by_component.items()}
 
     @property
@@ -172,15 +181,21 @@ def inspect_packet(
 ) -> list[Inspection]:
     """The pictures of one packet, which the decoder has been through."""
     packet = container.read_packet(entry.offset)
-    streams = compressed_streams(container.parse_group(packet))
+    raw = container.parse_group(packet)
+    streams = compressed_streams(raw)
+    numbers = [
+        each.number if place is None else place.number for each, place in zip(pictures, places_of(raw), strict=True)
+    ]
+    in_order = [pictures[number - pictures[0].number] for number in numbers]
     facts = PacketFacts(pictures[0].number, len(pictures), PACKET_OVERHEAD + len(packet.payload))
-    shared = Packet(facts, container.header, pictures, {stream: len(frame) for stream, frame in streams.items()})
+    shared = Packet(facts, container.header, in_order, {stream: len(frame) for stream, frame in streams.items()})
     return [_inspected(each, container.header, shared) for each in pictures]
 
 
 def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packet) -> Inspection:
     coded, trace = seen.coded, _trace(seen)
-    before = seen.before.pictures[: coded.references]
+    blocks_after = seen.after.blocks
+    before = seen.before.pictures[: coded.references] if blocks_after is None else blocks_after.references
     references = tuple(present(picture, header, seen.maps, seen.before.alpha) for picture in before)
     if trace is None:
         planes = predict(coded.field, coded.references, seen.before)
@@ -188,8 +203,10 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
         predictions = tuple(present(picture, header, seen.maps) for picture in compensated)
         return Inspection(seen.number, header, coded, references, predictions, None, seen.picture, packet)
     kinds, _, obmc, transform_split, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
-    vectors = trace.blocks[:, 9:].astype(np.int16)
-    blocks = CodingBlocks(block_places(trace.blocks), kinds, transform_split, obmc, planes_coded, vectors)
+    vectors = trace.blocks[:, 10:].astype(np.int16)
+    directions = trace.blocks[:, 9].astype(np.uint8)
+    own = kinds, transform_split, obmc, planes_coded, vectors[:, :2], directions, vectors[:, 2:]
+    blocks = CodingBlocks(block_places(trace.blocks), *own)
     predictions = (present(trace.prediction, header, seen.maps, _predicted_alpha(seen)),)
     return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)
 

@@ -38,10 +38,11 @@ class MotionModel(_Labelled):
 
 
 class PictureType(enum.IntEnum):
-    """What a picture is predicted from (spec 5.4): nothing but itself, or the picture before it."""
+    """What a picture is predicted from (spec 5.4): itself alone, a picture before it, or one before and one after."""
 
     I = 0  # noqa: E741  the field's own name
     P = 1
+    B = 2
 
 
 class BlockKind(_Labelled):

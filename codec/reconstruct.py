@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from codec.coded import PlaneResidual, Residuals, Weights
     from codec.dct.picture import PictureDecoder
+    from codec.dct.references import Place
 
 __all__ = [
     "BlockTrace",
@@ -64,12 +65,16 @@ class DecodedBlocks(NamedTuple):
     Attributes:
         picture: without its alpha.
         decoder: that goes on from it.
+        references: the decoded pictures that it may point into.
+        kept: the decoded pictures that later ones may point into, by number.
         trace: how it came to be, if that is traced.
         alpha: what alpha came from, where it is coded: a picture of the lossless coder, whose field is that of blocks.
     """
 
     picture: Picture
     decoder: PictureDecoder
+    references: tuple[Picture, ...]
+    kept: dict[int, Picture]
     trace: BlockTrace | None
     alpha: CodedPicture | None = None
 
@@ -197,7 +202,7 @@ def _decoded(
 
 
 def decode_blocks(
-    coded: CodedSymbols, is_p: bool, history: History, header: SequenceHeader, traced: bool, name: str | None = None
+    coded: CodedSymbols, place: Place, history: History, header: SequenceHeader, traced: bool, name: str | None = None
 ) -> DecodedBlocks:
     """The same for ``dct`` (spec 10), whose blocks are read, predicted and completed one by one."""
     from codec.dct import picture as kernel
@@ -211,14 +216,18 @@ def decode_blocks(
         decoder = for_depth(kernel, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth, traced=traced)
     if traced:
         coded.symbols.start_trace()
-    planes = decoder.decode(coded.symbols, is_p, coded.qp, coded.qp_chroma, coded.alf, coded.mesh)
+    planes = decoder.decode(coded.symbols, place, coded.qp, coded.qp_chroma, coded.alf, coded.mesh)
     if coded.is_last:
         coded.symbols.check_end()
     trace = None
     if traced:
         blocks, prediction = decoder.trace()
         trace = BlockTrace(blocks, Picture(picture_format, prediction, name))
-    return DecodedBlocks(Picture(picture_format, planes, name), decoder, trace)
+    picture = Picture(picture_format, planes, name)
+    there = {} if history.blocks is None else history.blocks.kept
+    references = tuple(there[number] for number in place.references)
+    kept = {number: other for number, other in {**there, place.number: picture}.items() if number in place.kept}
+    return DecodedBlocks(picture, decoder, references, kept, trace)
 
 
 def decode_alpha(coded: CodedPicture, blocks: DecodedBlocks, history: History, header: SequenceHeader) -> History:
@@ -277,7 +286,7 @@ def reconstruct(
     if coded.references == 0:
         history = History()
     there = len(history.references or history.pictures)
-    if coded.references > there:
+    if coded.place is None and coded.references > there:
         raise BitstreamError(f"a picture refers to {coded.references} pictures of a GOP that has {there}")
     exact = coded.alpha or coded.residual
     if isinstance(exact, LosslessResidual) and history.references:
@@ -285,7 +294,8 @@ def reconstruct(
         if there != wanted:
             raise BitstreamError(f"a picture of {wanted} bits a sample refers to one of {there}")
     if isinstance(coded.residual, CodedSymbols):
-        blocks = decode_blocks(coded.residual, coded.references > 0, history, header, traced, name)
+        assert coded.place is not None
+        blocks = decode_blocks(coded.residual, coded.place, history, header, traced, name)
         of_alpha = header.alpha_header
         return decode_alpha(coded, blocks, history, of_alpha) if of_alpha else History(blocks=blocks)
     predictions = predict(coded.field, coded.references, history)

@@ -23,6 +23,7 @@ Alpha = Literal["keep", "clear", "drop"]
 Quality = Literal["low", "medium", "high", "visually-lossless"]
 TargetName = Literal["target_size", "bitrate", "target_psnr", "target_max_error"]
 
+MINI_GOPS = (1, 2, 4, 8, 16)
 BLOCK_SIZES, CHROMAS, ALPHAS = (4, 8, 16, 32), get_args(Chroma), get_args(Alpha)
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
@@ -79,6 +80,9 @@ class Settings:
         search: largest displacement tried, in full luma samples each way, 0…256. None takes 32.
         run: pictures that share one packet's streams, at least 1; a run never crosses a GOP.
             None takes 1, for ``lossless`` 8, and for ``dct`` the whole GOP.
+        reorder: how many pictures of ``dct`` are coded in another order than they are shown in, all but one of them as
+            B pictures: 1, 2, 4, 8 or 16. 1 codes pictures in the order in which they come, for low delay.
+            None takes 8, but 1 for a GOP that would not gain, and for pictures with alpha.
         speed: ``slow``, ``medium`` or ``fast``: how thoroughly the encoder searches. None takes ``medium``.
         scene_cut: whether a picture that has little to do with the one before starts a GOP. None takes True.
         alpha: what becomes of alpha that is not 255 everywhere. ``keep`` keeps every sample, also the colour of
@@ -111,6 +115,7 @@ class Settings:
     block: int | None = None
     search: int | None = None
     run: int | None = None
+    reorder: int | None = None
     speed: Speed | SpeedName | None = None
     scene_cut: bool | None = None
     alpha: Alpha | None = None
@@ -145,6 +150,7 @@ class Settings:
                 raise ConfigError(f"{name} is {what} from {low} to {high}, not {value!r}")
         choices_of = {
             "block": BLOCK_SIZES,
+            "reorder": MINI_GOPS,
             "chroma": CHROMAS,
             "scene_cut": (False, True),
             "alpha": ALPHAS,
@@ -175,7 +181,7 @@ class Settings:
         if not coder.has_step:
             yield "step", f"is for int8 and uint8, not {coder.label}"
         if coder is not ResidualCoder.DCT:
-            for name in ("qp", "chroma", "quality", "target_size", "bitrate", "target_psnr"):
+            for name in ("qp", "chroma", "reorder", "quality", "target_size", "bitrate", "target_psnr"):
                 yield name, f"is for dct, not {coder.label}"
             instead = "; step" if coder.has_step else "; max_error" if coder is ResidualCoder.LOSSLESS else ""
             bound = f"{instead} bounds its error without a search" if instead else ""
@@ -195,6 +201,7 @@ class Settings:
         why = "has no effect with gop 1, where every picture is an I picture" if self.gop == 1 else ""
         if self.gop == 1:
             yield "run", why
+            yield "reorder", why
             yield "scene_cut", why
             if self.motion_model is MotionModel.MESH:
                 yield "motion", f"mesh {why}"

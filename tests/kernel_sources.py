@@ -12,7 +12,8 @@ import numpy as np
 
 import codec
 from codec.compiled import _CythonStandIn
-from codec.dct.tables import CONTEXTS
+from codec.dct.references import coding_order
+from codec.dct.tables import CONTEXTS, DC, FIRST_CODED, KIND_INTER, MODE_CONTEXTS
 from codec.depths import for_depth
 
 FOLDER = Path(codec.__file__).parent
@@ -61,6 +62,19 @@ def reader_by_context(contexts, symbols, bits, syntax=None):
     order = np.argsort(np.asarray(contexts, np.int64), kind="stable")
     sizes = np.bincount(np.asarray(contexts, np.int64), minlength=CONTEXTS)
     return reader_of(np.asarray(symbols, np.uint8)[order], np.arange(CONTEXTS), sizes, bits, syntax)
+
+
+I_PLACE, P_PLACE = coding_order(0, 2, 1, True)
+
+
+def decoder_after_gray(picture_format, *arguments, **options):
+    """A decoder that has decoded an I picture without levels: all its samples are in the middle of their range."""
+    decoder, blocks = decoder_of(picture_format, *arguments, **options), 4096
+    substream = np.zeros(CONTEXTS, int)
+    substream[MODE_CONTEXTS:] = 1
+    symbols = [FIRST_CODED + 16 * (KIND_INTER + 1)] * blocks + [2 + DC] * blocks
+    decoder.decode(reader_of(symbols, substream, [blocks, blocks], []), I_PLACE, 20, 20, None, None)
+    return decoder
 
 
 def decoder_of(picture_format, limit=4096, picture=None, **options):

@@ -18,6 +18,7 @@ from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS, StreamId
 from codec.bitstream.streams import unpack_blocks, unpack_family
 from codec.coded import CodedPicture, NodeGrid, PacketGroup
 from codec.dct.picture import PictureDecoder
+from codec.dct.references import coding_order
 from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError, ConfigError
@@ -109,8 +110,8 @@ def test_more_bits_come_back_as_near_as_8_and_nearer_below_qp_0(tmp_path, moving
     narrow = moving(mode, 44, 35, 3)
     wide = deeper(narrow, bit_depth)
     lowest, finest = 6 * (8 - coded_depth), psnr(narrow, read(write(tmp_path / "clip.mvz", narrow, qp=0)))
-    expected = psnr(narrow, read(write(tmp_path / "clip.mvz", narrow, qp=16)))
-    assert abs(expected - psnr(wide, read(write(tmp_path / "clip.mvz", wide, qp=16)))) < 0.5
+    expected = psnr(narrow, read(write(tmp_path / "clip.mvz", narrow, qp=16, reorder=1)))
+    assert abs(expected - psnr(wide, read(write(tmp_path / "clip.mvz", wide, qp=16, reorder=1)))) < 0.5
     decoded = read(write(tmp_path / "clip.mvz", wide, qp=lowest))
     assert wide[0].format == decoded[0].format
     assert psnr(wide, decoded) > finest + (1 if mode in ("gray", "yuv422", "yuv444") else -0.1)  # chroma is halved
@@ -126,7 +127,7 @@ def test_a_qp_that_a_depth_does_not_have_is_refused():
         assert lowest == header.lowest_qp
         for qps, fits in (((lowest, 51), True), ((lowest - 1, 20), False), ((20, 52), False)):
             picture = {"references": 0, "checksum": 0, "qps": qps, "quantisers": [], "predictor_set_counts": []}
-            group = {"first_picture": 0, "pictures": [picture], "streams": [], "data": b""}
+            group = {"first_picture": 0, "pictures": [picture], "log2_mini_gop": 0, "streams": [], "data": b""}
             raw = PICTURES.build(group, **repeated_fields(header))
             if fits:
                 assert list(qps) == list(parse_group(header, raw).pictures[0].qps)
@@ -155,8 +156,8 @@ def test_bytes_are_the_same_for_any_number_of_threads_and_every_time(tmp_path, m
 @pytest.mark.parametrize("run", [1, 2, 5])
 def test_pictures_are_the_same_for_any_run(tmp_path, moving, run):
     pictures = moving("gray", 48, 40, 5)
-    whole = read(write(tmp_path / "whole.mvz", pictures))
-    parts = read(write(tmp_path / "parts.mvz", pictures, run=run))
+    whole = read(write(tmp_path / "whole.mvz", pictures, reorder=1))
+    parts = read(write(tmp_path / "parts.mvz", pictures, run=run, reorder=1))
     assert all(a.same_samples(b) for a, b in zip(whole, parts, strict=True))
 
 
@@ -217,7 +218,8 @@ def meshed_run():
     settings = codec.Settings(residual="dct", motion="mesh", qp=30)
     header = sequence_header(pictures[0].format, Fraction(25), settings)
     coder = GopEncoder(header, settings, None, len(pictures))
-    coded = tuple(coder.code(picture) for picture in pictures)
+    places = coding_order(0, len(pictures), 1, True)
+    coded = tuple(coder.code(place, pictures[place.number]) for place in places)
     assert {True, False} == {picture.residual.mesh is not None for picture in coded}
     return header, PacketGroup(0, coded, tuple(coder.checksums))
 
@@ -235,9 +237,11 @@ def test_meshes_come_back_from_their_changes(meshed_run):
 def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
     pictures = turning(2, "gray", 128, 96)
     search = PictureSearch(PictureDecoder([(96, 128)], [(0, 0)], 128), 128, EFFORTS[Speed.FAST])
-    search.start(pictures[0].planes, False, 0, 0, 1e-6)  # a reference near the source
+    first, second = coding_order(0, 2, 1, True)
+    search.start(pictures[0].planes, first, 0, 0, 1e-6)  # a reference near the source
     search.search(rates_of(np.zeros((CONTEXTS, 256), np.float32)), None, None)
     search.finish()
+    search.start(pictures[1].planes, second, 0, 0, 1e-6)
     start = NodeGrid(32, np.zeros((4, 5, 2), np.int16))
     true = np.moveaxis(np.indices((4, 5)), 0, -1) * 32.0 - (48, 64)
     turn, grow = np.deg2rad(1.2), 1 / 1.02
@@ -290,7 +294,8 @@ def coded(moving):
         sources = pictures
         if mode == "rgb":
             sources = [rgb_to_yuv(picture, header.coded_format) for picture in pictures]
-        return header, [coder.code(source).residual for source in sources]
+        places = coding_order(0, len(sources), 1, True)
+        return header, [coder.code(place, sources[place.number]).residual for place in places]
 
     return make
 
@@ -300,9 +305,10 @@ def test_bits_that_no_picture_uses_are_refused(coded):
     streams = pack_blocks(pictures)
     streams[StreamId.BITS] += b"\0"
     first, second = unpack_blocks(header, [(18, 18)] * 2, streams)
-    history = reconstruct(CodedPicture(0, None, first), History(), header)
+    places = coding_order(0, 2, 1, True)
+    history = reconstruct(CodedPicture(0, None, first, place=places[0]), History(), header)
     with pytest.raises(BitstreamError, match="bits are left over"):
-        reconstruct(CodedPicture(1, None, second), history, header)
+        reconstruct(CodedPicture(1, None, second, place=places[1]), history, header)
 
 
 def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run):
@@ -313,7 +319,7 @@ def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run
     assert payload[6 + 7 + 5 + 2] & SAME_QPS  # the third picture's references
     payload[6] |= SAME_QPS
     del payload[6 + 5 : 6 + 7]
-    with pytest.raises(BitstreamError, match="references is 128; it lies in 0…1"):
+    with pytest.raises(BitstreamError, match="references is 128; it lies in 0…2"):
         unpack_group(header, bytes(payload))
 
 

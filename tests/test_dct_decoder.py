@@ -12,17 +12,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernel_sources import decoder_of, reader_by_context, reader_of, uncompiled
+from kernel_sources import (
+    I_PLACE,
+    P_PLACE,
+    decoder_after_gray,
+    decoder_of,
+    reader_by_context,
+    reader_of,
+    uncompiled,
+)
 from mesh_twin import displacements
 
 import codec
 from codec.coded import AlfParameters, NodeGrid
+from codec.dct.references import coding_order
 from codec.dct.tables import (
     ALF_CLIP,
     ALF_OFFSETS,
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
     CONTEXTS,
+    DIRECTION_CONTEXTS,
     ELEMENTS,
     ESCAPE_CONTEXTS,
     LEVEL_CONTEXTS,
@@ -80,6 +90,7 @@ def meaningful_symbols(random, is_p, planes, mesh):
     add(np.flatnonzero(~smallest), np.where(random.random(count) < 0.5, 4, blocks))
     add(slice(CBF_CONTEXTS, CHROMA_CBF_CONTEXT), random.integers(1, 16, count))
     add(CHROMA_CBF_CONTEXT, random.integers(1, 4, count))
+    add(slice(DIRECTION_CONTEXTS, MODE_CONTEXTS), random.integers(0, 3, count))
     add(slice(MODE_CONTEXTS, VECTOR_CONTEXTS), random.integers(0, 37, count))
     far = random.choice([0, 6, 8])  # buckets: numbers below 1000, or below 4096 and more
     add(slice(VECTOR_CONTEXTS, ESCAPE_CONTEXTS), random.integers(0, 40 + far, count))
@@ -119,7 +130,7 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, 
             decoder_of(picture_format, traced=True),
             decoder_of(picture_format, picture=uncompiled("picture"), traced=True),
         ]
-        for number in range(4):
+        for number, place in enumerate(coding_order(0, 4, 1 + trial % 4, True)):
             is_p, has_mesh = number > 0, number > 0 and trial % 2 == 1
             nodes = random.integers(-2000, 2000, (*grid_shape(MotionModel.MESH, cell_size, width, height), 2))
             mesh = NodeGrid(cell_size, nodes.astype(np.int16)) if has_mesh else None
@@ -127,7 +138,7 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, 
             alf = AlfParameters(
                 random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8)
             )
-            arguments = is_p, *random.integers(lowest, 52, 2).tolist(), alf if trial & 2 else None, mesh
+            arguments = place, *random.integers(lowest, 52, 2).tolist(), alf if trial & 2 else None, mesh
             symbols = meaningful_symbols(random, is_p, planes, has_mesh)
             readers = [reader_of(*symbols), reader_of(*symbols, uncompiled("syntax"))]
             for reader in readers:
@@ -146,9 +157,9 @@ def test_random_symbols_are_refused_or_are_blocks():
         if trial % 5 == 0:
             symbols = random.integers(0, 3, count)  # skips, where they are allowed
         reader = reader_of(symbols, np.zeros(CONTEXTS, int), [count], random.integers(0, 2, count))
-        decoder = decoder_of(picture_format, only_reads=trial % 2 == 0)
+        decoder = decoder_after_gray(picture_format, only_reads=trial % 2 == 0)
         try:
-            decoder.decode(reader, trial % 4 > 1, 20, 20, None, None)
+            decoder.decode(reader, P_PLACE if trial % 4 > 1 else I_PLACE, 20, 20, None, None)
             outcomes.add("blocks")
         except BitstreamError as error:
             outcomes.add(str(error))
@@ -157,34 +168,40 @@ def test_random_symbols_are_refused_or_are_blocks():
 
 def test_bits_that_end_anywhere_are_refused():
     random, picture_format, used = np.random.default_rng(8), PictureFormat(48, 40, SampleFormat.YUV422), 0
-    while not used:
+    while used <= 100:
         symbols, substream, sizes, bits = meaningful_symbols(random, False, 3, False)
         reader = reader_of(symbols, substream, sizes, bits)
         reader.start_trace()
         try:
-            decoder_of(picture_format, only_reads=True).decode(reader, False, 20, 20, None, None)
+            decoder_of(picture_format, only_reads=True).decode(reader, I_PLACE, 20, 20, None, None)
             used = int(reader.trace()[3].sum())
         except BitstreamError:
             continue
-    assert used > 100
     for length in range(0, used - 7, 8):
         reader = reader_of(symbols, substream, sizes, bits[:length])
         with pytest.raises(BitstreamError, match="the stream of bits ends too early"):
-            decoder_of(picture_format).decode(reader, False, 20, 20, None, None)
+            decoder_of(picture_format).decode(reader, I_PLACE, 20, 20, None, None)
 
 
 def test_symbols_that_end_anywhere_are_refused():
     """A block with a vector of its own and four transform blocks, of which two have a level each."""
-    symbols = [(P_NODE, 5 + 16 * 4 + 8 + 1), (64, 1), (66, 0), (58, 6), (LEVEL_CONTEXTS, 128), (LEVEL_CONTEXTS, 129)]
+    symbols = [
+        (P_NODE, 5 + 16 * 4 + 8 + 1),
+        (VECTOR_CONTEXTS, 1),
+        (VECTOR_CONTEXTS + 2, 0),
+        (58, 6),
+        (LEVEL_CONTEXTS, 128),
+        (LEVEL_CONTEXTS, 129),
+    ]
     contexts, values = zip(*symbols, strict=True)
     for length in range(len(symbols) + 1):
         reader = reader_by_context(contexts[:length], values[:length], [0, 1])
-        decoder = decoder_of(PictureFormat(8, 8, SampleFormat.GRAY))
+        decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
         if length < len(symbols):
             with pytest.raises(BitstreamError, match="symbols ends too early"):
-                decoder.decode(reader, True, 20, 20, None, None)
+                decoder.decode(reader, P_PLACE, 20, 20, None, None)
         else:
-            decoder.decode(reader, True, 20, 20, None, None)
+            decoder.decode(reader, P_PLACE, 20, 20, None, None)
             reader.check_end()
 
 
@@ -192,30 +209,31 @@ def test_a_vector_beyond_the_limit_is_refused():
     picture_format = PictureFormat(8, 8, SampleFormat.GRAY)
     for limit, is_refused in ((3, False), (2, True)):
         reader = reader_by_context([P_NODE, VECTOR_CONTEXTS, VECTOR_CONTEXTS + 1], [69, 0, 5], [])  # right by 3
-        decoder = decoder_of(picture_format, limit)
+        decoder = decoder_after_gray(picture_format, limit)
         if is_refused:
             with pytest.raises(BitstreamError, match="a vector is longer than the file allows"):
-                decoder.decode(reader, True, 0, 0, None, None)
+                decoder.decode(reader, P_PLACE, 0, 0, None, None)
         else:
-            decoder.decode(reader, True, 0, 0, None, None)
+            decoder.decode(reader, P_PLACE, 0, 0, None, None)
 
 
 @pytest.mark.parametrize("candidate", [0, 1, 2, 3])
 def test_a_merge_candidate_that_is_not_there_is_refused(candidate):
     """Where nothing has moved yet a coding block has one candidate, which stands still."""
-    decoder = decoder_of(PictureFormat(8, 8, SampleFormat.GRAY))
+    decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
     reader = reader_by_context([P_NODE], [candidate], [])
     if candidate == 0:
-        assert not decoder.decode(reader, True, 0, 0, None, None)[0].any()
+        assert (decoder.decode(reader, P_PLACE, 0, 0, None, None)[0] == 128).all()
     else:
         with pytest.raises(BitstreamError, match="merges with a candidate that it does not have"):
-            decoder.decode(reader, True, 0, 0, None, None)
+            decoder.decode(reader, P_PLACE, 0, 0, None, None)
 
 
 def test_a_block_that_is_warped_without_a_mesh_is_refused():
-    decoder, reader = decoder_of(PictureFormat(8, 8, SampleFormat.GRAY)), reader_by_context([P_NODE], [5 + 16 * 6], [])
+    decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
+    reader = reader_by_context([P_NODE], [5 + 16 * 6], [])
     with pytest.raises(BitstreamError, match="a mesh that the picture does not have"):
-        decoder.decode(reader, True, 0, 0, None, None)
+        decoder.decode(reader, P_PLACE, 0, 0, None, None)
 
 
 # ------------------------------------------------------------------------- stages against plain sums
@@ -299,7 +317,7 @@ def test_the_vector_of_a_mesh_is_the_rounded_mean_of_its_nodes(cell_size):
 
 
 def overlapped_plainly(moved, place, units, subsampling):
-    """A block of a plane with OBMC: ``moved`` gives the plane moved by a vector, which ``units`` have, or None."""
+    """A block of a plane with OBMC: ``moved`` gives the plane as the motion moves it that ``units`` have, or None."""
     (top, left, side), (down, right) = place, subsampling
     row, column, reach = top // 8, left // 8, side // 2
     own = units[row][column]
@@ -329,22 +347,24 @@ def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(m
         decoder = decoder_of(picture_format, traced=True)
         try:
             symbols = (meaningful_symbols(random, is_p, len(picture_format.plane_shapes), False) for is_p in (0, 1))
-            reference = decoder.decode(reader_of(*next(symbols)), False, 20, 20, None, None)
-            decoder.decode(reader_of(*next(symbols)), True, 20, 20, None, None)
+            reference = decoder.decode(reader_of(*next(symbols)), I_PLACE, 20, 20, None, None)
+            decoder.decode(reader_of(*next(symbols)), P_PLACE, 20, 20, None, None)
         except BitstreamError:
             continue
         blocks, prediction = decoder.trace()
         units = [[None] * 9 for _ in range(6)]
-        for row, column, log2, kind, *_, dy, dx in blocks.tolist():
+        for row, column, log2, kind, *_, directions, dy, dx, second_dy, second_dx in blocks.tolist():
             for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != BlockKind.INTRA else ():
-                units[row + down][column + right] = dy, dx
+                units[row + down][column + right] = directions, (dy, dx), (second_dy, second_dx)
         for number, plane in enumerate(prediction):
             subsampling = picture_format.sample_format.subsampling[number]
             shape = (48 >> subsampling.log2_y, 72 >> subsampling.log2_x)
 
             @cache
-            def moved(vector, shape=shape, plane=reference[number], subsampling=subsampling):
-                return plainly_moved(plane, shape, *vector, *subsampling)
+            def moved(motion, shape=shape, plane=reference[number], subsampling=subsampling):
+                directions, *vectors = motion
+                both = [plainly_moved(plane, shape, *vector, *subsampling) for vector in vectors]
+                return (both[0] + both[1] + 1) >> 1 if directions == 3 else both[0]
 
             for row, column, log2, *_ in blocks[blocks[:, 5] == 1].tolist():
                 expected = overlapped_plainly(moved, (8 * row, 8 * column, 1 << log2), units, subsampling)

@@ -62,6 +62,10 @@ MAY_IMPORT = {
         *("codec.lossless", "codec.dct", "codec.motion", "codec.coded", "codec.residual", "codec.vectors"),
         *("codec.buffers", "codec.depths", "codec.picture.planes", "codec.models", "codec.errors"),
     ),
+    "codec.search.mini_gop": (
+        *("codec.motion", "codec.picture.colour", "codec.picture.planes", "codec.models"),
+        *("codec.search.displacements", "codec.search.motion"),
+    ),
     "codec.search.displacements": ("codec.motion.field", "codec.picture.colour", "codec.picture.planes"),
     "codec.search.value_maps": (
         *("codec.picture.planes", "codec.picture.value_maps", "codec.depths", "codec.search.occurrence"),
@@ -69,16 +73,17 @@ MAY_IMPORT = {
     ),
     "codec.coded": (
         *("codec.motion.field", "codec.dct.syntax", "codec.picture.planes", "codec.picture.value_maps"),
-        *("codec.dct.tables", "codec.models", "codec.errors"),
+        *("codec.dct.tables", "codec.dct.references", "codec.models", "codec.errors"),
     ),
     "codec.bitstream": (
         *("codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
-        *("codec.lossless.tables", "codec.picture.planes"),
+        *("codec.lossless.tables", "codec.picture.planes", "codec.dct.references"),
     ),
     "codec.bitstream.packing": ("codec.errors", "codec.vectors"),
     "codec.bitstream.streams": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.models", "codec.picture.planes"),
         *("codec.picture.value_maps", "codec.dct.syntax", "codec.dct.tables", "codec.lossless.tables"),
+        "codec.dct.references",
     ),
     "codec.writing": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
@@ -93,7 +98,7 @@ MAY_IMPORT = {
     "codec.reconstruct": (
         *("codec.picture", "codec.motion.compensation", "codec.motion.field", "codec.motion.vector_prediction"),
         *("codec.lossless.picture", "codec.residual", "codec.depths"),
-        *("codec.dct.picture", "codec.coded", "codec.errors", "codec.models"),
+        *("codec.dct.picture", "codec.dct.references", "codec.coded", "codec.errors", "codec.models"),
     ),
     "codec.search.picture_encoder": (
         *("codec.writing.context_merge", "codec.reconstruct", "codec.picture", "codec.coded", "codec.models"),

@@ -262,9 +262,14 @@ def test_values_under_the_cursor_are_those_of_the_file(opened, files, name):
             kind = BlockKind(seen.coding_blocks.kinds[block]).label
             obmc = ", OBMC" if seen.coding_blocks.obmc[block] else ""
             assert f"{side[block]} × {side[block]}, {kind}{obmc}" == rows["coding block"]
-            dy, dx = seen.coding_blocks.vectors_quarter_pel[block] / 4
-            expected = f"{dx:g}, {dy:g}".replace("-", "−") if kind != "intra" else None
-            assert expected == rows.get("comes from, dx, dy")
+            both = seen.coding_blocks.vectors_quarter_pel, seen.coding_blocks.second_vectors_quarter_pel
+            is_b = len(seen.references) > 1
+            names = ("from before", "from after") if is_b else ("comes from", "and from")
+            for reference, (name, vectors) in enumerate(zip(names, both, strict=True)):
+                dy, dx = vectors[block] / 4
+                is_there = seen.coding_blocks.directions[block] >> reference & 1
+                expected = f"{dx:g}, {dy:g}".replace("-", "−") if is_there else None
+                assert expected == rows.get(f"{name}, dx, dy")
             assert "{}, {}".format(*seen.qps) == rows["qp, qp of chroma"]
 
 
@@ -407,5 +412,6 @@ def test_shares_of_kinds_are_those_of_the_area(opened, files):
     for kind in np.unique(blocks.kinds):
         share = 100 * area[blocks.kinds == kind].sum() / area.sum()
         assert f"{share:.1f} %" == facts[f"area of {BlockKind(kind).label}"]
-    moved = blocks.vectors_quarter_pel[blocks.kinds != BlockKind.INTRA] / 4
+    first = blocks.vectors_quarter_pel[blocks.directions & 1 > 0]
+    moved = np.concatenate([first, blocks.second_vectors_quarter_pel[blocks.directions & 2 > 0]]) / 4
     assert float(facts["mean vector"]) == pytest.approx(np.hypot(*moved.T).mean(), abs=0.006)

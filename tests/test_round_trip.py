@@ -347,7 +347,7 @@ def test_pictures_in_any_order_are_those_of_the_sequence(coder, moving, tmp_path
 def test_an_encoder_makes_no_packet_that_a_reader_would_refuse(seven, monkeypatch, tmp_path):
     picture_bytes = 2 * seven[0].format.sample_count + 4 * 2 * 2  # two a sample, and four for each of 2 × 2 vectors
     for most, packets in ((3 * picture_bytes, [3, 3, 1]), (3 * picture_bytes - 1, [2, 2, 2, 1]), (1, [1] * 7)):
-        monkeypatch.setattr("codec.encoder.DEFAULT_LIMITS", codec.Limits(max_group_bytes=most))
+        monkeypatch.setattr("codec.writing.streams.DEFAULT_LIMITS", codec.Limits(max_group_bytes=most))
         path = write(tmp_path / "a.mvz", seven, settings_of(run=5))
         assert packets == packet_pictures(path)
         if most > 1:

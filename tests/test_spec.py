@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from construct import Array, Bytes, Const, FocusedSeq, FormatField, GreedyBytes, IfThenElse, Struct, Terminated
-from kernel_sources import decoder_of, reader_by_context, uncompiled
+from kernel_sources import I_PLACE, P_PLACE, decoder_after_gray, reader_by_context, uncompiled
 from mesh_twin import displacements
 
 import codec
@@ -47,6 +47,7 @@ from codec.coded import (
     symbols_of_levels,
 )
 from codec.dct import tables
+from codec.dct.references import coding_order
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
 from codec.lossless.tables import MAX_SETS, SET_SIDE, WEIGHT_COUNTS, context_model
@@ -564,7 +565,7 @@ def listed(marker: str, first: int) -> list[int]:
 
 
 def test_families_of_contexts_are_those_of_the_spec():
-    names, expected = ("quadtree nodes and CBF", "intra modes", "MVDs", "escapes and levels"), []
+    names, expected = ("quadtree nodes, CBF and directions", "intra modes", "MVDs", "escapes and levels"), []
     for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, BLOCK_STREAMS, strict=False):
         expected.append([name, f"{first}…{end - 1}", stream.name])
     assert rows_after("families") == expected
@@ -573,21 +574,21 @@ def test_families_of_contexts_are_those_of_the_spec():
 
 def test_contexts_are_those_of_the_spec():
     starts = (0, *(getattr(tables, f"{name}_CONTEXTS") for name in ("CBF",)), tables.CHROMA_CBF_CONTEXT)
-    starts += tuple(getattr(tables, f"{name}_CONTEXTS") for name in ("MODE", "VECTOR", "ESCAPE", "LEVEL"))
+    starts += tuple(getattr(tables, f"{name}_CONTEXTS") for name in ("DIRECTION", "MODE", "VECTOR", "ESCAPE", "LEVEL"))
     starts += (tables.CONTEXTS,)
     written = [(int(row[0]), int(row[1])) for row in rows_after("contexts")]
     assert written == [(first, end - first) for first, end in pairwise(starts)]
     formulas = [row[3] for row in rows_after("contexts")]
-    assert formulas[-2].startswith("68 + 4 · chroma + min(band(position), 3)")
-    assert formulas[-1].startswith("76 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
+    assert formulas[-2].startswith("71 + 4 · chroma + min(band(position), 3)")
+    assert formulas[-1].startswith("79 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
     for m, chroma, intra, past in product(range(2, 6), range(2), range(2), range(3)):
         for run in range(min(4**m - 1, 24)):
             for magnitude in range(1, 5):
                 first, *others = contexts_of_levels(m, chroma, intra, past, run, magnitude)
-                base = 76 + 18 * (4 * (m - 2) + 2 * chroma + intra)
+                base = 79 + 18 * (4 * (m - 2) + 2 * chroma + intra)
                 band, later = (sum(start <= position for start in (1, 3, 6, 10, 21)) for position in (run, run + 1))
                 assert first == base + past
-                assert others[:-1] == [68 + 4 * chroma + min(band, 3)] * (magnitude == 4)
+                assert others[:-1] == [71 + 4 * chroma + min(band, 3)] * (magnitude == 4)
                 assert others[-1] == base + 3 * later + min(magnitude, 3) - 1
 
 
@@ -621,7 +622,7 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
-    assert f"except for merge = {tables.AVERAGED}, where it is the mean of two" in SPEC
+    assert f"| SKIP, MERGE with merge = {tables.AVERAGED} | 3 | of(candidate[r], r) |" in SPEC
     assert f"a flag for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
     assert f"where most = {tables.ALF_CLIP} << over, and" in SPEC
     assert f"have depth = min(bit_depth, {tables.MAX_BITS}) bits" in SPEC
@@ -711,10 +712,11 @@ GRAY_8 = PictureFormat(8, 8, SampleFormat.GRAY)
 
 
 def decoded(*pairs: tuple[int, int], bits: str = "", decoder=None, is_p: bool = True, qp: int = 0):
-    """The planes of a picture of such symbols, each with its context; of 8 × 8 samples of gray after a black one."""
+    """The planes of a picture of such symbols, each with its context; 8 × 8 samples, P pictures after one of 128."""
     contexts, values = zip(*pairs, strict=True) if pairs else ((), ())
     reader = reader_by_context(contexts, values, [int(bit) for bit in bits])
-    return (decoder or decoder_of(GRAY_8)).decode(reader, is_p, qp, qp, None, None)
+    place = P_PLACE if is_p else I_PLACE
+    return (decoder or decoder_after_gray(GRAY_8)).decode(reader, place, qp, qp, None, None)
 
 
 def read_levels(*pairs: tuple[int, int], bits: str = "") -> tuple[list[int], list[int]]:
@@ -750,7 +752,7 @@ def test_the_example_of_block_streams_holds():
     picture = WrittenSymbols(0, 0, contexts, symbols, np.array([int(bit) for bit in written], np.uint8), None)
     assert pack_blocks([picture]) == streams
     (back,) = unpack_blocks(header_of(GRAY_8, ResidualCoder.DCT), [(0, 0)], streams)
-    planes = decoder_of(GRAY_8).decode(back.symbols, True, 0, 0, None, None)
+    planes = decoder_after_gray(GRAY_8).decode(back.symbols, P_PLACE, 0, 0, None, None)
     assert planes[0].tolist() == decoded(*pairs, bits=written)[0].tolist()
     back.symbols.check_end()
 
@@ -783,21 +785,45 @@ def test_sizes_of_a_run_of_dct_are_those_of_the_spec():
 def test_the_examples_of_candidates_hold():
     examples = re.findall(r"<!-- example: candidates left (.*) above (.*) temporal (.*) -> (.*) -->", SPEC)
     assert len(examples) == 2
-    candidates, block = uncompiled("candidates").MergeCandidates(), uncompiled("syntax").CodingBlock()
+    references = uncompiled("references").References(4096)
+    earlier = uncompiled("candidates").MotionMap(2, 2)
+    candidates, block = (
+        uncompiled("candidates").MergeCandidates(references, earlier),
+        uncompiled("syntax").CodingBlock(),
+    )
+    for place in (I_PLACE, P_PLACE):
+        references.start(place, False)
     for left, above, before, expected in examples:
         row = 0 if above == "none" else 1
-        blocks, earlier = (uncompiled("candidates").BlockMap(2, 2) for _ in range(2))
+        blocks = uncompiled("candidates").BlockMap(2, 2)
         for place in np.ndindex(2, 2):
             blocks.kind[place] = BlockKind.INTRA
-            earlier.dy[place], earlier.dx[place] = numbers(before)
+            earlier.dy[0, *place], earlier.dx[0, *place] = numbers(before)
+            earlier.distance[0, *place] = 1
         for there, vector in (((row, 0), left), ((0, 1), above)):
             if vector != "none":
-                blocks.kind[there] = BlockKind.INTER
+                blocks.kind[there], blocks.directions[there] = BlockKind.INTER, 1
                 blocks.dy[there], blocks.dx[there] = numbers(vector)
         block.row, block.column, block.log2 = row, 1, 3
-        candidates.find(blocks, earlier, block)
+        candidates.find(blocks, block)
         found = list(zip(candidates.dy, candidates.dx, strict=True))[: candidates.count]
         assert [list(vector) for vector in found] == [numbers(candidate) for candidate in expected.split(",")]
+        assert set(candidates.directions[: candidates.count]) == {1}
+
+
+def test_the_example_of_vectors_over_other_distances_holds():
+    stretched = uncompiled("references").References(4096).stretched
+    for case in example("stretched").split(";"):
+        distances, vector, expected = map(numbers, re.split(":|->", case))
+        assert [stretched(component, *distances) for component in vector] == expected
+
+
+def test_the_example_of_the_order_of_pictures_holds():
+    setting, coded = example("coding of").split("->")
+    count, mini_gop = numbers(setting)
+    places = coding_order(0, count, mini_gop, True)
+    expected = [numbers(picture) for picture in coded.split(",")]
+    assert [[place.number, *dict.fromkeys(place.references)] for place in places] == expected
 
 
 def test_the_example_of_a_direction_holds():
@@ -847,9 +873,9 @@ def test_the_example_of_a_transform_holds():
     setting, expected = (numbers(part) for part in example("transform").split("->"))
     qp, first, second = setting
     assert abs(first) > 4 > abs(second) > 0
-    levels = (76 + 18, 3), (68, abs(first) - 4), (76 + 18 + 3 + 2, 128 + abs(second) - 1)
+    levels = (79 + 18, 3), (71, abs(first) - 4), (79 + 18 + 3 + 2, 128 + abs(second) - 1)
     node = (I_NODE, 5 + 16 * 5 + 8 + 1)
-    modes = [(63, 0), (63, 0), (63, 1), (63, 0)]  # as to the left, where DC is; above is planar
+    modes = [(66, 0), (66, 0), (66, 1), (66, 0)]  # as to the left, where DC is; above is planar
     bits = f"{int(first < 0)}{int(second < 0)}"
     planes = decoded(node, *modes, (59, 1), *levels, bits=bits, is_p=False, qp=qp)
     assert planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
@@ -892,7 +918,7 @@ def test_the_example_of_rgb_holds():
 I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one unit
 
 
-LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, which fourteen bits say
+LARGE = (P_NODE, 6), (151, 128 + 3), (71, 50)  # a last level of 4 and more, which fourteen bits say
 
 
 @pytest.mark.parametrize(
@@ -902,16 +928,16 @@ LARGE = (P_NODE, 6), (148, 128 + 3), (68, 50)  # a last level of 4 and more, whi
         pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="an 8×8 unit that is split"),
         pytest.param(0, ((I_NODE, 0),), "", "no meaning", id="SKIP in an I picture"),
         pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
-        pytest.param(0, ((I_NODE, 69), (64, 0), (65, 0)), "", "no meaning", id="INTER in an I picture"),
+        pytest.param(0, ((I_NODE, 69), (67, 0), (68, 0)), "", "no meaning", id="INTER in an I picture"),
         pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
         pytest.param(1, ((P_NODE, 14), (58, 0)), "", "no meaning", id="an empty CBF"),
         pytest.param(1, ((P_NODE, 14), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
-        pytest.param(0, ((I_NODE, 85), (63, 37)), "", "no meaning", id="mode 35"),
-        pytest.param(1, ((P_NODE, 69), (64, 52), (65, 0)), "0" * 16, "no meaning", id="bucket 12"),
+        pytest.param(0, ((I_NODE, 85), (66, 37)), "", "no meaning", id="mode 35"),
+        pytest.param(1, ((P_NODE, 69), (67, 52), (68, 0)), "0" * 16, "no meaning", id="bucket 12"),
         pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
-        pytest.param(1, ((P_NODE, 6), (148, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
-        pytest.param(1, ((P_NODE, 6), (148, 4 * 26)), "01111", "more levels", id="a last one without end"),
-        pytest.param(1, ((P_NODE, 6), (148, 128)), "", "bits ends", id="no bits"),
+        pytest.param(1, ((P_NODE, 6), (151, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
+        pytest.param(1, ((P_NODE, 6), (151, 4 * 26)), "01111", "more levels", id="a last one without end"),
+        pytest.param(1, ((P_NODE, 6), (151, 128)), "", "bits ends", id="no bits"),
         pytest.param(1, (), "", "symbols ends", id="no symbols"),
     ],
 )
@@ -922,7 +948,7 @@ def test_symbols_without_a_meaning_are_refused(is_p, symbols, bits, message):
 
 def test_the_largest_level_and_the_last_place_are_not_refused():
     assert read_levels(*LARGE[1:], bits=f"{32763 - 16408:014b}0") == ([0], [tables.MAX_LEVEL])
-    assert read_levels((148, 128 + 4 * 26), bits="011111") == ([63], [-1])
+    assert read_levels((151, 128 + 4 * 26), bits="011111") == ([63], [-1])
 
 
 def test_symbols_and_bits_that_are_left_over_are_refused():
@@ -933,7 +959,7 @@ def test_symbols_and_bits_that_are_left_over_are_refused():
 
     def read(streams):
         (picture,) = unpack_blocks(header, [(0, 0)], empty | streams)
-        decoder_of(GRAY_8).decode(picture.symbols, True, 0, 0, None, None)
+        decoder_after_gray(GRAY_8).decode(picture.symbols, P_PLACE, 0, 0, None, None)
         picture.symbols.check_end()
 
     read({nodes: one})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, 
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
 from codec.bitstream.streams import check_streams, unpack_names
-from codec.coded import Quantiser, SequenceHeader
+from codec.coded import Quantiser, SequenceHeader, picture_type
 from codec.models import PictureType, ResidualCoder
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
@@ -25,7 +26,7 @@ class PictureEntry:
 
     Attributes:
         number: from 0.
-        type: I or P.
+        type: I, P or B.
         name: the source's file name, or None.
         bytes: its bytes by component; where pictures share a packet, its share, estimated from the entropy of its
             symbols. Shares add up to the packet. Empty where no such estimate was asked for.
@@ -174,17 +175,21 @@ def _packet_entries(
         component = COMPONENT_OF[stream]
         totals[component] += len(frame)
         per_picture[component] += len(frame) * shares[component]
-    return [
-        PictureEntry(
+    entries = []
+    for position, picture in enumerate(headers):
+        number = position if picture.place is None else picture.place.number - raw.first_picture
+        shown = PictureEntry(
             number=entry.first_picture + number,
-            type=PictureType.P if picture.references else PictureType.I,
+            type=picture_type(picture.references, picture.place),
             name=(names[number] or None) if names else None,
-            bytes={name: round(float(values[number]), 1) for name, values in per_picture.items() if are_known},
+            bytes={name: round(float(values[position]), 1) for name, values in per_picture.items() if are_known},
             estimated=count > 1,
-            steps=tuple(Quantiser(of.step_256).step(header.format.bit_depth) for of in raw.pictures[number].quantisers),
-            qps=tuple(raw.pictures[number].qps),
+            steps=tuple(
+                Quantiser(of.step_256).step(header.format.bit_depth) for of in raw.pictures[position].quantisers
+            ),
+            qps=tuple(raw.pictures[position].qps),
             duration=None if (duration := durations[number]) is None else duration_of(duration),
             attachments={key: len(value) for key, value in attachments[number].items()},
         )
-        for number, picture in enumerate(headers)
-    ]
+        entries.append(shown)
+    return sorted(entries, key=attrgetter("number"))

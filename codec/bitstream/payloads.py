@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +25,7 @@ from codec.coded import (
     Quantiser,
     SequenceHeader,
 )
+from codec.dct.references import MAX_LOG2_MINI_GOP, Place, coding_order
 from codec.errors import BitstreamError, LimitError, TruncatedError, UnsupportedError
 from codec.lossless.tables import MAX_SETS
 from codec.picture import planes
@@ -133,7 +135,7 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
         _in_range("picture_count", int.from_bytes(payload[4:6], "little"), 1, header.gop_limit)
     raw = parse(PICTURES, payload, "picture packet", **repeated_fields(header))
     transformed = header.residual is models.ResidualCoder.DCT
-    most = 2 if header.residual is models.ResidualCoder.LOSSLESS or header.alpha_header else 1
+    most = 2 if transformed or header.residual is models.ResidualCoder.LOSSLESS else 1
     moves, meshes = header.motion is not models.MotionModel.NONE, header.motion is models.MotionModel.MESH
     for number, picture in enumerate(raw.pictures):
         known = (schema.SAME_QPS if transformed and number else 0) | (schema.HAS_MESH if transformed and meshes else 0)
@@ -156,6 +158,13 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
             _in_range("step_256", quantiser.step_256, 1, 65280)
             if quantiser.zero_point and header.residual is not models.ResidualCoder.UINT8:
                 raise BitstreamError(f"a zero point of {quantiser.zero_point} for {header.residual.label}")
+    if transformed:
+        _in_range("log2_mini_gop", raw.log2_mini_gop, 0, 0 if header.alpha_header else MAX_LOG2_MINI_GOP)
+    if transformed and not header.alpha_header:
+        for number, (picture, place) in enumerate(zip(raw.pictures, places_of(raw), strict=True)):
+            if place and picture.references != len(place.references):
+                wanted = f"its place in the order of coding implies {len(place.references)}"
+                raise BitstreamError(f"picture {number} of the packet has {picture.references} references; {wanted}")
     ids = [stream.id for stream in raw.streams]
     for stream in ids:
         _member(StreamId, "stream id", stream)
@@ -165,6 +174,14 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
     if total != len(raw.data):
         raise BitstreamError(f"streams of {total} bytes in a packet that holds {len(raw.data)}")
     return raw
+
+
+def places_of(raw: Any) -> Sequence[Place | None]:
+    """The places of pictures of ``dct`` in the order of coding, which is that of their headers (spec 10.16)."""
+    if raw.log2_mini_gop is None:
+        return [None] * len(raw.pictures)
+    is_intra = raw.pictures[0].references == 0
+    return coding_order(raw.first_picture, len(raw.pictures), 1 << raw.log2_mini_gop, is_intra)
 
 
 def unpack_group(header: SequenceHeader, payload: bytes, limits: Limits = DEFAULT_LIMITS) -> PacketGroup:
@@ -193,8 +210,9 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
             tuple(count for count in picture.predictor_set_counts if count != schema.SAME_ALPHA),
             tuple(picture.qps),
             picture.has_field,
+            place,
         )
-        for picture in raw.pictures
+        for picture, place in zip(raw.pictures, places_of(raw), strict=True)
     ]
 
 

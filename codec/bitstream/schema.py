@@ -53,7 +53,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 12)
+VERSION = (0, 13)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -113,6 +113,7 @@ STREAM_HEADER = Struct("id" / Int8ul, "length" / Int32ul)
 PICTURES = Struct(
     "first_picture" / Int32ul,
     "pictures" / PrefixedArray(Int16ul, PICTURE_HEADER),
+    "log2_mini_gop" / If(this._params.qps > 0, Int8ul),
     "streams" / PrefixedArray(Int8ul, STREAM_HEADER),
     "data" / GreedyBytes,
 )

@@ -89,11 +89,10 @@ def block_shares(
     header: SequenceHeader, pictures: Sequence[PictureHeader], streams: dict[StreamId, bytes]
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Bits of each picture of ``dct`` by component."""
-    references = [picture.references for picture in pictures]
     blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
     bits["weights"] += [picture.alf is not None for picture in blocks]
-    bits |= picture_bits(header, references, blocks)
+    bits |= picture_bits(header, pictures, blocks)
     bits["motion"] += [float(picture.has_field) for picture in pictures]  # a mesh is a few bytes
     has_alpha = np.array([bool(picture.predictor_set_counts) for picture in pictures])
     if header.alpha_header and has_alpha.any():
@@ -135,7 +134,7 @@ def block_bits(symbols: SymbolReader) -> dict[StreamId, npt.NDArray[np.float64]]
 
 
 def picture_bits(
-    header: SequenceHeader, references: Sequence[int], pictures: Sequence[CodedSymbols]
+    header: SequenceHeader, headers: Sequence[PictureHeader], pictures: Sequence[CodedSymbols]
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Bits of each picture of a packet group by component, float64 (pictures,), in an ideal code for the whole group.
 
@@ -148,8 +147,9 @@ def picture_bits(
     decoder = for_depth(kernel, coded.bit_depth).PictureDecoder
     reader = decoder(coded.plane_shapes, coded.sample_format.subsampling, 0, coded.bit_depth, only_reads=True)
     ends = []
-    for number, picture in zip(references, pictures, strict=True):
-        reader.decode(symbols, number > 0, picture.qp, picture.qp_chroma, None, None)
+    for of, picture in zip(headers, pictures, strict=True):
+        assert of.place is not None
+        reader.decode(symbols, of.place, picture.qp, picture.qp_chroma, None, None)
         ends.append(symbols.block_count())
     symbols.check_end()
     components = {name: np.zeros(len(pictures)) for name in ("modes", "motion", "residual")}

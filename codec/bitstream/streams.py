@@ -39,6 +39,7 @@ from codec.models import MotionModel, ResidualCoder
 from codec.picture.value_maps import NO_MAPS, ValueMaps
 
 if TYPE_CHECKING:
+    from codec.dct.references import Place
     from codec.dct.syntax import SymbolReader
 
 __all__ = [
@@ -88,6 +89,7 @@ class PictureHeader(NamedTuple):
             alpha that is coded: that of alpha.
         qps: quantisers of luma and of chroma; empty but for ``dct``.
         has_field: whether a motion field or a mesh predicts the picture.
+        place: of ``dct``, in the order of coding.
     """
 
     references: int
@@ -95,6 +97,7 @@ class PictureHeader(NamedTuple):
     predictor_set_counts: tuple[int, ...]
     qps: tuple[int, ...] = ()
     has_field: bool = False
+    place: Place | None = None
 
 
 def unpack_streams(
@@ -115,7 +118,11 @@ def unpack_streams(
         return (
             tuple(
                 CodedPicture(
-                    picture.references, None, replace(of, mesh=next(meshes)) if picture.has_field else of, alpha
+                    picture.references,
+                    None,
+                    replace(of, mesh=next(meshes)) if picture.has_field else of,
+                    alpha,
+                    picture.place,
                 )
                 for picture, of, alpha in zip(pictures, blocks, alphas, strict=True)
             ),

@@ -20,7 +20,17 @@ from codec.errors import CodecError, ConfigError, ExistsError, LimitError, Trunc
 from codec.models import MotionModel, ResidualCoder, Speed
 from codec.picture.film_coding import CODERS as FILM_CODERS
 from codec.picture.film_coding import DEFAULT_CRF
-from codec.settings import ALPHAS, BLOCK_SIZES, CHROMAS, DEFAULT_BLOCK, DEFAULT_QP, DEFAULT_SEARCH, QUALITIES, Settings
+from codec.settings import (
+    ALPHAS,
+    BLOCK_SIZES,
+    CHROMAS,
+    DEFAULT_BLOCK,
+    DEFAULT_QP,
+    DEFAULT_SEARCH,
+    MINI_GOPS,
+    QUALITIES,
+    Settings,
+)
 
 DONE, DATA_IS_BAD, WRONG_USE = 0, 1, 2
 
@@ -147,6 +157,7 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "QP": {"type": _number},
     "QUALITY": {"choices": tuple(QUALITIES)},
     "RATE": {"type": picture_rate},
+    "PICTURES": {"type": int, "choices": MINI_GOPS},
     "SIDE": {"type": int, "choices": BLOCK_SIZES},
     "SPEED": {"choices": _SPEEDS},
     "STEPS": {"type": _steps},
@@ -222,6 +233,9 @@ INPUT...           the pictures (see below)
 --gop N            pictures from one I picture to the next (default {Settings.gop})
 --[no-]scene-cut   start a GOP where a scene does (default: do)
 --run N            pictures that share one packet (default: 8 for lossless, the whole GOP for dct, 1 for the others)
+--reorder PICTURES  so many pictures of dct are coded in another order than they are shown in, all but one of them as B
+                   pictures: %(choices)s; 1 for low delay (default 8, or 1 where that would
+                   be larger, and with alpha or a mesh)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
 --search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})

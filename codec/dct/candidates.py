@@ -7,10 +7,11 @@ import numpy as np
 
 from codec.buffers import table, zeros
 from codec.dct import tables
+from codec.dct.references import SLOTS, References
 from codec.dct.syntax import CodingBlock
 from codec.models import BlockKind
 
-__all__ = ["BlockMap", "MergeCandidates"]
+__all__ = ["BlockMap", "MergeCandidates", "MotionMap"]
 
 
 def median(a: cython.int, b: cython.int, c: cython.int) -> cython.int:
@@ -29,14 +30,21 @@ class BlockMap:
     cbf: cython.uchar[:, ::1]
     transform_split: cython.uchar[:, ::1]
     modes: cython.int[:, ::1]
-    dy: cython.int[:, ::1]  # of its vector; 0 of intra blocks
+    directions: cython.uchar[:, ::1]  # 0 of intra blocks
+    dy: cython.int[:, ::1]  # of its vectors; 0 of those that are not there
     dx: cython.int[:, ::1]
+    second_dy: cython.int[:, ::1]
+    second_dx: cython.int[:, ::1]
     order: cython.int[:, ::1]  # in which the 4×4 units of a CTU are decoded
 
     def __init__(self, rows, columns):
         self.rows, self.columns = rows, columns
-        self.log2, self.kind, self.cbf, self.transform_split = (zeros((rows, columns), np.uint8) for _ in range(4))
-        self.modes, self.dy, self.dx = (zeros((rows, columns), np.int32) for _ in range(3))
+        self.log2, self.kind, self.cbf, self.transform_split, self.directions = (
+            zeros((rows, columns), np.uint8) for _ in range(5)
+        )
+        self.modes, self.dy, self.dx, self.second_dy, self.second_dx = (
+            zeros((rows, columns), np.int32) for _ in range(5)
+        )
         self.order = table(tables.MORTON)
 
     def put(self, block: CodingBlock) -> cython.void:
@@ -47,7 +55,22 @@ class BlockMap:
                 self.log2[row, column], self.kind[row, column] = block.log2, block.kind
                 self.cbf[row, column], self.transform_split[row, column] = block.cbf, block.transform_split
                 self.modes[row, column] = block.modes
+                self.directions[row, column] = block.directions
                 self.dy[row, column], self.dx[row, column] = block.dy, block.dx
+                self.second_dy[row, column], self.second_dx[row, column] = block.second_dy, block.second_dx
+
+    def take_motion(self, row: cython.int, column: cython.int, block: CodingBlock) -> cython.void:
+        """Give a coding block the motion of a unit."""
+        block.directions, block.dy, block.dx = self.directions[row, column], self.dy[row, column], self.dx[row, column]
+        block.second_dy, block.second_dx = self.second_dy[row, column], self.second_dx[row, column]
+
+    def has_motion(self, row: cython.int, column: cython.int, block: CodingBlock) -> cython.bint:
+        """Whether a unit has the motion of a coding block."""
+        if self.directions[row, column] != block.directions:
+            return False
+        if self.dy[row, column] != block.dy or self.dx[row, column] != block.dx:
+            return False
+        return self.second_dy[row, column] == block.second_dy and self.second_dx[row, column] == block.second_dx
 
     def is_available(
         self, there_row: cython.int, there_column: cython.int, row: cython.int, column: cython.int
@@ -100,61 +123,178 @@ class BlockMap:
 
 
 @cython.cclass
-class MergeCandidates:
-    """The vectors that a coding block may take from around it, at most three.
+class MotionMap:
+    """The motion of decoded pictures, of each unit of 8×8 luma samples, by the slot that keeps the picture."""
 
-    The first is also what a vector of its own is predicted from.
+    dy: cython.int[:, :, ::1]
+    dx: cython.int[:, :, ::1]
+    distance: cython.schar[:, :, ::1]  # in time that it goes over, 0 of intra blocks
+
+    def __init__(self, rows, columns):
+        self.dy, self.dx = zeros((SLOTS, rows, columns), np.int32), zeros((SLOTS, rows, columns), np.int32)
+        self.distance = zeros((SLOTS, rows, columns), np.int8)
+
+    def put(self, slot: cython.int, blocks: BlockMap, references: References) -> cython.void:
+        """Note the motion of a picture: vectors into its first reference, else those into the second."""
+        for row in range(blocks.rows):
+            for column in range(blocks.columns):
+                directions = blocks.directions[row, column]
+                if directions & 1:
+                    self.dy[slot, row, column], self.dx[slot, row, column] = (
+                        blocks.dy[row, column],
+                        blocks.dx[row, column],
+                    )
+                else:
+                    self.dy[slot, row, column] = blocks.second_dy[row, column]
+                    self.dx[slot, row, column] = blocks.second_dx[row, column]
+                self.distance[slot, row, column] = 0
+                if directions > 0:
+                    self.distance[slot, row, column] = references.distance[0 if directions & 1 else 1]
+
+
+@cython.cclass
+class MergeCandidates:
+    """The motion that a coding block may take from around it, at most three.
+
+    Vectors of its own are predicted from it.
     """
 
     count: cython.int
+    directions: cython.int[::1]
     dy: cython.int[::1]
     dx: cython.int[::1]
+    second_dy: cython.int[::1]
+    second_dx: cython.int[::1]
+    references: References
+    motion: MotionMap
+    temporal_dy: cython.int[::1]  # into each reference, as the picture that was decoded last moves
+    temporal_dx: cython.int[::1]
+    predicted_dy: cython.int  # of a vector
+    predicted_dx: cython.int
 
-    def __init__(self):
-        self.dy, self.dx = zeros(3, np.int32), zeros(3, np.int32)
+    def __init__(self, references, motion):
+        self.references, self.motion = references, motion
+        self.directions, self.dy, self.dx, self.second_dy, self.second_dx = (zeros(3, np.int32) for _ in range(5))
+        self.temporal_dy, self.temporal_dx = zeros(2, np.int32), zeros(2, np.int32)
 
-    def offer(self, dy: cython.int, dx: cython.int) -> cython.void:
-        """Add a vector, if there is room and it is new."""
-        if self.count == 3:
+    def offer(
+        self,
+        directions: cython.int,
+        dy: cython.int,
+        dx: cython.int,
+        second_dy: cython.int,
+        second_dx: cython.int,
+    ) -> cython.void:
+        """Add motion, if there is room and it is new."""
+        n: cython.int = self.count
+        if n == 3:
             return
-        for k in range(self.count):
-            if self.dy[k] == dy and self.dx[k] == dx:
+        for k in range(n):
+            if (
+                self.directions[k] == directions
+                and self.dy[k] == dy
+                and self.dx[k] == dx
+                and self.second_dy[k] == second_dy
+                and self.second_dx[k] == second_dx
+            ):
                 return
-        self.dy[self.count], self.dx[self.count] = dy, dx
-        self.count += 1
+        self.directions[n], self.dy[n], self.dx[n] = directions, dy, dx
+        self.second_dy[n], self.second_dx[n] = second_dy, second_dx
+        self.count = n + 1
 
-    def find(self, blocks: BlockMap, before: BlockMap, block: CodingBlock) -> cython.void:
-        """Find the candidates of a coding block; ``before`` is the picture before."""
+    def offer_unit(self, blocks: BlockMap, row: cython.int, column: cython.int) -> cython.void:
+        """Add the motion of a neighbour."""
+        self.offer(
+            blocks.directions[row, column],
+            blocks.dy[row, column],
+            blocks.dx[row, column],
+            blocks.second_dy[row, column],
+            blocks.second_dx[row, column],
+        )
+
+    def find(self, blocks: BlockMap, block: CodingBlock) -> cython.void:
+        """Find the candidates of a coding block."""
         row, column, side = block.row, block.column, 1 << (block.log2 - 3)
         corner = column + side
         if not blocks.is_available(2 * row - 1, 2 * corner, 2 * row, 2 * column):
             corner = column - 1
+        has_left: cython.bint = column > 0 and blocks.kind[row, column - 1] != BlockKind.INTRA
+        has_above: cython.bint = row > 0 and blocks.kind[row - 1, column] != BlockKind.INTRA
+        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.kind[row - 1, corner] != BlockKind.INTRA
+        self.count = 0
+        if not self.references.is_b and has_left + has_above + has_corner != 1:
+            self.offer_median(blocks, row, column, corner)
+        if has_left:
+            self.offer_unit(blocks, row, column - 1)
+        if has_above:
+            self.offer_unit(blocks, row - 1, column)
+        if has_corner:
+            self.offer_unit(blocks, row - 1, corner)
+        self.find_temporal(row + (side >> 1), column + (side >> 1))
+        if self.references.is_b:
+            dy, dx = self.temporal_dy, self.temporal_dx
+            self.offer(3, dy[0], dx[0], dy[1], dx[1])
+            self.offer(3, 0, 0, 0, 0)
+        else:
+            self.offer(1, self.temporal_dy[0], self.temporal_dx[0], 0, 0)
+        self.offer(1, 0, 0, 0, 0)
+
+    def offer_median(self, blocks: BlockMap, row: cython.int, column: cython.int, corner: cython.int) -> cython.void:
+        """Add the median of three neighbours' vectors, of which those that are not there, or intra, count as 0."""
         left_dy: cython.int = 0
         left_dx: cython.int = 0
         above_dy: cython.int = 0
         above_dx: cython.int = 0
         corner_dy: cython.int = 0
         corner_dx: cython.int = 0
-        has_left: cython.bint = column > 0 and blocks.kind[row, column - 1] != BlockKind.INTRA
-        has_above: cython.bint = row > 0 and blocks.kind[row - 1, column] != BlockKind.INTRA
-        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.kind[row - 1, corner] != BlockKind.INTRA
-        if has_left:
+        if column > 0:
             left_dy, left_dx = blocks.dy[row, column - 1], blocks.dx[row, column - 1]
-        if has_above:
+        if row > 0:
             above_dy, above_dx = blocks.dy[row - 1, column], blocks.dx[row - 1, column]
-        if has_corner:
-            corner_dy, corner_dx = blocks.dy[row - 1, corner], blocks.dx[row - 1, corner]
-        self.count = 0
-        if has_left + has_above + has_corner == 1:  # the others are 0
-            self.offer(left_dy + above_dy + corner_dy, left_dx + above_dx + corner_dx)
+            if corner >= 0:
+                corner_dy, corner_dx = blocks.dy[row - 1, corner], blocks.dx[row - 1, corner]
+        self.offer(1, median(left_dy, above_dy, corner_dy), median(left_dx, above_dx, corner_dx), 0, 0)
+
+    def find_temporal(self, row: cython.int, column: cython.int) -> cython.void:
+        """Find how a unit moves if it goes on as in the reference that was decoded last; intra blocks stay."""
+        slot = self.references.slot[self.references.latest]
+        distance = self.motion.distance[slot, row, column]
+        dy, dx = self.motion.dy[slot, row, column], self.motion.dx[slot, row, column]
+        for k in range(2):
+            self.temporal_dy[k] = self.temporal_dx[k] = 0
+            if distance != 0:
+                self.temporal_dy[k] = self.references.stretched(dy, distance, self.references.distance[k])
+                self.temporal_dx[k] = self.references.stretched(dx, distance, self.references.distance[k])
+
+    def take_vector(self, candidate: cython.int, reference: cython.int) -> cython.void:
+        """Predict a vector by a candidate's, which may point into the other reference."""
+        if reference == 0 and self.directions[candidate] & 1:
+            self.predicted_dy, self.predicted_dx = self.dy[candidate], self.dx[candidate]
+        elif reference == 1 and self.directions[candidate] & 2:
+            self.predicted_dy, self.predicted_dx = self.second_dy[candidate], self.second_dx[candidate]
+        elif reference == 0:
+            self.predicted_dy = self.references.other(self.second_dy[candidate], 0)
+            self.predicted_dx = self.references.other(self.second_dx[candidate], 0)
         else:
-            self.offer(median(left_dy, above_dy, corner_dy), median(left_dx, above_dx, corner_dx))
-        if has_left:
-            self.offer(left_dy, left_dx)
-        if has_above:
-            self.offer(above_dy, above_dx)
-        if has_corner:
-            self.offer(corner_dy, corner_dx)
-        middle_row, middle_column = row + (side >> 1), column + (side >> 1)
-        self.offer(before.dy[middle_row, middle_column], before.dx[middle_row, middle_column])
-        self.offer(0, 0)
+            self.predicted_dy = self.references.other(self.dy[candidate], 1)
+            self.predicted_dx = self.references.other(self.dx[candidate], 1)
+
+    def predict_vector(self, reference: cython.int) -> cython.void:
+        """Predict a vector into a reference: by the first candidate that has one, else by the first."""
+        for k in range(self.count):
+            if self.directions[k] >> reference & 1:
+                self.take_vector(k, reference)
+                return
+        self.take_vector(0, reference)
+
+    def give(self, block: CodingBlock, merge: cython.int) -> cython.void:
+        """Let a block have the motion of a candidate, or one vector of each of the first two."""
+        if merge == tables.AVERAGED:
+            self.take_vector(0, 0)
+            block.dy, block.dx = self.predicted_dy, self.predicted_dx
+            self.take_vector(1, 1)
+            block.second_dy, block.second_dx = self.predicted_dy, self.predicted_dx
+            block.directions = 3
+        else:
+            block.directions, block.dy, block.dx = self.directions[merge], self.dy[merge], self.dx[merge]
+            block.second_dy, block.second_dx = self.second_dy[merge], self.second_dx[merge]

@@ -75,8 +75,17 @@ def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizon
         return 1
     if position & (side - 1):
         return 0
-    far_down: cython.bint = abs(blocks.dy[row, column] - blocks.dy[other_row, other_column]) >= 4
-    return far_down or abs(blocks.dx[row, column] - blocks.dx[other_row, other_column]) >= 4
+    if blocks.directions[row, column] != blocks.directions[other_row, other_column]:
+        return 1
+    far_down: cython.int = max(
+        abs(blocks.dy[row, column] - blocks.dy[other_row, other_column]),
+        abs(blocks.second_dy[row, column] - blocks.second_dy[other_row, other_column]),
+    )
+    far_right: cython.int = max(
+        abs(blocks.dx[row, column] - blocks.dx[other_row, other_column]),
+        abs(blocks.second_dx[row, column] - blocks.second_dx[other_row, other_column]),
+    )
+    return max(far_down, far_right) >= 4
 
 
 def filter_luma_edge(
@@ -212,12 +221,14 @@ class AdaptiveLoopFilter:
     def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
         reference = luma.reference.samples
+        top = luma.reference.top
         bit_depth = 8 if SAMPLE_BITS == 8 else luma.bit_depth
         for y in range(luma.height):
             for square in range((luma.width + 63) >> 6):
                 if flags[y >> 6, square]:
                     width = min(64, luma.width - 64 * square)
-                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, y, 64 * square, width, bit_depth)
+                    left = 64 * square
+                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, top, y, left, width, bit_depth)
 
 
 def filter_row(
@@ -226,6 +237,7 @@ def filter_row(
     offsets: cython.int[:, ::1],
     taps: cython.int[::1],
     sums: cython.int[::1],
+    top: cython.int,
     y: cython.int,
     left: cython.int,
     width: cython.int,
@@ -236,7 +248,7 @@ def filter_row(
     Of 12 bits a sample differences are up to 384, and sums below 2**21.
     """
     most, peak = tables.ALF_CLIP << (bit_depth - 8), (1 << bit_depth) - 1
-    v, u = y + motion_tables.BORDER, left + motion_tables.BORDER
+    v, u = top + y + motion_tables.BORDER, left + motion_tables.BORDER
     for x in range(width):
         sums[x] = 64
     for k in range(12):

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from codec.buffers import table, zeros
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct import tables
-from codec.dct.candidates import BlockMap, MergeCandidates
+from codec.dct.candidates import BlockMap, MergeCandidates, MotionMap
 from codec.dct.intra import IntraPredictor
 from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
 from codec.dct.planes import Plane
+from codec.dct.references import Place, References
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
-from codec.depths import SAMPLE_BITS
+from codec.depths import SAMPLE_BITS, Sample
 from codec.errors import BitstreamError
 from codec.models import BlockKind
 from codec.motion.compensation import Mesh
@@ -36,6 +37,11 @@ def malformed(reason: cython.p_char) -> cython.int:
         raise BitstreamError(reason.decode())
 
 
+def second_component(dy: cython.int) -> cython.int:
+    """The context of an MVD to the right, by how far it goes down."""
+    return tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3)
+
+
 @cython.cclass
 class PictureDecoder:
     """Decodes the pictures of a GOP, one after the other.
@@ -48,8 +54,10 @@ class PictureDecoder:
     cb: Plane
     cr: Plane
     blocks: BlockMap
-    before: BlockMap  # of the picture before
+    references: References
+    motion: MotionMap  # of decoded pictures
     block: CodingBlock
+    neighbour: CodingBlock  # whose motion OBMC mixes in
     levels: Levels
     symbols: SymbolReader
     candidates: MergeCandidates
@@ -62,7 +70,6 @@ class PictureDecoder:
     is_p: cython.bint
     scale: cython.int
     scale_chroma: cython.int
-    vector_limit: cython.int
     only_reads: cython.bint
     traced: cython.bint
     records: cython.int[:, ::1]  # of the coding blocks, if traced: see `trace`
@@ -86,23 +93,26 @@ class PictureDecoder:
         """
         height, width = plane_shapes[0]
         rows, columns = -(-height // 8), -(-width // 8)
-        self.planes, self.vector_limit, self.only_reads, self.traced = (
-            len(plane_shapes), vector_limit, only_reads, traced
-        )  # fmt: skip
+        self.planes, self.only_reads, self.traced = len(plane_shapes), only_reads, traced
         self.luma = Plane(0, rows, columns, height, width, 0, 0, bit_depth, traced)
         last = self.planes - 1  # gray has planes of chroma too, which nothing uses
         self.cb = Plane(1, rows, columns, *plane_shapes[last], *subsampling[last], bit_depth, traced)
         self.cr = Plane(2, rows, columns, *plane_shapes[last], *subsampling[last], bit_depth, traced)
-        self.blocks, self.before = BlockMap(rows, columns), BlockMap(rows, columns)
-        self.block, self.levels, self.candidates = CodingBlock(), Levels(), MergeCandidates()
+        self.blocks, self.motion, self.references = (
+            BlockMap(rows, columns),
+            MotionMap(rows, columns),
+            References(vector_limit),
+        )
+        self.block, self.neighbour, self.levels = CodingBlock(), CodingBlock(), Levels()
+        self.candidates = MergeCandidates(self.references, self.motion)
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
-        self.records = zeros((rows * columns if traced else 1, 11), np.int32)
+        self.records = zeros((rows * columns if traced else 1, 14), np.int32)
 
     def decode(
         self,
         symbols: SymbolReader,
-        is_p: bool,
+        place: Place,
         qp: int,
         qp_chroma: int,
         alf: AlfParameters | None,
@@ -113,10 +123,11 @@ class PictureDecoder:
         ``symbols`` stand at its first; ``alf`` is an `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
 
         Raises:
-            BitstreamError: symbols end too early or have no meaning, or a vector is too long.
+            BitstreamError: symbols end too early or have no meaning, a vector is too long, or a picture that this one
+                points into is not there.
         """
         self.symbols = symbols
-        self.start(is_p, qp, qp_chroma)
+        self.start(place, qp, qp_chroma)
         self.set_mesh(mesh)
         if alf is None:
             self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
@@ -129,15 +140,19 @@ class PictureDecoder:
         return tuple(plane.picture() for plane in (self.luma, self.cb, self.cr)[: self.planes])
 
     def vectors(self) -> npt.NDArray[np.int16]:
-        """The vectors of the last picture in quarter samples, of each 8×8 unit: int16 (rows, columns, 2)."""
+        """Vectors of the last picture, a P picture, in quarter samples, of each 8×8 unit: int16 (rows, columns, 2)."""
         return np.stack([np.asarray(self.blocks.dy), np.asarray(self.blocks.dx)], axis=-1).astype(np.int16)
 
-    def start(self, is_p: bool, qp: int, qp_chroma: int) -> None:
-        """Begin the next picture: what was the newest is the one before."""
-        self.is_p, self.record_count = is_p, 0
+    def start(self, place: Place, qp: int, qp_chroma: int) -> None:
+        """Begin the next picture.
+
+        Raises:
+            BitstreamError: a picture that this one points into is not there.
+        """
+        self.is_p, self.record_count = len(place.references) > 0, 0
+        self.references.start(place, self.only_reads)
         over = 0 if SAMPLE_BITS == 8 else 6 * (self.luma.bit_depth - 8)
         self.scale, self.scale_chroma = tables.SCALES[qp + over], tables.SCALES[qp_chroma + over]
-        self.blocks, self.before = self.before, self.blocks
 
     def set_mesh(self, mesh: NodeGrid | None) -> None:
         """Let a mesh predict warped blocks."""
@@ -148,8 +163,9 @@ class PictureDecoder:
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
 
-        Its coding blocks, int32 (blocks, 11): row and column in units of 8×8 luma samples, log2 of the side, kind,
-        merge candidate, OBMC, transform split, CBF, intra modes, dy, dx. And what the planes were predicted as.
+        Its coding blocks, int32 (blocks, 14): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        merge candidate, OBMC, transform split, CBF, intra modes, directions, dy, dx, second dy, second dx. And what the
+        planes were predicted as.
         """
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
@@ -191,7 +207,12 @@ class PictureDecoder:
         self.deblocking.filter(self.luma, self.cb, self.cr, self.planes, self.blocks, qp, qp_chroma)
 
     def publish(self) -> cython.void:
-        """Make what is decoded the reference."""
+        """Keep what is decoded."""
+        slot: cython.int = self.references.free
+        self.motion.put(slot, self.blocks, self.references)
+        self.luma.reference.select(slot)
+        self.cb.reference.select(slot)
+        self.cr.reference.select(slot)
         self.luma.publish()
         if self.planes > 1:
             self.cb.publish()
@@ -225,9 +246,9 @@ class PictureDecoder:
         if block.kind == BlockKind.INTRA:
             self.read_modes(block)
         elif block.kind == BlockKind.INTER:
-            self.read_vector(block)
+            self.read_vectors(block)
         if block.kind != BlockKind.INTRA and not self.only_reads:
-            self.find_vector(block)
+            self.find_vectors(block)
             self.predict_plane(self.luma, block)
             if self.planes > 1:
                 self.predict_plane(self.cb, block)
@@ -247,7 +268,9 @@ class PictureDecoder:
         record, n = self.records, self.record_count
         record[n, 0], record[n, 1], record[n, 2], record[n, 3] = block.row, block.column, block.log2, block.kind
         record[n, 4], record[n, 5], record[n, 6] = block.merge, block.obmc, block.transform_split
-        record[n, 7], record[n, 8], record[n, 9], record[n, 10] = block.cbf, block.modes, block.dy, block.dx
+        record[n, 7], record[n, 8], record[n, 9] = block.cbf, block.modes, block.directions
+        record[n, 10], record[n, 11] = block.dy, block.dx
+        record[n, 12], record[n, 13] = block.second_dy, block.second_dx
         self.record_count = n + 1
 
     @cython.exceptval(-1)
@@ -270,48 +293,77 @@ class PictureDecoder:
         return 0
 
     @cython.exceptval(-1)
-    def read_vector(self, block: CodingBlock) -> cython.int:
-        """Read the MVD of a coding block."""
-        dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
-        block.dy, block.dx = (
-            dy,
-            self.symbols.read_signed(tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3)),
-        )
+    def read_vectors(self, block: CodingBlock) -> cython.int:
+        """Read which references a coding block points into, and an MVD for each."""
+        block.directions = 1
+        if self.references.is_b:
+            block.directions += self.symbols.read(tables.DIRECTION_CONTEXTS + 5 - block.log2)
+            if block.directions > 3:
+                return malformed(b"a symbol has no meaning")
+        if block.directions & 1:
+            block.dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
+            block.dx = self.symbols.read_signed(second_component(block.dy))
+        if block.directions & 2:
+            block.second_dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
+            block.second_dx = self.symbols.read_signed(second_component(block.second_dy))
         return 0
 
     @cython.exceptval(-1)
-    def find_vector(self, block: CodingBlock) -> cython.int:
-        """Make an MVD a vector, or take the vector of a merge candidate or of the mesh."""
+    def find_vectors(self, block: CodingBlock) -> cython.int:
+        """Make MVDs vectors, or take the motion of a merge candidate or of the mesh."""
         if block.kind == BlockKind.WARPED:
             if not self.has_mesh:
                 return malformed(b"a block is warped by a mesh that the picture does not have")
             middle = 8 * (1 << (block.log2 - 3) >> 1)
+            block.directions = 1
             block.dy, block.dx = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
             return 0
-        self.candidates.find(self.blocks, self.before, block)
+        self.candidates.find(self.blocks, block)
         if block.kind == BlockKind.INTER:
-            block.dy += self.candidates.dy[0]
-            block.dx += self.candidates.dx[0]
+            if block.directions & 1:
+                self.candidates.predict_vector(0)
+                block.dy += self.candidates.predicted_dy
+                block.dx += self.candidates.predicted_dx
+            if block.directions & 2:
+                self.candidates.predict_vector(1)
+                block.second_dy += self.candidates.predicted_dy
+                block.second_dx += self.candidates.predicted_dx
         else:
-            averaged: cython.bint = block.merge == tables.AVERAGED
-            if self.candidates.count <= (1 if averaged else block.merge):
+            if self.candidates.count <= (1 if block.merge == tables.AVERAGED else block.merge):
                 return malformed(b"a block merges with a candidate that it does not have")
-            candidate = 0 if averaged else block.merge
-            block.dy, block.dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
-        if max(abs(block.dy), abs(block.dx)) > self.vector_limit:
+            self.candidates.give(block, block.merge)
+        longest = max(max(abs(block.dy), abs(block.dx)), max(abs(block.second_dy), abs(block.second_dx)))
+        if longest > self.references.limit:
             return malformed(b"a vector is longer than the file allows")
         return 0
 
+    def compensate(
+        self,
+        plane: Plane,
+        target: Sample[:, ::1],
+        motion: CodingBlock,
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+    ) -> cython.void:
+        """Predict a rectangle by the vectors of a coding block: by one, or by the mean of two predictions."""
+        if motion.directions & 1:
+            plane.reference.select(self.references.slot[0])
+            plane.reference.move(target, y, x, height, width, motion.dy, motion.dx, False)
+        if motion.directions & 2:
+            plane.reference.select(self.references.slot[1])
+            averaged: cython.bint = motion.directions == 3
+            plane.reference.move(target, y, x, height, width, motion.second_dy, motion.second_dx, averaged)
+
     def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
-        """Predict a coding block from the picture before, in one plane."""
+        """Predict a coding block from other pictures, in one plane."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
         if block.kind == BlockKind.WARPED:
+            plane.reference.select(self.references.slot[0])
             plane.reference.warp(plane.samples, self.mesh, y, x, side)
         else:
-            plane.reference.move(plane.samples, y, x, side, side, block.dy, block.dx, False)
-        if block.kind < BlockKind.INTER and block.merge == tables.AVERAGED:
-            dy, dx = self.candidates.dy[1], self.candidates.dx[1]
-            plane.reference.move(plane.samples, y, x, side, side, dy, dx, True)
+            self.compensate(plane, plane.samples, block, y, x, side, side)
         if block.obmc and y > 0:
             self.overlap(self.blocks, plane, block, block.row - 1, block.column, 0, 1)
         if block.obmc and x > 0:
@@ -339,19 +391,15 @@ class PictureDecoder:
         first: cython.int = 0
         while first < count:
             v, u = row + first * down, column + first * right
-            dy, dx = blocks.dy[v, u], blocks.dx[v, u]
-            is_intra: cython.bint = blocks.kind[v, u] == BlockKind.INTRA
+            blocks.take_motion(v, u, self.neighbour)
             end: cython.int = first + 1
-            while end < count:
-                v, u = row + end * down, column + end * right
-                if blocks.dy[v, u] != dy or blocks.dx[v, u] != dx or (blocks.kind[v, u] == BlockKind.INTRA) != is_intra:
-                    break
+            while end < count and blocks.has_motion(row + end * down, column + end * right, self.neighbour):
                 end += 1
-            if not is_intra and (dy != block.dy or dx != block.dx):
+            if self.neighbour.directions > 0 and not blocks.has_motion(v, u, block):
                 length = 8 * (end - first)
                 height, width = (length, reach) if down else (reach, length)
                 y, x = 8 * (block.row + first * down), 8 * (block.column + first * right)
-                plane.reference.move(plane.second, y, x, height, width, dy, dx, False)
+                self.compensate(plane, plane.second, self.neighbour, y, x, height, width)
                 plane.overlap(y, x, height, width, down)
             first = end
 

@@ -133,13 +133,17 @@ class CodingBlock:
     transform_split: cython.bint
     cbf: cython.int  # a bit for each plane that has levels
     modes: cython.int  # intra modes, six bits for each quarter
-    dy: cython.int  # of the vector, in quarter samples
+    directions: cython.int  # 1 a vector into the first reference, 2 one into the second, 3 both
+    dy: cython.int  # of the vector into the first, in quarter samples
     dx: cython.int
+    second_dy: cython.int  # the same into the second
+    second_dx: cython.int
 
     def start(self, kind: cython.int) -> cython.void:
         """Have nothing but a place and a kind."""
         self.kind = kind
-        self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.dy = self.dx = 0
+        self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.directions = 0
+        self.dy = self.dx = self.second_dy = self.second_dx = 0
 
     def set_symbol(self, symbol: cython.int) -> cython.bint:
         """Take apart the symbol of a coding block; whether it has a meaning."""

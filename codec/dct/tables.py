@@ -21,6 +21,7 @@ __all__ = [
     "CONTEXTS",
     "DC",
     "DIRECT",
+    "DIRECTION_CONTEXTS",
     "ELEMENTS",
     "ESCAPE_CONTEXTS",
     "FAMILIES",
@@ -61,10 +62,11 @@ MAX_LEVEL: Final = 32767
 # Where the contexts of each syntax element begin (spec 10.4); those of nodes begin at 0
 CBF_CONTEXTS: Final = 54  # which quarters of luma have levels, by size and whether the block is intra
 CHROMA_CBF_CONTEXT: Final = 60  # which of two chroma blocks have levels
-MODE_CONTEXTS: Final = 61  # intra modes, by size
-VECTOR_CONTEXTS: Final = 64  # vector differences: down; then right, by how far down
-ESCAPE_CONTEXTS: Final = 68  # of levels, by luma or chroma and four bands
-LEVEL_CONTEXTS: Final = 76  # by size, luma or chroma, intra or not, six bands, the level before
+DIRECTION_CONTEXTS: Final = 61  # which references vectors of B pictures point into, by size
+MODE_CONTEXTS: Final = 64  # intra modes, by size
+VECTOR_CONTEXTS: Final = 67  # vector differences: down; then right, by how far down
+ESCAPE_CONTEXTS: Final = 71  # of levels, by luma or chroma and four bands
+LEVEL_CONTEXTS: Final = 79  # by size, luma or chroma, intra or not, six bands, the level before
 CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
 ELEMENTS: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
 """Where the contexts of each syntax element end."""

@@ -53,7 +53,10 @@ class Mesh:
 
 @cython.cclass
 class ReferencePlane:
-    """A decoded plane with a border that repeats its outermost samples, and the filters for what lies between them."""
+    """Decoded planes with a border that repeats their outermost samples, and the filters for what lies between them.
+
+    There is one, or as many as there are slots, of which `select` says which is looked at.
+    """
 
     height: cython.int
     width: cython.int
@@ -67,6 +70,8 @@ class ReferencePlane:
     sums: cython.int[:, ::1]  # of a cell
     quarters: Sample[:, ::1]  # all quarter samples, if an encoder has made them: see `InterpolatedPlanes`
     quarter_rows: cython.int  # of each plane of them, or 0
+    slot: cython.int
+    top: cython.int  # the first row of the slot
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class ReferencePlane:
         subsampling: Subsampling,
         taps: npt.NDArray[np.int16],
         bit_depth: int = 8,
+        slots: int = 1,
     ) -> None:
         """``plane`` is (rows, columns), or the shape of one that `fill` brings: until then no memory is touched.
 
@@ -82,7 +88,8 @@ class ReferencePlane:
         self.height, self.width = plane if isinstance(plane, tuple) else plane.shape
         self.largest = (1 << bit_depth) - 1
         self.log2_y, self.log2_x = subsampling
-        self.samples = memoryview(np.zeros((self.height + 2 * BORDER, self.width + 2 * BORDER), sample_type(bit_depth)))
+        shape = slots * (self.height + 2 * BORDER), self.width + 2 * BORDER
+        self.samples, self.slot, self.top = memoryview(np.zeros(shape, sample_type(bit_depth))), 0, 0
         self.taps, self.warp_taps = memoryview(taps), memoryview(SIXTEENTH_TAPS)
         self.has_quarters = bool(taps[4].any())
         self.sums = memoryview(np.empty((32, 32), np.int32))
@@ -91,21 +98,25 @@ class ReferencePlane:
             with cython.nogil:
                 self.fill(source)
 
+    def select(self, slot: cython.int) -> cython.void:
+        """Look at a slot from now on."""
+        self.slot, self.top = slot, slot * (self.height + 2 * BORDER)
+
     def peak(self) -> cython.int:
         """The largest sample."""
         return 255 if SAMPLE_BITS == 8 else self.largest
 
     def fill(self, source: Sample[:, ::1]) -> cython.void:
-        """Copy a plane, cut to this one's size, and repeat its outermost samples around it."""
-        samples, height, width = self.samples, self.height, self.width
+        """Copy a plane into the slot, cut to its size, and repeat its outermost samples around it."""
+        samples, height, width, top = self.samples, self.height, self.width, self.top
         self.quarter_rows = 0
         for row in range(height + 2 * BORDER):
             y = clip(row - BORDER, 0, height - 1)
-            copy_row(samples, row, BORDER, source, y, 0, width)
+            copy_row(samples, top + row, BORDER, source, y, 0, width)
             first, last = source[y, 0], source[y, width - 1]
             for x in range(BORDER):
-                samples[row, x] = first
-                samples[row, BORDER + width + x] = last
+                samples[top + row, x] = first
+                samples[top + row, BORDER + width + x] = last
 
     def filter(
         self,
@@ -127,10 +138,10 @@ class ReferencePlane:
         before = clip(x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
         peak = self.peak()
         if self.quarter_rows:
-            above += (4 * (y >> 2 & 3) + (x >> 2 & 3)) * self.quarter_rows
+            above += (16 * self.slot + 4 * (y >> 2 & 3) + (x >> 2 & 3)) * self.quarter_rows
             filter_block(target, v, u, self.quarters, above, before, self.taps, 0, 0, rows, columns, averaged, peak)
         else:
-            y, x = y & 15, x & 15
+            y, x, above = y & 15, x & 15, above + self.top
             filter_block(target, v, u, self.samples, above, before, self.taps, y, x, rows, columns, averaged, peak)
 
     def put(
@@ -207,7 +218,7 @@ class ReferencePlane:
                     right_x = above * nodes[row, column + 1, 1] + below * nodes[row + 1, column + 1, 1]
                 there_y = 16 * v + (((wide - after) * left_y + after * right_y + (1 << shift_y >> 1)) >> shift_y)
                 there_x = 16 * u + (((wide - after) * left_x + after * right_x + (1 << shift_x >> 1)) >> shift_x)
-                first = clip(there_y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
+                first = self.top + clip(there_y >> 4, -BEFORE, self.height + BEHIND) + BORDER - 3
                 before = clip(there_x >> 4, -BEFORE, self.width + BEHIND) + BORDER - 3
                 target[j, i] = filter_sample(samples, first, before, taps, there_y & 15, there_x & 15, peak)
 

@@ -91,7 +91,7 @@ class AlfFit:
         width: cython.int,
     ) -> cython.void:
         """Fill in those of a row."""
-        v: cython.int = y + BORDER
+        v: cython.int = self.luma.reference.top + y + BORDER
         most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.luma.bit_depth - 8)
         for k in range(TAPS):
             down, right = self.offsets[k, 0], self.offsets[k, 1]
@@ -106,18 +106,19 @@ class AlfFit:
 
     def sum_gains(self, source: SourcePlane, gains: cython.longlong[:, ::1]) -> cython.void:
         """By how much filtering lessens the squared error of each square of 64×64 samples."""
-        reference = self.luma.reference.samples
+        reference, top = self.luma.reference.samples, self.luma.reference.top + BORDER
         for y in range(self.luma.height):
             for left in range(0, self.luma.width, 64):
                 width = min(self.luma.width - left, 64)
-                gains[y >> 6, left >> 6] += gain(source.samples, reference, self.luma.samples, y, left, width)
+                gains[y >> 6, left >> 6] += gain(source.samples, reference, self.luma.samples, top + y, y, left, width)
 
     def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
         """Make the samples of squares without a flag what they were."""
+        top: cython.int = self.luma.reference.top + BORDER
         for y in range(self.luma.height):
             for x in range(self.luma.width):
                 if not flags[y >> 6, x >> 6]:
-                    self.luma.samples[y, x] = self.luma.reference.samples[y + BORDER, x + BORDER]
+                    self.luma.samples[y, x] = self.luma.reference.samples[top + y, x + BORDER]
 
 
 def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> Energy:
@@ -132,14 +133,15 @@ def gain(
     source: Sample[:, ::1],
     before: Sample[:, ::1],
     after: Sample[:, ::1],
+    v: cython.int,
     y: cython.int,
     left: cython.int,
     width: cython.int,
 ) -> cython.int:
-    """How much less the squared error of a part of a row is, at most 64 samples; ``before`` has a border."""
+    """How much less the squared error of up to 64 samples of row ``y`` is; ``before`` has a border, and row ``v``."""
     total: cython.int = 0
     for x in range(left, left + width):
-        old: cython.int = source[y, x] - before[y + BORDER, x + BORDER]
+        old: cython.int = source[y, x] - before[v, x + BORDER]
         new: cython.int = source[y, x] - after[y, x]
         total += old * old - new * new
     return total

@@ -20,7 +20,7 @@ SEEN: cython.int = 8  # so far from the picture, taps see nothing but its outerm
 
 @cython.cclass
 class InterpolatedPlanes:
-    """Planes with a border, one below the other: by row, then by column, in 1/``per_sample`` of a sample."""
+    """Planes with a border, one below the other: by slot, row and column, in 1/``per_sample`` of a sample."""
 
     reference: ReferencePlane
     log2: cython.int  # of the places of each sample: 0 for full samples, 1 for halves, 2 for quarters
@@ -29,11 +29,11 @@ class InterpolatedPlanes:
     samples: Sample[:, ::1]
     flat: Sample[::1]  # the same memory
 
-    def __init__(self, reference: ReferencePlane, per_sample: int) -> None:
+    def __init__(self, reference: ReferencePlane, per_sample: int, slots: int = 1) -> None:
         """``reference`` is not subsampled; ``per_sample`` is 1, 2 or 4."""
         self.reference, self.log2 = reference, per_sample >> 1
         self.rows, self.stride = reference.height + 2 * BORDER, reference.width + 2 * BORDER
-        shape = per_sample * per_sample * self.rows, self.stride
+        shape = slots * per_sample * per_sample * self.rows, self.stride
         self.samples = memoryview(np.empty(shape, np.asarray(reference.samples).dtype))
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         if per_sample == 4:
@@ -42,18 +42,18 @@ class InterpolatedPlanes:
             self.fill()
 
     def fill(self) -> cython.void:
-        """Interpolate the reference as it is, and let it know all quarter samples."""
+        """Interpolate the slot that is looked at, and let the reference know all quarter samples."""
         self.reference.quarter_rows = 0
         for phase in range(1 << (2 * self.log2)):
-            self.fill_plane(phase)
+            self.fill_plane(phase, (self.reference.slot << (2 * self.log2)) + phase)
         if self.log2 == 2:
             self.reference.quarter_rows = self.rows
 
-    def fill_plane(self, phase: cython.int) -> cython.void:
+    def fill_plane(self, phase: cython.int, number: cython.int) -> cython.void:
         """One of the planes: blocks of what taps see, and its outermost samples around them."""
         samples, height, width, step = self.samples, self.reference.height, self.reference.width, 16 >> self.log2
         down, right = step * (phase >> self.log2), step * (phase & ((1 << self.log2) - 1))
-        first = phase * self.rows + BORDER
+        first = number * self.rows + BORDER
         for block_y in range(-SEEN, height + SEEN, 32):
             for block_x in range(-SEEN, width + SEEN, 32):
                 y, x = min(block_y, height + SEEN - 32), min(block_x, width + SEEN - 32)

@@ -15,6 +15,7 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.picture import PictureDecoder
 from codec.dct.planes import Plane
+from codec.dct.references import Place
 from codec.dct.syntax import CodingBlock
 from codec.depths import Energy, Sample
 from codec.models import BlockKind, Speed
@@ -87,7 +88,6 @@ class PictureSearch:
 
     decoder: PictureDecoder
     blocks: BlockMap  # the decoder's
-    before: BlockMap
     candidates: MergeCandidates
     planes: cython.int
     chroma_blocks: cython.int  # transform blocks of a coding block's plane of chroma: 4:2:2 has two
@@ -146,22 +146,18 @@ class PictureSearch:
         self.obmc_from, self.stop = effort.obmc_from, effort.stop
         self.intra_from, self.intra_near = effort.intra_from, effort.intra_near
 
-    def start(self, planes: Sequence[Samples], is_p: bool, qp: int, qp_chroma: int, lagrangian: float) -> None:
+    def start(self, planes: Sequence[Samples], place: Place, qp: int, qp_chroma: int, lagrangian: float) -> None:
         """Begin a picture; it may be searched several times."""
         decoder, last = self.decoder, len(planes) - 1
         self.luma = SourcePlane(decoder.luma, planes[0])
         self.cb, self.cr = SourcePlane(decoder.cb, planes[min(1, last)]), SourcePlane(decoder.cr, planes[last])
-        self.is_p, self.qp, self.qp_chroma, self.lagrangian = is_p, qp, qp_chroma, lagrangian
-        decoder.start(is_p, qp, qp_chroma)
+        self.qp, self.qp_chroma, self.lagrangian = qp, qp_chroma, lagrangian
+        decoder.start(place, qp, qp_chroma)
+        self.is_p, self.writer.is_b = decoder.is_p, decoder.references.is_b
         self.step, self.step_chroma = decoder.scale / 4.0, decoder.scale_chroma / 4.0
-        self.four_modes = self.four_modes_from >= 1 + is_p
+        self.four_modes = self.four_modes_from >= 1 + self.is_p
         self.levels.lagrangian, self.intra.lagrangian = lagrangian, sqrt(lagrangian)
-        self.blocks, self.before = decoder.blocks, decoder.before
-
-    def interpolate(self) -> None:
-        """Filter the reference for the search for vectors."""
-        with cython.nogil:
-            self.vectors.quarters.fill()
+        self.blocks = decoder.blocks
 
     def search(
         self,
@@ -172,12 +168,13 @@ class PictureSearch:
     ) -> SymbolWriter:
         """Decide all blocks, and give their symbols, until the next search. What they decode to is in the planes.
 
-        ``rates``, float64 (contexts, 256), say what symbols cost; ``seeds`` are vectors of 16×16 samples in quarters,
-        or None where nothing moves. ``learn`` gives the rates for each further row of CTUs by the symbols so far.
+        ``rates``, float64 (contexts, 256), say what symbols cost; ``seeds`` are vectors of 16×16 samples in quarters
+        into each reference, int16 (2, rows, columns, 2), or None where nothing moves. ``learn`` gives the rates for
+        each further row of CTUs by the symbols so far.
         """
         self.writer.start(rates)
         self.moves, self.warps = seeds is not None, mesh is not None
-        self.vectors.start(self.luma, np.zeros((1, 1, 2), np.int16) if seeds is None else seeds, self.lagrangian)
+        self.vectors.start(self.luma, np.zeros((2, 1, 1, 2), np.int16) if seeds is None else seeds, self.lagrangian)
         self.decoder.set_mesh(mesh)
         if mesh is not None:
             luma, cb, cr = self._views()[:3]
@@ -196,15 +193,28 @@ class PictureSearch:
         return self.writer
 
     def vectors_before(self) -> npt.NDArray[np.int16]:
-        """The vectors of the picture before, of each 16×16 samples: int16 (rows, columns, 2)."""
-        vectors = np.stack([np.asarray(self.before.dy)[1::2, 1::2], np.asarray(self.before.dx)[1::2, 1::2]], axis=-1)
-        return np.ascontiguousarray(vectors, np.int16)
+        """Vectors into each reference, of 16×16 samples, as the one decoded last moves: int16 (2, rows, columns, 2)."""
+        vectors = np.zeros((2, (self.blocks.rows + 1) // 2, (self.blocks.columns + 1) // 2, 2), np.int16)
+        target: cython.short[:, :, :, ::1] = vectors.data
+        with cython.nogil:
+            for row in range(target.shape[1]):
+                for column in range(target.shape[2]):
+                    self.candidates.find_temporal(
+                        min(2 * row + 1, self.blocks.rows - 1), min(2 * column + 1, self.blocks.columns - 1)
+                    )
+                    for k in range(2):
+                        target[k, row, column, 0] = self.candidates.temporal_dy[k]
+                        target[k, row, column, 1] = self.candidates.temporal_dx[k]
+        return vectors
 
     def finish(self) -> tuple[AlfParameters | None, tuple[Samples, ...]]:
-        """Make what the last search decodes to the reference, with the ALF that is found; the ALF, and the planes."""
+        """Keep what the last search decodes to, with the ALF that is found; the ALF, and the planes."""
         with cython.nogil:
             self.decoder.publish()
-        return self.alf.fit(self.luma, self.lagrangian), self.decoder.pictures()
+        alf = self.alf.fit(self.luma, self.lagrangian)
+        with cython.nogil:
+            self.vectors.quarters.fill()
+        return alf, self.decoder.pictures()
 
     def warped(self, mesh: NodeGrid) -> Samples:
         """What a mesh predicts of luma."""
@@ -212,6 +222,7 @@ class PictureSearch:
         predicted: Samples = np.empty_like(np.asarray(self.decoder.luma.samples))
         target: Sample[:, ::1] = predicted.data
         with cython.nogil:
+            self.select_first()
             warp_plane(self.decoder.mesh, self.decoder.luma, target)
         return predicted[: self.decoder.luma.height, : self.decoder.luma.width]
 
@@ -235,11 +246,20 @@ class PictureSearch:
 
     def _views(self) -> list[npt.NDArray[np.int32] | Samples]:
         decoder, blocks = self.decoder, self.decoder.blocks
-        views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.dy, blocks.dx]
+        views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.directions]
+        views += [blocks.dy, blocks.dx, blocks.second_dy, blocks.second_dx]
         return [np.asarray(view) for view in views]
+
+    def select_first(self) -> cython.void:
+        """Let all planes look at the first reference."""
+        slot = self.decoder.references.slot[0]
+        self.decoder.luma.reference.select(slot)
+        self.decoder.cb.reference.select(slot)
+        self.decoder.cr.reference.select(slot)
 
     def warp_planes(self) -> cython.void:
         """Predict all planes by the mesh."""
+        self.select_first()
         warp_plane(self.decoder.mesh, self.decoder.luma, self.warped_luma)
         if self.planes > 1:
             warp_plane(self.decoder.mesh, self.decoder.cb, self.warped_cb)
@@ -248,8 +268,11 @@ class PictureSearch:
     def search_row(self, row: cython.int) -> cython.void:
         """A row of CTUs, in the order of coding."""
         for column in range(0, self.blocks.columns, 4):
-            self.vectors.parent_dy[6] = self.before.dy[row, column]
-            self.vectors.parent_dx[6] = self.before.dx[row, column]
+            if self.is_p:
+                self.candidates.find_temporal(row, column)
+                for k in range(2):
+                    self.vectors.parent_dy[k, 6] = self.candidates.temporal_dy[k]
+                    self.vectors.parent_dx[k, 6] = self.candidates.temporal_dx[k]
             self.search_node(row, column, 5, self.best_32)
 
     def search_node(self, row: cython.int, column: cython.int, log2: cython.int, best: Trial) -> cython.double:
@@ -315,22 +338,23 @@ class PictureSearch:
         obmc_cost: cython.double = 1e30
         warp_cost: cython.double = 1e30
         obmc_merge: cython.int = 0
-        self.candidates.find(self.blocks, self.before, self.block)
+        own: cython.int = 0
+        self.candidates.find(self.blocks, self.block)
         merge_cost, merge = self.rank_merges(context)
-        shown = 0 if merge == tables.AVERAGED else merge
-        merge_dy, merge_dx = self.candidates.dy[shown], self.candidates.dx[shown]
-        self.vectors.parent_dy[log2], self.vectors.parent_dx[log2] = merge_dy, merge_dx
+        for k in range(2):
+            self.candidates.take_vector(0 if merge == tables.AVERAGED else merge, k)
+            self.vectors.parent_dy[k, log2] = self.candidates.predicted_dy
+            self.vectors.parent_dx[k, log2] = self.candidates.predicted_dx
         if merge_cost > 2 * step:
             if self.moves:
-                own_cost = self.search_vector(y, x, log2, context)
-            dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
+                own_cost, own = self.search_vectors(y, x, log2, context)
             if y + x > 0 and min(merge_cost, own_cost) > self.obmc_from * step:
                 bound = min(merge_cost, own_cost) * (1 + self.near)
                 obmc_cost, obmc_merge = self.rank_obmc(context, bound)
                 if own_cost < 1e30:
-                    bits = self.writer.vector_bits(dy - self.candidates.dy[0], dx - self.candidates.dx[0])
-                    bits += rates[context, FIRST_OBMC + 1]
-                    own_obmc_cost = self.weigh(BlockKind.INTER, True, 0, dy, dx, bits, bound)
+                    self.start_own(True, own)
+                    bits = self.writer.vector_bits(self.trial) + rates[context, FIRST_OBMC + 1]
+                    own_obmc_cost = self.weigh(bits, bound)
         if self.warps:
             warp_cost = self.vectors.sums(y, x, self.warped_luma, y, x, side, 1e30)
             warp_cost += lagrangian * min(rates[context, FIRST_WARPED + 1], rates[context, FIRST_WARPED] + 1)
@@ -342,22 +366,21 @@ class PictureSearch:
                     self.try_skip(candidate, context, best)
         has_levels: cython.bint = False
         if merge_cost <= near:
-            self.start_inter(BlockKind.MERGE, False, merge, merge_dy, merge_dx)
+            self.start_merge(BlockKind.MERGE, False, merge)
             has_levels |= self.try_inter(best)
-        dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
         if own_cost <= near:
-            self.start_inter(BlockKind.INTER, False, 0, dy, dx)
+            self.start_own(False, own)
             has_levels |= self.try_inter(best)
         if own_obmc_cost <= near:
-            self.start_inter(BlockKind.INTER, True, 0, dy, dx)
+            self.start_own(True, own)
             has_levels |= self.try_inter(best)
         if obmc_cost <= near:
-            dy, dx = self.candidates.dy[obmc_merge], self.candidates.dx[obmc_merge]
-            self.start_inter(BlockKind.MERGE, True, obmc_merge, dy, dx)
+            self.start_merge(BlockKind.MERGE, True, obmc_merge)
             has_levels |= self.try_inter(best)
         if warp_cost <= near:
-            dy, dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
-            self.start_inter(BlockKind.WARPED, False, 0, dy, dx)
+            self.trial.start(BlockKind.WARPED)
+            self.block.directions = 1
+            self.block.dy, self.block.dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
             has_levels |= self.try_inter(best)
         return -nearest if not has_levels or nearest < self.stop * step else nearest
 
@@ -370,13 +393,16 @@ class PictureSearch:
         for candidate in range(4):
             if self.has_candidate(candidate):
                 bits = min(rates[context, tables.FIRST_CODED + 16 * candidate + 1], rates[context, candidate] + 1)
-                shown = 0 if candidate == tables.AVERAGED else candidate
-                dy, dx = self.candidates.dy[shown], self.candidates.dx[shown]
+                self.start_merge(BlockKind.MERGE, False, candidate)
                 cost: cython.double
-                if candidate == tables.AVERAGED:
-                    cost = self.weigh(BlockKind.MERGE, False, tables.AVERAGED, dy, dx, bits, best)
+                if self.block.directions == 3:
+                    cost = self.weigh(bits, best)
                 else:
-                    cost = self.vectors.hadamard(y, x, side, dy, dx, best) + lagrangian * bits
+                    second: cython.int = self.block.directions >> 1
+                    dy = self.block.second_dy if second else self.block.dy
+                    dx = self.block.second_dx if second else self.block.dx
+                    slot = self.decoder.references.slot[second]
+                    cost = self.vectors.hadamard(y, x, side, dy, dx, slot, best) + lagrangian * bits
                 if cost < best:
                     best, merge = cost, candidate
         return best, merge
@@ -389,51 +415,82 @@ class PictureSearch:
         for candidate in range(self.candidates.count):
             symbol = FIRST_OBMC + 16 * (1 + candidate)
             bits = min(rates[context, symbol + 1], rates[context, symbol] + 1)
-            dy, dx = self.candidates.dy[candidate], self.candidates.dx[candidate]
-            cost = self.weigh(BlockKind.MERGE, True, candidate, dy, dx, bits, min(best, bound))
+            self.start_merge(BlockKind.MERGE, True, candidate)
+            cost = self.weigh(bits, min(best, bound))
             if cost < best:
                 best, merge = cost, candidate
         return best, merge
 
-    def weigh(
-        self,
-        kind: cython.int,
-        obmc: cython.bint,
-        merge: cython.int,
-        dy: cython.int,
-        dx: cython.int,
-        bits: cython.double,
-        bound: cython.double,
-    ) -> cython.double:
-        """The Hadamard cost of a block that is predicted in luma, and that of ``bits``; 1e30 from ``bound`` on."""
-        self.start_inter(kind, obmc, merge, dy, dx)
+    def weigh(self, bits: cython.double, bound: cython.double) -> cython.double:
+        """The Hadamard cost of the trial, predicted in luma, and that of ``bits``; 1e30 from ``bound`` on."""
         self.decoder.predict_plane(self.decoder.luma, self.block)
         cost: cython.double = self.vectors.lagrangian * bits
         y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << self.block.log2
         cost += self.vectors.predicted(y, x, side, bound - cost)
         return cost if cost < bound else 1e30
 
-    def search_vector(self, y: cython.int, x: cython.int, log2: cython.int, context: cython.int) -> cython.double:
-        """Find a vector; returns its Hadamard cost, 1e30 where it is a merge candidate's."""
-        cost: cython.double = self.vectors.search(self.candidates, y, x, log2)
-        dy, dx = self.vectors.parent_dy[log2], self.vectors.parent_dx[log2]
+    def search_vectors(
+        self, y: cython.int, x: cython.int, log2: cython.int, context: cython.int
+    ) -> tuple[cython.double, cython.int]:
+        """Find vectors into each reference; the least Hadamard cost, of one or of both, and the directions of that.
+
+        The cost is 1e30 where the best vector is a merge candidate's.
+        """
+        rates, is_b = self.writer.rates, self.decoder.references.is_b
+        best: cython.double = 1e30
+        directions: cython.int = 1
+        for k in range(2 if is_b else 1):
+            cost: cython.double = self.vectors.search(self.candidates, k, y, x, log2)
+            cost += self.vectors.lagrangian * rates[context, FIRST_INTER + 1]
+            if is_b:
+                cost += self.vectors.lagrangian * rates[tables.DIRECTION_CONTEXTS + 5 - log2, k]
+            if cost < best and not self.is_candidate(k + 1):
+                best, directions = cost, k + 1
+        if is_b:
+            self.start_own(False, 3)
+            cost = self.weigh(self.writer.vector_bits(self.trial) + rates[context, FIRST_INTER + 1], best)
+            if cost < best:
+                best, directions = cost, 3
+        return best, directions
+
+    def is_candidate(self, directions: cython.int) -> cython.bint:
+        """Whether a merge candidate has the vector that was found into one of the references."""
+        log2 = self.block.log2
+        second: cython.int = directions >> 1
+        dy, dx = self.vectors.parent_dy[second, log2], self.vectors.parent_dx[second, log2]
         for k in range(self.candidates.count):
-            if self.candidates.dy[k] == dy and self.candidates.dx[k] == dx:
-                return 1e30
-        return cost + self.vectors.lagrangian * self.writer.rates[context, FIRST_INTER + 1]
+            there_dy = self.candidates.second_dy[k] if second else self.candidates.dy[k]
+            there_dx = self.candidates.second_dx[k] if second else self.candidates.dx[k]
+            if self.candidates.directions[k] == directions and there_dy == dy and there_dx == dx:
+                return True
+        return False
 
     def has_candidate(self, candidate: cython.int) -> cython.bint:
         """Whether the block at work has a merge candidate."""
         return self.candidates.count > (1 if candidate == tables.AVERAGED else candidate)
 
-    def start_inter(
-        self, kind: cython.int, obmc: cython.bint, merge: cython.int, dy: cython.int, dx: cython.int
-    ) -> cython.void:
-        """Make the trial a block with a vector."""
+    def start_merge(self, kind: cython.int, obmc: cython.bint, merge: cython.int) -> cython.void:
+        """Make the trial a block with the motion of a merge candidate."""
         self.trial.start(kind)
-        self.block.obmc, self.block.merge, self.block.dy, self.block.dx = obmc, merge, dy, dx
-        if kind == BlockKind.INTER:
-            self.trial.mvd_y, self.trial.mvd_x = dy - self.candidates.dy[0], dx - self.candidates.dx[0]
+        self.block.obmc, self.block.merge = obmc, merge
+        self.candidates.give(self.block, merge)
+
+    def start_own(self, obmc: cython.bint, directions: cython.int) -> cython.void:
+        """Make the trial a block with the vectors that were found."""
+        log2 = self.block.log2
+        self.trial.start(BlockKind.INTER)
+        self.block.obmc, self.block.directions = obmc, directions
+        if directions & 1:
+            self.block.dy, self.block.dx = self.vectors.parent_dy[0, log2], self.vectors.parent_dx[0, log2]
+            self.candidates.predict_vector(0)
+            self.trial.mvd_y = self.block.dy - self.candidates.predicted_dy
+            self.trial.mvd_x = self.block.dx - self.candidates.predicted_dx
+        if directions & 2:
+            self.block.second_dy = self.vectors.parent_dy[1, log2]
+            self.block.second_dx = self.vectors.parent_dx[1, log2]
+            self.candidates.predict_vector(1)
+            self.trial.second_mvd_y = self.block.second_dy - self.candidates.predicted_dy
+            self.trial.second_mvd_x = self.block.second_dx - self.candidates.predicted_dx
 
     def predict(self) -> cython.void:
         """Predict the trial, which has a vector, in all planes."""
@@ -461,8 +518,7 @@ class PictureSearch:
     def try_skip(self, merge: cython.int, context: cython.int, best: Trial) -> cython.void:
         """Try to skip a block with a merge candidate."""
         y, x, side = 8 * self.block.row, 8 * self.block.column, 1 << self.block.log2
-        shown = 0 if merge == tables.AVERAGED else merge
-        self.start_inter(BlockKind.SKIP, False, merge, self.candidates.dy[shown], self.candidates.dx[shown])
+        self.start_merge(BlockKind.SKIP, False, merge)
         self.predict()
         cost: cython.double = self.levels.squared_error(self.luma, self.decoder.luma, y, x, side)
         if self.planes > 1:

@@ -70,8 +70,10 @@ class Trial:
     """One way to code a coding block, and what it costs; also what it decodes to, where it is kept."""
 
     block: CodingBlock
-    mvd_y: cython.int  # its vector's difference from the first merge candidate
+    mvd_y: cython.int  # of its vector into the first reference
     mvd_x: cython.int
+    second_mvd_y: cython.int  # into the second
+    second_mvd_x: cython.int
     luma: PlaneLevels
     cb: PlaneLevels
     cr: PlaneLevels
@@ -89,7 +91,7 @@ class Trial:
     def start(self, kind: cython.int) -> cython.void:
         """Be a coding block in the same place without levels or a vector."""
         self.block.start(kind)
-        self.mvd_y = self.mvd_x = 0
+        self.mvd_y = self.mvd_x = self.second_mvd_y = self.second_mvd_x = 0
 
     def set_cbf(self, luma: PlaneLevels, planes: cython.int) -> cython.void:
         """Note which planes have levels, if luma has these."""
@@ -101,6 +103,7 @@ class Trial:
         """Become the same as another trial, with such levels of luma, but for samples."""
         copy_block(other.block, self.block)
         self.mvd_y, self.mvd_x, self.cost = other.mvd_y, other.mvd_x, other.cost
+        self.second_mvd_y, self.second_mvd_x = other.second_mvd_y, other.second_mvd_x
         if self.block.cbf & 1:
             self.luma.become(luma)
         if self.block.cbf & 2:
@@ -129,6 +132,7 @@ class SymbolWriter:
     bits: cython.uchar[::1]  # one bit each
     count: cython.Py_ssize_t
     bit_count: cython.Py_ssize_t
+    is_b: cython.bint
     only_counts: cython.bint
     counted: cython.double  # bits
     rates: cython.double[:, ::1]  # bits of each symbol in each context
@@ -142,7 +146,7 @@ class SymbolWriter:
         """For pictures of so many units of 8×8 samples, and samples of all planes."""
         size = 24 * units + 2 * samples
         self.contexts, self.symbols = zeros(size, np.uint16), zeros(size, np.uint8)
-        self.bits = zeros(30 * units + 26 * samples, np.uint8)  # pages that nobody writes to take no memory
+        self.bits = zeros(60 * units + 26 * samples, np.uint8)  # pages that nobody writes to take no memory
         self.band, self.run_bucket = table(tables.BAND_OF), table(tables.BUCKET_OF_RUN)
         self.run_base, self.run_bits = table(tables.RUN_BASES), table(tables.RUN_BITS)
         self.levels = Levels()
@@ -201,6 +205,16 @@ class SymbolWriter:
         """Write a number that may be negative: 0, 1, −1, 2, −2 as 0, 1, 2, 3, 4."""
         self.put_number(context, 2 * number - 1 if number > 0 else -2 * number)
 
+    def put_vectors(self, trial: Trial) -> cython.void:
+        """Write which references a coding block points into, and an MVD for each."""
+        directions = trial.block.directions
+        if self.is_b:
+            self.put(tables.DIRECTION_CONTEXTS + 5 - trial.block.log2, directions - 1)
+        if directions & 1:
+            self.put_vector(trial.mvd_y, trial.mvd_x)
+        if directions & 2:
+            self.put_vector(trial.second_mvd_y, trial.second_mvd_x)
+
     def put_vector(self, dy: cython.int, dx: cython.int) -> cython.void:
         """Write an MVD."""
         self.put_signed(tables.VECTOR_CONTEXTS, dy)
@@ -212,7 +226,7 @@ class SymbolWriter:
             blocks.node_context(is_p, trial.block.row, trial.block.column, trial.block.log2), node_symbol(trial.block)
         )
         if trial.block.kind == BlockKind.INTER:
-            self.put_vector(trial.mvd_y, trial.mvd_x)
+            self.put_vectors(trial)
         elif trial.block.kind == BlockKind.INTRA:
             self.put_modes(trial.block, blocks)
         if trial.block.cbf & 1:
@@ -274,10 +288,10 @@ class SymbolWriter:
         self.only_counts = False
         return self.counted
 
-    def vector_bits(self, dy: cython.int, dx: cython.int) -> cython.double:
-        """What `put_vector` costs."""
+    def vector_bits(self, trial: Trial) -> cython.double:
+        """What `put_vectors` costs."""
         self.only_counts, self.counted = True, 0
-        self.put_vector(dy, dx)
+        self.put_vectors(trial)
         self.only_counts = False
         return self.counted
 
@@ -293,7 +307,9 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
     """Make a coding block the same as another."""
     target.row, target.column, target.log2, target.kind = block.row, block.column, block.log2, block.kind
     target.merge, target.obmc, target.transform_split = block.merge, block.obmc, block.transform_split
-    target.cbf, target.modes, target.dy, target.dx = block.cbf, block.modes, block.dy, block.dx
+    target.cbf, target.modes = block.cbf, block.modes
+    target.directions, target.dy, target.dx = block.directions, block.dy, block.dx
+    target.second_dy, target.second_dx = block.second_dy, block.second_dx
 
 
 def node_symbol(block: CodingBlock) -> cython.int:

@@ -12,6 +12,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
 from codec.dct.planes import Plane
+from codec.dct.references import SLOTS
 from codec.depths import Sample
 from codec.search.forward import SourcePlane
 from codec.search.interpolation import InterpolatedPlanes
@@ -34,20 +35,21 @@ class VectorSearch:
     lagrangian: cython.double  # of Hadamard sums: √λ
     limit: cython.int  # of both components, in quarter samples
     rounds: cython.int  # around the best vector, with each step
-    seeds: cython.short[:, :, ::1]  # a vector for each 16×16 samples to begin with
-    parent_dy: cython.int[::1]  # the last vector of each size, by log2 of its side
-    parent_dx: cython.int[::1]
+    seeds: cython.short[:, :, :, ::1]  # into each reference, a vector for each 16×16 samples to begin with
+    parent_dy: cython.int[:, ::1]  # the last vector into each reference of each size, by log2 of its side
+    parent_dx: cython.int[:, ::1]
+    slot: cython.int  # of the reference at work
     best_dy: cython.int
     best_dx: cython.int
 
     def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
         self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
-        self.quarters = InterpolatedPlanes(luma.reference, 4)
-        self.parent_dy, self.parent_dx = zeros(7, np.int32), zeros(7, np.int32)
+        self.quarters = InterpolatedPlanes(luma.reference, 4, SLOTS)
+        self.parent_dy, self.parent_dx = zeros((2, 7), np.int32), zeros((2, 7), np.int32)
 
     def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
-        """Begin a picture whose squared errors count ``lagrangian`` a bit; ``seeds`` are int16 (rows, columns, 2)."""
+        """Begin a picture in which a bit is worth ``lagrangian``; ``seeds`` are int16 (2, rows, columns, 2)."""
         self.source, self.seeds, self.lagrangian = source, table(seeds, np.int16), sqrt(lagrangian)
 
     def hadamard(
@@ -57,13 +59,17 @@ class VectorSearch:
         side: cython.int,
         dy: cython.int,
         dx: cython.int,
+        slot: cython.int,
         bound: cython.double,
     ) -> cython.double:
         """Hadamard sums of the difference that a vector leaves, as large as a sum of |differences|.
 
         From ``bound`` on, a part of it.
         """
-        v, u = self.quarters.row(y + (dy >> 2), 4 * (dy & 3) + (dx & 3)), self.quarters.column(x + (dx >> 2))
+        v, u = (
+            self.quarters.row(y + (dy >> 2), 16 * slot + 4 * (dy & 3) + (dx & 3)),
+            self.quarters.column(x + (dx >> 2)),
+        )
         most = 4 * bound
         total: cython.int = 0
         for down in range(0, side, 8):
@@ -112,14 +118,16 @@ class VectorSearch:
         dx: cython.int,
         best: cython.double,
     ) -> cython.double:
-        """Keep a vector that is allowed and costs less than ``best``; returns the lower cost."""
+        """Keep a vector that is new, allowed and costs less than ``best``; returns the lower cost."""
+        if best < 1e30 and dy == self.best_dy and dx == self.best_dx:
+            return best
         if abs(dy) > self.limit or abs(dx) > self.limit:
             return best
-        down, right = dy - candidates.dy[0], dx - candidates.dx[0]
+        down, right = dy - candidates.predicted_dy, dx - candidates.predicted_dx
         context = tables.VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
         cost = self.lagrangian * (self.number_bits(tables.VECTOR_CONTEXTS, down) + self.number_bits(context, right))
         if cost < best:
-            cost += self.hadamard(y, x, side, dy, dx, best - cost)
+            cost += self.hadamard(y, x, side, dy, dx, self.slot, best - cost)
         if cost >= best:
             return best
         self.best_dy, self.best_dx = dy, dx
@@ -147,24 +155,30 @@ class VectorSearch:
                 best = self.try_vector(candidates, y, x, side, dy, dx, best)
         return best
 
-    def search(self, candidates: MergeCandidates, y: cython.int, x: cython.int, log2: cython.int) -> cython.double:
-        """Find the best vector; returns its Hadamard sum + √λ · bits.
+    def search(
+        self, candidates: MergeCandidates, reference: cython.int, y: cython.int, x: cython.int, log2: cython.int
+    ) -> cython.double:
+        """Find the best vector into a reference; returns its Hadamard sum + √λ · bits.
 
         It begins from the merge candidates, seeds of 16×16 samples, and the vector of the block that is
         split, and goes downhill in full samples, in halves, then in quarters.
         """
         side = 1 << log2
         best: cython.double = 1e30
-        self.best_dy = self.best_dx = 0
+        self.slot, self.best_dy, self.best_dx = candidates.references.slot[reference], 0, 0
+        candidates.predict_vector(reference)
+        best = self.try_vector(candidates, y, x, side, candidates.predicted_dy, candidates.predicted_dx, best)
         for k in range(candidates.count):
-            if k == 0 or candidates.dy[k] != self.best_dy or candidates.dx[k] != self.best_dx:
+            if reference == 0 and candidates.directions[k] & 1:
                 best = self.try_vector(candidates, y, x, side, candidates.dy[k], candidates.dx[k], best)
-        row = min((y + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[0]) - 1)
-        column = min((x + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[1]) - 1)
-        if self.seeds[row, column, 0] != self.best_dy or self.seeds[row, column, 1] != self.best_dx:
-            best = self.try_vector(candidates, y, x, side, self.seeds[row, column, 0], self.seeds[row, column, 1], best)
-        if self.parent_dy[log2 + 1] != self.best_dy or self.parent_dx[log2 + 1] != self.best_dx:
-            best = self.try_vector(candidates, y, x, side, self.parent_dy[log2 + 1], self.parent_dx[log2 + 1], best)
+            elif reference == 1 and candidates.directions[k] & 2:
+                best = self.try_vector(candidates, y, x, side, candidates.second_dy[k], candidates.second_dx[k], best)
+        row = min((y + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[1]) - 1)
+        column = min((x + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[2]) - 1)
+        dy, dx = self.seeds[reference, row, column, 0], self.seeds[reference, row, column, 1]
+        best = self.try_vector(candidates, y, x, side, dy, dx, best)
+        dy, dx = self.parent_dy[reference, log2 + 1], self.parent_dx[reference, log2 + 1]
+        best = self.try_vector(candidates, y, x, side, dy, dx, best)
         step: cython.int = 4
         while step >= 1:
             dy, dx = self.best_dy, self.best_dx
@@ -175,5 +189,5 @@ class VectorSearch:
                 best = self.look_around(candidates, y, x, side, step, tried_dy, tried_dx, best)
                 left -= 1
             step >>= 1
-        self.parent_dy[log2], self.parent_dx[log2] = self.best_dy, self.best_dx
+        self.parent_dy[reference, log2], self.parent_dx[reference, log2] = self.best_dy, self.best_dx
         return best

@@ -148,6 +148,7 @@ def pack_group(header: SequenceHeader, group: PacketGroup) -> bytes:
         {
             "first_picture": group.first_picture,
             "pictures": pictures,
+            "log2_mini_gop": group.mini_gop.bit_length() - 1,
             "streams": [{"id": stream, "length": len(frame)} for stream, frame in streams.items()],
             "data": b"".join(streams.values()),
         },

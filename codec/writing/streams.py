@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS
+from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, group_bytes
 from codec.coded import (
     AlfParameters,
     ContextSubstreams,
@@ -29,7 +30,7 @@ from codec.picture.value_maps import ValueMap, ValueMaps
 from codec.writing.context_merge import merge_contexts
 from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
 
-__all__ = ["encoded_name", "pack_map", "pack_streams"]
+__all__ = ["encoded_name", "group_length", "pack_map", "pack_streams"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -62,6 +63,11 @@ def encoded_name(name: str) -> bytes:
     if "\0" in name:
         raise ValueError("it has a zero byte")
     return name.encode("utf-8", "surrogateescape")
+
+
+def group_length(header: SequenceHeader, wanted: int) -> int:
+    """How many pictures share a packet, where ``wanted`` may be more than a reader takes."""
+    return min(wanted, max(DEFAULT_LIMITS.max_group_bytes // group_bytes(header, 1, 1), 1))
 
 
 def pack_fields(fields: list[MotionField]) -> dict[StreamId, bytes]:

@@ -7,7 +7,8 @@ const ofSide = (id, side) => element(side ? `${id}-b` : id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
 const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of coding blocks; skipped ones show the picture
-const BLOCK_NUMBERS = 9; // numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, dy, dx
+// numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, directions, and dy, dx of two vectors
+const BLOCK_NUMBERS = 12;
 const LAYERS = ["coding_blocks", "cells", "vectors", "mesh", "bits"];
 const VIEWS = ["decoded", "prediction", "residual", ...(files.length > 1 ? ["difference"] : [])];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
@@ -238,10 +239,11 @@ function drawCells(context, scale, picture) {
 
 function eachBlock(picture, visit) {
   for (let i = 0; i < picture.coding_blocks.length; i += BLOCK_NUMBERS) {
-    const [top, left, side, kind, transformSplit, obmc, coded, dy, dx] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
+    const [top, left, side, kind, transformSplit, obmc, coded, directions, ...both] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
     const [height, width] = [Math.min(side, data.height - top), Math.min(side, data.width - left)]; // inside the picture
     const name = picture.file.kinds[kind];
-    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, dy: dy / 4, dx: dx / 4 });
+    const vectors = [0, 1].filter((r) => (directions >> r) & 1).map((r) => ({ dy: both[2 * r] / 4, dx: both[2 * r + 1] / 4, r }));
+    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, vectors });
   }
 }
 
@@ -305,12 +307,12 @@ function arrowsOf(picture, apart) {
   const { cellSize, cells, motion } = picture.file;
   if (picture.coding_blocks) {
     const drawn = new Set();
-    eachBlock(picture, ({ top, left, height, width, name, dy, dx }) => {
+    eachBlock(picture, ({ top, left, height, width, vectors }) => {
       const [y, x] = [top + height / 2, left + width / 2];
       const place = apart ? `${Math.floor(y / apart)} ${Math.floor(x / apart)}` : found.length;
-      if (name === "intra" || drawn.has(place)) return;
+      if (!vectors.length || drawn.has(place)) return;
       drawn.add(place);
-      found.push([x, y, dx, dy]);
+      for (const { dy, dx } of vectors) found.push([x, y, dx, dy]);
     });
   } else if (picture.vectors) {
     const isMesh = motion === "mesh";
@@ -386,7 +388,7 @@ function drawTimeline() {
     file.timeline.forEach((picture, position) => {
       const height = Math.max((picture.bytes / most) * (floor - 4), 1);
       context.globalAlpha = (placeOf.has(picture.number) ? 1 : 0.4) * (side ? 0.6 : 1);
-      context.fillStyle = style.getPropertyValue(picture.type === "I" ? "--i" : "--p");
+      context.fillStyle = style.getPropertyValue(`--${picture.type.toLowerCase()}`);
       context.fillRect(position * slot + gap / 2 + side * width, floor - height, width, height);
     });
   });
@@ -449,7 +451,7 @@ function factsOf(picture) {
   const sums = Object.entries(picture.bits).map(([name, bits]) => [name, sumOf(bits)]);
   const [, count] = picture.packet;
   return [
-    ["type", entry.type === "I" ? "I, from nothing but itself" : `P, from ${references} picture${references > 1 ? "s" : ""}`],
+    ["type", entry.type === "I" ? "I, from nothing but itself" : `${entry.type}, from ${references} picture${references > 1 ? "s" : ""}`],
     ...(entry.dial ? [entry.dial] : []),
     ...(entry.name ? [["name", entry.name]] : []),
     ...(entry.psnr ? [["PSNR against A, dB", entry.psnr]] : []),
@@ -514,9 +516,10 @@ function valuesAt(picture, { decoded, prediction }, x, y) {
 }
 
 function blockRows(picture, x, y) {
-  const { side, name, transformSplit, obmc, coded, dy, dx } = blockAt(picture, x, y);
+  const { side, name, transformSplit, obmc, coded, vectors } = blockAt(picture, x, y);
   const planes = picture.file.planesCoded.filter((_, plane) => (coded >> plane) & 1);
-  const moved = name === "intra" ? [] : [["comes from, dx, dy", signed(`${dx}, ${dy}`)]];
+  const where = picture.references > 1 ? ["from before, dx, dy", "from after, dx, dy"] : ["comes from, dx, dy", "and from, dx, dy"];
+  const moved = vectors.map(({ dy, dx, r }) => [where[r], signed(`${dx}, ${dy}`)]);
   return [
     ["coding block", `${side} × ${side}, ${name}${obmc ? ", OBMC" : ""}`],
     ...moved,

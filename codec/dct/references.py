@@ -1,0 +1,112 @@
+"""The order in which pictures are coded, and the decoded ones that each may point into (spec 10.16)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cython
+import numpy as np
+
+from codec.buffers import zeros
+from codec.errors import BitstreamError
+
+__all__ = ["MAX_LOG2_MINI_GOP", "SLOTS", "Place", "References", "coding_order"]
+
+MAX_LOG2_MINI_GOP = 4
+SLOTS = 1 + MAX_LOG2_MINI_GOP  # decoded pictures that are kept at a time
+
+
+class Place(NamedTuple):
+    """A picture's place in the order of coding.
+
+    Attributes:
+        number: of the picture as it is shown.
+        references: numbers of the pictures that it may point into: none of an I picture, the one before of a P
+            picture, one before and one after of a B picture.
+        layer: how many pictures had to come before it in its mini-GOP.
+        kept: numbers of the decoded pictures that later ones need once it is decoded.
+    """
+
+    number: int
+    references: tuple[int, ...]
+    layer: int
+    kept: frozenset[int]
+
+
+def coding_order(first: int, count: int, mini_gop: int, is_intra: bool) -> list[Place]:
+    """The places of ``count`` pictures from number ``first`` on, which share a packet, in the order of coding.
+
+    Every ``mini_gop``-th is predicted from the one so far before; those between follow, the middle one first.
+    """
+    coded: list[tuple[int, tuple[int, ...], int]] = [(first, (), 0)] if is_intra else []
+    before = first if is_intra else first - 1
+    last = first + count - 1
+    while before < last:
+        after = min(before + mini_gop, last)
+        coded.append((after, (before,), 0))
+        coded += _between(before, after, 1)
+        before = after
+    places, needed = [], {last}
+    for number, references, layer in reversed(coded):
+        places.append(Place(number, references, layer, frozenset(needed)))
+        needed = needed - {number} | {*references}
+    return places[::-1]
+
+
+def _between(before: int, after: int, layer: int) -> list[tuple[int, tuple[int, ...], int]]:
+    """B pictures: the middle one, then those before it, then those after it."""
+    if after - before < 2:
+        return []
+    middle = (before + after) // 2
+    own = (middle, (before, after), layer)
+    return [own, *_between(before, middle, layer + 1), *_between(middle, after, layer + 1)]
+
+
+@cython.cclass
+class References:
+    """The two decoded pictures that the picture at work points into; of a P picture both are the one before."""
+
+    is_b: cython.bint
+    slot: cython.int[::1]  # where each of the two is kept
+    distance: cython.int[::1]  # how many pictures it is before the one at work; negative if it comes after
+    latest: cython.int  # which of the two was decoded last
+    free: cython.int  # the slot for the picture at work
+    limit: cython.int  # of both components of a vector
+    slot_of: dict[int, int]  # by number, in the order of decoding
+
+    def __init__(self, limit: int) -> None:
+        self.slot, self.distance, self.limit, self.slot_of = zeros(2, np.int32), zeros(2, np.int32), limit, {}
+        self.is_b, self.latest, self.free = False, 0, 0
+
+    def start(self, place: Place, only_reads: bool) -> None:
+        """Begin a picture; one that is only read needs no others.
+
+        Raises:
+            BitstreamError: it points into a picture that is not there.
+        """
+        self.is_b = len(place.references) > 1
+        if only_reads:
+            return
+        kept = list(self.slot_of)
+        for k in range(2 if place.references else 0):
+            number = place.references[k if self.is_b else 0]
+            if number not in self.slot_of:
+                raise BitstreamError(f"picture {place.number} points into picture {number}, which is not there")
+            self.slot[k], self.distance[k] = self.slot_of[number], place.number - number
+        self.latest = int(self.is_b and kept.index(place.references[1]) > kept.index(place.references[0]))
+        self.slot_of = {number: slot for number, slot in self.slot_of.items() if number in place.kept}
+        self.free = min({*range(SLOTS)} - {*self.slot_of.values()})
+        if place.number in place.kept:
+            self.slot_of[place.number] = self.free
+
+    def stretched(self, vector: cython.int, distance: cython.int, target: cython.int) -> cython.int:
+        """A component of a vector over a distance in time, as if motion went on evenly over another (spec 10.6)."""
+        if distance == target:
+            return vector
+        length: cython.int = (abs(vector) * abs(target) + (abs(distance) >> 1)) // abs(distance)
+        length = min(length, self.limit)
+        return length if (vector > 0) == ((distance > 0) == (target > 0)) else -length
+
+    def other(self, vector: cython.int, target: cython.int) -> cython.int:
+        """A component of a vector into one of the two, as it would point into the other, which is ``target``."""
+        return self.stretched(vector, self.distance[1 - target], self.distance[target])

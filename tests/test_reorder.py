@@ -1,0 +1,126 @@
+"""B pictures: coded in another order than they are shown in, and back in their own."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from mutations import Parts
+from test_dct import turning
+
+import codec
+from codec.models import PictureType
+from codec.search.mini_gop import choose_mini_gop
+
+
+def encoded(pictures, **settings):
+    """A file in memory."""
+    file = io.BytesIO()
+    codec.encode(iter(pictures), file, codec.Settings(residual="dct", qp=24, scene_cut=False, **settings))
+    return file
+
+
+def types(file):
+    """I, P and B, in the order in which pictures are shown."""
+    return "".join(picture.type.name for picture in codec.open(file).info.pictures)
+
+
+@pytest.mark.parametrize(
+    ("reorder", "run", "expected"),
+    [
+        (1, None, "IPPPPPPPPPP"),
+        (2, None, "IBPBPBPBPBP"),
+        (4, None, "IBBBPBBBPBP"),
+        (8, None, "IBBBBBBBPBP"),
+        (16, None, "IBBBBBBBBBP"),
+        (4, 3, "IBPBBPBBPBP"),
+        (8, 1, "IPPPPPPPPPP"),
+    ],
+)
+def test_pictures_come_back_in_their_order(moving, reorder, run, expected):
+    pictures = [codec.Picture(p.format, p.planes, f"{n}.png") for n, p in enumerate(moving("yuv420", 64, 48, 11))]
+    file = encoded(pictures, reorder=reorder, run=run, gop=16)
+    assert expected == types(file)
+    with codec.open(file) as video:
+        decoded = list(video.pictures())
+        assert [picture.name for picture in pictures] == [picture.name for picture in decoded]
+        for number, (picture, source) in enumerate(zip(decoded, pictures, strict=True)):
+            errors = [np.abs(picture.planes[0].astype(int) - other.planes[0]).mean() for other in pictures]
+            assert number == int(np.argmin(errors))
+            assert errors[number] < 4
+            assert source.format.plane_shapes == picture.format.plane_shapes
+        for number in (10, 3, 7, 0):
+            assert decoded[number].same_samples(video.picture(number))
+            assert number == video.inspect(number).number
+
+
+def test_what_is_seen_inside_of_a_b_picture(moving):
+    pictures = moving("gray", 64, 48, 5)
+    with codec.open(encoded(pictures, reorder=4)) as video:
+        seen = video.inspect(2)
+        assert seen.type is PictureType.B
+        before, after = seen.references
+        assert before.same_samples(video.picture(0))
+        assert after.same_samples(video.picture(4))
+        blocks = seen.coding_blocks
+        assert 3 in blocks.directions
+        assert not blocks.second_vectors_quarter_pel[blocks.directions & 2 == 0].any()
+        bits = sum(bits.sum() for bits in video.inspect(1).cell_bits.values())
+        assert bits != sum(bits.sum() for bits in seen.cell_bits.values())
+
+
+def test_b_pictures_are_for_what_moves_evenly(moving):
+    even, torn = moving("yuv420", 160, 128, 17), turning(17)
+    assert choose_mini_gop(even, 32, False) == 8
+    assert choose_mini_gop(torn, 32, False) == 1
+    assert set("IP") == set(types(encoded(torn)))
+    assert "B" in types(encoded(even))
+    assert len(encoded(even).getvalue()) < 0.95 * len(encoded(even, reorder=1).getvalue())
+
+
+@pytest.mark.parametrize("bit_depth", [10, 12])
+def test_more_bits_have_b_pictures_too(moving, bit_depth):
+    narrow = moving("yuv420", 64, 48, 6)
+    wide = [
+        codec.Picture(p.format.with_depth(bit_depth), tuple(np.uint16(plane) << (bit_depth - 8) for plane in p.planes))
+        for p in narrow
+    ]
+    assert choose_mini_gop(narrow, 32, False) == choose_mini_gop(wide, 32, False)
+    file = encoded(wide, reorder=4)
+    assert types(file) == "IBBBPP"
+    assert len(codec.decode(file)) == 6
+
+
+def test_alpha_needs_the_order_in_which_pictures_come(moving):
+    pictures = [np.dstack([*p.planes, p.planes[0]]) for p in moving("rgb", 32, 24, 4)]
+    assert types(encoded(pictures)) == "IPPP"
+    with pytest.raises(codec.ConfigError, match=r"^reorder is 1 for pictures with alpha, not 4$"):
+        encoded(pictures, reorder=4)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "rule"),
+    [
+        (6 + 7, 2, "picture 1 of the packet has 2 references; its place in the order of coding implies 1"),
+        (6 + 14, 1, "picture 2 of the packet has 1 references; its place in the order of coding implies 2"),
+        (-1, 1, "picture 3 of the packet has 2 references; its place in the order of coding implies 1"),
+        (-1, 5, "log2_mini_gop is 5; it lies in 0…4"),
+    ],
+)
+def test_pictures_that_do_not_fit_their_place_are_refused(moving, place, value, rule):
+    parts = Parts.of(encoded(moving("gray", 16, 16, 4), reorder=4).getvalue())
+    (packet,) = parts.pictures()
+    packet.head[place] = value
+    with pytest.raises(codec.BitstreamError, match=rule):
+        list(codec.open(io.BytesIO(parts.build())).pictures())
+
+
+def test_a_packet_that_points_into_a_lost_one_is_left_out(moving):
+    """Of two packets of a GOP the first is damaged: what is whole is the next GOP."""
+    data = bytearray(encoded(moving("gray", 32, 24, 12), reorder=4, run=4, gop=8).getvalue())
+    start = data.index(b"PICS")
+    data[start + 40] ^= 1
+    with codec.open(io.BytesIO(bytes(data)), damaged=True) as video:
+        assert [number for number, _ in video.whole_pictures()] == [8, 9, 10, 11]
+        assert video.damage
