@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from codec.bitstream.cell_bits import CellBits, block_places, cell_bits
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry
-from codec.bitstream.payloads import compressed_streams, places_of
+from codec.bitstream.payloads import compressed_streams
 from codec.bitstream.schema import StreamId
 from codec.coded import (
     MODULO,
@@ -183,10 +183,9 @@ def inspect_packet(
     packet = container.read_packet(entry.offset)
     raw = container.parse_group(packet)
     streams = compressed_streams(raw)
-    numbers = [
-        each.number if place is None else place.number for each, place in zip(pictures, places_of(raw), strict=True)
-    ]
-    in_order = [pictures[number - pictures[0].number] for number in numbers]
+    in_order = pictures
+    if raw.log2_mini_gop is not None:
+        in_order = [pictures[of.place.number - raw.first_picture] for of in raw.pictures]
     facts = PacketFacts(pictures[0].number, len(pictures), PACKET_OVERHEAD + len(packet.payload))
     shared = Packet(facts, container.header, in_order, {stream: len(frame) for stream, frame in streams.items()})
     return [_inspected(each, container.header, shared) for each in pictures]

@@ -160,11 +160,11 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
                 raise BitstreamError(f"a zero point of {quantiser.zero_point} for {header.residual.label}")
     if transformed:
         _in_range("log2_mini_gop", raw.log2_mini_gop, 0, 0 if header.alpha_header else MAX_LOG2_MINI_GOP)
-    if transformed and not header.alpha_header:
-        for number, (picture, place) in enumerate(zip(raw.pictures, places_of(raw), strict=True)):
-            if place and picture.references != len(place.references):
-                wanted = f"its place in the order of coding implies {len(place.references)}"
-                raise BitstreamError(f"picture {number} of the packet has {picture.references} references; {wanted}")
+    for number, (picture, place) in enumerate(zip(raw.pictures, _places_of(raw), strict=True)):
+        picture.place = place
+        if place and not header.alpha_header and picture.references != len(place.references):
+            wanted = f"its place in the order of coding implies {len(place.references)}"
+            raise BitstreamError(f"picture {number} of the packet has {picture.references} references; {wanted}")
     ids = [stream.id for stream in raw.streams]
     for stream in ids:
         _member(StreamId, "stream id", stream)
@@ -176,7 +176,7 @@ def parse_group(header: SequenceHeader, payload: bytes) -> Any:
     return raw
 
 
-def places_of(raw: Any) -> Sequence[Place | None]:
+def _places_of(raw: Any) -> Sequence[Place | None]:
     """The places of pictures of ``dct`` in the order of coding, which is that of their headers (spec 10.16)."""
     if raw.log2_mini_gop is None:
         return [None] * len(raw.pictures)
@@ -210,9 +210,9 @@ def picture_headers(header: SequenceHeader, raw: Any) -> list[PictureHeader]:
             tuple(count for count in picture.predictor_set_counts if count != schema.SAME_ALPHA),
             tuple(picture.qps),
             picture.has_field,
-            place,
+            picture.place,
         )
-        for picture, place in zip(raw.pictures, places_of(raw), strict=True)
+        for picture in raw.pictures
     ]
 
 

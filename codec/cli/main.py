@@ -235,7 +235,7 @@ INPUT...           the pictures (see below)
 --run N            pictures that share one packet (default: 8 for lossless, the whole GOP for dct, 1 for the others)
 --reorder PICTURES  so many pictures of dct are coded in another order than they are shown in, all but one of them as B
                    pictures: %(choices)s; 1 for low delay (default 8, or 1 where that would
-                   be larger, and with alpha or a mesh)
+                   be larger, and with alpha)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
 --search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})

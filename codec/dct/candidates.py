@@ -230,6 +230,8 @@ class MergeCandidates:
             self.offer_unit(blocks, row - 1, column)
         if has_corner:
             self.offer_unit(blocks, row - 1, corner)
+        if self.count == 3:
+            return
         self.find_temporal(row + (side >> 1), column + (side >> 1))
         if self.references.is_b:
             dy, dx = self.temporal_dy, self.temporal_dx
