@@ -26,6 +26,7 @@ from codec.search.mesh_fit import fit_mesh
 from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
 from codec.search.partition import EFFORTS
 from codec.search.rates import Counts, Rates, rates_of
+from codec.search.temporal_filter import with_inherited_filtered
 from codec.search.unseen import with_unseen_filled
 from codec.settings import Settings
 from codec.writing.context_merge import merge_contexts
@@ -101,8 +102,9 @@ def code_gop_of_blocks(
 
     ``pictures`` have no alpha; ``alphas`` have it, or None where there is none.
     """
-    sources = [as_coded(picture, header) for picture in pictures]
     places = order_of(len(pictures), header, settings)
+    coded_sources = [as_coded(picture, header) for picture in pictures]
+    sources = with_inherited_filtered(coded_sources, places, settings.dialled_qp)
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
         encoder = GopEncoder(header, settings, rates, len(sources))
