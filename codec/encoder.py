@@ -174,13 +174,13 @@ def search_motion(
     from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
 
     wanted = luma(source)
-    frequent = frequent_displacements(wanted, source_before, settings.search_range)
+    frequent = frequent_displacements(wanted, source_before, header.vector_limit_quarter_pel // 4)
     source_plane, searched_plane = searched_planes(wanted, luma(reference.picture))
     if searched_plane is not reference.picture.planes[0]:  # of RGB luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
         halves = InterpolatedPlanes(reference.plane(0), 2)
-    searched = Searched(source_plane, searched_plane, halves, 4 * settings.search_range, speed, before, frequent)
+    searched = Searched(source_plane, searched_plane, halves, header.vector_limit_quarter_pel, speed, before, frequent)
     if header.motion is MotionModel.BLOCK:
         return search_blocks(searched, header.cell_size)
     from codec.search.mesh import search_mesh
@@ -288,7 +288,7 @@ def mini_gop_of(pictures: Sequence[Picture], header: SequenceHeader, settings: S
         return 1
     from codec.search.mini_gop import choose_mini_gop
 
-    return choose_mini_gop(pictures, settings.search_range, header.motion is MotionModel.MESH)
+    return choose_mini_gop(pictures, header.motion is MotionModel.MESH)
 
 
 class GopTask(NamedTuple):
@@ -327,7 +327,7 @@ def sequence_header(picture_format: PictureFormat, rate: Fraction, settings: Set
         settings.residual_coder,
         settings.motion_model,
         MESH_OF_DCT if is_mesh_of_dct else settings.cell_size,
-        4 * settings.search_range,
+        4 * settings.search_range(picture_format.width),
         settings.gop,
         settings.max_error or 0,
         coded_format(picture_format.sample_format, settings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -27,6 +28,7 @@ MINI_GOPS = (1, 2, 4, 8, 16)
 BLOCK_SIZES, CHROMAS, ALPHAS = (4, 8, 16, 32), get_args(Chroma), get_args(Alpha)
 LOSSLESS_RUN = 8  # pictures that share Huffman tables: saves 1.5…4 % at 352×288, 0.1 % at 1080p, 2 % of an animation
 DEFAULT_QP, DEFAULT_BLOCK, DEFAULT_SEARCH = 28, 16, 32
+MOST_SEARCHED = 128  # unless that is asked for
 QUALITIES: dict[Quality, int] = {"low": 38, "medium": 32, "high": 26, "visually-lossless": 18}  # QPs
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
 QP_RANGE = (-24, 51)  # of 8 bits from 0 on
@@ -77,7 +79,8 @@ class Settings:
             is fully transparent or opaque stays so. None takes 0.
         gop: pictures from one I picture to the next, 1…1024.
         block: side of a block or mesh cell in luma samples: 4, 8, 16 or 32; not for ``dct``. None takes 16.
-        search: largest displacement tried, in full luma samples each way, 0…256. None takes 32.
+        search: largest displacement tried, in full luma samples each way, 0…256.
+            None takes 32, and for ``dct`` about a sixteenth of the width, 32…128.
         run: pictures that share one packet's streams, at least 1; a run never crosses a GOP.
             None takes 1, for ``lossless`` 8, and for ``dct`` the whole GOP.
         reorder: how many pictures of ``dct`` are coded in another order than they are shown in, all but one of them as
@@ -262,10 +265,14 @@ class Settings:
         """``block`` or its default, in luma samples."""
         return DEFAULT_BLOCK if self.block is None else self.block
 
-    @property
-    def search_range(self) -> int:
-        """``search`` or its default, in full luma samples."""
-        return DEFAULT_SEARCH if self.search is None else self.search
+    def search_range(self, width: int) -> int:
+        """``search`` or its default for pictures so wide, in full luma samples."""
+        if self.search is not None:
+            return self.search
+        if self.residual_coder is not ResidualCoder.DCT:
+            return DEFAULT_SEARCH
+        # a reference may be eight pictures away: B pictures of 1920×1080 take 14 % less with 128 than with 32
+        return min(max(1 << round(math.log2(width / 16)), DEFAULT_SEARCH), MOST_SEARCHED)
 
     @property
     def run_length(self) -> int:

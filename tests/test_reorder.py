@@ -72,8 +72,8 @@ def test_what_is_seen_inside_of_a_b_picture(moving):
 
 def test_b_pictures_are_for_what_moves_evenly(moving):
     even, torn = moving("yuv420", 160, 128, 17), turning(17)
-    assert choose_mini_gop(even, 32, False) == 8
-    assert choose_mini_gop(torn, 32, False) == 1
+    assert choose_mini_gop(even, False) == 8
+    assert choose_mini_gop(torn, False) == 1
     assert set("IP") == set(types(encoded(torn)))
     assert "B" in types(encoded(even))
     assert len(encoded(even).getvalue()) < 0.95 * len(encoded(even, reorder=1).getvalue())
@@ -86,7 +86,7 @@ def test_more_bits_have_b_pictures_too(moving, bit_depth):
         codec.Picture(p.format.with_depth(bit_depth), tuple(np.uint16(plane) << (bit_depth - 8) for plane in p.planes))
         for p in narrow
     ]
-    assert choose_mini_gop(narrow, 32, False) == choose_mini_gop(wide, 32, False)
+    assert choose_mini_gop(narrow, False) == choose_mini_gop(wide, False)
     file = encoded(wide, reorder=4)
     assert types(file) == "IBBBPP"
     assert len(codec.decode(file)) == 6

@@ -28,6 +28,7 @@ from codec.settings import (
     DEFAULT_QP,
     DEFAULT_SEARCH,
     MINI_GOPS,
+    MOST_SEARCHED,
     QUALITIES,
     Settings,
 )
@@ -237,7 +238,8 @@ INPUT...           the pictures (see below)
                    pictures: %(choices)s; 1 for low delay (default 8, or 1 where that would
                    be larger, and with alpha)
 --block SIDE       side of a block or mesh cell: %(choices)s; dct has its own (default {DEFAULT_BLOCK})
---search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH})
+--search N         largest motion looked for, in samples, 0…256 (default {DEFAULT_SEARCH};
+                   for dct a sixteenth of the width, {DEFAULT_SEARCH}…{MOST_SEARCHED})
 --speed SPEED      how thoroughly the encoder searches: %(choices)s (default {Speed.MEDIUM.label})
 --fps RATE         pictures per second, such as 25 or 30000/1001, instead of the source's rate or times (default:
                    the source's, or 25)

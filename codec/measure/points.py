@@ -209,7 +209,7 @@ class Point(Measured):
             "step": settings.step,
             "gop": settings.gop,
             "block": settings.cell_size,
-            "search": settings.search_range,
+            "search": settings.search,
             "run": settings.run_length,
             "bytes": self.bytes,
             "coded": coded and {"sample_format": f"yuv{settings.chroma or 420}", **coded.as_dict()},

@@ -262,12 +262,12 @@ class GopEncoder:
         is_thorough = self._settings.speed_preset is Speed.SLOW or distance >= FAR
         speed = Speed.MEDIUM if is_thorough else Speed.FAST
         before = self._fields.get(distance)
-        return Searched(wanted, luma, halves, 4 * self._settings.search_range, speed, before, frequent)
+        return Searched(wanted, luma, halves, self._header.vector_limit_quarter_pel, speed, before, frequent)
 
     def _seeds(self, place: Place, source: Picture) -> npt.NDArray[np.int16]:
         """Vectors of 16×16 blocks into each reference, from which coding blocks begin: int16 (2, rows, columns, 2)."""
         seeds: npt.NDArray[np.int16] = self._search.vectors_before()
-        reach = self._settings.search_range
+        reach = self._header.vector_limit_quarter_pel // 4
         for k, reference in enumerate(place.references):
             frequent = frequent_displacements(source.planes[0], self._sources[reference], reach)
             # a search takes 11 % of the time of fast, and 7 % of medium's

@@ -260,7 +260,7 @@ def _commands(points: Sequence[Point | PeerPoint]) -> dict[str, list[tuple[str, 
 def _common_settings(points: Sequence[Point]) -> dict[str, str]:
     """What was set besides residual, motion and dial: one value each, or all that occur."""
     common = {}
-    for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search_range"), ("run", "run")):
+    for name, field in (("gop", "gop"), ("block", "cell_size"), ("search", "search"), ("run", "run")):
         values = {getattr(point.settings, field) for point in points}
         numbers = sorted(value for value in values if value is not None)
         common[name] = ", ".join([*map(str, numbers), *(["automatic"] if None in values else [])])
