@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ALF_BLOCK",
     "ALF_TAPS",
+    "NEW_FILTER",
+    "NO_FILTER",
+    "SAME_FILTER",
     "LEVEL_DTYPES",
     "LOSSLESS_QUANTISER",
     "MIN_BLOCK",
@@ -69,6 +72,7 @@ MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
 ALF_TAPS: Final = 12
 ALF_BLOCK: Final = 64
+NO_FILTER, NEW_FILTER, SAME_FILTER = 0, 1, 2  # of a plane: none, one with taps of its own, one with those before it
 
 LEVEL_DTYPES: dict[ResidualCoder, np.dtype[Any]] = {
     ResidualCoder.INT8: np.dtype(np.int8),
@@ -156,11 +160,11 @@ class LosslessResidual:
 
 @dataclass(frozen=True, eq=False)
 class AlfParameters:
-    """The filter of a picture's luma (spec 10.13).
+    """The filter of a plane of a picture (spec 10.13).
 
     Attributes:
         taps: int8 (12,), in 1/128.
-        flags: uint8 (rows, columns): 1 for each square of 64 samples that is filtered.
+        flags: uint8 (rows, columns): 1 for each square of 64 samples of luma where the plane is filtered.
     """
 
     taps: npt.NDArray[np.int8]
@@ -189,7 +193,7 @@ class CodedSymbols:
         qp_chroma: the same of chroma.
         symbols: of all pictures of the packet, which take them one after the other, each once.
         is_last: whether nothing is left of them after this picture.
-        alf: None where luma is not filtered.
+        alf: of each plane; None where it is not filtered.
         mesh: of a P picture, if it has one.
     """
 
@@ -197,7 +201,7 @@ class CodedSymbols:
     qp_chroma: int
     symbols: SymbolReader
     is_last: bool
-    alf: AlfParameters | None
+    alf: tuple[AlfParameters | None, ...]
     mesh: NodeGrid | None = None
 
 
@@ -211,7 +215,7 @@ class WrittenSymbols:
         contexts: uint16, of each symbol, in coding order.
         symbols: uint8.
         bits: uint8, one bit each.
-        alf: None where luma is not filtered.
+        alf: of each plane; None where it is not filtered.
         mesh: of a P picture, if it has one.
     """
 
@@ -220,7 +224,7 @@ class WrittenSymbols:
     contexts: npt.NDArray[np.uint16]
     symbols: npt.NDArray[np.uint8]
     bits: npt.NDArray[np.uint8]
-    alf: AlfParameters | None
+    alf: tuple[AlfParameters | None, ...]
     mesh: NodeGrid | None = None
 
 

@@ -91,7 +91,7 @@ def block_shares(
     """Bits of each picture of ``dct`` by component."""
     blocks = unpack_blocks(header, [(p.qps[0], p.qps[1]) for p in pictures], streams)
     bits = {component: np.zeros(len(pictures)) for component in COMPONENTS}
-    bits["weights"] += [picture.alf is not None for picture in blocks]
+    bits["weights"] += [sum(alf is not None for alf in picture.alf) for picture in blocks]
     bits |= picture_bits(header, pictures, blocks)
     bits["motion"] += [float(picture.has_field) for picture in pictures]  # a mesh is a few bytes
     has_alpha = np.array([bool(picture.predictor_set_counts) for picture in pictures])

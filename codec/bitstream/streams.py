@@ -17,6 +17,9 @@ from codec.coded import (
     ALF_BLOCK,
     ALF_TAPS,
     LEVEL_DTYPES,
+    NEW_FILTER,
+    NO_FILTER,
+    SAME_FILTER,
     AlfParameters,
     CellMode,
     CodedPicture,
@@ -523,17 +526,30 @@ def unpack_family(stream: StreamReader, contexts: int, limit: int) -> tuple[Numb
     return substream_of.astype(np.int64), symbols or [np.zeros(0, np.uint8)]
 
 
-def unpack_filters(header: SequenceHeader, data: bytes | None, count: int) -> list[AlfParameters | None]:
-    """The filters of ``count`` pictures."""
+def unpack_filters(header: SequenceHeader, data: bytes | None, count: int) -> list[tuple[AlfParameters | None, ...]]:
+    """The filters of the planes of ``count`` pictures."""
+    planes = len(header.coded_format.plane_shapes)
     if data is None:
-        return [None] * count
+        return [(None,) * planes] * count
     rows, columns = (-(-side // ALF_BLOCK) for side in (header.format.height, header.format.width))
     with StreamReader(data) as stream:
-        filtered = stream.symbols(count)
-        filters = int(np.count_nonzero(filtered))
-        taps = stream.symbols(filters * ALF_TAPS).view(np.int8).reshape(filters, ALF_TAPS)
+        kinds = stream.symbols(count * planes).reshape(count, planes)
+        new, filters = int(np.count_nonzero(kinds == NEW_FILTER)), int(np.count_nonzero(kinds))
+        taps = iter(stream.symbols(new * ALF_TAPS).view(np.int8).reshape(new, ALF_TAPS))
         flags = stream.symbols(filters * rows * columns).reshape(filters, rows, columns)
-    if (filtered > 1).any() or (flags > 1).any():
-        raise BitstreamError("a flag of a filter is neither 0 nor 1")
-    parameters = map(AlfParameters, taps, flags)
-    return [next(parameters) if is_filtered else None for is_filtered in filtered.tolist()]
+    if (kinds > SAME_FILTER).any() or (flags > 1).any():
+        raise BitstreamError("a kind of a filter is not 0, 1 or 2, or a flag neither 0 nor 1")
+    first_kinds = kinds[(kinds != NO_FILTER).argmax(axis=0), range(planes)]
+    if (first_kinds == SAME_FILTER).any():
+        raise BitstreamError("a filter has the taps of one before it, and there is none")
+    return [tuple(of_planes) for of_planes in filters_of(kinds, taps, iter(flags))]
+
+
+def filters_of(
+    kinds: Bytes, taps: Iterator[npt.NDArray[np.int8]], flags: Iterator[Bytes]
+) -> Iterator[list[AlfParameters | None]]:
+    """The filters of each picture's planes; ``taps`` has those that are new."""
+    newest: dict[int, npt.NDArray[np.int8]] = {}
+    for of_picture in kinds.tolist():
+        newest |= {plane: next(taps) for plane, kind in enumerate(of_picture) if kind == NEW_FILTER}
+        yield [AlfParameters(newest[plane], next(flags)) if kind else None for plane, kind in enumerate(of_picture)]

@@ -12,9 +12,12 @@ from codec.dct.planes import Plane
 from codec.depths import SAMPLE_BITS, Difference, Sample
 from codec.models import BlockKind
 from codec.motion import tables as motion_tables
+from codec.motion.compensation import ReferencePlane
 from codec.vectors import clip
 
 __all__ = ["AdaptiveLoopFilter", "Deblocking"]
+
+BORDER: cython.int = motion_tables.BORDER
 
 
 def clip_difference(value: Difference, low: Difference, high: Difference) -> Difference:
@@ -210,48 +213,52 @@ def filter_chroma_edge(
 
 @cython.cclass
 class AdaptiveLoopFilter:
-    """ALF: brings luma nearest to the source, by taps that the file brings."""
+    """ALF: brings a plane nearest to the source, by taps that the file brings."""
 
-    offsets: cython.int[:, ::1]  # (down, right) of each tap, which stands for the opposite sample too
+    offsets: cython.int[:, ::1]  # (down, right) of each tap of luma, which stands for the opposite sample too
+    chroma_offsets: cython.int[:, ::1]  # of the first four taps the same; the others look into luma
     sums: cython.int[::1]
 
     def __init__(self):
-        self.offsets, self.sums = table(tables.ALF_OFFSETS), zeros(64, np.int32)
+        self.offsets, self.chroma_offsets = table(tables.ALF_OFFSETS), table(tables.ALF_CHROMA_OFFSETS)
+        self.sums = zeros(64, np.int32)
 
-    def filter(self, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
-        """Filter the flagged squares of 64×64 samples, from the reference to the samples."""
-        reference = luma.reference.samples
-        top = luma.reference.top
-        bit_depth = 8 if SAMPLE_BITS == 8 else luma.bit_depth
-        for y in range(luma.height):
-            for square in range((luma.width + 63) >> 6):
-                if flags[y >> 6, square]:
-                    width = min(64, luma.width - 64 * square)
-                    left = 64 * square
-                    filter_row(reference, luma.samples, self.offsets, taps, self.sums, top, y, left, width, bit_depth)
+    def filter(self, plane: Plane, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
+        """Filter the flagged squares of 64×64 samples of luma in a plane, from the references to the samples.
+
+        Sums are below 2**17: twelve taps of 8 bits, differences up to 24. Of 12 bits a sample differences are up to
+        384, and sums below 2**21.
+        """
+        sums, side, bit_depth = self.sums, 64 >> plane.log2_x, 8 if SAMPLE_BITS == 8 else plane.bit_depth
+        most = tables.ALF_CLIP << (bit_depth - 8)
+        for y in range(plane.height):
+            for square in range((plane.width + side - 1) // side):
+                if flags[y << plane.log2_y >> 6, square]:
+                    left, width = side * square, min(side, plane.width - side * square)
+                    for x in range(width):
+                        sums[x] = 64
+                    if plane.number == 0:
+                        add_pairs(plane.reference, self.offsets, taps, 12, sums, y, left, width, most)
+                    else:
+                        add_pairs(plane.reference, self.chroma_offsets, taps, 4, sums, y, left, width, most)
+                        add_luma(luma.reference, plane, self.chroma_offsets, taps, sums, y, left, width, most)
+                    add_sums(plane.reference, sums, plane.samples, y, left, width, (1 << bit_depth) - 1)
 
 
-def filter_row(
-    source: Sample[:, ::1],
-    samples: Sample[:, ::1],
+def add_pairs(
+    reference: ReferencePlane,
     offsets: cython.int[:, ::1],
     taps: cython.int[::1],
+    pairs: cython.int,
     sums: cython.int[::1],
-    top: cython.int,
     y: cython.int,
     left: cython.int,
     width: cython.int,
-    bit_depth: cython.int,
+    most: cython.int,
 ) -> cython.void:
-    """Filter up to 64 samples of a row; sums are below 2**17: twelve taps of 8 bits, differences up to 24.
-
-    Of 12 bits a sample differences are up to 384, and sums below 2**21.
-    """
-    most, peak = tables.ALF_CLIP << (bit_depth - 8), (1 << bit_depth) - 1
-    v, u = top + y + motion_tables.BORDER, left + motion_tables.BORDER
-    for x in range(width):
-        sums[x] = 64
-    for k in range(12):
+    """To up to 64 samples of a row: the taps that stand for two opposite samples of the plane."""
+    source, v, u = reference.samples, reference.top + y + BORDER, left + BORDER
+    for k in range(pairs):
         down, right, tap = offsets[k, 0], offsets[k, 1], taps[k]
         for x in range(width):
             centre: Difference = source[v, u + x]
@@ -259,5 +266,40 @@ def filter_row(
             ahead: Difference = clip_difference(source[v - down, u - right + x] - centre, -most, most)
             both: Difference = tap * (after + ahead)
             sums[x] += both
+
+
+def add_luma(
+    luma: ReferencePlane,
+    plane: Plane,
+    offsets: cython.int[:, ::1],
+    taps: cython.int[::1],
+    sums: cython.int[::1],
+    y: cython.int,
+    left: cython.int,
+    width: cython.int,
+    most: cython.int,
+) -> cython.void:
+    """To up to 64 samples of a row of chroma: the taps of luma where they are."""
+    source, v, u = luma.samples, luma.top + (y << plane.log2_y) + BORDER, (left << plane.log2_x) + BORDER
+    for k in range(4, 12):
+        down, right, tap = offsets[k, 0], offsets[k, 1], taps[k]
+        for x in range(width):
+            there: cython.int = u + (x << plane.log2_x)
+            difference: Difference = source[v + down, there + right] - source[v, there]
+            sums[x] += tap * clip_difference(difference, -most, most)
+
+
+def add_sums(
+    reference: ReferencePlane,
+    sums: cython.int[::1],
+    samples: Sample[:, ::1],
+    y: cython.int,
+    left: cython.int,
+    width: cython.int,
+    peak: cython.int,
+) -> cython.void:
+    """Up to 64 samples of a row, filtered."""
     for x in range(width):
-        samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, peak)
+        samples[y, left + x] = clip(
+            reference.samples[reference.top + y + BORDER, left + BORDER + x] + (sums[x] >> 7), 0, peak
+        )

@@ -115,12 +115,12 @@ class PictureDecoder:
         place: Place,
         qp: int,
         qp_chroma: int,
-        alf: AlfParameters | None,
+        alf: Sequence[AlfParameters | None],
         mesh: NodeGrid | None,
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, (height, width) each; () if nothing but reads.
 
-        ``symbols`` stand at its first; ``alf`` is an `AlfParameters` or None, ``mesh`` a `NodeGrid` or None.
+        ``symbols`` stand at its first; ``alf`` has an `AlfParameters` or None for each plane, ``mesh`` is a `NodeGrid` or None.
 
         Raises:
             BitstreamError: symbols end too early or have no meaning, a vector is too long, or a picture that this one
@@ -129,11 +129,13 @@ class PictureDecoder:
         self.symbols = symbols
         self.start(place, qp, qp_chroma)
         self.set_mesh(mesh)
-        if alf is None:
-            self.decode_picture(qp, qp_chroma, False, table([0]), zeros((1, 1), np.uint8))
-        else:
-            self.decode_picture(qp, qp_chroma, True, table(alf.taps), table(alf.flags, np.uint8))
-        return () if self.only_reads else self.pictures()
+        self.decode_picture(qp, qp_chroma)
+        if self.only_reads:
+            return ()
+        for plane, filter_of_plane in zip((self.cr, self.cb, self.luma)[-self.planes :], alf[::-1], strict=True):
+            if filter_of_plane is not None:  # of chroma first, which looks into luma
+                self.filter_plane(plane, filter_of_plane)
+        return self.pictures()
 
     def pictures(self) -> tuple[Samples, ...]:
         """Copies of the planes of the reference."""
@@ -170,26 +172,24 @@ class PictureDecoder:
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
 
-    def decode_picture(self, qp, qp_chroma, has_alf, taps, flags):
+    def filter_plane(self, plane: Plane, alf: AlfParameters) -> None:
+        """The ALF of a plane."""
+        taps: cython.int[::1] = table(alf.taps)
+        flags: cython.uchar[:, ::1] = table(alf.flags, np.uint8)
+        with cython.nogil:
+            self.alf.filter(plane, self.luma, taps, flags)
+            plane.publish()
+
+    def decode_picture(self, qp, qp_chroma):
         """All that needs no interpreter, at one stretch."""
         qp_: cython.int = qp
         qp_chroma_: cython.int = qp_chroma
-        has_alf_: cython.bint = has_alf
-        taps_: cython.int[::1] = taps
-        flags_: cython.uchar[:, ::1] = flags
         with cython.nogil:
-            self.decode_samples(qp_, qp_chroma_, has_alf_, taps_, flags_)
+            self.decode_samples(qp_, qp_chroma_)
 
     @cython.exceptval(-1)
-    def decode_samples(
-        self,
-        qp: cython.int,
-        qp_chroma: cython.int,
-        has_alf: cython.bint,
-        taps: cython.int[::1],
-        flags: cython.uchar[:, ::1],
-    ) -> cython.int:
-        """Decode all CTUs, and filter what comes out."""
+    def decode_samples(self, qp: cython.int, qp_chroma: cython.int) -> cython.int:
+        """Decode all CTUs, and filter their edges."""
         for row in range(0, self.blocks.rows, 4):
             for column in range(0, self.blocks.columns, 4):
                 self.decode_node(row, column, 5)
@@ -197,9 +197,6 @@ class PictureDecoder:
             return 0
         self.deblock(qp, qp_chroma)
         self.publish()
-        if has_alf:
-            self.alf.filter(self.luma, taps, flags)
-            self.luma.publish()
         return 0
 
     def deblock(self, qp: cython.int, qp_chroma: cython.int) -> cython.void:

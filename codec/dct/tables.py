@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "ALF_CHROMA_OFFSETS",
     "ALF_CLIP",
     "ALF_OFFSETS",
     "ANGLES",
@@ -151,9 +152,13 @@ BETA: Final[Words] = np.array(
     [0] * 16 + [qp - 10 for qp in range(16, 29)] + [2 * qp - 38 for qp in range(29, 52)], np.int32
 )
 
-# (down, right) of the Wiener filter's taps; each stands for the opposite place too
+# (down, right) of the ALF's taps of luma; each stands for the opposite place too
 ALF_OFFSETS: Final[Words] = np.array(
     [(0, 1), (0, 2)] + [(down, right) for down in (1, 2) for right in range(-2, 3)], np.int32
+)
+# Taps of chroma: the first four are places of its own plane, as of luma, the others of luma
+ALF_CHROMA_OFFSETS: Final[Words] = np.array(
+    [(0, 1), (1, -1), (1, 0), (1, 1)] + [(-1, 0), (0, -1), (0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0)], np.int32
 )
 ALF_CLIP: Final = 12
 

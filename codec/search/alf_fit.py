@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.buffers import table, zeros
 from codec.coded import ALF_BLOCK, ALF_TAPS, AlfParameters
@@ -21,79 +22,109 @@ TAPS: cython.int = 12
 ROWS: cython.int = 8  # at a time; of two such strips one is looked at
 RIDGE = 10.0
 TAP_BITS, FLAG_BITS = 6, 0.9
+# times luma's is an error of chroma: its mean is smaller, and PSNR-YUV (6:1:1) counts relative changes
+CHROMA_WORTH = 2.0
 
 
 @cython.cclass
 class AlfFit:
     """Finds the filter that brings a decoded plane nearest to its source."""
 
+    plane: Plane
     luma: Plane
     alf: AdaptiveLoopFilter
     offsets: cython.int[:, ::1]
+    pairs: cython.int  # of taps that stand for two samples of the plane; the others look into luma
     features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, of 8 bits at most 24, and the error
     products: cython.longlong[:, ::1]
+    newest: object  # taps, int8 (12,), of the last filter, or None
 
-    def __init__(self, luma: Plane, alf: AdaptiveLoopFilter) -> None:
-        self.luma, self.alf, self.offsets = luma, alf, table(tables.ALF_OFFSETS)
-        self.features = zeros((ALF_TAPS + 1, luma.width), np.int16)
+    def __init__(self, plane: Plane, luma: Plane, alf: AdaptiveLoopFilter) -> None:
+        self.plane, self.luma, self.alf, self.newest = plane, luma, alf, None
+        self.offsets = table(tables.ALF_CHROMA_OFFSETS if plane.number else tables.ALF_OFFSETS)
+        self.pairs = 4 if plane.number else TAPS
+        self.features = zeros((ALF_TAPS + 1, plane.width), np.int16)
         self.products = zeros((ALF_TAPS + 1, ALF_TAPS + 1), np.int64)
 
     def fit(self, source: SourcePlane, lagrangian: float) -> AlfParameters | None:
         """The filter of a plane whose reference is deblocked, or None where it gains less than λ · its bits.
 
-        With a filter, the plane's samples and its reference are filtered.
+        Its taps are those that fit best, or those of the last filter, which cost nothing. With a filter, the plane's
+        samples and its reference are filtered.
         """
-        ridge = RIDGE * 4 ** (self.luma.bit_depth - 8) * np.eye(ALF_TAPS)
+        if self.plane.number > 0:
+            lagrangian /= CHROMA_WORTH
+        ridge = RIDGE * 4 ** (self.plane.bit_depth - 8) * np.eye(ALF_TAPS)
         with cython.nogil:
             self.sum_products(source)
         products = np.asarray(self.products)
         taps = np.linalg.solve(products[:-1, :-1] + ridge, products[:-1, -1])
         taps = np.clip(np.rint(128 * taps), -127, 127).astype(np.int8)
-        shape = -(-self.luma.height // ALF_BLOCK), -(-self.luma.width // ALF_BLOCK)
-        gains = np.zeros(shape, np.int64)
-        flags = np.ones(shape, np.uint8)
-        gains_: cython.longlong[:, ::1] = gains.data
-        flags_: cython.uchar[:, ::1] = flags.data
-        taps_: cython.int[::1] = table(taps)
-        with cython.nogil:
-            self.alf.filter(self.luma, taps_, flags_)
-            self.sum_gains(source, gains_)
-        flags[:] = gains > 0
-        if gains[gains > 0].sum() <= lagrangian * (FLAG_BITS * gains.size + TAP_BITS * ALF_TAPS):
+        gains = self.gains(source, taps)
+        worth = gains[gains > 0].sum() - lagrangian * TAP_BITS * ALF_TAPS
+        if self.newest is not None:
+            gains_again = self.gains(source, self.newest)
+            if gains_again[gains_again > 0].sum() >= worth:
+                taps, gains, worth = self.newest, gains_again, gains_again[gains_again > 0].sum()
+        if worth <= lagrangian * FLAG_BITS * gains.size:
             return None
+        self.newest = taps
+        flags = (gains > 0).astype(np.uint8)
+        self.apply(taps, flags)
         with cython.nogil:
-            self.undo(flags_)
-            self.luma.publish()
+            self.plane.publish()
         return AlfParameters(taps, flags)
+
+    def gains(self, source: SourcePlane, taps: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+        """By how much a filter lessens the squared error of each square of 64×64 samples of luma."""
+        shape = -(-self.luma.height // ALF_BLOCK), -(-self.luma.width // ALF_BLOCK)
+        self.apply(taps, np.ones(shape, np.uint8))
+        gains = np.zeros(shape, np.int64)
+        gains_: cython.longlong[:, ::1] = gains.data
+        with cython.nogil:
+            self.sum_gains(source, gains_)
+        return gains
+
+    def apply(self, taps: npt.NDArray[np.int8], flags: npt.NDArray[np.uint8]) -> None:
+        """Make the plane's samples what its reference is, filtered where there is a flag."""
+        taps_: cython.int[::1] = table(taps)
+        flags_: cython.uchar[:, ::1] = flags.data
+        with cython.nogil:
+            self.copy_reference()
+            self.alf.filter(self.plane, self.luma, taps_, flags_)
+
+    def copy_reference(self) -> cython.void:
+        """Make the samples what they are before filtering."""
+        reference, top = self.plane.reference.samples, self.plane.reference.top + BORDER
+        for y in range(self.plane.height):
+            for x in range(self.plane.width):
+                self.plane.samples[y, x] = reference[top + y, x + BORDER]
 
     def sum_products(self, source: SourcePlane) -> cython.void:
         """Sums of products of what two taps are multiplied by, and of that and the error; whole numbers."""
         for one in range(TAPS):
             for other in range(TAPS + 1):
                 self.products[one, other] = 0
-        for y in range(self.luma.height):
+        for y in range(self.plane.height):
             if y % (2 * ROWS) >= ROWS:
                 continue
-            self.find_features(source.samples, self.luma.reference.samples, self.features, y, self.luma.width)
+            self.find_features(source.samples, self.features, y, self.plane.width)
             for one in range(TAPS):
                 for other in range(one, TAPS + 1):
-                    self.products[one, other] += product(self.features, one, other, self.luma.width)
+                    self.products[one, other] += product(self.features, one, other, self.plane.width)
         for one in range(TAPS):
             for other in range(one):
                 self.products[one, other] = self.products[other, one]
 
     def find_features(
-        self,
-        source: Sample[:, ::1],
-        reference: Sample[:, ::1],
-        features: cython.short[:, ::1],
-        y: cython.int,
-        width: cython.int,
+        self, source: Sample[:, ::1], features: cython.short[:, ::1], y: cython.int, width: cython.int
     ) -> cython.void:
         """Fill in those of a row."""
-        v: cython.int = self.luma.reference.top + y + BORDER
-        most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.luma.bit_depth - 8)
-        for k in range(TAPS):
+        reference, luma = self.plane.reference.samples, self.luma.reference.samples
+        v, v_luma = self.plane.reference.top + y + BORDER, self.luma.reference.top + (y << self.plane.log2_y) + BORDER
+        log2_x = self.plane.log2_x
+        most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.plane.bit_depth - 8)
+        for k in range(self.pairs):
             down, right = self.offsets[k, 0], self.offsets[k, 1]
             for x in range(width):
                 u: cython.int = x + BORDER
@@ -101,24 +132,25 @@ class AlfFit:
                 after: cython.int = reference[v + down, u + right] - centre
                 ahead: cython.int = reference[v - down, u - right] - centre
                 features[k, x] = max(-most, min(after, most)) + max(-most, min(ahead, most))
+        for k in range(self.pairs, TAPS):
+            down, right = self.offsets[k, 0], self.offsets[k, 1]
+            for x in range(width):
+                u = (x << log2_x) + BORDER
+                difference: cython.int = luma[v_luma + down, u + right] - luma[v_luma, u]
+                features[k, x] = max(-most, min(difference, most))
         for x in range(width):
             features[TAPS, x] = source[y, x] - reference[v, x + BORDER]
 
     def sum_gains(self, source: SourcePlane, gains: cython.longlong[:, ::1]) -> cython.void:
-        """By how much filtering lessens the squared error of each square of 64×64 samples."""
-        reference, top = self.luma.reference.samples, self.luma.reference.top + BORDER
-        for y in range(self.luma.height):
-            for left in range(0, self.luma.width, 64):
-                width = min(self.luma.width - left, 64)
-                gains[y >> 6, left >> 6] += gain(source.samples, reference, self.luma.samples, top + y, y, left, width)
-
-    def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
-        """Make the samples of squares without a flag what they were."""
-        top: cython.int = self.luma.reference.top + BORDER
-        for y in range(self.luma.height):
-            for x in range(self.luma.width):
-                if not flags[y >> 6, x >> 6]:
-                    self.luma.samples[y, x] = self.luma.reference.samples[top + y, x + BORDER]
+        """The loops of `gains`."""
+        reference, top = self.plane.reference.samples, self.plane.reference.top + BORDER
+        side: cython.int = 64 >> self.plane.log2_x
+        for y in range(self.plane.height):
+            row: cython.int = (y << self.plane.log2_y) >> 6
+            for square in range(gains.shape[1]):
+                left = side * square
+                width = min(self.plane.width - left, side)
+                gains[row, square] += gain(source.samples, reference, self.plane.samples, top + y, y, left, width)
 
 
 def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> Energy:

@@ -98,7 +98,7 @@ class PictureSearch:
     levels: LevelSearch
     vectors: VectorSearch
     intra: IntraSearch
-    alf: AlfFit
+    alf: list  # of `AlfFit`, one for each plane
     trial: Trial
     block: CodingBlock  # of the trial
     split: PlaneLevels  # of luma of the trial, if its transform is split; else as in the trial
@@ -137,7 +137,7 @@ class PictureSearch:
         self.levels = LevelSearch(self.writer, bit_depth)
         self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds, bit_depth)
-        self.alf = AlfFit(decoder.luma, decoder.alf)
+        self.alf = [AlfFit(plane, decoder.luma, decoder.alf) for plane in (decoder.luma, decoder.cb, decoder.cr)]
         self.trial, self.best_32, self.best_16, self.best_8 = (Trial(bit_depth) for _ in range(4))
         self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
         self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
@@ -207,11 +207,13 @@ class PictureSearch:
                         target[k, row, column, 1] = self.candidates.temporal_dx[k]
         return vectors
 
-    def finish(self) -> tuple[AlfParameters | None, tuple[Samples, ...]]:
-        """Keep what the last search decodes to, with the ALF that is found; the ALF, and the planes."""
+    def finish(self) -> tuple[tuple[AlfParameters | None, ...], tuple[Samples, ...]]:
+        """Keep what the last search decodes to, with the ALF that is found; that of each plane, and the planes."""
         with cython.nogil:
             self.decoder.publish()
-        alf = self.alf.fit(self.luma, self.lagrangian)
+        sources = (self.luma, self.cb, self.cr)[: self.planes]
+        both = list(zip(self.alf, sources, strict=False))[::-1]  # luma last, which the others look into
+        alf = tuple(fit.fit(source, self.lagrangian) for fit, source in both)[::-1]
         with cython.nogil:
             self.vectors.quarters.fill()
         return alf, self.decoder.pictures()

@@ -11,6 +11,9 @@ from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, group_bytes
 from codec.coded import (
+    NEW_FILTER,
+    NO_FILTER,
+    SAME_FILTER,
     AlfParameters,
     ContextSubstreams,
     LosslessResidual,
@@ -151,7 +154,7 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
         inside = (contexts >= first) & (contexts < end)
         streams[stream] = pack_family(contexts[inside] - first, symbols[inside], end - first)
     streams[StreamId.BITS] = np.packbits(np.concatenate([picture.bits for picture in pictures])).tobytes()
-    if any(picture.alf is not None for picture in pictures):
+    if any(alf is not None for picture in pictures for alf in picture.alf):
         streams[StreamId.ALF] = pack_filters([picture.alf for picture in pictures])
     return streams
 
@@ -170,8 +173,19 @@ def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) ->
     return b"".join(parts)
 
 
-def pack_filters(filters: Sequence[AlfParameters | None]) -> bytes:
-    """Which pictures have a filter; then the taps of all filters; then a flag for each block of each."""
-    there = [alf for alf in filters if alf is not None]
-    taps, flags = np.concatenate([alf.taps for alf in there]), np.concatenate([alf.flags.ravel() for alf in there])
-    return pack(np.array([alf is not None for alf in filters], np.uint8)) + pack(taps.view(np.uint8)) + pack(flags)
+def pack_filters(filters: Sequence[Sequence[AlfParameters | None]]) -> bytes:
+    """What filter each plane of each picture has; then the taps of those that are new; then a flag for each block."""
+    kinds, taps, flags = [], [], []
+    newest: dict[int, Bytes] = {}
+    for of_picture in filters:
+        for plane, alf in enumerate(of_picture):
+            if alf is None:
+                kinds.append(NO_FILTER)
+                continue
+            is_same = plane in newest and np.array_equal(alf.taps, newest[plane])
+            kinds.append(SAME_FILTER if is_same else NEW_FILTER)
+            if not is_same:
+                taps.append(alf.taps.view(np.uint8))
+                newest[plane] = alf.taps
+            flags.append(alf.flags.ravel())
+    return pack(np.array(kinds, np.uint8)) + pack(np.concatenate(taps)) + pack(np.concatenate(flags))
