@@ -120,7 +120,7 @@ class PictureDecoder:
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, (height, width) each; () if nothing but reads.
 
-        ``symbols`` stand at its first; ``alf`` has an `AlfParameters` or None for each plane, ``mesh`` is a `NodeGrid` or None.
+        ``symbols`` stand at its first; ``alf`` has an `AlfParameters` or None for each plane.
 
         Raises:
             BitstreamError: symbols end too early or have no meaning, a vector is too long, or a picture that this one
@@ -414,6 +414,10 @@ class PictureDecoder:
             log2, count, across = block.log2 - 1, 4, 1
         else:
             log2, count, across = block.log2, 1, 0
+        if coded and not is_chroma and log2 <= tables.LARGEST_CHOICE:
+            block.transform = self.symbols.read(tables.TRANSFORM_CONTEXTS + 2 * (log2 - 2) + is_intra)
+            if block.transform > tables.NO_TRANSFORM:
+                return malformed(b"a symbol has no meaning")
         cbf: cython.int = coded  # a bit for each transform block
         if coded and count > 1:
             cbf = self.symbols.read(
@@ -421,6 +425,7 @@ class PictureDecoder:
             )
             if cbf == 0 or cbf >> count:
                 return malformed(b"a symbol has no meaning")
+        kind: cython.int = tables.DCT if is_chroma else block.transform
         neighbours = self.blocks.coded_neighbours(block, plane.number)
         for number in range(count):
             y = (8 * block.row >> plane.log2_y) + ((number >> across) << log2)
@@ -434,5 +439,5 @@ class PictureDecoder:
             if cbf >> number & 1:
                 self.levels.read(self.symbols, log2, is_chroma, is_intra, neighbours)
                 if not self.only_reads:
-                    self.transform.add(self.levels, scale, log2, plane.samples, y, x)
+                    self.transform.add(self.levels, scale, log2, kind, plane.samples, y, x)
         return 0

@@ -131,6 +131,7 @@ class CodingBlock:
     merge: cython.int  # which merge candidate
     obmc: cython.bint
     transform_split: cython.bint
+    transform: cython.int  # kind of those of luma
     cbf: cython.int  # a bit for each plane that has levels
     modes: cython.int  # intra modes, six bits for each quarter
     directions: cython.int  # 1 a vector into the first reference, 2 one into the second, 3 both
@@ -142,7 +143,7 @@ class CodingBlock:
     def start(self, kind: cython.int) -> cython.void:
         """Have nothing but a place and a kind."""
         self.kind = kind
-        self.merge = self.obmc = self.transform_split = self.cbf = self.modes = self.directions = 0
+        self.merge = self.obmc = self.transform_split = self.transform = self.cbf = self.modes = self.directions = 0
         self.dy = self.dx = self.second_dy = self.second_dx = 0
 
     def set_symbol(self, symbol: cython.int) -> cython.bint:

@@ -21,8 +21,10 @@ __all__ = [
     "CHROMA_CBF_CONTEXT",
     "CONTEXTS",
     "DC",
+    "DCT",
     "DIRECT",
     "DIRECTION_CONTEXTS",
+    "DST",
     "ELEMENTS",
     "ESCAPE_CONTEXTS",
     "FAMILIES",
@@ -30,6 +32,7 @@ __all__ = [
     "FORWARD",
     "HORIZONTAL",
     "KIND_INTER",
+    "LARGEST_CHOICE",
     "LAST",
     "LAST_OBMC",
     "LEVEL_CONTEXTS",
@@ -40,6 +43,7 @@ __all__ = [
     "MODES",
     "MODE_CONTEXTS",
     "MORTON",
+    "NO_TRANSFORM",
     "OBMC_INTER",
     "PLANAR",
     "RUN_BASES",
@@ -49,6 +53,7 @@ __all__ = [
     "SPLIT",
     "TC",
     "TRANSFORM",
+    "TRANSFORM_CONTEXTS",
     "VECTOR_CONTEXTS",
     "VERTICAL",
 ]
@@ -64,10 +69,11 @@ MAX_LEVEL: Final = 32767
 CBF_CONTEXTS: Final = 54  # which quarters of luma have levels, by size and whether the block is intra
 CHROMA_CBF_CONTEXT: Final = 60  # which of two chroma blocks have levels
 DIRECTION_CONTEXTS: Final = 61  # which references vectors of B pictures point into, by size
-MODE_CONTEXTS: Final = 64  # intra modes, by size
-VECTOR_CONTEXTS: Final = 67  # vector differences: down; then right, by how far down
-ESCAPE_CONTEXTS: Final = 71  # of levels, by luma or chroma and four bands
-LEVEL_CONTEXTS: Final = 79  # by size, luma or chroma, intra or not, six bands, the level before
+TRANSFORM_CONTEXTS: Final = 64  # transform kinds, by size and whether the block is intra
+MODE_CONTEXTS: Final = 70  # intra modes, by size
+VECTOR_CONTEXTS: Final = 73  # vector differences: down; then right, by how far down
+ESCAPE_CONTEXTS: Final = 77  # of levels, by luma or chroma and four bands
+LEVEL_CONTEXTS: Final = 85  # by size, luma or chroma, intra or not, six bands, the level before
 CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
 ELEMENTS: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
 """Where the contexts of each syntax element end."""
@@ -95,6 +101,13 @@ def _cosines(side: int) -> npt.NDArray[np.float64]:
     return matrix
 
 
+def _sines(side: int) -> npt.NDArray[np.float64]:
+    """The orthonormal DST-VII, a basis function a row."""
+    k, j = np.mgrid[0:side, 0:side]
+    matrix: npt.NDArray[np.float64] = np.sin(math.pi * (2 * k + 1) * (j + 1) / (2 * side + 1))
+    return matrix * (2 / math.sqrt(2 * side + 1))
+
+
 def _blocks(of_side: Any, dtype: type) -> npt.NDArray[Any]:
     """One 32×32 block for each size, filled from its upper left corner."""
     blocks: npt.NDArray[Any] = np.zeros((len(SIZES), 32, 32), dtype)
@@ -103,9 +116,11 @@ def _blocks(of_side: Any, dtype: type) -> npt.NDArray[Any]:
     return blocks
 
 
-# rint(64 √n · DCT): rows have a norm of 64 √n
-TRANSFORM: Final[Words] = _blocks(lambda side: np.rint(_cosines(side) * 64 * math.sqrt(side)), np.int32)
-FORWARD: Final[npt.NDArray[np.float32]] = _blocks(_cosines, np.float32)
+# Of each transform kind by size: rint(64 √n · DCT) and so on; rows have a norm of 64 √n
+FORWARD: Final[npt.NDArray[np.float64]] = np.stack([_blocks(_cosines, np.float64), _blocks(_sines, np.float64)])
+TRANSFORM: Final[Words] = np.rint(FORWARD * 64 * np.sqrt(SIZES)[:, None, None]).astype(np.int32)
+DCT, DST, NO_TRANSFORM = 0, 1, 2  # transform kinds of luma; those of blocks beyond 16×16 are DCT
+LARGEST_CHOICE: Final = 4  # log2 of the side of the largest transform block that says its kind
 
 
 def _zigzag(side: int) -> list[int]:
@@ -158,7 +173,7 @@ ALF_OFFSETS: Final[Words] = np.array(
 )
 # Taps of chroma: the first four are places of its own plane, as of luma, the others of luma
 ALF_CHROMA_OFFSETS: Final[Words] = np.array(
-    [(0, 1), (1, -1), (1, 0), (1, 1)] + [(-1, 0), (0, -1), (0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0)], np.int32
+    [(0, 1), (1, -1), (1, 0), (1, 1), (-1, 0), (0, -1), (0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0)], np.int32
 )
 ALF_CLIP: Final = 12
 

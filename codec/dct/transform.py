@@ -21,17 +21,39 @@ class InverseTransform:
     """Makes residuals of levels, and adds them to a prediction."""
 
     scans: cython.int[:, ::1]  # 32 · row + column, by log2 of the side − 2
-    basis: cython.int[:, :, ::1]  # by log2 of the side − 2, a basis function a row
+    basis: cython.int[:, :, ::1]  # by 4 · transform kind + log2 of the side − 2, a basis function a row
     half: cython.int[:, ::1]  # columns that are transformed, each a row
     residual: cython.int[:, ::1]
     bit_depth: cython.int
 
     def __init__(self, bit_depth=8):
         self.bit_depth = bit_depth
-        self.scans, self.basis = table(tables.SCANS), table(tables.TRANSFORM)
+        self.scans, self.basis = table(tables.SCANS), table(tables.TRANSFORM.reshape(8, 32, 32))
         self.half, self.residual = zeros((32, 32), np.int32), zeros((32, 32), np.int32)
 
     def add(
+        self,
+        levels: Levels,
+        scale: cython.int,
+        log2: cython.int,
+        kind: cython.int,
+        samples: Sample[:, ::1],
+        top: cython.int,
+        left: cython.int,
+    ) -> cython.void:
+        """Add the residual of a block of 2 ** log2 × 2 ** log2 samples to them; ``kind`` is that of the transform."""
+        if kind == tables.NO_TRANSFORM:
+            self.add_levels(levels, scale, log2, samples, top, left)
+            return
+        columns: cython.int = 0
+        for n in range(levels.count):
+            columns = max(columns, (self.scans[log2 - 2, levels.position[n]] & 31) + 1)
+        columns = (columns + 3) & ~3  # the rest are zeros
+        self.transform_down(levels, scale, log2, kind, columns, self.half, self.basis)
+        transform_across(self.half, self.basis, self.residual, log2, kind, columns)
+        add_residual(self.residual, samples, top, left, log2, (1 << self.depth()) - 1)
+
+    def add_levels(
         self,
         levels: Levels,
         scale: cython.int,
@@ -40,14 +62,13 @@ class InverseTransform:
         top: cython.int,
         left: cython.int,
     ) -> cython.void:
-        """Add the residual of a block of 2 ** log2 × 2 ** log2 samples to them."""
-        columns: cython.int = 0
+        """Add levels that are differences of samples, not of frequencies."""
+        most, peak = 1 << (7 + self.depth()), (1 << self.depth()) - 1
         for n in range(levels.count):
-            columns = max(columns, (self.scans[log2 - 2, levels.position[n]] & 31) + 1)
-        columns = (columns + 3) & ~3  # the rest are zeros
-        self.transform_down(levels, scale, log2, columns, self.half, self.basis)
-        transform_across(self.half, self.basis, self.residual, log2, columns)
-        add_residual(self.residual, samples, top, left, log2, (1 << self.depth()) - 1)
+            place = self.scans[log2 - 2, levels.position[n]]
+            y, x = top + (place >> 5), left + (place & 31)
+            difference = (clip(levels.level[n] * scale, -most, most - 1) + 2) >> 2
+            samples[y, x] = clip(samples[y, x] + difference, 0, peak)
 
     def depth(self) -> cython.int:
         """Bits a sample."""
@@ -58,17 +79,18 @@ class InverseTransform:
         levels: Levels,
         scale: cython.int,
         log2: cython.int,
+        kind: cython.int,
         columns: cython.int,
         half: cython.int[:, ::1],
         basis: cython.int[:, :, ::1],
     ) -> cython.void:
         """The columns that have levels: a basis function for each level."""
-        side, size, most = 1 << log2, log2 - 2, 1 << (7 + self.depth())
+        side, size, most = 1 << log2, 4 * kind + log2 - 2, 1 << (7 + self.depth())
         for column in range(columns):
             for i in range(side):
                 half[column, i] = 64
         for n in range(levels.count):
-            place = self.scans[size, levels.position[n]]
+            place = self.scans[log2 - 2, levels.position[n]]
             column, row = place & 31, place >> 5
             coefficient = clip(levels.level[n] * scale, -most, most - 1)
             for i in range(side):
@@ -85,10 +107,11 @@ def transform_across(
     basis: cython.int[:, :, ::1],
     residual: cython.int[:, ::1],
     log2: cython.int,
+    kind: cython.int,
     columns: cython.int,
 ) -> cython.void:
     """All rows, four basis functions at a time."""
-    side, size, rounding = 1 << log2, log2 - 2, 64 << log2
+    side, size, rounding = 1 << log2, 4 * kind + log2 - 2, 64 << log2
     for i in range(side):
         for j in range(side):
             residual[i, j] = rounding

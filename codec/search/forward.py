@@ -18,7 +18,7 @@ __all__ = ["LevelSearch", "SourcePlane"]
 
 NODES_BACK: cython.int = 28  # of a trellis, that a node may follow
 
-_BASIS = np.rint(tables.FORWARD * 8192).astype(np.int32)
+_BASIS = np.rint(tables.FORWARD.reshape(8, 32, 32) * 8192).astype(np.int32)
 _SCANS = tables.SCANS.astype(np.int64)
 _POSITIONS = np.zeros((4, 1024), np.int32)  # in a block's scan, of 32 · row + column
 for _size in range(4):
@@ -52,9 +52,10 @@ class LevelSearch:
     trellis: cython.bint
     over: cython.int  # bits of a sample beyond 8
     error: Energy  # squared, of the prediction
-    basis: cython.short[:, ::1]  # 32 · (log2 of the side − 2) + number: a basis function a row, in 1/8192
+    basis: cython.short[:, ::1]  # basis functions, 32 of each transform kind and size, in 1/8192
     columns: cython.short[:, ::1]  # the same, a basis function a column, and columns two by two
     positions: cython.int[:, ::1]
+    scans: cython.int[:, ::1]
     folded: cython.short[:, ::1]  # see `codec.vectors.fold`
     line: cython.short[:, ::1]  # a row that is transformed down, in sixteenths of 8 bits' unit: at most 1443
     across: cython.int[::1]  # and across, in 1/2**17: at most 8160
@@ -74,8 +75,9 @@ class LevelSearch:
 
     def __init__(self, writer: SymbolWriter, bit_depth: int) -> None:
         self.writer, self.levels, self.over = writer, Levels(), bit_depth - 8
-        self.basis, self.positions = table(_BASIS.reshape(128, 32), np.int16), table(_POSITIONS)
-        self.columns = table(_BASIS.reshape(4, 32, 16, 2).transpose(0, 2, 1, 3).reshape(64, 64), np.int16)
+        self.basis, self.positions = table(_BASIS.reshape(256, 32), np.int16), table(_POSITIONS)
+        self.scans = table(tables.SCANS)
+        self.columns = table(_BASIS.reshape(8, 32, 16, 2).transpose(0, 2, 1, 3).reshape(128, 64), np.int16)
         self.folded, self.line, self.across = zeros((16, 64), np.int16), zeros((1, 32), np.int16), zeros(32, np.int32)
         self.marked = zeros(64, np.uint8)
         self.by_position, self.place, self.value = zeros(1024, np.int32), zeros(1024, np.int32), zeros(1024, np.float64)
@@ -97,13 +99,17 @@ class LevelSearch:
         coded_neighbours: cython.int,
         step: cython.double,
         found: PlaneLevels,
+        kind: cython.int,
     ) -> cython.void:
         """Choose the levels of a transform block whose prediction is there; add them, and what they cost."""
         is_chroma: cython.bint = plane.number > 0
         first_context = tables.LEVEL_CONTEXTS + 18 * (4 * (log2 - 2) + 2 * is_chroma + is_intra)
         gain: cython.double = 0
         self.levels.count = 0
-        self.find_coefficients(source.samples, plane.samples, y, x, log2, step * self.rounding)
+        if kind == tables.NO_TRANSFORM:
+            self.find_differences(source.samples, plane.samples, y, x, log2, step * self.rounding)
+        else:
+            self.find_coefficients(source.samples, plane.samples, y, x, log2, kind, step * self.rounding)
         if self.count > 0:
             if self.trellis:
                 gain = self.search_levels(first_context, 4 * is_chroma, coded_neighbours, step)
@@ -144,6 +150,7 @@ class LevelSearch:
         y: cython.int,
         x: cython.int,
         log2: cython.int,
+        kind: cython.int,
         least: cython.double,
     ) -> cython.void:
         """The coefficients of source − samples with a magnitude of ``least`` or more, and the squared error.
@@ -153,8 +160,13 @@ class LevelSearch:
         """
         size, side, over = log2 - 2, 1 << log2, 0 if SAMPLE_BITS == 8 else self.over
         unit: cython.double = 1 << over
+        is_dst: cython.bint = kind == tables.DST
+        basis: cython.int = 4 * is_dst + size
         self.count = 0
-        self.error = fold(source, samples, y, x, self.folded, side)
+        if is_dst:
+            self.error = pair_rows(source, samples, y, x, self.folded, side)
+        else:
+            self.error = fold(source, samples, y, x, self.folded, side)
         remaining: cython.double = self.error / (unit * unit) + 0.5  # what rounding may add up to
         least /= unit
         most: cython.double = least * least
@@ -164,17 +176,40 @@ class LevelSearch:
         for k in range(side):
             if remaining < most:
                 break
-            sums_of_pairs(self.basis, 32 * size + k, self.folded, 8 * (k & 1), self.across, side >> 1, side)
+            if is_dst:  # of which no function is even or odd
+                sums_of_pairs(self.basis, 32 * basis + k, self.folded, 0, self.across, side, side)
+            else:
+                sums_of_pairs(self.basis, 32 * basis + k, self.folded, 8 * (k & 1), self.across, side >> 1, side)
             of_row = round_row(self.across, self.line, side, 9 + over) / 256.0
             remaining -= of_row
             if 1.05 * of_row + 0.1 >= most:
-                sums_of_pairs(self.line, 0, self.columns, 16 * size, self.across, side, side)
+                sums_of_pairs(self.line, 0, self.columns, 16 * basis, self.across, side, side)
                 end = max(
                     end,
                     scatter(self.across, self.positions, self.by_position, self.marked, size, k, side, least_value),
                 )
         if end > 0:
             self.count = gather(self.by_position, self.marked, self.place, self.value, end, unit / 131072.0)
+
+    def find_differences(
+        self,
+        source: Sample[:, ::1],
+        samples: Sample[:, ::1],
+        y: cython.int,
+        x: cython.int,
+        log2: cython.int,
+        least: cython.double,
+    ) -> cython.void:
+        """The same without a transform."""
+        self.count, self.error = 0, 0
+        for position in range(1 << (2 * log2)):
+            place = self.scans[log2 - 2, position]
+            v, u = y + (place >> 5), x + (place & 31)
+            difference: cython.int = source[v, u] - samples[v, u]
+            self.error += difference * difference
+            if abs(difference) >= least:
+                self.place[self.count], self.value[self.count] = position, difference
+                self.count += 1
 
     def escape_bits(self, is_chroma: cython.int, position: cython.int, magnitude: cython.int) -> cython.double:
         """Bits of what a magnitude has from 4 on; ``is_chroma`` is 0 or 4."""
@@ -366,6 +401,24 @@ class LevelSearch:
                 -magnitude if self.value[n] < 0 else magnitude,
             )
             node = before if node == last else self.node_before[node]
+
+
+def pair_rows(
+    source: Sample[:, ::1],
+    samples: Sample[:, ::1],
+    y: cython.int,
+    x: cython.int,
+    pairs: cython.short[:, ::1],
+    side: cython.int,
+) -> Energy:
+    """Put differences where `sums_of_pairs` takes them, two rows in one; the squared error."""
+    total: Energy = 0
+    for j in range(side):
+        for i in range(side):
+            difference: cython.short = source[y + j, x + i] - samples[y + j, x + i]
+            pairs[j >> 1, 2 * i + (j & 1)] = difference
+            total += difference * difference
+    return total
 
 
 def round_row(sums: cython.int[::1], line: cython.short[:, ::1], side: cython.int, shift: cython.int) -> cython.int:

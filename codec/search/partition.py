@@ -21,6 +21,7 @@ from codec.depths import Energy, Sample
 from codec.models import BlockKind, Speed
 from codec.motion.compensation import Mesh
 from codec.search.alf_fit import AlfFit
+from codec.search.displacements import looks_like_screen
 from codec.search.forward import LevelSearch, SourcePlane
 from codec.search.intra_search import IntraSearch
 from codec.search.symbol_writer import PlaneLevels, SymbolWriter, Trial
@@ -49,6 +50,7 @@ class Effort(NamedTuple):
         intra_rounds: of refinement of the direction.
         four_modes: whether the smallest blocks have four intra modes: 0 no, 1 in I pictures, 2 always.
         obmc_from: OBMC is tried where the Hadamard cost of others is above this, as for ``stop``.
+        sines: whether transforms of intra blocks are also DST-VII.
         trellis: whether levels are chosen by a search, or one after the other.
         passes: over a GOP.
         stop: a block is not split where its Hadamard cost is below this, by step and 8×8 samples.
@@ -64,6 +66,7 @@ class Effort(NamedTuple):
     intra_rounds: int
     four_modes: int
     obmc_from: float
+    sines: bool
     trellis: bool
     passes: int
     stop: float
@@ -72,9 +75,9 @@ class Effort(NamedTuple):
 
 
 EFFORTS: dict[Speed, Effort] = {
-    Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, True, 2, 0.5, 2.0, 1.5),
-    Speed.MEDIUM: Effort(False, True, 2, 0.1, 3, 2, 1, 2.0, False, 1, 3.0, 8.0, 1.1),
-    Speed.FAST: Effort(False, False, 1, 0.0, 2, 2, 0, 1e9, False, 1, 5.0, 10.0, 1.1),
+    Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, True, True, 2, 0.5, 2.0, 1.5),
+    Speed.MEDIUM: Effort(False, True, 2, 0.1, 3, 2, 1, 2.0, True, False, 1, 3.0, 8.0, 1.1),
+    Speed.FAST: Effort(False, False, 1, 0.0, 2, 2, 0, 1e9, False, False, 1, 5.0, 10.0, 1.1),
 }
 
 
@@ -102,6 +105,7 @@ class PictureSearch:
     trial: Trial
     block: CodingBlock  # of the trial
     split: PlaneLevels  # of luma of the trial, if its transform is split; else as in the trial
+    other: PlaneLevels  # of luma, without a transform
     best_32: Trial  # so far, of each size
     best_16: Trial
     best_8: Trial
@@ -118,6 +122,8 @@ class PictureSearch:
     warped_cr: Sample[:, ::1]
     all_skips: cython.bint
     splits: cython.bint
+    sines: cython.bint
+    skips_transform: cython.bint  # whether levels are also differences of samples
     near: cython.double
     intra_modes: cython.int
     four_modes: cython.bint
@@ -139,9 +145,11 @@ class PictureSearch:
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds, bit_depth)
         self.alf = [AlfFit(plane, decoder.luma, decoder.alf) for plane in (decoder.luma, decoder.cb, decoder.cr)]
         self.trial, self.best_32, self.best_16, self.best_8 = (Trial(bit_depth) for _ in range(4))
-        self.split, self.block, self.candidates = PlaneLevels(), self.trial.block, decoder.candidates
+        self.split, self.other, self.block = PlaneLevels(), PlaneLevels(), self.trial.block
+        self.candidates = decoder.candidates
         self.levels.rounding, self.levels.trellis = 0.5 if effort.trellis else 0.62, effort.trellis
         self.all_skips, self.splits, self.near = effort.all_skips, effort.splits, effort.near
+        self.sines, self.skips_transform = effort.sines, False
         self.intra_modes, self.four_modes_from = effort.intra_modes, effort.four_modes
         self.obmc_from, self.stop = effort.obmc_from, effort.stop
         self.intra_from, self.intra_near = effort.intra_from, effort.intra_near
@@ -152,6 +160,7 @@ class PictureSearch:
         self.luma = SourcePlane(decoder.luma, planes[0])
         self.cb, self.cr = SourcePlane(decoder.cb, planes[min(1, last)]), SourcePlane(decoder.cr, planes[last])
         self.qp, self.qp_chroma, self.lagrangian = qp, qp_chroma, lagrangian
+        self.skips_transform = looks_like_screen(planes[0])
         decoder.start(place, qp, qp_chroma)
         self.is_p, self.writer.is_b = decoder.is_p, decoder.references.is_b
         self.step, self.step_chroma = decoder.scale / 4.0, decoder.scale_chroma / 4.0
@@ -564,13 +573,30 @@ class PictureSearch:
                 self.trial.set_cbf(self.split, self.planes)
                 if self.block.cbf or kind != BlockKind.MERGE:
                     has_levels = has_levels or self.block.cbf > 0
-                    cost = self.split.cost + chroma_cost + self.lagrangian * self.split_bits()
+                    cost = self.split.cost + chroma_cost + self.lagrangian * self.bits_with(self.split)
                     if cost < least:
                         least, chosen = cost, 3
+        transform: cython.int = tables.DCT
+        if self.skips_transform and has_levels:
+            self.block.transform = tables.NO_TRANSFORM
+            for split in range(2):
+                if self.block.log2 - split > tables.LARGEST_CHOICE:
+                    continue
+                self.code_luma(self.other, split, least - chroma_cost)
+                self.block.transform_split = split
+                self.trial.set_cbf(self.other, self.planes)
+                if self.other.cbf:
+                    cost = self.other.cost + chroma_cost + self.lagrangian * self.bits_with(self.other)
+                    if cost < least:
+                        least, chosen, transform = cost, 2 + split, tables.NO_TRANSFORM
+                        if split:
+                            self.split.become(self.other)
+                        else:
+                            self.trial.luma.become(self.other)
         if chosen == 0:
             return has_levels
         self.trial.cost = least
-        self.block.transform_split = chosen == 3
+        self.block.transform_split, self.block.transform = chosen == 3, transform
         if chosen == 1:
             self.block.kind, self.block.cbf = BlockKind.MERGE if self.block.obmc else BlockKind.SKIP, 0
             self.keep(self.trial.luma, best)
@@ -586,10 +612,10 @@ class PictureSearch:
         """Bits of the trial but for levels."""
         return self.writer.block_bits(self.trial, self.blocks, self.is_p, self.chroma_blocks)
 
-    def split_bits(self) -> cython.double:
-        """The same with luma's transform split."""
+    def bits_with(self, luma: PlaneLevels) -> cython.double:
+        """The same with other levels of luma."""
         cbf = self.trial.luma.cbf
-        self.trial.luma.cbf = self.split.cbf
+        self.trial.luma.cbf = luma.cbf
         bits = self.block_bits()
         self.trial.luma.cbf = cbf
         return bits
@@ -600,7 +626,9 @@ class PictureSearch:
         found.start(log2)
         for part in range(4 if split else 1):
             y, x = 8 * self.block.row + ((part >> 1) << log2), 8 * self.block.column + ((part & 1) << log2)
-            self.levels.code(self.luma, self.decoder.luma, y, x, log2, False, neighbours, self.step, found)
+            self.levels.code(
+                self.luma, self.decoder.luma, y, x, log2, False, neighbours, self.step, found, self.block.transform
+            )
             if found.cost >= bound:
                 return
 
@@ -620,9 +648,11 @@ class PictureSearch:
             if is_intra:
                 self.decoder.intra.gather(plane, self.blocks, y, x, log2)
                 self.decoder.intra.predict(plane.samples, y, x, self.block.modes & 63, False)
-            self.levels.code(source, plane, y, x, log2, is_intra, neighbours, self.step_chroma, found)
+            self.levels.code(source, plane, y, x, log2, is_intra, neighbours, self.step_chroma, found, tables.DCT)
             if is_intra and found.cbf >> part & 1:
-                self.decoder.transform.add(self.levels.levels, self.decoder.scale_chroma, log2, plane.samples, y, x)
+                self.decoder.transform.add(
+                    self.levels.levels, self.decoder.scale_chroma, log2, tables.DCT, plane.samples, y, x
+                )
 
     def keep(self, luma: PlaneLevels, best: Trial) -> cython.void:
         """The trial with such levels of luma is the best so far; decode what is only predicted yet."""
@@ -649,7 +679,8 @@ class PictureSearch:
                 y = (8 * self.block.row >> plane.log2_y) + ((part >> across) << log2)
                 x = (8 * self.block.column >> plane.log2_x) + ((part & across) << log2)
                 found.take(part, self.levels.levels)
-                self.decoder.transform.add(self.levels.levels, scale, log2, plane.samples, y, x)
+                kind = tables.DCT if plane.number else self.block.transform
+                self.decoder.transform.add(self.levels.levels, scale, log2, kind, plane.samples, y, x)
 
     def search_intra(self, bound: cython.double, best: Trial) -> cython.void:
         """Try intra modes, unless their Hadamard cost is beyond ``bound``."""
@@ -669,22 +700,39 @@ class PictureSearch:
             self.try_intra(third, False, best)
 
     def try_intra(self, mode: cython.int, is_first: cython.bint, best: Trial) -> cython.void:
-        """Try an intra mode, with luma's transform whole and split; for the first of the smallest with four modes."""
+        """Try an intra mode, with luma's transform whole and split, and of each kind."""
         self.trial.start(BlockKind.INTRA)
-        top, left, log2 = 8 * self.block.row, 8 * self.block.column, self.block.log2
         self.block.modes = FOUR_MODES * mode
-        self.trial.luma.start(log2)
-        self.code_intra(self.trial.luma, top, left, mode)
-        has_chroma: cython.bint = self.trial.luma.cost < best.cost
-        if has_chroma:
-            self.code_chroma()
+        has_chroma: cython.bint = False
+        for kind in range(3):
+            if (kind == tables.DST and not self.sines) or (kind == tables.NO_TRANSFORM and not self.skips_transform):
+                continue
+            self.block.transform = kind
+            if self.block.log2 <= tables.LARGEST_CHOICE or kind == tables.DCT:
+                has_chroma = self.try_whole_intra(mode, has_chroma, best)
+                if self.trial.luma.cbf == 0:
+                    return
+            if self.splits if self.block.log2 > 3 else is_first and self.four_modes:
+                has_chroma = self.try_split_intra(mode, has_chroma, best)
+
+    def try_whole_intra(self, mode: cython.int, has_chroma: cython.bint, best: Trial) -> cython.bint:
+        """The same with one transform block; whether chroma is coded now."""
+        self.block.transform_split, self.block.modes = False, FOUR_MODES * mode
+        self.trial.luma.start(self.block.log2)
+        self.code_intra(self.trial.luma, 8 * self.block.row, 8 * self.block.column, mode)
+        if self.trial.luma.cost < best.cost:
+            if not has_chroma:
+                self.code_chroma()
             self.finish_intra(self.trial.luma, best)
-        if self.trial.luma.cbf == 0 or not (self.splits if log2 > 3 else is_first and self.four_modes):
-            return
+            return True
+        return has_chroma
+
+    def try_split_intra(self, mode: cython.int, has_chroma: cython.bint, best: Trial) -> cython.bint:
+        """The same with four; those of the smallest blocks have modes of their own."""
+        top, left, log2 = 8 * self.block.row, 8 * self.block.column, self.block.log2
         self.split.start(log2 - 1)
         self.block.transform_split, half = True, 1 << log2 >> 1
-        if log2 == 3:
-            self.block.modes = 0
+        self.block.modes = 0 if log2 == 3 else FOUR_MODES * mode
         for part in range(4):
             y, x = top + (part >> 1) * half, left + (part & 1) * half
             if log2 == 3:
@@ -693,26 +741,35 @@ class PictureSearch:
                 self.block.modes |= mode << (6 * part)
             self.code_intra(self.split, y, x, mode)
             if self.split.cost >= best.cost:
-                return
+                return has_chroma and log2 > 3
             if self.split.cbf >> part & 1:
                 self.decoder.transform.add(
-                    self.levels.levels, self.decoder.scale, log2 - 1, self.decoder.luma.samples, y, x
+                    self.levels.levels,
+                    self.decoder.scale,
+                    log2 - 1,
+                    self.block.transform,
+                    self.decoder.luma.samples,
+                    y,
+                    x,
                 )
         if log2 == 3 or not has_chroma:
             self.code_chroma()
         self.finish_intra(self.split, best)
+        return log2 > 3
 
     def code_intra(self, found: PlaneLevels, y: cython.int, x: cython.int, mode: cython.int) -> cython.void:
         """Predict a transform block of luma, and choose its levels."""
         self.decoder.intra.gather(self.decoder.luma, self.blocks, y, x, found.log2)
         self.decoder.intra.predict(self.decoder.luma.samples, y, x, mode, True)
         neighbours = self.blocks.coded_neighbours(self.block, 0)
-        self.levels.code(self.luma, self.decoder.luma, y, x, found.log2, True, neighbours, self.step, found)
+        self.levels.code(
+            self.luma, self.decoder.luma, y, x, found.log2, True, neighbours, self.step, found, self.block.transform
+        )
 
     def finish_intra(self, luma: PlaneLevels, best: Trial) -> cython.void:
         """Keep an intra trial if it is better."""
         self.trial.set_cbf(luma, self.planes)
-        cost = luma.cost + self.lagrangian * (self.split_bits() if self.block.transform_split else self.block_bits())
+        cost = luma.cost + self.lagrangian * self.bits_with(luma)
         if self.planes > 1:
             cost += self.trial.cb.cost + self.trial.cr.cost
         if cost < best.cost:

@@ -232,6 +232,9 @@ class SymbolWriter:
         if trial.block.cbf & 1:
             is_intra: cython.bint = trial.block.kind == BlockKind.INTRA
             context: cython.int = tables.CBF_CONTEXTS + 2 * (5 - trial.block.log2) + is_intra
+            log2: cython.int = trial.block.log2 - trial.block.transform_split
+            if log2 <= tables.LARGEST_CHOICE:
+                self.put(tables.TRANSFORM_CONTEXTS + 2 * (log2 - 2) + is_intra, trial.block.transform)
             self.put_plane(trial.luma, trial.block, blocks, 0, context if trial.block.transform_split else -1)
         if trial.block.cbf & 2:
             self.put_plane(trial.cb, trial.block, blocks, 1, tables.CHROMA_CBF_CONTEXT if chroma_blocks == 2 else -1)
@@ -307,7 +310,7 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
     """Make a coding block the same as another."""
     target.row, target.column, target.log2, target.kind = block.row, block.column, block.log2, block.kind
     target.merge, target.obmc, target.transform_split = block.merge, block.obmc, block.transform_split
-    target.cbf, target.modes = block.cbf, block.modes
+    target.transform, target.cbf, target.modes = block.transform, block.cbf, block.modes
     target.directions, target.dy, target.dx = block.directions, block.dy, block.dx
     target.second_dy, target.second_dx = block.second_dy, block.second_dx
 
