@@ -50,6 +50,8 @@ class CodingBlocks(NamedTuple):
     """(blocks,): a `BlockKind`."""
     transform_split: npt.NDArray[np.uint8]
     """(blocks,): 1 where luma is transformed by quarters."""
+    transforms: npt.NDArray[np.uint8]
+    """(blocks,): of luma: 0 DCT, 1 DST, 2 none."""
     obmc: npt.NDArray[np.uint8]
     """(blocks,): 1 where what neighbours' vectors predict is mixed into the prediction."""
     coded: npt.NDArray[np.uint8]
@@ -202,9 +204,9 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
         predictions = tuple(present(picture, header, seen.maps) for picture in compensated)
         return Inspection(seen.number, header, coded, references, predictions, None, seen.picture, packet)
     kinds, _, obmc, transform_split, planes_coded = trace.blocks[:, 3:8].astype(np.uint8).T
-    vectors = trace.blocks[:, 10:].astype(np.int16)
-    directions = trace.blocks[:, 9].astype(np.uint8)
-    own = kinds, transform_split, obmc, planes_coded, vectors[:, :2], directions, vectors[:, 2:]
+    vectors = trace.blocks[:, 10:14].astype(np.int16)
+    directions, transforms = trace.blocks[:, [9, 14]].astype(np.uint8).T
+    own = kinds, transform_split, transforms, obmc, planes_coded, vectors[:, :2], directions, vectors[:, 2:]
     blocks = CodingBlocks(block_places(trace.blocks), *own)
     predictions = (present(trace.prediction, header, seen.maps, _predicted_alpha(seen)),)
     return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)

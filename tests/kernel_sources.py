@@ -73,7 +73,7 @@ def decoder_after_gray(picture_format, *arguments, **options):
     substream = np.zeros(CONTEXTS, int)
     substream[MODE_CONTEXTS:] = 1
     symbols = [FIRST_CODED + 16 * (KIND_INTER + 1)] * blocks + [2 + DC] * blocks
-    decoder.decode(reader_of(symbols, substream, [blocks, blocks], []), I_PLACE, 20, 20, None, None)
+    decoder.decode(reader_of(symbols, substream, [blocks, blocks], []), I_PLACE, 20, 20, (), None)
     return decoder
 
 

@@ -27,19 +27,24 @@ import codec
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct.references import coding_order
 from codec.dct.tables import (
+    ALF_CHROMA_OFFSETS,
     ALF_CLIP,
     ALF_OFFSETS,
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
     CONTEXTS,
+    DCT,
     DIRECTION_CONTEXTS,
+    DST,
     ELEMENTS,
     ESCAPE_CONTEXTS,
     LEVEL_CONTEXTS,
     MODE_CONTEXTS,
     MORTON,
+    NO_TRANSFORM,
     SCANS,
     TRANSFORM,
+    TRANSFORM_CONTEXTS,
     VECTOR_CONTEXTS,
 )
 from codec.errors import BitstreamError
@@ -90,7 +95,7 @@ def meaningful_symbols(random, is_p, planes, mesh):
     add(np.flatnonzero(~smallest), np.where(random.random(count) < 0.5, 4, blocks))
     add(slice(CBF_CONTEXTS, CHROMA_CBF_CONTEXT), random.integers(1, 16, count))
     add(CHROMA_CBF_CONTEXT, random.integers(1, 4, count))
-    add(slice(DIRECTION_CONTEXTS, MODE_CONTEXTS), random.integers(0, 3, count))
+    add(slice(DIRECTION_CONTEXTS, MODE_CONTEXTS), random.integers(0, 3, count))  # and those of transform kinds
     add(slice(MODE_CONTEXTS, VECTOR_CONTEXTS), random.integers(0, 37, count))
     far = random.choice([0, 6, 8])  # buckets: numbers below 1000, or below 4096 and more
     add(slice(VECTOR_CONTEXTS, ESCAPE_CONTEXTS), random.integers(0, 40 + far, count))
@@ -135,10 +140,13 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, 
             nodes = random.integers(-2000, 2000, (*grid_shape(MotionModel.MESH, cell_size, width, height), 2))
             mesh = NodeGrid(cell_size, nodes.astype(np.int16)) if has_mesh else None
             squares = -(-height // 64), -(-width // 64)
-            alf = AlfParameters(
-                random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8)
-            )
-            arguments = place, *random.integers(lowest, 52, 2).tolist(), alf if trial & 2 else None, mesh
+            alf = [
+                AlfParameters(random.integers(-128, 128, 12).astype(np.int8), random.integers(0, 2, squares, np.uint8))
+                if trial & 2 and number != plane
+                else None
+                for plane in range(planes)
+            ]
+            arguments = place, *random.integers(lowest, 52, 2).tolist(), alf, mesh
             symbols = meaningful_symbols(random, is_p, planes, has_mesh)
             readers = [reader_of(*symbols), reader_of(*symbols, uncompiled("syntax"))]
             for reader in readers:
@@ -159,7 +167,7 @@ def test_random_symbols_are_refused_or_are_blocks():
         reader = reader_of(symbols, np.zeros(CONTEXTS, int), [count], random.integers(0, 2, count))
         decoder = decoder_after_gray(picture_format, only_reads=trial % 2 == 0)
         try:
-            decoder.decode(reader, P_PLACE if trial % 4 > 1 else I_PLACE, 20, 20, None, None)
+            decoder.decode(reader, P_PLACE if trial % 4 > 1 else I_PLACE, 20, 20, (), None)
             outcomes.add("blocks")
         except BitstreamError as error:
             outcomes.add(str(error))
@@ -173,14 +181,14 @@ def test_bits_that_end_anywhere_are_refused():
         reader = reader_of(symbols, substream, sizes, bits)
         reader.start_trace()
         try:
-            decoder_of(picture_format, only_reads=True).decode(reader, I_PLACE, 20, 20, None, None)
+            decoder_of(picture_format, only_reads=True).decode(reader, I_PLACE, 20, 20, (), None)
             used = int(reader.trace()[3].sum())
         except BitstreamError:
             continue
     for length in range(0, used - 7, 8):
         reader = reader_of(symbols, substream, sizes, bits[:length])
         with pytest.raises(BitstreamError, match="the stream of bits ends too early"):
-            decoder_of(picture_format).decode(reader, I_PLACE, 20, 20, None, None)
+            decoder_of(picture_format).decode(reader, I_PLACE, 20, 20, (), None)
 
 
 def test_symbols_that_end_anywhere_are_refused():
@@ -189,6 +197,7 @@ def test_symbols_that_end_anywhere_are_refused():
         (P_NODE, 5 + 16 * 4 + 8 + 1),
         (VECTOR_CONTEXTS, 1),
         (VECTOR_CONTEXTS + 2, 0),
+        (TRANSFORM_CONTEXTS, 0),
         (58, 6),
         (LEVEL_CONTEXTS, 128),
         (LEVEL_CONTEXTS, 129),
@@ -199,9 +208,9 @@ def test_symbols_that_end_anywhere_are_refused():
         decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
         if length < len(symbols):
             with pytest.raises(BitstreamError, match="symbols ends too early"):
-                decoder.decode(reader, P_PLACE, 20, 20, None, None)
+                decoder.decode(reader, P_PLACE, 20, 20, (), None)
         else:
-            decoder.decode(reader, P_PLACE, 20, 20, None, None)
+            decoder.decode(reader, P_PLACE, 20, 20, (), None)
             reader.check_end()
 
 
@@ -212,9 +221,9 @@ def test_a_vector_beyond_the_limit_is_refused():
         decoder = decoder_after_gray(picture_format, limit)
         if is_refused:
             with pytest.raises(BitstreamError, match="a vector is longer than the file allows"):
-                decoder.decode(reader, P_PLACE, 0, 0, None, None)
+                decoder.decode(reader, P_PLACE, 0, 0, (), None)
         else:
-            decoder.decode(reader, P_PLACE, 0, 0, None, None)
+            decoder.decode(reader, P_PLACE, 0, 0, (), None)
 
 
 @pytest.mark.parametrize("candidate", [0, 1, 2, 3])
@@ -223,27 +232,27 @@ def test_a_merge_candidate_that_is_not_there_is_refused(candidate):
     decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
     reader = reader_by_context([P_NODE], [candidate], [])
     if candidate == 0:
-        assert (decoder.decode(reader, P_PLACE, 0, 0, None, None)[0] == 128).all()
+        assert (decoder.decode(reader, P_PLACE, 0, 0, (), None)[0] == 128).all()
     else:
         with pytest.raises(BitstreamError, match="merges with a candidate that it does not have"):
-            decoder.decode(reader, P_PLACE, 0, 0, None, None)
+            decoder.decode(reader, P_PLACE, 0, 0, (), None)
 
 
 def test_a_block_that_is_warped_without_a_mesh_is_refused():
     decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
     reader = reader_by_context([P_NODE], [5 + 16 * 6], [])
     with pytest.raises(BitstreamError, match="a mesh that the picture does not have"):
-        decoder.decode(reader, P_PLACE, 0, 0, None, None)
+        decoder.decode(reader, P_PLACE, 0, 0, (), None)
 
 
 # ------------------------------------------------------------------------- stages against plain sums
 
 
-def plane_of(samples, subsampling=(0, 0), bit_depth=8):
+def plane_of(samples, subsampling=(0, 0), bit_depth=8, number=0):
     """A `Plane` whose reference is an array."""
     (rows, columns), (down, right) = samples.shape, subsampling
     units = -(-(rows << down) // 8), -(-(columns << right) // 8)
-    plane = uncompiled("planes").Plane(0, *units, rows, columns, down, right, bit_depth)
+    plane = uncompiled("planes").Plane(number, *units, rows, columns, down, right, bit_depth)
     for y, x in np.ndindex(samples.shape):
         plane.samples[y, x] = int(samples[y, x])
     plane.publish()
@@ -347,13 +356,13 @@ def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(m
         decoder = decoder_of(picture_format, traced=True)
         try:
             symbols = (meaningful_symbols(random, is_p, len(picture_format.plane_shapes), False) for is_p in (0, 1))
-            reference = decoder.decode(reader_of(*next(symbols)), I_PLACE, 20, 20, None, None)
-            decoder.decode(reader_of(*next(symbols)), P_PLACE, 20, 20, None, None)
+            reference = decoder.decode(reader_of(*next(symbols)), I_PLACE, 20, 20, (), None)
+            decoder.decode(reader_of(*next(symbols)), P_PLACE, 20, 20, (), None)
         except BitstreamError:
             continue
         blocks, prediction = decoder.trace()
         units = [[None] * 9 for _ in range(6)]
-        for row, column, log2, kind, *_, directions, dy, dx, second_dy, second_dx in blocks.tolist():
+        for row, column, log2, kind, *_, directions, dy, dx, second_dy, second_dx, _ in blocks.tolist():
             for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != BlockKind.INTRA else ():
                 units[row + down][column + right] = directions, (dy, dx), (second_dy, second_dx)
         for number, plane in enumerate(prediction):
@@ -374,13 +383,15 @@ def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(m
                 checked += 1
 
 
-@pytest.mark.parametrize("log2", [2, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("log2", "kind"), [(2, DCT), (3, DCT), (4, DCT), (5, DCT), (2, DST), (3, DST), (4, DST), (3, NO_TRANSFORM)]
+)
 @pytest.mark.parametrize("most", [3, 32767])
 @pytest.mark.parametrize("bit_depth", [8, 10, 12])
-def test_levels_are_added_as_plain_matrix_products_add_them(log2, most, bit_depth):
+def test_levels_are_added_as_plain_matrix_products_add_them(log2, kind, most, bit_depth):
     random = np.random.default_rng(log2)
     side, peak = 1 << log2, (1 << bit_depth) - 1
-    matrix = TRANSFORM[log2 - 2, :side, :side].astype(np.int64)
+    matrix = TRANSFORM[kind & 1, log2 - 2, :side, :side].astype(np.int64)
     levels, transform = uncompiled("syntax").Levels(), uncompiled("transform").InverseTransform(bit_depth)
     for count in (1, 2, side, side * side):
         positions = np.sort(random.permutation(side * side)[:count])
@@ -395,9 +406,11 @@ def test_levels_are_added_as_plain_matrix_products_add_them(log2, most, bit_dept
         halfway = np.clip(matrix.T @ coefficients + 64 >> 7, -(2**19), 2**19)
         assert np.abs(halfway @ matrix).max() < 2**30
         residual = halfway @ matrix + (1 << (6 + log2)) >> (7 + log2)
+        if kind == NO_TRANSFORM:
+            residual = coefficients + 2 >> 2
         expected = samples.copy()
         expected[:, :side] = np.clip(samples[:, :side] + residual, 0, peak)
-        transform.add(levels, 23, log2, samples.data, 0, 0)
+        transform.add(levels, 23, log2, kind, samples.data, 0, 0)
         np.testing.assert_array_equal(expected, samples)
 
 
@@ -420,8 +433,35 @@ def test_the_filter_of_luma_is_that_of_plain_sums(bit_depth):
     better = np.clip(samples + (total >> 7), 0, peak)
     chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
     plane = plane_of(samples, bit_depth=bit_depth)
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, taps.astype(np.int32).data, flags.data)
+    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, plane, taps.astype(np.int32).data, flags.data)
     np.testing.assert_array_equal(np.where(chosen, better, samples), np.asarray(plane.samples)[:70, :131])
+
+
+@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
+def test_the_filter_of_chroma_is_that_of_plain_sums(subsampling):
+    random, (log2_y, log2_x) = np.random.default_rng(1), subsampling
+    luma = random.integers(0, 256, (70, 131)).astype(np.uint8)
+    chroma = random.integers(0, 256, (-(-70 >> log2_y), -(-131 >> log2_x))).astype(np.uint8)
+    taps, flags = random.integers(-128, 128, 12), np.array([[1, 0, 1], [0, 1, 1]], np.uint8)
+    expected = chroma.copy()
+    for y, x in np.ndindex(*chroma.shape):
+        if not flags[y << log2_y >> 6, x << log2_x >> 6]:
+            continue
+        own, there = (chroma.astype(int), y, x), (luma.astype(int), y << log2_y, x << log2_x)
+        total = 64
+        for k, (tap, (down, right)) in enumerate(zip(taps.tolist(), ALF_CHROMA_OFFSETS.tolist(), strict=True)):
+            plane, v, u = own if k < 4 else there
+            for sign in (1, -1) if k < 4 else (1,):
+                row, column = (
+                    np.clip(v + sign * down, 0, len(plane) - 1),
+                    np.clip(u + sign * right, 0, len(plane[0]) - 1),
+                )
+                total += tap * int(np.clip(plane[row, column] - plane[v, u], -ALF_CLIP, ALF_CLIP))
+        expected[y, x] = np.clip(int(chroma[y, x]) + (total >> 7), 0, 255)
+    planes = plane_of(luma), plane_of(chroma, subsampling, number=1)
+    arguments = planes[1], planes[0], taps.astype(np.int32).data, flags.data
+    uncompiled("loop_filters").AdaptiveLoopFilter().filter(*arguments)
+    np.testing.assert_array_equal(expected, np.asarray(planes[1].samples)[: chroma.shape[0], : chroma.shape[1]])
 
 
 def test_units_of_a_ctu_come_in_the_order_of_quarters_of_quarters():

@@ -53,10 +53,10 @@ from codec.search.symbol_writer import SymbolWriter
 
 search = LevelSearch(SymbolWriter(1, 64), 8)
 source = np.random.default_rng(3).integers(0, 256, (8, 8)).astype(np.uint8)
-search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, 40)
+search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, 0, 40)
 smallest = min(abs(value) for value in search.value[: search.count])
 for least in (smallest - 0.5 / 131072, smallest + 0.5 / 131072):
-    search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, least)
+    search.find_coefficients(source.data, np.zeros((8, 8), np.uint8).data, 0, 0, 3, 0, least)
     print(min(abs(value) for value in search.value[: search.count]) >= least)
 """
 

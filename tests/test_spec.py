@@ -565,7 +565,7 @@ def listed(marker: str, first: int) -> list[int]:
 
 
 def test_families_of_contexts_are_those_of_the_spec():
-    names, expected = ("quadtree nodes, CBF and directions", "intra modes", "MVDs", "escapes and levels"), []
+    names, expected = ("quadtree nodes, CBF, directions and transform", "intra modes", "MVDs", "escapes and levels"), []
     for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, BLOCK_STREAMS, strict=False):
         expected.append([name, f"{first}…{end - 1}", stream.name])
     assert rows_after("families") == expected
@@ -574,21 +574,23 @@ def test_families_of_contexts_are_those_of_the_spec():
 
 def test_contexts_are_those_of_the_spec():
     starts = (0, *(getattr(tables, f"{name}_CONTEXTS") for name in ("CBF",)), tables.CHROMA_CBF_CONTEXT)
-    starts += tuple(getattr(tables, f"{name}_CONTEXTS") for name in ("DIRECTION", "MODE", "VECTOR", "ESCAPE", "LEVEL"))
+    starts += tuple(
+        getattr(tables, f"{name}_CONTEXTS") for name in ("DIRECTION", "TRANSFORM", "MODE", "VECTOR", "ESCAPE", "LEVEL")
+    )
     starts += (tables.CONTEXTS,)
     written = [(int(row[0]), int(row[1])) for row in rows_after("contexts")]
     assert written == [(first, end - first) for first, end in pairwise(starts)]
     formulas = [row[3] for row in rows_after("contexts")]
-    assert formulas[-2].startswith("71 + 4 · chroma + min(band(position), 3)")
-    assert formulas[-1].startswith("79 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
+    assert formulas[-2].startswith("77 + 4 · chroma + min(band(position), 3)")
+    assert formulas[-1].startswith("85 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
     for m, chroma, intra, past in product(range(2, 6), range(2), range(2), range(3)):
         for run in range(min(4**m - 1, 24)):
             for magnitude in range(1, 5):
                 first, *others = contexts_of_levels(m, chroma, intra, past, run, magnitude)
-                base = 79 + 18 * (4 * (m - 2) + 2 * chroma + intra)
+                base = 85 + 18 * (4 * (m - 2) + 2 * chroma + intra)
                 band, later = (sum(start <= position for start in (1, 3, 6, 10, 21)) for position in (run, run + 1))
                 assert first == base + past
-                assert others[:-1] == [71 + 4 * chroma + min(band, 3)] * (magnitude == 4)
+                assert others[:-1] == [77 + 4 * chroma + min(band, 3)] * (magnitude == 4)
                 assert others[-1] == base + 3 * later + min(magnitude, 3) - 1
 
 
@@ -649,9 +651,23 @@ def test_transforms_are_those_of_the_spec():
     for number, side in enumerate(tables.SIZES):
         for k in range(side):
             expected = [64 if k == 0 else k_of((2 * j + 1) * k * 32 // side) for j in range(side)]
-            assert tables.TRANSFORM[number, k, :side].tolist() == expected
+            assert tables.TRANSFORM[0, number, k, :side].tolist() == expected
     written = [numbers(row) for row in example("matrix").split("/")]
-    assert tables.TRANSFORM[0, :4, :4].tolist() == written
+    assert tables.TRANSFORM[0, 0, :4, :4].tolist() == written
+
+
+def test_sines_are_those_of_the_spec():
+    for number, (side, *sines) in enumerate(map(numbers, map(" ".join, rows_after("sines")))):
+        flat = [0, *sines, *sines[::-1], 0, *[-sine for sine in (*sines, *sines[::-1])]]
+        for k in range(side):
+            expected = [flat[(2 * k + 1) * (m + 1) % (4 * side + 2)] for m in range(side)]
+            assert tables.TRANSFORM[1, number, k, :side].tolist() == expected
+        exact = 128 * np.sqrt(side / (2 * side + 1)) * np.sin(np.pi * np.arange(1, side + 1) / (2 * side + 1))
+        assert np.rint(exact).astype(int).tolist() == sines
+        assert np.abs(exact - np.floor(exact) - 0.5).min() > 0.005
+    assert "rounded; no value is nearer than 0.005 to a half" in SPEC
+    written = [numbers(row) for row in example("sine matrix").split("/")]
+    assert tables.TRANSFORM[1, 0, :4, :4].tolist() == written
 
 
 def test_no_number_of_a_transform_is_near_a_half():
@@ -661,7 +677,7 @@ def test_no_number_of_a_transform_is_near_a_half():
 
 
 def test_sums_of_a_transform_keep_to_the_bounds_of_the_spec():
-    bound = int(np.abs(tables.TRANSFORM).sum(axis=1).max())
+    bound = int(np.abs(tables.TRANSFORM).sum(axis=2).max())
     assert f"The sums of |T| over a column are at most {bound}," in SPEC
     halfway = (bound * 32768 + 64) >> 7
     assert halfway < 2**19
@@ -688,6 +704,7 @@ def test_tables_of_dct_are_those_of_the_spec():
     assert tables.BETA.tolist() == [0 if qp < 16 else qp - 10 if qp < 29 else 2 * qp - 38 for qp in range(52)]
     places = listed_pairs("alf places")
     assert tables.ALF_OFFSETS.tolist() == places
+    assert tables.ALF_CHROMA_OFFSETS.tolist() == listed_pairs("alf chroma places")
 
 
 def listed_pairs(marker: str) -> list[list[int]]:
@@ -716,7 +733,7 @@ def decoded(*pairs: tuple[int, int], bits: str = "", decoder=None, is_p: bool = 
     contexts, values = zip(*pairs, strict=True) if pairs else ((), ())
     reader = reader_by_context(contexts, values, [int(bit) for bit in bits])
     place = P_PLACE if is_p else I_PLACE
-    return (decoder or decoder_after_gray(GRAY_8)).decode(reader, place, qp, qp, None, None)
+    return (decoder or decoder_after_gray(GRAY_8)).decode(reader, place, qp, qp, (), None)
 
 
 def read_levels(*pairs: tuple[int, int], bits: str = "") -> tuple[list[int], list[int]]:
@@ -737,8 +754,8 @@ def symbols_example() -> tuple[list[int], list[tuple[int, int]], str]:
 
 
 def test_the_example_of_symbols_holds():
-    flat, (node, *pairs), bits = symbols_example()
-    assert node == (P_NODE, 6)
+    flat, (node, kind, *pairs), bits = symbols_example()
+    assert [node, kind] == [(P_NODE, 6), (66, tables.DCT)]
     assert (flat[1::2], flat[::2]) == read_levels(*pairs, bits=bits)
 
 
@@ -749,10 +766,10 @@ def test_the_example_of_block_streams_holds():
     contexts, symbols = (
         np.array(part, kind) for part, kind in zip(zip(*pairs, strict=True), (np.uint16, np.uint8), strict=True)
     )
-    picture = WrittenSymbols(0, 0, contexts, symbols, np.array([int(bit) for bit in written], np.uint8), None)
+    picture = WrittenSymbols(0, 0, contexts, symbols, np.array([int(bit) for bit in written], np.uint8), ())
     assert pack_blocks([picture]) == streams
     (back,) = unpack_blocks(header_of(GRAY_8, ResidualCoder.DCT), [(0, 0)], streams)
-    planes = decoder_after_gray(GRAY_8).decode(back.symbols, P_PLACE, 0, 0, None, None)
+    planes = decoder_after_gray(GRAY_8).decode(back.symbols, P_PLACE, 0, 0, (), None)
     assert planes[0].tolist() == decoded(*pairs, bits=written)[0].tolist()
     back.symbols.check_end()
 
@@ -873,11 +890,11 @@ def test_the_example_of_a_transform_holds():
     setting, expected = (numbers(part) for part in example("transform").split("->"))
     qp, first, second = setting
     assert abs(first) > 4 > abs(second) > 0
-    levels = (79 + 18, 3), (71, abs(first) - 4), (79 + 18 + 3 + 2, 128 + abs(second) - 1)
+    levels = (85 + 18, 3), (77, abs(first) - 4), (85 + 18 + 3 + 2, 128 + abs(second) - 1)
     node = (I_NODE, 5 + 16 * 5 + 8 + 1)
-    modes = [(66, 0), (66, 0), (66, 1), (66, 0)]  # as to the left, where DC is; above is planar
+    modes = [(72, 0), (72, 0), (72, 1), (72, 0)]  # as to the left, where DC is; above is planar
     bits = f"{int(first < 0)}{int(second < 0)}"
-    planes = decoded(node, *modes, (59, 1), *levels, bits=bits, is_p=False, qp=qp)
+    planes = decoded(node, *modes, (65, 0), (59, 1), *levels, bits=bits, is_p=False, qp=qp)
     assert planes[0][:4, :4].tolist() == [[128 + r for r in expected]] * 4
 
 
@@ -902,8 +919,21 @@ def test_the_example_of_the_alf_holds():
         plane.samples[0, x] = sample
     plane.publish()
     taps = np.array([tap] + [0] * 11, np.int32)
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, taps.data, np.ones((1, 1), np.uint8).data)
+    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, plane, taps.data, np.ones((1, 1), np.uint8).data)
     assert [plane.samples[0, 1]] == expected
+
+
+def test_the_example_of_the_alf_of_chroma_holds():
+    tap, sample, luma, expected = (numbers(part) for part in re.split(":|over|->", example("chroma alf")))
+    planes = [uncompiled("planes").Plane(0, 1, 1, 1, 3, 0, 0), uncompiled("planes").Plane(1, 1, 1, 1, 3, 0, 0)]
+    for x in range(3):
+        planes[0].samples[0, x], planes[1].samples[0, x] = luma[x], sample[0]
+    for plane in planes:
+        plane.publish()
+    taps = np.zeros(12, np.int32)
+    taps[7] = tap[0]
+    uncompiled("loop_filters").AdaptiveLoopFilter().filter(*planes[::-1], taps.data, np.ones((1, 1), np.uint8).data)
+    assert [planes[1].samples[0, 0]] == expected
 
 
 def test_the_example_of_rgb_holds():
@@ -918,7 +948,7 @@ def test_the_example_of_rgb_holds():
 I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one unit
 
 
-LARGE = (P_NODE, 6), (151, 128 + 3), (71, 50)  # a last level of 4 and more, which fourteen bits say
+LARGE = (P_NODE, 6), (66, 0), (157, 128 + 3), (77, 50)  # a last level of 4 and more, which fourteen bits say
 
 
 @pytest.mark.parametrize(
@@ -928,16 +958,17 @@ LARGE = (P_NODE, 6), (151, 128 + 3), (71, 50)  # a last level of 4 and more, whi
         pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="an 8×8 unit that is split"),
         pytest.param(0, ((I_NODE, 0),), "", "no meaning", id="SKIP in an I picture"),
         pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
-        pytest.param(0, ((I_NODE, 69), (67, 0), (68, 0)), "", "no meaning", id="INTER in an I picture"),
+        pytest.param(0, ((I_NODE, 69), (73, 0), (74, 0)), "", "no meaning", id="INTER in an I picture"),
         pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
-        pytest.param(1, ((P_NODE, 14), (58, 0)), "", "no meaning", id="an empty CBF"),
-        pytest.param(1, ((P_NODE, 14), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
-        pytest.param(0, ((I_NODE, 85), (66, 37)), "", "no meaning", id="mode 35"),
-        pytest.param(1, ((P_NODE, 69), (67, 52), (68, 0)), "0" * 16, "no meaning", id="bucket 12"),
+        pytest.param(1, ((P_NODE, 14), (64, 0), (58, 0)), "", "no meaning", id="an empty CBF"),
+        pytest.param(1, ((P_NODE, 14), (64, 0), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
+        pytest.param(1, ((P_NODE, 6), (66, 3)), "", "no meaning", id="a fourth transform kind"),
+        pytest.param(0, ((I_NODE, 85), (72, 37)), "", "no meaning", id="mode 35"),
+        pytest.param(1, ((P_NODE, 69), (73, 52), (74, 0)), "0" * 16, "no meaning", id="bucket 12"),
         pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
-        pytest.param(1, ((P_NODE, 6), (151, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
-        pytest.param(1, ((P_NODE, 6), (151, 4 * 26)), "01111", "more levels", id="a last one without end"),
-        pytest.param(1, ((P_NODE, 6), (151, 128)), "", "bits ends", id="no bits"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 4 * 26)), "01111", "more levels", id="a last one without end"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 128)), "", "bits ends", id="no bits"),
         pytest.param(1, (), "", "symbols ends", id="no symbols"),
     ],
 )
@@ -948,7 +979,7 @@ def test_symbols_without_a_meaning_are_refused(is_p, symbols, bits, message):
 
 def test_the_largest_level_and_the_last_place_are_not_refused():
     assert read_levels(*LARGE[1:], bits=f"{32763 - 16408:014b}0") == ([0], [tables.MAX_LEVEL])
-    assert read_levels((151, 128 + 4 * 26), bits="011111") == ([63], [-1])
+    assert read_levels((157, 128 + 4 * 26), bits="011111") == ([63], [-1])
 
 
 def test_symbols_and_bits_that_are_left_over_are_refused():
@@ -959,7 +990,7 @@ def test_symbols_and_bits_that_are_left_over_are_refused():
 
     def read(streams):
         (picture,) = unpack_blocks(header, [(0, 0)], empty | streams)
-        decoder_after_gray(GRAY_8).decode(picture.symbols, P_PLACE, 0, 0, None, None)
+        decoder_after_gray(GRAY_8).decode(picture.symbols, P_PLACE, 0, 0, (), None)
         picture.symbols.check_end()
 
     read({nodes: one})

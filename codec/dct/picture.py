@@ -107,7 +107,7 @@ class PictureDecoder:
         self.candidates = MergeCandidates(self.references, self.motion)
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
-        self.records = zeros((rows * columns if traced else 1, 14), np.int32)
+        self.records = zeros((rows * columns if traced else 1, 15), np.int32)
 
     def decode(
         self,
@@ -120,7 +120,7 @@ class PictureDecoder:
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, (height, width) each; () if nothing but reads.
 
-        ``symbols`` stand at its first; ``alf`` has an `AlfParameters` or None for each plane.
+        ``symbols`` stand at its first; ``alf`` has an `AlfParameters` or None for each plane, or is empty.
 
         Raises:
             BitstreamError: symbols end too early or have no meaning, a vector is too long, or a picture that this one
@@ -132,7 +132,7 @@ class PictureDecoder:
         self.decode_picture(qp, qp_chroma)
         if self.only_reads:
             return ()
-        for plane, filter_of_plane in zip((self.cr, self.cb, self.luma)[-self.planes :], alf[::-1], strict=True):
+        for plane, filter_of_plane in zip((self.cr, self.cb, self.luma)[-self.planes :], alf[::-1], strict=False):
             if filter_of_plane is not None:  # of chroma first, which looks into luma
                 self.filter_plane(plane, filter_of_plane)
         return self.pictures()
@@ -165,9 +165,9 @@ class PictureDecoder:
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
 
-        Its coding blocks, int32 (blocks, 14): row and column in units of 8×8 luma samples, log2 of the side, kind,
-        merge candidate, OBMC, transform split, CBF, intra modes, directions, dy, dx, second dy, second dx. And what the
-        planes were predicted as.
+        Its coding blocks, int32 (blocks, 15): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        merge candidate, OBMC, transform split, CBF, intra modes, directions, dy, dx, second dy, second dx, transform
+        kind. And what the planes were predicted as.
         """
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
@@ -267,7 +267,7 @@ class PictureDecoder:
         record[n, 4], record[n, 5], record[n, 6] = block.merge, block.obmc, block.transform_split
         record[n, 7], record[n, 8], record[n, 9] = block.cbf, block.modes, block.directions
         record[n, 10], record[n, 11] = block.dy, block.dx
-        record[n, 12], record[n, 13] = block.second_dy, block.second_dx
+        record[n, 12], record[n, 13], record[n, 14] = block.second_dy, block.second_dx, block.transform
         self.record_count = n + 1
 
     @cython.exceptval(-1)

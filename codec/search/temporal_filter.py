@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.dct.references import Place
+from codec.depths import for_depth
 from codec.models import Speed
-from codec.motion.compensation import Reference, compensate
+from codec.motion import compensation
 from codec.picture.planes import Picture, Plane
 from codec.search.displacements import looks_like_screen
 from codec.search.motion import Searched, search_blocks, searched_planes
@@ -26,6 +27,7 @@ BLOCK, SEARCH_RANGE = 16, 16
 SHARES = (0.8, 0.7, 0.6, 0.5)  # of neighbours, by their distance
 LUMA_STRENGTH, CHROMA_STRENGTH = 0.4, 0.6  # the weight of a neighbour that is the same
 I_STRENGTH, P_STRENGTH = 2.0, 0.7  # what that is times
+LEAST_QP = 8
 NOISE = 8.0  # squared error of a block, which does not tell of worse motion
 # Differences from which on samples of a neighbour do not count: of luma by QP, as what a step removes is no loss
 LUMA_SPREAD, LUMA_FROM_QP, CHROMA_SPREAD = 2.1, 10, 8.5
@@ -36,9 +38,10 @@ _Weights = npt.NDArray[np.float32]
 def with_inherited_filtered(sources: Sequence[Picture], places: Sequence[Place], qp: float) -> Sequence[Picture]:
     """The sources of a GOP in a list, with those filtered that many pictures inherit from.
 
-    They are the first, and P pictures that B pictures lie before. Screens have no noise.
+    They are the first, and P pictures that B pictures lie before. Screens have no noise, and who asks for a low QP
+    wants it.
     """
-    if looks_like_screen(sources[0].planes[0]):
+    if qp < LEAST_QP or looks_like_screen(sources[0].planes[0]):
         return sources
     filtered = list(sources)
     for place in places:
@@ -82,7 +85,10 @@ def temporally_filtered(pictures: Sequence[Picture], number: int, strength: floa
 def moved_to(source: Picture, other: Picture) -> tuple[Plane, ...]:
     """The planes of another picture, moved to where those of ``source`` are."""
     both = searched_planes(source.planes[0], other.planes[0])
-    return compensate(search_blocks(Searched.of(*both, SEARCH_RANGE, Speed.FAST), BLOCK), Reference(other))
+    field = search_blocks(Searched.of(*both, SEARCH_RANGE, Speed.FAST), BLOCK)
+    kernel = for_depth(compensation, other.format.bit_depth)
+    moved: tuple[Plane, ...] = kernel.compensate(field, kernel.Reference(other))
+    return moved
 
 
 def errors(plane: Plane, other: Plane, unit: int) -> npt.NDArray[np.float64]:

@@ -176,7 +176,7 @@ def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) ->
 def pack_filters(filters: Sequence[Sequence[AlfParameters | None]]) -> bytes:
     """What filter each plane of each picture has; then the taps of those that are new; then a flag for each block."""
     kinds, taps, flags = [], [], []
-    newest: dict[int, Bytes] = {}
+    newest: dict[int, npt.NDArray[np.int8]] = {}
     for of_picture in filters:
         for plane, alf in enumerate(of_picture):
             if alf is None:
