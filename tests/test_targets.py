@@ -156,11 +156,11 @@ def test_a_bit_rate_is_that_of_pictures_as_long_as_they_are_shown(pictures):
     assert 24_750 <= 8 * len(data) * 5 / len(pictures) <= 25_000
 
 
-@pytest.mark.parametrize("mode", ["yuv420", "gray", "rgb"])
-def test_psnr_is_met_within_a_tenth_of_a_decibel(moving, mode):
+@pytest.mark.parametrize(("mode", "wanted"), [("yuv420", 33), ("gray", 34.5), ("rgb", 33)])
+def test_psnr_is_met_within_a_tenth_of_a_decibel(moving, mode, wanted):
     source = list(moving(mode, 96, 80, 6))
-    data, summary = encoded(source, target_psnr=33)
-    assert 33 <= errors(source, data).psnr <= 33.1
+    data, summary = encoded(source, target_psnr=wanted)
+    assert wanted <= errors(source, data).psnr <= wanted + 0.1
     assert errors(source, data).psnr == summary.found.reached
 
 
