@@ -218,10 +218,12 @@ class AdaptiveLoopFilter:
     offsets: cython.int[:, ::1]  # (down, right) of each tap of luma, which stands for the opposite sample too
     chroma_offsets: cython.int[:, ::1]  # of the first four taps the same; the others look into luma
     sums: cython.int[::1]
+    centres: cython.short[::1]  # samples of luma where those of chroma are
+    others: cython.short[::1]  # the same at a tap
 
     def __init__(self):
         self.offsets, self.chroma_offsets = table(tables.ALF_OFFSETS), table(tables.ALF_CHROMA_OFFSETS)
-        self.sums = zeros(64, np.int32)
+        self.sums, self.centres, self.others = zeros(64, np.int32), zeros(64, np.int16), zeros(64, np.int16)
 
     def filter(self, plane: Plane, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples of luma in a plane, from the references to the samples.
@@ -241,8 +243,38 @@ class AdaptiveLoopFilter:
                         add_pairs(plane.reference, self.offsets, taps, 12, sums, y, left, width, most)
                     else:
                         add_pairs(plane.reference, self.chroma_offsets, taps, 4, sums, y, left, width, most)
-                        add_luma(luma.reference, plane, self.chroma_offsets, taps, sums, y, left, width, most)
+                        self.add_luma(luma.reference, plane, taps, y, left, width, most)
                     add_sums(plane.reference, sums, plane.samples, y, left, width, (1 << bit_depth) - 1)
+
+    def add_luma(
+        self,
+        luma: ReferencePlane,
+        plane: Plane,
+        taps: cython.int[::1],
+        y: cython.int,
+        left: cython.int,
+        width: cython.int,
+        most: cython.int,
+    ) -> cython.void:
+        """To up to 64 samples of a row of chroma: the taps of luma where they are."""
+        sums, centres, others = self.sums, self.centres, self.others
+        v, u = luma.top + (y << plane.log2_y) + BORDER, (left << plane.log2_x) + BORDER
+        take_every(luma.samples, v, u, plane.log2_x, centres, width)
+        for k in range(4, 12):
+            down, right, tap = self.chroma_offsets[k, 0], self.chroma_offsets[k, 1], taps[k]
+            take_every(luma.samples, v + down, u + right, plane.log2_x, others, width)
+            for x in range(width):
+                difference: Difference = others[x] - centres[x]
+                product: Difference = tap * clip_difference(difference, -most, most)
+                sums[x] += product
+
+
+def take_every(
+    samples: Sample[:, ::1], v: cython.int, u: cython.int, log2: cython.int, row: cython.short[::1], width: cython.int
+) -> cython.void:
+    """Take every sample of a row, or every second one."""
+    for x in range(width):
+        row[x] = samples[v, u + (x << log2)]
 
 
 def add_pairs(
@@ -266,27 +298,6 @@ def add_pairs(
             ahead: Difference = clip_difference(source[v - down, u - right + x] - centre, -most, most)
             both: Difference = tap * (after + ahead)
             sums[x] += both
-
-
-def add_luma(
-    luma: ReferencePlane,
-    plane: Plane,
-    offsets: cython.int[:, ::1],
-    taps: cython.int[::1],
-    sums: cython.int[::1],
-    y: cython.int,
-    left: cython.int,
-    width: cython.int,
-    most: cython.int,
-) -> cython.void:
-    """To up to 64 samples of a row of chroma: the taps of luma where they are."""
-    source, v, u = luma.samples, luma.top + (y << plane.log2_y) + BORDER, (left << plane.log2_x) + BORDER
-    for k in range(4, 12):
-        down, right, tap = offsets[k, 0], offsets[k, 1], taps[k]
-        for x in range(width):
-            there: cython.int = u + (x << plane.log2_x)
-            difference: Difference = source[v + down, there + right] - source[v, there]
-            sums[x] += tap * clip_difference(difference, -most, most)
 
 
 def add_sums(

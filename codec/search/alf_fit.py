@@ -36,15 +36,18 @@ class AlfFit:
     offsets: cython.int[:, ::1]
     pairs: cython.int  # of taps that stand for two samples of the plane; the others look into luma
     features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, of 8 bits at most 24, and the error
+    centres: cython.short[::1]  # of a row: luma where samples of chroma are
     products: cython.longlong[:, ::1]
+    all_flags: cython.uchar[:, ::1]  # all of them 1
     newest: object  # taps, int8 (12,), of the last filter, or None
 
     def __init__(self, plane: Plane, luma: Plane, alf: AdaptiveLoopFilter) -> None:
         self.plane, self.luma, self.alf, self.newest = plane, luma, alf, None
         self.offsets = table(tables.ALF_CHROMA_OFFSETS if plane.number else tables.ALF_OFFSETS)
         self.pairs = 4 if plane.number else TAPS
-        self.features = zeros((ALF_TAPS + 1, plane.width), np.int16)
+        self.features, self.centres = zeros((ALF_TAPS + 1, plane.width), np.int16), zeros(plane.width, np.int16)
         self.products = zeros((ALF_TAPS + 1, ALF_TAPS + 1), np.int64)
+        self.all_flags = np.ones((-(-luma.height // ALF_BLOCK), -(-luma.width // ALF_BLOCK)), np.uint8).data
 
     def fit(self, source: SourcePlane, lagrangian: float) -> AlfParameters | None:
         """The filter of a plane whose reference is deblocked, or None where it gains less than λ · its bits.
@@ -60,45 +63,47 @@ class AlfFit:
         products = np.asarray(self.products)
         taps = np.linalg.solve(products[:-1, :-1] + ridge, products[:-1, -1])
         taps = np.clip(np.rint(128 * taps), -127, 127).astype(np.int8)
+        bits = TAP_BITS * ALF_TAPS
+        of_newest = None if self.newest is None else self.gains(source, self.newest)
         gains = self.gains(source, taps)
-        worth = gains[gains > 0].sum() - lagrangian * TAP_BITS * ALF_TAPS
-        if self.newest is not None:
-            gains_again = self.gains(source, self.newest)
-            if gains_again[gains_again > 0].sum() >= worth:
-                taps, gains, worth = self.newest, gains_again, gains_again[gains_again > 0].sum()
-        if worth <= lagrangian * FLAG_BITS * gains.size:
+        if of_newest is not None and gain_of(of_newest) >= gain_of(gains) - lagrangian * bits:
+            taps, gains, bits = self.newest, of_newest, 0
+        if gain_of(gains) <= lagrangian * (FLAG_BITS * gains.size + bits):
             return None
-        self.newest = taps
         flags = (gains > 0).astype(np.uint8)
-        self.apply(taps, flags)
+        flags_: cython.uchar[:, ::1] = flags.data
+        if bits == 0:
+            self.filter(taps)
+        self.newest = taps
         with cython.nogil:
+            self.undo(flags_)
             self.plane.publish()
         return AlfParameters(taps, flags)
 
     def gains(self, source: SourcePlane, taps: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
         """By how much a filter lessens the squared error of each square of 64×64 samples of luma."""
-        shape = -(-self.luma.height // ALF_BLOCK), -(-self.luma.width // ALF_BLOCK)
-        self.apply(taps, np.ones(shape, np.uint8))
-        gains = np.zeros(shape, np.int64)
+        self.filter(taps)
+        gains = np.zeros_like(np.asarray(self.all_flags), np.int64)
         gains_: cython.longlong[:, ::1] = gains.data
         with cython.nogil:
             self.sum_gains(source, gains_)
         return gains
 
-    def apply(self, taps: npt.NDArray[np.int8], flags: npt.NDArray[np.uint8]) -> None:
-        """Make the plane's samples what its reference is, filtered where there is a flag."""
+    def filter(self, taps: npt.NDArray[np.int8]) -> None:
+        """Filter all of the plane."""
+        flags: cython.uchar[:, ::1] = self.all_flags
         taps_: cython.int[::1] = table(taps)
-        flags_: cython.uchar[:, ::1] = flags.data
         with cython.nogil:
-            self.copy_reference()
-            self.alf.filter(self.plane, self.luma, taps_, flags_)
+            self.alf.filter(self.plane, self.luma, taps_, flags)
 
-    def copy_reference(self) -> cython.void:
-        """Make the samples what they are before filtering."""
-        reference, top = self.plane.reference.samples, self.plane.reference.top + BORDER
+    def undo(self, flags: cython.uchar[:, ::1]) -> cython.void:
+        """Make the samples of squares without a flag what they were."""
+        samples, reference, top = self.plane.samples, self.plane.reference.samples, self.plane.reference.top + BORDER
+        log2_y, log2_x = self.plane.log2_y, self.plane.log2_x
         for y in range(self.plane.height):
             for x in range(self.plane.width):
-                self.plane.samples[y, x] = reference[top + y, x + BORDER]
+                if not flags[(y << log2_y) >> 6, (x << log2_x) >> 6]:
+                    samples[y, x] = reference[top + y, x + BORDER]
 
     def sum_products(self, source: SourcePlane) -> cython.void:
         """Sums of products of what two taps are multiplied by, and of that and the error; whole numbers."""
@@ -122,21 +127,25 @@ class AlfFit:
         """Fill in those of a row."""
         reference, luma = self.plane.reference.samples, self.luma.reference.samples
         v, v_luma = self.plane.reference.top + y + BORDER, self.luma.reference.top + (y << self.plane.log2_y) + BORDER
-        log2_x = self.plane.log2_x
+        log2_x, centres, offsets = self.plane.log2_x, self.centres, self.offsets
         most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.plane.bit_depth - 8)
         for k in range(self.pairs):
-            down, right = self.offsets[k, 0], self.offsets[k, 1]
+            down, right = offsets[k, 0], offsets[k, 1]
             for x in range(width):
                 u: cython.int = x + BORDER
                 centre: cython.int = reference[v, u]
                 after: cython.int = reference[v + down, u + right] - centre
                 ahead: cython.int = reference[v - down, u - right] - centre
                 features[k, x] = max(-most, min(after, most)) + max(-most, min(ahead, most))
-        for k in range(self.pairs, TAPS):
-            down, right = self.offsets[k, 0], self.offsets[k, 1]
+        if self.pairs < TAPS:
             for x in range(width):
-                u = (x << log2_x) + BORDER
-                difference: cython.int = luma[v_luma + down, u + right] - luma[v_luma, u]
+                centres[x] = luma[v_luma, (x << log2_x) + BORDER]
+        for k in range(self.pairs, TAPS):
+            down, right = offsets[k, 0], offsets[k, 1]
+            for x in range(width):
+                features[k, x] = luma[v_luma + down, (x << log2_x) + BORDER + right]
+            for x in range(width):
+                difference: cython.short = features[k, x] - centres[x]
                 features[k, x] = max(-most, min(difference, most))
         for x in range(width):
             features[TAPS, x] = source[y, x] - reference[v, x + BORDER]
@@ -151,6 +160,11 @@ class AlfFit:
                 left = side * square
                 width = min(self.plane.width - left, side)
                 gains[row, square] += gain(source.samples, reference, self.plane.samples, top + y, y, left, width)
+
+
+def gain_of(gains: npt.NDArray[np.int64]) -> int:
+    """Of the squares that are filtered."""
+    return int(gains[gains > 0].sum())
 
 
 def product(features: cython.short[:, ::1], one: cython.int, other: cython.int, width: cython.int) -> Energy:
