@@ -42,14 +42,26 @@ CLIPS = {
 ANCHOR = "x264 high medium P"
 
 
-def bd_rate(anchor: list[dict], test: list[dict], key: str) -> float:
-    """Percent of bytes of ``test`` over ``anchor`` at equal PSNR from 28 to 44 dB; NaN where they share less than 2."""
+def curves_and_overlap(anchor: list[dict], test: list[dict], key: str) -> tuple[list[Curve], float, float]:
+    """The curves of both, and the PSNR that they share, from 28 to 44 dB."""
     curves = [Curve([(point["bytes"], point[key]) for point in points]) for points in (anchor, test)]
-    low, high = max(28, *(curve.psnr[0] for curve in curves)), min(44, *(curve.psnr[-1] for curve in curves))
+    return curves, max(28, *(curve.psnr[0] for curve in curves)), min(44, *(curve.psnr[-1] for curve in curves))
+
+
+def bd_rate(anchor: list[dict], test: list[dict], key: str) -> float:
+    """Percent of bytes of ``test`` over ``anchor`` at equal PSNR; NaN where they share less than 2 dB."""
+    curves, low, high = curves_and_overlap(anchor, test, key)
     if high - low < 2:
         return float("nan")
     anchored, tested = (curve.mean_log_bytes(low, high) for curve in curves)
     return 100 * math.expm1(tested - anchored)
+
+
+def interval(rates: list[float]) -> tuple[float, float]:
+    """Where the mean of so many clips lies with 95 %, by drawing clips again (percentile bootstrap)."""
+    drawn = np.random.default_rng(1).choice(rates, (10000, len(rates))).mean(axis=1)
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def measured(pictures: list, settings: codec.Settings, folder: str, jobs: int) -> dict:
@@ -153,7 +165,8 @@ def main() -> int:
                 if name in peers:
                     both = [bd_rate(peers[name][ANCHOR], points, key) for key in ("psnr_yuv", "psnr_y")]
                     rates.append(both)
-                    fields.append(f"BD-rate {both[0]:+6.2f} % (Y {both[1]:+6.2f} %)")
+                    _, low, high = curves_and_overlap(peers[name][ANCHOR], points, "psnr_yuv")
+                    fields.append(f"BD-rate {both[0]:+6.2f} % (Y {both[1]:+6.2f} %), {low:.1f}…{high:.1f} dB")
                 for number, action in enumerate(("encode", "decode")):
                     speeds = [f"{len(pictures) / point[action]:.1f}" for point in points]
                     fields.append(f"{action} {' '.join(speeds)} /s")
@@ -162,9 +175,9 @@ def main() -> int:
                         fields.append(f"(x264 {' '.join(f'{ratio:.1f}' for ratio in ratios)} times as fast)")
                 print(f"{speed:7}", " ".join(fields), flush=True)
             if rates:
-                print(
-                    f"{speed:7} mean         BD-rate", " ".join(f"{value:+6.2f} %" for value in np.mean(rates, axis=0))
-                )
+                (mean, mean_y), (low, high) = np.mean(rates, axis=0), interval([both[0] for both in rates])
+                print(f"{speed:7} mean         BD-rate {mean:+6.2f} % (Y {mean_y:+6.2f} %)", end=" ")
+                print(f"of {len(rates)} clips; with 95 % in {low:+.1f}…{high:+.1f} %")
     return 0
 
 

@@ -433,7 +433,7 @@ def test_the_filter_of_luma_is_that_of_plain_sums(bit_depth):
     better = np.clip(samples + (total >> 7), 0, peak)
     chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
     plane = plane_of(samples, bit_depth=bit_depth)
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, plane, taps.astype(np.int32).data, flags.data)
+    uncompiled("loop_filters").AdaptiveLoopFilter(131).filter(plane, plane, taps.astype(np.int32).data, flags.data)
     np.testing.assert_array_equal(np.where(chosen, better, samples), np.asarray(plane.samples)[:70, :131])
 
 
@@ -460,7 +460,7 @@ def test_the_filter_of_chroma_is_that_of_plain_sums(subsampling):
         expected[y, x] = np.clip(int(chroma[y, x]) + (total >> 7), 0, 255)
     planes = plane_of(luma), plane_of(chroma, subsampling, number=1)
     arguments = planes[1], planes[0], taps.astype(np.int32).data, flags.data
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(*arguments)
+    uncompiled("loop_filters").AdaptiveLoopFilter(131).filter(*arguments)
     np.testing.assert_array_equal(expected, np.asarray(planes[1].samples)[: chroma.shape[0], : chroma.shape[1]])
 
 

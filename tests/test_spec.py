@@ -919,7 +919,7 @@ def test_the_example_of_the_alf_holds():
         plane.samples[0, x] = sample
     plane.publish()
     taps = np.array([tap] + [0] * 11, np.int32)
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, plane, taps.data, np.ones((1, 1), np.uint8).data)
+    uncompiled("loop_filters").AdaptiveLoopFilter(8).filter(plane, plane, taps.data, np.ones((1, 1), np.uint8).data)
     assert [plane.samples[0, 1]] == expected
 
 
@@ -932,7 +932,7 @@ def test_the_example_of_the_alf_of_chroma_holds():
         plane.publish()
     taps = np.zeros(12, np.int32)
     taps[7] = tap[0]
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(*planes[::-1], taps.data, np.ones((1, 1), np.uint8).data)
+    uncompiled("loop_filters").AdaptiveLoopFilter(8).filter(*planes[::-1], taps.data, np.ones((1, 1), np.uint8).data)
     assert [planes[1].samples[0, 0]] == expected
 
 

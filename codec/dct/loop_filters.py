@@ -217,13 +217,14 @@ class AdaptiveLoopFilter:
 
     offsets: cython.int[:, ::1]  # (down, right) of each tap of luma, which stands for the opposite sample too
     chroma_offsets: cython.int[:, ::1]  # of the first four taps the same; the others look into luma
-    sums: cython.int[::1]
+    sums: cython.int[::1]  # of a row
     centres: cython.short[::1]  # samples of luma where those of chroma are
     others: cython.short[::1]  # the same at a tap
 
-    def __init__(self):
+    def __init__(self, width):
+        """For pictures so wide."""
         self.offsets, self.chroma_offsets = table(tables.ALF_OFFSETS), table(tables.ALF_CHROMA_OFFSETS)
-        self.sums, self.centres, self.others = zeros(64, np.int32), zeros(64, np.int16), zeros(64, np.int16)
+        self.sums, self.centres, self.others = (zeros(width, kind) for kind in (np.int32, np.int16, np.int16))
 
     def filter(self, plane: Plane, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples of luma in a plane, from the references to the samples.
@@ -231,20 +232,33 @@ class AdaptiveLoopFilter:
         Sums are below 2**17: twelve taps of 8 bits, differences up to 24. Of 12 bits a sample differences are up to
         384, and sums below 2**21.
         """
-        sums, side, bit_depth = self.sums, 64 >> plane.log2_x, 8 if SAMPLE_BITS == 8 else plane.bit_depth
-        most = tables.ALF_CLIP << (bit_depth - 8)
+        side, squares = 64 >> plane.log2_x, cython.cast(cython.int, flags.shape[1])
         for y in range(plane.height):
-            for square in range((plane.width + side - 1) // side):
-                if flags[y << plane.log2_y >> 6, square]:
-                    left, width = side * square, min(side, plane.width - side * square)
-                    for x in range(width):
-                        sums[x] = 64
-                    if plane.number == 0:
-                        add_pairs(plane.reference, self.offsets, taps, 12, sums, y, left, width, most)
-                    else:
-                        add_pairs(plane.reference, self.chroma_offsets, taps, 4, sums, y, left, width, most)
-                        self.add_luma(luma.reference, plane, taps, y, left, width, most)
-                    add_sums(plane.reference, sums, plane.samples, y, left, width, (1 << bit_depth) - 1)
+            row = y << plane.log2_y >> 6
+            first: cython.int = 0
+            while first < squares:
+                end: cython.int = first
+                while end < squares and flags[row, end]:
+                    end += 1
+                if end > first:
+                    self.filter_row(plane, luma, taps, y, side * first, min(side * end, plane.width) - side * first)
+                first = end + 1
+
+    def filter_row(
+        self, plane: Plane, luma: Plane, taps: cython.int[::1], y: cython.int, left: cython.int, width: cython.int
+    ) -> cython.void:
+        """Filter samples side by side."""
+        sums, bit_depth = self.sums, 8 if SAMPLE_BITS == 8 else plane.bit_depth
+        most = tables.ALF_CLIP << (bit_depth - 8)
+        for x in range(width):
+            sums[x] = 64
+        if plane.number == 0:
+            add_pairs(plane.reference, self.offsets, taps, 12, sums, y, left, width, most)
+        else:
+            add_pairs(plane.reference, self.chroma_offsets, taps, 4, sums, y, left, width, most)
+            self.add_luma(luma.reference, plane, taps, y, left, width, most)
+        source, v, u = plane.reference.samples, plane.reference.top + y + BORDER, left + BORDER
+        add_sums(source, v, u, sums, plane.samples, y, left, width, (1 << bit_depth) - 1)
 
     def add_luma(
         self,
@@ -256,7 +270,7 @@ class AdaptiveLoopFilter:
         width: cython.int,
         most: cython.int,
     ) -> cython.void:
-        """To up to 64 samples of a row of chroma: the taps of luma where they are."""
+        """To samples of a row of chroma: the taps of luma where they are."""
         sums, centres, others = self.sums, self.centres, self.others
         v, u = luma.top + (y << plane.log2_y) + BORDER, (left << plane.log2_x) + BORDER
         take_every(luma.samples, v, u, plane.log2_x, centres, width)
@@ -273,8 +287,12 @@ def take_every(
     samples: Sample[:, ::1], v: cython.int, u: cython.int, log2: cython.int, row: cython.short[::1], width: cython.int
 ) -> cython.void:
     """Take every sample of a row, or every second one."""
-    for x in range(width):
-        row[x] = samples[v, u + (x << log2)]
+    if log2 == 0:
+        for x in range(width):
+            row[x] = samples[v, u + x]
+    else:
+        for x in range(width):
+            row[x] = samples[v, u + 2 * x]
 
 
 def add_pairs(
@@ -288,7 +306,7 @@ def add_pairs(
     width: cython.int,
     most: cython.int,
 ) -> cython.void:
-    """To up to 64 samples of a row: the taps that stand for two opposite samples of the plane."""
+    """To samples of a row: the taps that stand for two opposite samples of the plane."""
     source, v, u = reference.samples, reference.top + y + BORDER, left + BORDER
     for k in range(pairs):
         down, right, tap = offsets[k, 0], offsets[k, 1], taps[k]
@@ -301,7 +319,9 @@ def add_pairs(
 
 
 def add_sums(
-    reference: ReferencePlane,
+    source: Sample[:, ::1],
+    v: cython.int,
+    u: cython.int,
     sums: cython.int[::1],
     samples: Sample[:, ::1],
     y: cython.int,
@@ -309,8 +329,6 @@ def add_sums(
     width: cython.int,
     peak: cython.int,
 ) -> cython.void:
-    """Up to 64 samples of a row, filtered."""
+    """Samples of a row, filtered."""
     for x in range(width):
-        samples[y, left + x] = clip(
-            reference.samples[reference.top + y + BORDER, left + BORDER + x] + (sums[x] >> 7), 0, peak
-        )
+        samples[y, left + x] = clip(source[v, u + x] + (sums[x] >> 7), 0, peak)

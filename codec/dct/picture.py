@@ -106,7 +106,7 @@ class PictureDecoder:
         self.block, self.neighbour, self.levels = CodingBlock(), CodingBlock(), Levels()
         self.candidates = MergeCandidates(self.references, self.motion)
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
-        self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter()
+        self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter(width)
         self.records = zeros((rows * columns if traced else 1, 15), np.int32)
 
     def decode(

@@ -36,7 +36,6 @@ class AlfFit:
     offsets: cython.int[:, ::1]
     pairs: cython.int  # of taps that stand for two samples of the plane; the others look into luma
     features: cython.short[:, ::1]  # of a row: what each tap is multiplied by, of 8 bits at most 24, and the error
-    centres: cython.short[::1]  # of a row: luma where samples of chroma are
     products: cython.longlong[:, ::1]
     all_flags: cython.uchar[:, ::1]  # all of them 1
     newest: object  # taps, int8 (12,), of the last filter, or None
@@ -45,7 +44,7 @@ class AlfFit:
         self.plane, self.luma, self.alf, self.newest = plane, luma, alf, None
         self.offsets = table(tables.ALF_CHROMA_OFFSETS if plane.number else tables.ALF_OFFSETS)
         self.pairs = 4 if plane.number else TAPS
-        self.features, self.centres = zeros((ALF_TAPS + 1, plane.width), np.int16), zeros(plane.width, np.int16)
+        self.features = zeros((ALF_TAPS + 1, plane.width), np.int16)
         self.products = zeros((ALF_TAPS + 1, ALF_TAPS + 1), np.int64)
         self.all_flags = np.ones((-(-luma.height // ALF_BLOCK), -(-luma.width // ALF_BLOCK)), np.uint8).data
 
@@ -127,7 +126,7 @@ class AlfFit:
         """Fill in those of a row."""
         reference, luma = self.plane.reference.samples, self.luma.reference.samples
         v, v_luma = self.plane.reference.top + y + BORDER, self.luma.reference.top + (y << self.plane.log2_y) + BORDER
-        log2_x, centres, offsets = self.plane.log2_x, self.centres, self.offsets
+        log2_x, offsets = self.plane.log2_x, self.offsets
         most: cython.int = tables.ALF_CLIP << (0 if SAMPLE_BITS == 8 else self.plane.bit_depth - 8)
         for k in range(self.pairs):
             down, right = offsets[k, 0], offsets[k, 1]
@@ -138,14 +137,12 @@ class AlfFit:
                 ahead: cython.int = reference[v - down, u - right] - centre
                 features[k, x] = max(-most, min(after, most)) + max(-most, min(ahead, most))
         if self.pairs < TAPS:
-            for x in range(width):
-                centres[x] = luma[v_luma, (x << log2_x) + BORDER]
+            take_every(luma, v_luma, BORDER, log2_x, features, TAPS, width)
         for k in range(self.pairs, TAPS):
             down, right = offsets[k, 0], offsets[k, 1]
+            take_every(luma, v_luma + down, BORDER + right, log2_x, features, k, width)
             for x in range(width):
-                features[k, x] = luma[v_luma + down, (x << log2_x) + BORDER + right]
-            for x in range(width):
-                difference: cython.short = features[k, x] - centres[x]
+                difference: cython.short = features[k, x] - features[TAPS, x]
                 features[k, x] = max(-most, min(difference, most))
         for x in range(width):
             features[TAPS, x] = source[y, x] - reference[v, x + BORDER]
@@ -160,6 +157,24 @@ class AlfFit:
                 left = side * square
                 width = min(self.plane.width - left, side)
                 gains[row, square] += gain(source.samples, reference, self.plane.samples, top + y, y, left, width)
+
+
+def take_every(
+    samples: Sample[:, ::1],
+    v: cython.int,
+    u: cython.int,
+    log2: cython.int,
+    rows: cython.short[:, ::1],
+    row: cython.int,
+    width: cython.int,
+) -> cython.void:
+    """Take every sample, or every second one."""
+    if log2 == 0:
+        for x in range(width):
+            rows[row, x] = samples[v, u + x]
+    else:
+        for x in range(width):
+            rows[row, x] = samples[v, u + 2 * x]
 
 
 def gain_of(gains: npt.NDArray[np.int64]) -> int:
