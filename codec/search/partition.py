@@ -50,7 +50,7 @@ class Effort(NamedTuple):
         intra_rounds: of refinement of the direction.
         four_modes: whether the smallest blocks have four intra modes: 0 no, 1 in I pictures, 2 always.
         obmc_from: OBMC is tried where the Hadamard cost of others is above this, as for ``stop``.
-        sines: whether transforms of intra blocks are also DST-VII.
+        sines: whether transforms of intra blocks are also DST-VII: 0 no, 1 with the nearest mode, 2 with each.
         trellis: whether levels are chosen by a search, or one after the other.
         passes: over a GOP.
         stop: a block is not split where its Hadamard cost is below this, by step and 8×8 samples.
@@ -66,7 +66,7 @@ class Effort(NamedTuple):
     intra_rounds: int
     four_modes: int
     obmc_from: float
-    sines: bool
+    sines: int
     trellis: bool
     passes: int
     stop: float
@@ -75,9 +75,9 @@ class Effort(NamedTuple):
 
 
 EFFORTS: dict[Speed, Effort] = {
-    Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, True, True, 2, 0.5, 2.0, 1.5),
-    Speed.MEDIUM: Effort(False, True, 2, 0.1, 3, 2, 1, 2.0, True, False, 1, 3.0, 8.0, 1.1),
-    Speed.FAST: Effort(False, False, 1, 0.0, 2, 2, 0, 1e9, False, False, 1, 5.0, 10.0, 1.1),
+    Speed.SLOW: Effort(True, True, 2, 0.5, 3, 3, 2, 2.0, 2, True, 2, 0.5, 2.0, 1.5),
+    Speed.MEDIUM: Effort(False, True, 2, 0.1, 3, 2, 1, 2.0, 1, False, 1, 3.0, 8.0, 1.1),
+    Speed.FAST: Effort(False, False, 1, 0.0, 2, 2, 0, 1e9, 0, False, 1, 5.0, 10.0, 1.1),
 }
 
 
@@ -122,7 +122,7 @@ class PictureSearch:
     warped_cr: Sample[:, ::1]
     all_skips: cython.bint
     splits: cython.bint
-    sines: cython.bint
+    sines: cython.int
     filters_chroma: cython.bint
     skips_transform: cython.bint  # whether levels are also differences of samples
     near: cython.double
@@ -709,7 +709,9 @@ class PictureSearch:
         self.block.modes = FOUR_MODES * mode
         has_chroma: cython.bint = False
         for kind in range(3):
-            if (kind == tables.DST and not self.sines) or (kind == tables.NO_TRANSFORM and not self.skips_transform):
+            if (kind == tables.DST and self.sines < 2 - is_first) or (
+                kind == tables.NO_TRANSFORM and not self.skips_transform
+            ):
                 continue
             self.block.transform = kind
             if self.block.log2 <= tables.LARGEST_CHOICE or kind == tables.DCT:
