@@ -1,7 +1,6 @@
 """Random GIF, APNG and animated WebP files, and what their pictures are, written plainly from the formats' texts.
 
 Nothing here uses the readers of the package, and only WebP uses Pillow, to compress one frame.
-``PYTHONPATH=. python tests/animation_files.py --files 2000`` reads that many files and tells what became of them.
 
 APNG: https://www.w3.org/TR/png-3/  GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 WebP: https://developers.google.com/speed/webp/docs/riff_container
@@ -9,16 +8,11 @@ WebP: https://developers.google.com/speed/webp/docs/riff_container
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
-import random
 import struct
-import tempfile
 import zlib
-from collections import Counter
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -341,26 +335,3 @@ KINDS = {
     # libwebp rounds down where it blends: one less for every layer
     "WebP, half transparent": (lambda rng: random_webp(rng, (0, 1, 77, 128, 254, 255)), 6),
 }
-
-
-def main():
-    """Read many files of every kind, and print the tally."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--files", type=int, default=2000, help="how many of each kind (default %(default)s)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, (make, tolerance) in KINDS.items():
-            tally, examples = Counter(), []
-            for seed in range(options.files):
-                file = make(random.Random(seed))
-                tally["pictures"] += len(file.frames)
-                try:
-                    tally[check(file, Path(folder) / f"a{file.suffix}", tolerance)] += 1
-                except Exception as error:
-                    tally["wrong"] += 1
-                    examples += [f"seed {seed}: {error!r}"] if len(examples) < 3 else []
-            print(f"{kind}: {options.files} files: {dict(tally)}", *examples, sep="\n  ")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

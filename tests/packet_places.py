@@ -1,7 +1,5 @@
 """Where the packets of a file lie."""
 
-from __future__ import annotations
-
 import struct
 
 

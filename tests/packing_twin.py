@@ -1,7 +1,5 @@
 """A reader of packed symbols and of context substreams, made from the specification and not from the code."""
 
-from __future__ import annotations
-
 import zstandard
 
 CONTEXTS = 14

@@ -1,9 +1,5 @@
 """What reaching a picture costs, and that what is handed out belongs to the caller; threads change nothing but time."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import threading
 import time
 import traceback
@@ -24,9 +20,7 @@ def clip(moving, tmp_path):
     pictures = moving("yuv420", 12, 8, count=COUNT)
     path = tmp_path / "clip.mvz"
     settings = codec.Settings(gop=GOP, run=2, block=4, search=2, scene_cut=False)
-    with codec.Writer(path, format=pictures[0].format, settings=settings) as out:
-        for picture in pictures:
-            out.append(picture)
+    codec.encode(pictures, path, settings)
     return path, pictures
 
 
@@ -134,20 +128,6 @@ def test_bytes_and_progress_are_the_same_with_any_number_of_threads(threads, noi
     assert (tmp_path / "one.mvz").read_bytes() == (tmp_path / "more.mvz").read_bytes()
     assert [(number, 9) for number in range(1, 10)] == [(each.pictures, each.picture_count) for each in said]
     assert sorted(each.file_bytes for each in said) == [each.file_bytes for each in said]
-
-
-def test_gops_that_end_in_another_order_are_written_in_their_own(noise, tmp_path, monkeypatch):
-    real = codec.encoder.encode_gop
-
-    def later_is_faster(pictures, first_picture, *rest):
-        time.sleep(0.05 * (4 - first_picture % 4))
-        return real(pictures, first_picture, *rest)
-
-    monkeypatch.setattr("codec.encoder.encode_gop", later_is_faster)
-    pictures = np.stack([picture.planes[0] for picture in noise("gray", 8, 8, count=4)])
-    with ThreadPoolExecutor(4) as executor:
-        codec.encode(pictures, tmp_path / "x.mvz", codec.Settings(gop=1), executor=executor)
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "x.mvz"))
 
 
 def test_an_exception_in_a_worker_comes_once_with_its_own_traceback_and_stops_the_rest(noise, tmp_path, monkeypatch):

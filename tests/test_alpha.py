@@ -1,7 +1,5 @@
 """Alpha: what is kept, cleared, dropped and laid over a colour, by the library and by every command."""
 
-from __future__ import annotations
-
 import json
 import struct
 from dataclasses import replace
@@ -9,18 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from packet_places import places_of
 from PIL import Image
 from test_hostile import indexed, packets_of, with_header
 
 import codec
-import mvz.pillow
 from codec import ConfigError, MediaError
 from codec.bitstream.schema import StreamId
-from codec.picture.alpha import as_given, laid_over, over_chequers
-from codec.picture.colour import luma, to_array
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.picture.sinks import open_sink
+from codec.picture.colour import to_array
+from codec.picture.planes import PictureFormat
 from codec.picture.sources import open_source
 
 WAYS = [
@@ -93,14 +87,6 @@ def test_alpha_comes_back_exactly_whatever_codes_it(tmp_path, moving, mode, kind
         assert colour_error > 0
 
 
-def test_alpha_that_changes_from_bits_to_more_within_a_packet_comes_back(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft", 8)
-    for time, kind in enumerate(("binary", "soft", "opaque", "binary", "binary", "noise", "clear", "soft")):
-        pictures[time, ..., 3] = alpha_of(kind, time)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(scene_cut=False))
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
 def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_path, moving):
     def size(pictures, **way):
         return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way), force=True).file_bytes
@@ -110,18 +96,6 @@ def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_pat
         assert size(sequence(moving, "rgba", "opaque", 8), **way) - without <= 8 * most
     mask = size(sequence(moving, "rgba", "binary", 8)) - size(sequence(moving, "rgba", "opaque", 8))
     assert mask < 8 * 30 * 24 // 8  # a bit a sample
-
-
-@pytest.mark.parametrize("kind", ["opaque", "clear"])
-def test_alpha_that_never_changes_has_a_byte_a_picture_beside_dct(tmp_path, moving, kind):
-    def size(pictures):
-        settings = codec.Settings(qp=28, reorder=1)
-        return codec.encode(iter(pictures), tmp_path / "a.mvz", settings, force=True).file_bytes
-
-    pictures = sequence(moving, "gray_alpha", kind, 20)
-    once, always = (size(pictures[:count]) - size(pictures[:count, ..., :1]) for count in (1, 20))
-    assert once < 16
-    assert always - once == 19
 
 
 @pytest.mark.parametrize("way", [{"qp": 24}, {"qp": 24, "speed": "slow"}, {"qp": 24, "motion": "mesh"}], ids=str)
@@ -211,21 +185,6 @@ def test_a_background_is_mixed_to_the_nearest_whole_number(tmp_path, moving, mod
         part = Fraction(int(pictures[0, y, x, -1]), 255)
         exact = part * int(pictures[0, y, x, channel]) + (1 - part) * parts[channel]
         assert abs(exact - int(found)) <= Fraction(1, 2)
-
-
-def test_squares_show_through_and_opaque_pixels_stay(moving):
-    pictures = sequence(moving, "rgba", "binary", 1)
-    seen = to_array(over_chequers(Picture.from_array(pictures[0])))
-    opaque = pictures[0, ..., 3] == 255
-    np.testing.assert_array_equal(pictures[0][opaque][:, :3], seen[opaque])
-    assert set(np.unique(seen[~opaque])) == {153, 204}
-
-
-def test_luma_does_not_look_at_alpha(moving):
-    for mode in ("rgba", "gray_alpha"):
-        picture = Picture.from_array(sequence(moving, mode, "noise", 1)[0])
-        opaque = replace(picture.format, sample_format=picture.format.sample_format.opaque)
-        np.testing.assert_array_equal(luma(Picture(opaque, picture.planes[:-1])), luma(picture))
 
 
 # ------------------------------------------------------------------------------------------- alpha that says nothing
@@ -359,17 +318,6 @@ def test_a_writer_adds_alpha_and_leaves_it_out_as_its_file_has_it(tmp_path, movi
     np.testing.assert_array_equal(pictures[1:, ..., 0], codec.decode(tmp_path / "b.mvz"))
 
 
-def test_only_gray_and_rgb_have_a_format_with_alpha():
-    assert SampleFormat.GRAY.with_alpha() is SampleFormat.GRAY_ALPHA
-    assert SampleFormat.RGBA.with_alpha() is SampleFormat.RGBA
-    with pytest.raises(ConfigError, match="pictures of yuv420 have no alpha"):
-        SampleFormat.YUV420.with_alpha()
-    picture = Picture(PictureFormat(2, 2, "gray_alpha"), (np.zeros((2, 2), np.uint8),) * 2)
-    with pytest.raises(MediaError, match="here: has transparent pixels"):
-        as_given(picture, PictureFormat(2, 2, "gray"), "here:")
-    assert laid_over(picture, (9, 9, 9)).planes[0].tolist() == [[9, 9], [9, 9]]
-
-
 def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
     path = tmp_path / "a.mvz"
 
@@ -466,13 +414,6 @@ def test_what_cannot_keep_alpha_says_so_and_takes_a_background(tmp_path, moving,
         assert mvz("decode", tmp_path / "a.mvz", "-o", path, "--background", "#204060")[0] == 0
 
 
-def test_a_folder_of_names_that_cannot_keep_alpha_gets_png(tmp_path, moving):
-    picture = replace(Picture.from_array(sequence(moving, "rgba", "soft", 1)[0]), name="x.bmp")
-    with open_sink(tmp_path / "out", picture.format, Fraction(25)) as sink:
-        sink.write(picture)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x.png"]
-
-
 def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
     codec.encode(frames, tmp_path / "a.mvz", QUICK)
     codec.encode(frames, tmp_path / "b.mvz", replace(QUICK, background="#204060"))
@@ -480,24 +421,6 @@ def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
     np.testing.assert_array_equal(codec.decode(tmp_path / "b.mvz"), np.load(tmp_path / "a.npy"))
     code, _, err = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "c.npy", "--background", "mauve")
     assert (code, err.startswith("mvz: --background is black")) == (2, True)
-
-
-def test_pillow_sees_pictures_with_alpha(tmp_path, moving):
-    mvz.pillow.register()
-    for mode, pillow_mode in (("rgba", "RGBA"), ("gray_alpha", "LA")):
-        pictures = sequence(moving, mode, "soft")
-        codec.encode(pictures, tmp_path / f"{mode}.mvz")
-        with Image.open(tmp_path / f"{mode}.mvz") as image:
-            assert image.mode == pillow_mode
-            image.seek(2)
-            np.testing.assert_array_equal(pictures[2], np.array(image))
-
-
-def test_an_mvz_file_with_alpha_is_coded_anew(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft")
-    codec.encode(pictures, tmp_path / "a.mvz")
-    codec.encode(tmp_path / "a.mvz", tmp_path / "b.mvz", codec.Settings(alpha="clear", motion="mesh"))
-    np.testing.assert_array_equal(np.where(pictures[..., 3:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
 
 
 def test_a_tiff_whose_colours_are_multiplied_by_alpha_says_that_they_are_rounded(tmp_path):
@@ -574,17 +497,3 @@ def test_what_cells_take_of_alpha_beside_dct_adds_up_to_its_bytes(tmp_path, movi
         errors = [np.abs(of.predictions[0].planes[3].astype(int) - of.picture.planes[3]).mean() for of in seen]
     assert (errors[0], errors[2]) == (0, 0)
     assert errors[1] > 0
-
-
-def test_damage_to_alpha_beside_dct_costs_its_gop_alone(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft", 6)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30, gop=2, scene_cut=False))
-    data = bytearray((tmp_path / "a.mvz").read_bytes())
-    packets = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
-    data[packets[2] - 10] ^= 1  # the end of the second packet of pictures, where alpha is
-    (tmp_path / "b.mvz").write_bytes(data)
-    with codec.open(tmp_path / "b.mvz", damaged=True) as video:
-        whole = dict(video.whole_pictures())
-    assert sorted(whole) == [0, 1, 4, 5]
-    for number, picture in whole.items():
-        np.testing.assert_array_equal(pictures[number, ..., 3], picture.planes[3])

@@ -1,9 +1,5 @@
 """Picture files that come back byte for byte: ``--archive``."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import hashlib
 import json
 import struct

@@ -1,9 +1,5 @@
 """What a file says about its colours: matrix, primaries, transfer and range, told, read from files and given back."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import struct
 import zlib

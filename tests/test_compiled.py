@@ -1,9 +1,5 @@
 """Kernels run compiled, the same code runs uncompiled, and a checkout never runs stale code."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,13 +1,9 @@
 """The decoder of ``dct``: compiled against the same code uncompiled, stages against plain sums, and what is refused."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +17,11 @@ from kernel_sources import (
     reader_of,
     uncompiled,
 )
-from mesh_twin import displacements
 
 import codec
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct.references import coding_order
 from codec.dct.tables import (
-    ALF_CLIP,
-    ALF_OFFSETS,
     CBF_CONTEXTS,
     CHROMA_CBF_CONTEXT,
     CONTEXTS,
@@ -37,15 +30,11 @@ from codec.dct.tables import (
     ESCAPE_CONTEXTS,
     LEVEL_CONTEXTS,
     MODE_CONTEXTS,
-    MORTON,
-    SCANS,
-    TRANSFORM,
     VECTOR_CONTEXTS,
 )
 from codec.errors import BitstreamError
-from codec.models import BlockKind, MotionModel
+from codec.models import MotionModel
 from codec.motion.field import grid_shape
-from codec.motion.tables import EIGHTH_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import PictureFormat, SampleFormat
 
 ROOT = Path(__file__).parent.parent
@@ -237,198 +226,3 @@ def test_a_block_that_is_warped_without_a_mesh_is_refused():
 
 
 # ------------------------------------------------------------------------- stages against plain sums
-
-
-def plane_of(samples, subsampling=(0, 0), bit_depth=8):
-    """A `Plane` whose reference is an array."""
-    (rows, columns), (down, right) = samples.shape, subsampling
-    units = -(-(rows << down) // 8), -(-(columns << right) // 8)
-    plane = uncompiled("planes").Plane(0, *units, rows, columns, down, right, bit_depth)
-    for y, x in np.ndindex(samples.shape):
-        plane.samples[y, x] = int(samples[y, x])
-    plane.publish()
-    return plane
-
-
-def plainly_moved(plane, shape, dy, dx, down, right):
-    """A plane moved by a vector, in plain sums, as large as ``shape``."""
-    taps = SIXTEENTH_TAPS if down == right == 0 else EIGHTH_TAPS
-
-    def looked_up(count, most, v):
-        places = [np.clip(np.arange(count) + (v >> 4) + k - 3, 0, most - 1) for k in range(8)]
-        return list(zip(taps[v & 15].tolist(), places, strict=True))
-
-    dy, dx = dy << (2 - down), dx << (2 - right)
-    lines = sum(tap * plane[:, columns].astype(int) for tap, columns in looked_up(shape[1], plane.shape[1], dx))
-    total = sum(tap * lines[rows] for tap, rows in looked_up(shape[0], plane.shape[0], dy))
-    return np.clip((total + 2048) >> 12, 0, 255)
-
-
-@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
-def test_motion_compensated_blocks_are_those_of_plain_sums(noise, subsampling):
-    (picture,) = noise("gray", 44 >> subsampling[1], 40 >> subsampling[0], 1, values=2)
-    samples = picture.planes[0]
-    plane = plane_of(samples, subsampling)
-    random = np.random.default_rng(3)
-    vectors = [(d // 8, d % 8) for d in range(64)] + random.integers(-400, 400, (16, 2)).tolist()
-    for number, (dy, dx) in enumerate(vectors):
-        height, width = ((8, 8), (16, 8), (4, 8), (8, 4))[number % 4]
-        plane.reference.move(plane.second, 8, 16, height, width, dy, dx, False)
-        moved = plainly_moved(samples, samples.shape, dy, dx, *subsampling)
-        rows = slice(8 >> subsampling[0], (8 + height) >> subsampling[0])
-        columns = slice(16 >> subsampling[1], (16 + width) >> subsampling[1])
-        np.testing.assert_array_equal(moved[rows, columns], np.asarray(plane.second)[rows, columns])
-
-
-@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("cell_size", [4, 8, 32])
-def test_a_mesh_warps_samples_as_plain_sums_do(noise, subsampling, cell_size):
-    down, right = subsampling
-    rows, columns = 20 >> down, 30 >> right
-    (picture,) = noise("gray", columns, rows, 1)
-    samples = picture.planes[0]
-    nodes = np.random.default_rng(3).integers(-90, 90, (*grid_shape(MotionModel.MESH, cell_size, 30, 20), 2))
-    plane, mesh = plane_of(samples, subsampling), uncompiled("compensation").Mesh(nodes, cell_size, 0)
-    for y, x in ((0, 0), (16, 16)):
-        plane.reference.warp(plane.second, mesh, y, x, 8)
-    h, w = cell_size >> down, cell_size >> right
-    inside = [(y, x) for y, x in np.ndindex(24 >> down, 32 >> right) if (y << down < 8) == (x << right < 8)]
-    for y, x in (place for place in inside if place[0] << down < 8 or place[0] << down >= 16 <= place[1] << right < 24):
-        v, u = min(y, rows - 1), min(x, columns - 1)  # beyond the edges the outermost samples go on
-        (i, below), (j, beside) = divmod(v, h), divmod(u, w)
-        total = (h - below) * ((w - beside) * nodes[i, j] + beside * nodes[i, j + 1])
-        total += below * ((w - beside) * nodes[i + 1, j] + beside * nodes[i + 1, j + 1])
-        scale = np.array([h * w << down, h * w << right])
-        moved_y, moved_x = (16 * v, 16 * u) + (total + scale // 2) // scale
-        of_rows = np.clip((moved_y >> 4) + np.arange(-3, 5), 0, rows - 1)
-        of_columns = np.clip((moved_x >> 4) + np.arange(-3, 5), 0, columns - 1)
-        taps = SIXTEENTH_TAPS.astype(int)
-        total = taps[moved_y & 15] @ samples[np.ix_(of_rows, of_columns)].astype(int) @ taps[moved_x & 15]
-        assert min(max((total + 2048) >> 12, 0), 255) == plane.second[y, x]
-
-
-@pytest.mark.parametrize("cell_size", [4, 8, 16, 32])
-def test_the_vector_of_a_mesh_is_the_rounded_mean_of_its_nodes(cell_size):
-    nodes = np.random.default_rng(8).integers(-16384, 16384, (9, 9, 2))
-    mesh = uncompiled("compensation").Mesh(nodes, cell_size, 0)
-    expected = displacements(NodeGrid(cell_size, nodes.astype(np.int16)), cell_size, cell_size)
-    for row, column in np.ndindex(cell_size, cell_size):
-        assert expected[row, column].tolist() == list(mesh.vector(8 * row, 8 * column))
-
-
-def overlapped_plainly(moved, place, units, subsampling):
-    """A block of a plane with OBMC: ``moved`` gives the plane as the motion moves it that ``units`` have, or None."""
-    (top, left, side), (down, right) = place, subsampling
-    row, column, reach = top // 8, left // 8, side // 2
-    own = units[row][column]
-    prediction = moved(own).copy()
-    for from_left in (False, True):
-        r = reach >> (right if from_left else down)
-        for k in range(side // 8):
-            beside = (row + k, column - 1) if from_left else (row - 1, column + k)
-            if min(beside) < 0 or units[beside[0]][beside[1]] in (None, own):
-                continue
-            other = moved(units[beside[0]][beside[1]])
-            for j in range(r):
-                for i in range(8 >> (down if from_left else right)):
-                    y, x = (top >> down) + j, (left + 8 * k >> right) + i
-                    if from_left:
-                        y, x = (top + 8 * k >> down) + i, (left >> right) + j
-                    weight = 2 * (r - j) - 1
-                    mixed = (4 * r - weight) * prediction[y, x] + weight * other[y, x] + 2 * r
-                    prediction[y, x] = mixed // (4 * r)
-    return prediction[top >> down : top + side >> down, left >> right : left + side >> right]
-
-
-@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
-def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(mode):
-    random, picture_format, checked = np.random.default_rng(2), PictureFormat(70, 45, SampleFormat[mode.upper()]), 0
-    while checked < 20:
-        decoder = decoder_of(picture_format, traced=True)
-        try:
-            symbols = (meaningful_symbols(random, is_p, len(picture_format.plane_shapes), False) for is_p in (0, 1))
-            reference = decoder.decode(reader_of(*next(symbols)), I_PLACE, 20, 20, None, None)
-            decoder.decode(reader_of(*next(symbols)), P_PLACE, 20, 20, None, None)
-        except BitstreamError:
-            continue
-        blocks, prediction = decoder.trace()
-        units = [[None] * 9 for _ in range(6)]
-        for row, column, log2, kind, *_, directions, dy, dx, second_dy, second_dx in blocks.tolist():
-            for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != BlockKind.INTRA else ():
-                units[row + down][column + right] = directions, (dy, dx), (second_dy, second_dx)
-        for number, plane in enumerate(prediction):
-            subsampling = picture_format.sample_format.subsampling[number]
-            shape = (48 >> subsampling.log2_y, 72 >> subsampling.log2_x)
-
-            @cache
-            def moved(motion, shape=shape, plane=reference[number], subsampling=subsampling):
-                directions, *vectors = motion
-                both = [plainly_moved(plane, shape, *vector, *subsampling) for vector in vectors]
-                return (both[0] + both[1] + 1) >> 1 if directions == 3 else both[0]
-
-            for row, column, log2, *_ in blocks[blocks[:, 5] == 1].tolist():
-                expected = overlapped_plainly(moved, (8 * row, 8 * column, 1 << log2), units, subsampling)
-                found = plane[8 * row >> subsampling.log2_y :, 8 * column >> subsampling.log2_x :]
-                found = found[: len(expected), : len(expected[0])]
-                np.testing.assert_array_equal(expected[: len(found), : len(found[0])], found)
-                checked += 1
-
-
-@pytest.mark.parametrize("log2", [2, 3, 4, 5])
-@pytest.mark.parametrize("most", [3, 32767])
-@pytest.mark.parametrize("bit_depth", [8, 10, 12])
-def test_levels_are_added_as_plain_matrix_products_add_them(log2, most, bit_depth):
-    random = np.random.default_rng(log2)
-    side, peak = 1 << log2, (1 << bit_depth) - 1
-    matrix = TRANSFORM[log2 - 2, :side, :side].astype(np.int64)
-    levels, transform = uncompiled("syntax").Levels(), uncompiled("transform").InverseTransform(bit_depth)
-    for count in (1, 2, side, side * side):
-        positions = np.sort(random.permutation(side * side)[:count])
-        values = random.choice([-most, most, 1, -1], count)
-        levels.count = count
-        for n in range(count):
-            levels.position[n], levels.level[n] = int(positions[n]), int(values[n])
-        samples = random.integers(0, peak + 1, (side, side + 5)).astype(np.uint16)
-        places = SCANS[log2 - 2, positions]
-        coefficients = np.zeros((side, side), np.int64)
-        coefficients[places >> 5, places & 31] = np.clip(values * 23, -128 * (peak + 1), 128 * (peak + 1) - 1)
-        halfway = np.clip(matrix.T @ coefficients + 64 >> 7, -(2**19), 2**19)
-        assert np.abs(halfway @ matrix).max() < 2**30
-        residual = halfway @ matrix + (1 << (6 + log2)) >> (7 + log2)
-        expected = samples.copy()
-        expected[:, :side] = np.clip(samples[:, :side] + residual, 0, peak)
-        transform.add(levels, 23, log2, samples.data, 0, 0)
-        np.testing.assert_array_equal(expected, samples)
-
-
-@pytest.mark.parametrize("bit_depth", [8, 12])
-def test_the_filter_of_luma_is_that_of_plain_sums(bit_depth):
-    random, peak, most = np.random.default_rng(0), (1 << bit_depth) - 1, ALF_CLIP << bit_depth - 8
-    samples = random.integers(0, peak + 1, (70, 131)).astype(np.uint8 if bit_depth == 8 else np.uint16)
-    taps = random.integers(-128, 128, 12)
-    flags = np.array([[1, 0, 1], [0, 1, 1]], np.uint8)
-    padded = np.pad(samples.astype(int), 2, mode="edge")
-
-    def moved(down, right):
-        difference = padded[2 + down : 72 + down, 2 + right : 133 + right] - samples
-        return np.clip(difference, -most, most)
-
-    total = 64 + sum(
-        int(tap) * (moved(down, right) + moved(-down, -right))
-        for tap, (down, right) in zip(taps, ALF_OFFSETS, strict=True)
-    )
-    better = np.clip(samples + (total >> 7), 0, peak)
-    chosen = np.kron(flags, np.ones((64, 64)))[:70, :131] == 1
-    plane = plane_of(samples, bit_depth=bit_depth)
-    uncompiled("loop_filters").AdaptiveLoopFilter().filter(plane, taps.astype(np.int32).data, flags.data)
-    np.testing.assert_array_equal(np.where(chosen, better, samples), np.asarray(plane.samples)[:70, :131])
-
-
-def test_units_of_a_ctu_come_in_the_order_of_quarters_of_quarters():
-    def order(row, column, side):
-        if side == 1:
-            return [(row, column)]
-        half = side // 2
-        return [place for q in range(4) for place in order(row + (q >> 1) * half, column + (q & 1) * half, half)]
-
-    assert list(range(64)) == [MORTON[place] for place in order(0, 0, 8)]

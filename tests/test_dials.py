@@ -1,7 +1,5 @@
 """A dial that is accepted changes what is coded, and one that would not is refused: settings and command line."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 
@@ -111,14 +109,6 @@ def test_a_dial_without_effect_is_refused_by_settings_and_command_line(tmp_path,
     name, _, rest = message.partition(" ")
     assert (code, out) == (2, "")
     assert err.startswith(f"mvz: --{name.replace('_', '-')} {rest}")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv444"])
-@pytest.mark.parametrize("chroma", ["420", "444"])
-def test_chroma_is_refused_for_pictures_that_are_not_rgb(tmp_path, mode, chroma):
-    with pytest.raises(codec.ConfigError, match=f"chroma {chroma} is for RGB pictures; these are {mode}"):
-        codec.Writer(tmp_path / "x.mvz", (16, 16), mode, codec.Settings(qp=30, chroma=chroma))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,13 +1,9 @@
 """Pictures of float16: bit for bit from arrays and files to arrays and files, and what is refused of them."""
 
-from __future__ import annotations
-
 import json
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from packet_places import places_of
 from PIL import Image, UnidentifiedImageError
 from test_hostile import with_header
 
@@ -235,17 +231,3 @@ def test_eight_bits_to_look_at_rise_with_the_numbers_and_alpha_of_1_is_opaque():
     assert (np.diff(seen.planes[0].astype(int)) >= 0).all()
     assert seen.planes[1].tolist() == [[0, 128, 255, 255, 0, 0, 64, 255]]
     assert not seen.format.is_float
-
-
-def test_a_damaged_file_of_float16_gives_what_is_whole(tmp_path, moving):
-    pictures = light(moving, (24, 30), 6)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(gop=2, scene_cut=False), rate=Fraction(25))
-    data = bytearray((tmp_path / "a.mvz").read_bytes())
-    places = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
-    data[places[1] + 60] ^= 1
-    (tmp_path / "b.mvz").write_bytes(data)
-    with codec.open(tmp_path / "b.mvz", damaged=True) as video:
-        whole = dict(video.whole_pictures())
-    assert sorted(whole) == [0, 1, 4, 5]
-    for number, picture in whole.items():
-        same_bits(pictures[number], to_array(picture))

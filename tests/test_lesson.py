@@ -1,9 +1,5 @@
 """The lesson in docs: its commands are run, and print what it says."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import html
 import re
 import shlex

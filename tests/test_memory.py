@@ -1,9 +1,5 @@
 """Memory does not grow with the number of pictures: peaks of processes that encode and decode through pipes."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,9 +1,5 @@
 """Every golden file, harmed at every layer with right checksums: errors of ours, or pictures that are right."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import io
 import os
 import re

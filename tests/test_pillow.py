@@ -1,9 +1,5 @@
 """``.mvz`` through Pillow, which knows it once it is registered."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import io
 import subprocess
 import sys
@@ -70,15 +66,6 @@ def test_seeking_behind_the_last_picture_is_an_end_of_file_as_with_other_formats
         assert 4 == sum(1 for _ in ImageSequence.Iterator(image))
 
 
-def test_writing_into_an_image_changes_no_other(clip):
-    with Image.open(clip) as image, codec.open(clip) as video:
-        image.seek(1)
-        image.load()
-        image.paste((1, 2, 3), (0, 0, 40, 32))
-        image.seek(2)
-        np.testing.assert_array_equal(video[2], np.asarray(image))
-
-
 @pytest.mark.parametrize(
     ("name", "mode"),
     [("gray_37x23_int8_mesh.mvz", "L"), ("yuv420_35x27_lossless_block.mvz", "RGB")],
@@ -111,15 +98,6 @@ def test_what_is_damaged_in_its_head_is_not_identified_and_a_damaged_picture_is_
         image.seek(2)
         with pytest.raises(OSError, match="CRC-32"):
             image.load()
-
-
-def test_an_animation_can_be_saved_from_it(clip, tmp_path):
-    with Image.open(clip) as image:
-        image.save(tmp_path / "clip.webp", save_all=True, lossless=True)
-    with Image.open(tmp_path / "clip.webp") as back, codec.open(clip) as video:
-        assert 4 == back.n_frames
-        back.seek(3)
-        np.testing.assert_array_equal(video[3], np.asarray(back.convert("RGB")))
 
 
 # ------------------------------------------------------------------------------------------- saving
@@ -188,12 +166,6 @@ def test_settings_metadata_and_profiles_are_options_of_save(clip, tmp_path):
     with Image.open(clip) as image, pytest.raises(ValueError, match="residual is one of"):
         image.save(tmp_path / "b.mvz", residual="zip")
     assert not (tmp_path / "b.mvz").exists()
-
-
-def test_a_background_takes_alpha_away(tmp_path):
-    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "a.mvz", background="white")
-    with codec.open(tmp_path / "a.mvz") as video:
-        np.testing.assert_array_equal(np.full((1, 4, 4, 3), 255), video)
 
 
 def test_images_that_are_not_alike_are_refused_in_words(tmp_path):

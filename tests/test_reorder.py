@@ -1,7 +1,5 @@
 """B pictures: coded in another order than they are shown in, and back in their own."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

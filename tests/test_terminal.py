@@ -1,7 +1,5 @@
 """What commands print: under every encoding, with streams closed, and whatever files and arguments have in them."""
 
-from __future__ import annotations
-
 import html
 import io
 import json

@@ -1,9 +1,5 @@
 """Chunks of zarr, format 3 and 2, and buffers of numcodecs, kept as ``.mvz`` files."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import tomllib
 from importlib.metadata import EntryPoint
@@ -72,13 +68,6 @@ def test_a_last_channel_that_is_255_everywhere_comes_back_too(channels, tmp_path
     like[..., -1] = 255
     np.testing.assert_array_equal(like, created(tmp_path, like, (2, 18, 17, channels))[:])
     np.testing.assert_array_equal(like, Mvz().decode(Mvz().encode(like)))
-
-
-def test_a_chunk_is_a_file_of_its_pictures(tmp_path):
-    samples = samples_of((4, 9, 7), "u2")
-    created(tmp_path / "a", samples, (2, 9, 7))
-    with codec.open(tmp_path / "a" / "c" / "1" / "0" / "0") as video:
-        np.testing.assert_array_equal(samples[2:], video)
 
 
 def test_no_sample_is_further_off_than_the_maximum_error_and_chunks_are_smaller(moving, tmp_path):
