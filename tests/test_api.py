@@ -308,18 +308,6 @@ def test_an_exception_inside_leaves_nothing_behind(error, tmp_path):
     assert [] == everything_in(tmp_path)
 
 
-def test_an_exception_inside_gives_up_what_the_executor_has_not_begun(tmp_path):
-    with (
-        ThreadPoolExecutor(1) as executor,
-        pytest.raises(OurOwnError),
-        codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=1), executor=executor) as out,
-    ):
-        for picture in ramp(9):
-            out.append(picture)
-        raise OurOwnError
-    assert [] == everything_in(tmp_path)
-
-
 def test_a_file_without_pictures_is_a_config_error_and_no_file(tmp_path):
     with pytest.raises(codec.ConfigError, match="at least one picture"), codec.Writer(tmp_path / "a.mvz", (6, 4)):
         pass
@@ -497,31 +485,6 @@ def test_pictures_takes_a_range_with_and_without_an_executor(nine):
                 assert all(map(np.array_equal, pictures[start:stop], decoded))
 
 
-def test_two_iterations_do_not_disturb_each_other(nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        for number, (one, other) in enumerate(zip(video, video, strict=True)):
-            np.testing.assert_array_equal(pictures[number], one)
-            np.testing.assert_array_equal(pictures[number], other)
-            np.testing.assert_array_equal(pictures[8 - number], video[8 - number])
-
-
-@pytest.mark.parametrize("shape", [(4, 6, 5), (4, 6, 5, 3)])
-def test_writing_into_a_picture_changes_no_other_and_not_the_next_look_at_it(shape, tmp_path):
-    pictures = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
-    codec.encode(pictures, tmp_path / "a.mvz")
-    with codec.open(tmp_path / "a.mvz") as video:
-        for number in range(4):
-            mine = video[number]
-            np.testing.assert_array_equal(pictures[number], mine)
-            mine[:] = 0
-        for number in range(4):
-            np.testing.assert_array_equal(pictures[number], video[number])
-        for number, mine in enumerate(video):
-            np.testing.assert_array_equal(pictures[number], mine)
-            mine[:] = 0
-
-
 def test_a_file_that_is_not_there_is_a_media_error_that_names_it(tmp_path):
     for path in (tmp_path / "missing.mvz", tmp_path):
         for read in (codec.open, codec.decode):
@@ -562,25 +525,6 @@ def test_errors_survive_pickling_whole(name):
     assert kind is type(back)
     assert str(error) == str(back)
     assert vars(error) == vars(back)
-
-
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    [
-        ({}, "rule"),
-        ({"path": "a.mvz"}, "a.mvz: rule"),
-        ({"offset": 0}, "byte 0: rule"),
-        ({"path": "a.mvz", "offset": 12}, "a.mvz, byte 12: rule"),
-    ],
-)
-def test_a_bitstream_error_says_where(place, expected):
-    assert expected == str(codec.BitstreamError("rule", **place))
-
-
-def test_locating_an_error_keeps_what_it_knows_already():
-    error = codec.BitstreamError("rule", offset=3)
-    assert error is error.located("a.mvz", 99)
-    assert ("a.mvz", 3) == (error.path, error.offset)
 
 
 @pytest.mark.parametrize("scene_cut", [True, False])

@@ -162,17 +162,6 @@ def test_what_is_no_rate_is_refused_at_once(wrong):
         picture_rate(wrong)
 
 
-@pytest.mark.parametrize("said", ["29.97", "30000/1001"])
-def test_the_command_and_the_interface_understand_a_rate_alike(said, mvz, tmp_path):
-    Image.fromarray(GRAY).save(tmp_path / "0.png")
-    assert (0, "", "") == mvz("encode", tmp_path / "0.png", "-o", tmp_path / "a.mvz", "--quiet", "--fps", said)
-    codec.encode(GRAY[None], tmp_path / "b.mvz", rate=said)
-    writer(tmp_path / "c.mvz", rate=said)
-    for name in "abc":
-        with codec.open(tmp_path / f"{name}.mvz") as video:
-            assert Fraction(30000, 1001) == video.rate
-
-
 # ------------------------------------------------------------------------------------------- pictures
 
 

@@ -11,20 +11,14 @@ from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import parse_group, repeated_fields, unpack_group
 from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS
 from codec.bitstream.streams import unpack_family
-from codec.coded import NodeGrid, PacketGroup
-from codec.dct.picture import PictureDecoder
+from codec.coded import PacketGroup
 from codec.dct.references import coding_order
-from codec.dct.tables import CONTEXTS
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError, ConfigError
-from codec.models import MotionModel, Speed
+from codec.models import MotionModel
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.search.mesh_fit import fit_mesh
-from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.picture_encoder import GopEncoder
-from codec.search.rates import rates_of
-from codec.writing.context_merge import merge_contexts
 from codec.writing.file import pack_group
 from codec.writing.streams import pack_family
 
@@ -195,25 +189,6 @@ def meshed_run():
     return header, PacketGroup(0, coded, tuple(coder.checksums))
 
 
-def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
-    pictures = turning(2, "gray", 128, 96)
-    search = PictureSearch(PictureDecoder([(96, 128)], [(0, 0)], 128), 128, EFFORTS[Speed.FAST])
-    first, second = coding_order(0, 2, 1, True)
-    search.start(pictures[0].planes, first, 0, 0, 1e-6)  # a reference near the source
-    search.search(rates_of(np.zeros((CONTEXTS, 256), np.float32)), None, None)
-    search.finish()
-    search.start(pictures[1].planes, second, 0, 0, 1e-6)
-    start = NodeGrid(32, np.zeros((4, 5, 2), np.int16))
-    true = np.moveaxis(np.indices((4, 5)), 0, -1) * 32.0 - (48, 64)
-    turn, grow = np.deg2rad(1.2), 1 / 1.02
-    moved = np.stack([true @ (np.cos(turn), -np.sin(turn)), true @ (np.sin(turn), np.cos(turn))], axis=-1) * grow - true
-    fitted = fit_mesh(pictures[1].planes[0], search.warped, start, 128, 1.0).nodes_sixteenth_pel
-    assert np.abs(fitted - 16 * moved).max() < 3
-    assert np.abs(fitted - 16 * moved).mean() < 1
-    held = fit_mesh(pictures[1].planes[0], search.warped, start, 1, 1.0).nodes_sixteenth_pel
-    assert 4 == np.abs(held).max()
-
-
 @pytest.mark.parametrize(
     ("place", "motion", "rule"),
     [(0, MotionModel.MESH, "an I picture with a mesh"), (1, MotionModel.BLOCK, "references is 65")],
@@ -271,39 +246,6 @@ def test_families_come_back_from_their_streams(count):
     for length in range(len(packed)):
         with pytest.raises(BitstreamError):
             unpack_family(StreamReader(packed[:length]), count, symbols.size)
-
-
-def bits_of_stream(counts):
-    """What a stream costs, from the formula."""
-    counts = counts[counts > 0]
-    if not counts.size:
-        return 0
-    shares = counts / counts.sum()
-    entropy = -(counts * np.log2(shares)).sum()
-    return max(entropy, counts.sum() if counts.size > 1 else 0) + 200 + 8 * counts.size
-
-
-@pytest.mark.parametrize("contexts", [1, 2, 9, 40])
-def test_contexts_are_merged_greedily_while_bits_are_saved(contexts):
-    random = np.random.default_rng(contexts)
-    for scale in (0.5, 5, 80):
-        counts = np.zeros((contexts, 256))
-        counts[:, 3:23] = random.poisson(scale * random.random((contexts, 1)) * 0.8 ** np.arange(20))
-        groups = [{row} for row in range(contexts) if counts[row].any()]
-        while len(groups) > 1:
-            sums = [counts[sorted(group)].sum(axis=0) for group in groups]
-            saved = {
-                (i, j): bits_of_stream(sums[i]) + bits_of_stream(sums[j]) - bits_of_stream(sums[i] + sums[j])
-                for i in range(len(groups))
-                for j in range(i)
-            }
-            i, j = max(saved, key=saved.get)
-            if saved[i, j] <= 0:
-                break
-            groups[j] |= groups.pop(i)
-        streams = merge_contexts(counts)
-        found = {frozenset(np.flatnonzero((streams == s) & counts.any(axis=1)).tolist()) for s in streams}
-        assert {frozenset(group) for group in groups} == found - {frozenset()}
 
 
 # ------------------------------------------------------------------------- commands

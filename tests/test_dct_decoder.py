@@ -1,15 +1,10 @@
-"""The decoder of ``dct``: compiled against the same code uncompiled, stages against plain sums, and what is refused."""
+"""The decoder of ``dct``: compiled against the same code uncompiled, and what is refused."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from kernel_sources import (
-    I_PLACE,
     P_PLACE,
     decoder_after_gray,
     decoder_of,
@@ -18,7 +13,6 @@ from kernel_sources import (
     uncompiled,
 )
 
-import codec
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct.references import coding_order
 from codec.dct.tables import (
@@ -37,28 +31,7 @@ from codec.models import MotionModel
 from codec.motion.field import grid_shape
 from codec.picture.planes import PictureFormat, SampleFormat
 
-ROOT = Path(__file__).parent.parent
-GOLDEN = ROOT / "fixtures" / "golden"
-UNCOMPILED = ("gray_37x23_dct_mesh", "rgb_40x32_dct_coarse", "yuv422_30x22_dct_torn", "yuv422_62x46_dct_lapped")
 P_NODE = 45  # context of the node of a picture of one unit of 8×8 samples
-
-DECODE = """
-import sys, codec
-from codec.dct import picture
-assert picture.__file__.endswith(".py")
-for path in sys.argv[1:]:
-    print(*(decoded.crc32() for decoded in codec.open(path).pictures()))
-"""
-
-
-def test_golden_files_decode_to_the_same_pictures_without_compiled_kernels():
-    paths = [str(GOLDEN / f"{name}.mvz") for name in UNCOMPILED]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MVZ_UNCOMPILED": "1"}
-    command = [sys.executable, "-c", DECODE, *paths]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    for path, line in zip(paths, done.stdout.splitlines(), strict=True):
-        with codec.open(path) as video:
-            assert [picture.crc32() for picture in video.pictures()] == list(map(int, line.split()))
 
 
 def meaningful_symbols(random, is_p, planes, mesh):
@@ -136,40 +109,6 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, 
             assert expected == found, (width, height, number)
             outcomes[is_p, isinstance(found, str)] += 1
     assert min(outcomes[False, False], outcomes[True, False], outcomes[True, True]) >= 3, outcomes
-
-
-def test_random_symbols_are_refused_or_are_blocks():
-    picture_format = PictureFormat(70, 52, SampleFormat.YUV420)
-    random, outcomes, count = np.random.default_rng(3), set(), 40000
-    for trial in range(300):
-        symbols = random.integers(0, 256, count) if trial % 3 else random.choice([4, 90, 129], count)
-        if trial % 5 == 0:
-            symbols = random.integers(0, 3, count)  # skips, where they are allowed
-        reader = reader_of(symbols, np.zeros(CONTEXTS, int), [count], random.integers(0, 2, count))
-        decoder = decoder_after_gray(picture_format, only_reads=trial % 2 == 0)
-        try:
-            decoder.decode(reader, P_PLACE if trial % 4 > 1 else I_PLACE, 20, 20, None, None)
-            outcomes.add("blocks")
-        except BitstreamError as error:
-            outcomes.add(str(error))
-    assert {"blocks", "a symbol has no meaning", "a block has more levels than samples"} <= outcomes
-
-
-def test_bits_that_end_anywhere_are_refused():
-    random, picture_format, used = np.random.default_rng(8), PictureFormat(48, 40, SampleFormat.YUV422), 0
-    while used <= 100:
-        symbols, substream, sizes, bits = meaningful_symbols(random, False, 3, False)
-        reader = reader_of(symbols, substream, sizes, bits)
-        reader.start_trace()
-        try:
-            decoder_of(picture_format, only_reads=True).decode(reader, I_PLACE, 20, 20, None, None)
-            used = int(reader.trace()[3].sum())
-        except BitstreamError:
-            continue
-    for length in range(0, used - 7, 8):
-        reader = reader_of(symbols, substream, sizes, bits[:length])
-        with pytest.raises(BitstreamError, match="the stream of bits ends too early"):
-            decoder_of(picture_format).decode(reader, I_PLACE, 20, 20, None, None)
 
 
 def test_symbols_that_end_anywhere_are_refused():

@@ -95,7 +95,7 @@ def test_pillow_gets_gray_in_16_bits_and_colour_in_8(scene, tmp_path):
 def test_pages_about_deep_pictures_are_made(mvz, scene, tmp_path):
     np.save(tmp_path / "a.npy", scene[:2])
     mvz("encode", tmp_path / "a.npy", "-o", tmp_path / "a.mvz")
-    assert mvz("plot", tmp_path / "a.mvz", "-o", tmp_path / "drawn")[0] == 0
+    assert mvz("plot", tmp_path / "a.mvz", "-o", tmp_path / "drawn", "--pictures", "1")[0] == 0
     assert mvz("inspect", tmp_path / "a.mvz", "-o", tmp_path / "a.html")[0] == 0
     assert mvz("report", tmp_path / "a.npy", "-o", tmp_path / "r.html", "--residual", "lossless")[0] == 0
     assert "65535² / MSE" in (tmp_path / "r.html").read_text("utf-8")

@@ -72,16 +72,6 @@ def refused(spec, says):
 # ------------------------------------------------------------------------------------------- arrays
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_uint16_arrays_are_pictures_of_16_bits(shape):
-    array = samples((3, *shape))
-    with open_source(array) as source:
-        assert (16, 65535, np.uint16) == (source.format.bit_depth, source.format.peak, source.format.dtype)
-        assert np.array_equal(array, [to_array(picture) for picture in source])
-    assert same(read(array), read(list(array)))
-    assert same(read(array), read(iter(array)))
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("arranged", [np.ascontiguousarray, np.asfortranarray])
 def test_npy_files_of_either_byte_order_are_read(tmp_path, order, arranged):
@@ -297,7 +287,7 @@ def test_a_png_that_is_cut_or_breaks_its_rules_says_so(tmp_path):
 
 def test_what_follows_the_rows_of_a_png_takes_no_memory(tmp_path):
     array = samples((4, 5, 3))
-    (tmp_path / "a.png").write_bytes(png(array.shape, plain_rows(array) + bytes(1 << 26)))
+    (tmp_path / "a.png").write_bytes(png(array.shape, plain_rows(array) + bytes(1 << 23)))
     assert same([Picture.from_array(array)], read(tmp_path / "a.png"))
 
 

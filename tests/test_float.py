@@ -60,16 +60,6 @@ def test_arrays_come_back_bit_for_bit(tmp_path, moving, shape, way):
             same_bits(before, after)
 
 
-@pytest.mark.parametrize("kind", ["noise", "few"])
-def test_numbers_of_every_kind_come_back(tmp_path, kind):
-    bits = np.random.default_rng(5).integers(0, 65536, (3, 20, 24, 3)).astype(np.uint16)
-    if kind == "few":  # whose numbers are coded, with 8 bits
-        bits = bits // 4096 * 4096
-    pictures = bits.view(np.float16)
-    codec.encode(pictures, tmp_path / "a.mvz")
-    same_bits(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
 def test_a_smooth_clip_takes_a_tenth_and_moves(tmp_path):
     y, x = np.mgrid[0:96, 0:128]
     pictures = np.stack([np.exp(np.sin((x + 2 * time) / 17) + np.cos(y / 13)) for time in range(8)]).astype(np.float16)
@@ -216,7 +206,7 @@ def test_every_other_command_takes_float16(tmp_path, moving, mvz, shape):
     assert "float16" in mvz("info", coded)[1]
     told = json.loads(mvz("info", coded, "--json")[1])
     assert (told["bit_depth"], told["is_float"]) == (16, True)
-    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet")[0] == 0
+    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet", "--pictures", "1")[0] == 0
     assert mvz("inspect", coded, "-o", tmp_path / "page.html", "--quiet")[0] == 0
     code, _, err = mvz("report", coded, "-o", tmp_path / "report.html")
     assert (code, "has floating point, which lossless alone codes" in err) == (2, True)

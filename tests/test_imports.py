@@ -211,21 +211,6 @@ def test_an_import_that_is_not_allowed_is_seen(module, line):
     assert 1 == len(offences(module, ast.parse(line)))
 
 
-@pytest.mark.parametrize(
-    ("module", "line"),
-    [
-        ("codec.encoder", "from codec import __version__"),
-        ("codec.encoder", "from codec.search.mesh import search_mesh"),
-        ("codec.bitstream.streams", "from codec.bitstream.packing import StreamReader"),
-        ("codec.show.plots", "import codec"),
-        ("codec.cli.main", "from codec import open, Limits"),
-        ("codec.decoder", "import numpy as np"),
-    ],
-)
-def test_an_import_that_is_allowed_is_not_complained_about(module, line):
-    assert [] == offences(module, ast.parse(line))
-
-
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_a_library_is_imported_only_where_it_belongs(library):
     users = {

@@ -128,32 +128,6 @@ def test_bits_of_coding_blocks_go_to_the_cells_that_they_cover(tmp_path, monkeyp
     assert bits[32 // block :, : 32 // block].sum() > 0.95 * bits.sum()
 
 
-@pytest.fixture(scope="module")
-def shifted(tmp_path_factory):
-    """Noise that moves by (2, −3) samples, in ``dct``: gray, 64 × 64."""
-    path = tmp_path_factory.mktemp("shifted") / "shifted.mvz"
-    smooth = np.kron(np.random.default_rng(1).integers(40, 216, (40, 40)), np.ones((4, 4)))
-    pictures = np.stack([smooth[40:104, 40:104], smooth[42:106, 37:101]]).astype(np.uint8)
-    codec.encode(pictures, path, codec.Settings("dct", "block", qp=27, scene_cut=False))
-    with codec.open(path) as video:
-        yield list(video.inspections())
-
-
-def test_vectors_of_coding_blocks_say_where_the_prediction_comes_from(shifted):
-    first, second = shifted
-    reference, prediction = first.picture.planes[0], second.predictions[0].planes[0]
-    blocks = second.coding_blocks
-    checked = 0
-    for (top, left, side), kind, (dy, dx) in zip(blocks.places, blocks.kinds, blocks.vectors_quarter_pel, strict=True):
-        y, x = top + dy // 4, left + dx // 4
-        whole = dy % 4 == dx % 4 == 0 and min(y, x) >= 0 and max(y, x) + side <= 64
-        if kind == BlockKind.INTER and whole:
-            expected = reference[y : y + side, x : x + side]
-            assert np.array_equal(expected, prediction[top : top + side, left : left + side])
-            checked += (dy, dx) == (8, -12)
-    assert checked > 0
-
-
 def test_one_picture_is_the_same_as_among_all(made):
     with codec.open(made(residual="lossless", motion="mesh")) as video:
         alone, among = video.inspect(-1), list(video.inspections())[-1]

@@ -16,8 +16,6 @@ from codec.lossless.picture import (
     planes_of,
     residuals_of,
     subtract_green,
-    weight_differences,
-    weights_after,
 )
 from codec.lossless.tables import (
     MARGIN_COLUMNS,
@@ -406,23 +404,6 @@ def test_no_vector_of_samples_that_a_walk_looks_at_lies_outside_the_planes():
         assert last + reached.max() < size * (1 + references + residuals + (residuals > 0))
 
 
-def test_weights_are_differences_from_those_of_the_same_class_before_modulo_two_to_the_16th():
-    random = np.random.default_rng(7)
-
-    def draw(count):
-        return random.choice([-32768, -1, 0, 100, 32767], (count, 11)).astype(np.int16)
-
-    for now, before in (((3, 2, 0), ()), ((3, 2, 1), (3, 2, 1)), ((3, 2, 0), (1, 4, 2)), ((1, 4, 2), (3, 0, 1))):
-        weights, old = [draw(count) for count in now], [draw(count) for count in before]
-        differences = weight_differences(weights, old)
-        for plane, difference in enumerate(differences):
-            for class_, after in enumerate(weights[plane].astype(int)):
-                has_start = plane < len(old) and class_ < len(old[plane])
-                start = old[plane][class_].astype(int) if has_start else 0
-                assert ((after - start + 32768) % 65536 - 32768).tolist() == difference[class_].tolist()
-        assert [w.tolist() for w in weights] == [w.tolist() for w in weights_after(differences, old)]
-
-
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_red_and_blue_are_apart_from_green_modulo_the_range(depth):
     random, count = np.random.default_rng(5), 1 << depth
@@ -534,17 +515,6 @@ def test_cells_that_follow_different_rules_are_put_into_different_sets(preset):
     assert np.count_nonzero(symbols) <= 2 * 96  # of the left and right edges
     assert 1 == len(set(sets[:3].flat)) == len(set(sets[3:].flat))
     assert sets[0, 0] != sets[3, 0]
-
-
-def test_a_fit_that_starts_from_weights_that_are_right_keeps_them():
-    random = np.random.default_rng(12)
-    (newer,) = random.integers(0, 256, (1, 64, 64), np.uint8)
-    source = np.roll(newer, 1, 1)
-    source[32:] = np.roll(newer, -1, 1)[32:]
-    first, weights, sets = symbols_after_a_fit([newer], [], source, 2)
-    again, _, same = symbols_after_a_fit([newer], [], source, 2, weights)
-    assert sets.tolist() == same.tolist()
-    assert np.count_nonzero(again) <= np.count_nonzero(first) <= 2 * 64
 
 
 @pytest.mark.parametrize("depth", [8, 16])

@@ -84,16 +84,6 @@ def test_psnr_of_a_sequence_comes_from_its_one_mse():
     assert [error.total.mse for error in comparison.pictures] == [0, 8]
 
 
-def test_mse_and_psnr_agree_with_skimage():
-    metrics = pytest.importorskip("skimage.metrics")
-    source = next(moving_sequence(48, 32))
-    decoded = noisy(source)
-    total = measure_picture(source, decoded).total
-    first, second = np.stack(source.planes), np.stack(decoded.planes)
-    assert total.mse == pytest.approx(metrics.mean_squared_error(first, second))
-    assert total.psnr == pytest.approx(metrics.peak_signal_noise_ratio(first, second, data_range=255))
-
-
 def test_ssim_is_that_of_skimage_on_luma():
     metrics = pytest.importorskip("skimage.metrics")
     source = next(moving_sequence(48, 32))
@@ -102,15 +92,6 @@ def test_ssim_is_that_of_skimage_on_luma():
     expected = metrics.structural_similarity(luma(source), luma(decoded), **options)
     assert 0.1 < expected < 0.99
     assert measure_picture(source, decoded, ssim=True).ssim == pytest.approx(expected)
-
-
-def test_ssim_of_a_sequence_is_the_mean_of_its_pictures():
-    pytest.importorskip("skimage")
-    sources = list(moving_sequence(24, 16, 3))
-    decoded = [noisy(picture, seed, 20) for seed, picture in enumerate(sources)]
-    comparison = compare_sequences(sources, decoded, ssim=True)
-    expected = sum(error.ssim for error in comparison.pictures) / 3
-    assert comparison.whole.ssim == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("shape", "is_measured"), [((11, 11), True), ((10, 40), False), ((40, 10), False)])

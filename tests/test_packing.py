@@ -188,16 +188,6 @@ def test_context_substreams_are_packed_as_the_specification_says_and_come_back(n
         assert int(of_picture.starts.max()) + samples + 2 <= of_picture.symbols.size
 
 
-def test_each_plan_is_chosen_for_some_share_of_zeros():
-    twin = Twin(pack_substreams([substreams_of(RISING)]))
-    sizes, first = twin.sizes(1)[0], []
-    for size in sizes:
-        before = len(twin.forms)
-        twin.symbols(size)
-        first.append(twin.forms[before])
-    assert [6, 5, 4, 3, 2, 1] == list(dict.fromkeys(first))
-
-
 @pytest.mark.parametrize("name", RUNS)
 def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols_each_has(name):
     pictures = RUNS[name]

@@ -115,20 +115,12 @@ def test_pictures_are_read_only_when_they_are_asked_for(tmp_path):
             next(pictures)
 
 
+@pytest.mark.parametrize("shape", [GRAY, RGB])
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
-def test_lossless_formats_of_gray_are_read_exactly(tmp_path, suffix):
-    path = save(tmp_path / f"a{suffix}", samples(GRAY, 4))
-    with open_source(path) as source:
+def test_lossless_formats_are_read_exactly(tmp_path, suffix, shape):
+    with open_source(save(tmp_path / f"a{suffix}", samples(shape, 4))) as source:
         (picture,) = source
-    assert np.array_equal(samples(GRAY, 4), to_array(picture))
-
-
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
-def test_lossless_formats_of_rgb_are_read_exactly(tmp_path, suffix):
-    path = save(tmp_path / f"a{suffix}", samples(RGB, 4))
-    with open_source(path) as source:
-        (picture,) = source
-    assert np.array_equal(samples(RGB, 4), to_array(picture))
+    assert np.array_equal(samples(shape, 4), to_array(picture))
 
 
 def test_palette_pictures_become_rgb_and_bilevel_pictures_0_and_255(tmp_path):
@@ -141,25 +133,6 @@ def test_palette_pictures_become_rgb_and_bilevel_pictures_0_and_255(tmp_path):
     with open_source(tmp_path / "b.png") as source:
         (picture,) = source
     assert to_array(picture).tolist() == [[0, 255]]
-
-
-def test_a_gif_is_rgb_even_where_it_looks_gray(tmp_path):
-    for name, array in (("a.gif", samples(GRAY)), ("b.gif", np.arange(256, dtype=np.uint8).reshape(16, 16))):
-        path = save(tmp_path / name, array)
-        with open_source(path) as source:
-            (picture,) = source
-        assert picture.format.sample_format is SampleFormat.RGB
-        assert all(np.array_equal(array, plane) for plane in picture.planes)
-
-
-@pytest.mark.parametrize("shape", [GRAY, RGB])
-def test_jpeg_is_read_as_pillow_decodes_it(tmp_path, shape):
-    path = save(tmp_path / "a.jpg", samples(shape))
-    with Image.open(path) as image:
-        expected = np.array(image)
-    with open_source(path) as source:
-        (picture,) = source
-    assert np.array_equal(expected, to_array(picture))
 
 
 def test_exif_orientation_leaves_pixels_as_stored(tmp_path):
@@ -178,16 +151,11 @@ def test_a_gap_names_the_missing_file(tmp_path):
         refused(spec, "missing", folder / "frame3.png")
 
 
-def test_another_size_names_both_files(tmp_path):
+@pytest.mark.parametrize(("shape", "label"), [((5, 6, 3), "rgb"), ((5, 6), "gray")])
+def test_another_size_names_both_files(tmp_path, shape, label):
     folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples((5, 6, 3)))
-    refused(folder, "6×5 rgb, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
-
-
-def test_another_size_is_refused_also_among_gray_and_rgb(tmp_path):
-    folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples((5, 6)))
-    refused(folder, "6×5 gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
+    save(folder / "frame3.png", samples(shape))
+    refused(folder, f"6×5 {label}, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
 
 
 def test_a_picture_that_changes_after_opening_is_noticed(tmp_path):
@@ -253,7 +221,7 @@ def test_a_transparent_palette_and_a_transparent_colour_are_alpha(tmp_path):
         assert np.array_equal(np.where(opaque, 255, 0), picture.planes[3])
 
 
-@pytest.mark.parametrize("side", [9000, 12000, 60000])
+@pytest.mark.parametrize("side", [9000, 60000])
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side):
     (tmp_path / "bomb.png").write_bytes(raw_png(side, side, 8, 0, b""))
     refused(tmp_path / "bomb.png", "are accepted", tmp_path / "bomb.png")
@@ -329,22 +297,6 @@ def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
 
 
 # Animations
-
-
-def opaque_gif(path, seeds, **options):
-    frames = [Image.fromarray(samples((16, 16), seed)) for seed in seeds]
-    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
-
-
-def test_an_animated_gif_gives_its_composed_pictures_and_rate(tmp_path):
-    opaque_gif(tmp_path / "a.gif", range(3), duration=50)
-    with open_source(tmp_path / "a.gif") as source:
-        pictures = list(source)
-        assert (source.count, source.rate) == (3, 20)
-    assert source.format.sample_format is SampleFormat.RGB
-    for seed, picture in enumerate(pictures):
-        assert all(np.array_equal(samples((16, 16), seed), plane) for plane in picture.planes)
-        assert picture.name is None
 
 
 def test_a_tiff_with_several_pages_is_a_sequence_and_its_pages_must_agree(tmp_path):

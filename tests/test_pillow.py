@@ -15,9 +15,6 @@ import mvz.pillow
 
 ROOT = Path(__file__).parent.parent
 FRAMES = ROOT / "fixtures" / "sources" / "rgb_40x32"  # 4 pictures with names
-GOLDEN = ROOT / "fixtures" / "golden"
-
-
 mvz.pillow.register()
 
 
@@ -64,17 +61,6 @@ def test_seeking_behind_the_last_picture_is_an_end_of_file_as_with_other_formats
                 image.seek(number)
         assert 0 == image.tell()
         assert 4 == sum(1 for _ in ImageSequence.Iterator(image))
-
-
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [("gray_37x23_int8_mesh.mvz", "L"), ("yuv420_35x27_lossless_block.mvz", "RGB")],
-)
-def test_gray_and_ycbcr_come_as_modes_that_pillow_has(name, mode):
-    with Image.open(GOLDEN / name) as image, codec.open(GOLDEN / name) as video:
-        assert mode == image.mode
-        image.seek(2)
-        np.testing.assert_array_equal(video[2], np.asarray(image))
 
 
 def test_a_stream_in_memory_is_as_good_as_a_file_and_stays_open(clip):

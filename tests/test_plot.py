@@ -40,9 +40,9 @@ def files(tmp_path_factory):
     [("block", BLOCK_DRAWINGS), ("mesh", MESH_DRAWINGS), ("none", ["prediction", "residual", "why_backward"])],
 )
 def test_everything_there_is_to_draw_is_drawn(mvz, files, tmp_path, motion, expected):
-    code, out, err = mvz("plot", files / f"{motion}.mvz", "-o", tmp_path / "drawn", "--pictures", "0:3")
+    code, out, err = mvz("plot", files / f"{motion}.mvz", "-o", tmp_path / "drawn", "--pictures", "0:2")
     assert (0, "") == (code, out)
-    names = sorted(f"{number:04d}_{name}.png" for number in (1, 2) for name in expected)
+    names = sorted(f"{number:04d}_{name}.png" for number in (1,) for name in expected)
     assert names == sorted(path.name for path in (tmp_path / "drawn").iterdir())
     assert all(name in err for name in names)
     for path in (tmp_path / "drawn").iterdir():

@@ -31,7 +31,6 @@ from codec.show.plots import (
     COLOUR_OF_COMPONENT,
     IN_THE_DARK,
     RATE_PLOTS,
-    legend,
     plot_rates,
     svg,
 )
@@ -171,16 +170,6 @@ def test_mesh_has_rows_only_where_it_differs_from_block(clip):
         0,
         1,
     ]
-
-
-def test_the_legend_names_every_curve_and_its_dial():
-    groups = legend([*int8_curve("block"), *int8_curve("mesh")], peer_curve("x264 high", 2))
-    labels = {title: [entry.label for entry in entries] for title, entries in groups.items()}
-    assert labels == {
-        "Colour: residual": ["int8: step 2, 4, 8, 16", "convex hull of a coder"],
-        "Marker: motion": ["block", "mesh"],
-        "Other codecs": ["x264 high: q 2, 4, 8, 16"],
-    }
 
 
 def test_commands_of_points_are_the_settings_that_they_were_measured_with(points):
@@ -381,19 +370,6 @@ def test_the_hull_is_what_no_mix_of_two_points_beats():
     assert upper_hull([(1, 0), (2, 1), (3, 2), (3, 1)]) == [(1, 0), (3, 2)]
     assert upper_hull([(1, 5), (2, 5), (3, 4)]) == [(1, 5)]
     assert upper_hull([]) == []
-
-
-@pytest.mark.parametrize("plot", RATE_PLOTS)
-def test_the_hull_is_drawn_of_a_coder_with_several_curves(plot):
-    def hulls(points):
-        axes = plot_rates(plot, points).axes[0]
-        return [list(zip(*line.get_data(), strict=True)) for line in axes.lines if line.get_alpha() == 0.25]
-
-    block, mesh = int8_curve("block"), int8_curve("mesh", 0.9)
-    assert hulls(block) == []
-    on_hull = [point for point in mesh if point.file_bytes != 2250]  # which lies below the line between its neighbours
-    expected = sorted((getattr(point, plot.rate), getattr(point, plot.distortion)) for point in on_hull)
-    assert [expected] == [sorted(hull) for hull in hulls([*block, *mesh])]
 
 
 def test_anchor_is_refused_before_anything_is_measured(tmp_path, clip):

@@ -226,15 +226,6 @@ def test_runs_fill_gops_and_change_no_sample(gop, run, packets, motion, seven, t
         assert_error_within_promise(seven, path, settings)
 
 
-@pytest.mark.parametrize("gop", [1, 3, 100])
-def test_i_pictures_open_each_gop(gop, seven, tmp_path):
-    path = write(tmp_path / "a.mvz", seven, settings_of(gop=gop))
-    with codec.open(path) as video:
-        assert [number % gop == 0 for number in range(7)] == [
-            picture.type is PictureType.I for picture in video.info.pictures
-        ]
-
-
 def test_an_encoder_makes_no_packet_that_a_reader_would_refuse(seven, monkeypatch, tmp_path):
     picture_bytes = 2 * seven[0].format.sample_count + 4 * 2 * 2  # two a sample, and four for each of 2 × 2 vectors
     for most, packets in ((3 * picture_bytes, [3, 3, 1]), (3 * picture_bytes - 1, [2, 2, 2, 1]), (1, [1] * 7)):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +19,6 @@ from codec.measure.sweep import default_settings, load_clip, sweep
 from codec.measure.synthetic import moving_sequence
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.colour import to_array
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.settings import Settings
 
 POINT_KEYS = {
@@ -89,15 +87,6 @@ def test_sizes_agree_with_one_another(points, clip):
         assert point.encode_seconds > 0 < point.decode_seconds
 
 
-def test_lossless_and_float16_are_exact_and_step_8_is_not(points):
-    for point in points:
-        if point.settings.residual in (ResidualCoder.LOSSLESS, ResidualCoder.FLOAT16):
-            assert (point.exact, point.mse, point.psnr) == (True, 0, math.inf)
-        if point.settings.step == 8:
-            assert not point.exact
-            assert 0 < point.mse < 64
-
-
 def test_lossless_file_that_differs_is_an_error(clip, monkeypatch):
     wrong = PictureError({"R": ErrorSums(4, 1, 9, 1)})
     comparison = compare_sequences(clip.pictures, clip.pictures)
@@ -111,21 +100,6 @@ def test_number_of_jobs_changes_nothing_but_seconds(clip):
     one, three = (sweep(clip, chosen, jobs=jobs) for jobs in (1, 3))
     still = {"encode_seconds": 0, "decode_seconds": 0}
     assert [point.as_dict() | still for point in one] == [point.as_dict() | still for point in three]
-
-
-@pytest.mark.parametrize("sample_format", [SampleFormat.GRAY, SampleFormat.YUV420])
-def test_other_sample_formats_are_measured_on_their_own_planes(sample_format):
-    random = np.random.default_rng(1)
-    picture_format = PictureFormat(17, 11, sample_format)
-    pictures = tuple(
-        Picture(
-            picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes)
-        )
-        for _ in range(2)
-    )
-    (point,) = sweep(Clip("noise", Fraction(25), pictures), [Settings("int8", step=8)])
-    assert tuple(point.error.planes) == sample_format.plane_names
-    assert (point.error.psnr_yuv is None) == (sample_format is SampleFormat.GRAY)
 
 
 @pytest.mark.parametrize("arguments", [{"settings_list": []}, {"settings_list": [Settings()], "jobs": 0}])

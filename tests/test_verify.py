@@ -98,16 +98,6 @@ def test_a_flip_of_any_byte_is_found(mvz, tmp_path):
         path.write_bytes(whole)
 
 
-def test_a_damaged_packet_is_named_by_its_place_and_rule(mvz, verdict, clip):
-    position = clip.stat().st_size // 2
-    code, out, err = mvz("verify", damaged(clip, position), FRAMES)
-    assert (code, out) == (1, "")
-    prefix, _, rule = err.partition(": the packet")
-    assert int(prefix.removeprefix(f"mvz: {clip}, byte ")) < position
-    assert rule == " does not have its CRC-32\n"
-    assert verdict(clip)[1]["whole"] is False
-
-
 def test_a_damaged_index_is_found_though_decoding_does_without(mvz, clip):
     index = clip.read_bytes().rindex(b"indx")
     damaged(clip, index + 9)
