@@ -53,22 +53,6 @@ def test_reading_in_order_decodes_every_picture_once(order, clip, decoded):
     assert COUNT == len(decoded)
 
 
-def test_slices_decode_no_picture_twice_whichever_way_they_go(clip, decoded):
-    with codec.open(clip[0]) as video:
-        wanted = [video.picture(number) for number in range(COUNT)]
-        for chosen, most in ((slice(3, 9), 9), (slice(None, None, -1), COUNT), (slice(-3, None), 5), (slice(2, 2), 0)):
-            decoded.clear()
-            video.picture(COUNT - 1 if chosen.start == 3 else 0)  # so that another GOP is in the cache
-            before = len(decoded)
-            arrays = video[chosen]
-            assert most >= len(decoded) - before, chosen
-            assert len(range(COUNT)[chosen]) == len(arrays)
-            from codec.picture.colour import to_array
-
-            for number, array in zip(range(COUNT)[chosen], arrays, strict=True):
-                np.testing.assert_array_equal(to_array(wanted[number]), array)
-
-
 @pytest.mark.parametrize("threads", [None, 2])
 def test_planes_may_be_written_into_and_no_other_picture_changes(threads, clip):
     path, pictures = clip

@@ -86,17 +86,6 @@ def test_alpha_comes_back_exactly_whatever_codes_it(tmp_path, moving, mode, kind
         assert colour_error > 0
 
 
-def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_path, moving):
-    def size(pictures, **way):
-        return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way), force=True).file_bytes
-
-    for way, most in (({}, 40), ({"step": 8}, 12), ({"qp": 28, "reorder": 1}, 4)):
-        without = size(sequence(moving, "rgba", "opaque", 8)[..., :3], **way)
-        assert size(sequence(moving, "rgba", "opaque", 8), **way) - without <= 8 * most
-    mask = size(sequence(moving, "rgba", "binary", 8)) - size(sequence(moving, "rgba", "opaque", 8))
-    assert mask < 8 * 30 * 24 // 8  # a bit a sample
-
-
 @pytest.mark.parametrize("way", [{"qp": 24}, {"qp": 24, "speed": "slow"}, {"qp": 24, "motion": "mesh"}], ids=str)
 @pytest.mark.parametrize("run", [1, 3, None])
 def test_alpha_that_halts_and_comes_back_is_exact_beside_dct_and_takes_little(tmp_path, moving, way, run):
@@ -143,17 +132,6 @@ def test_dct_fills_what_nobody_sees_with_what_costs_little(tmp_path, moving):
     seen = pictures[..., 3] > 0
     assert np.abs(pictures[seen].astype(int) - decoded[seen]).max() < 12
     np.testing.assert_array_equal(pictures[..., 3], decoded[..., 3])
-
-
-@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
-def test_clear_makes_the_colour_of_what_nobody_sees_0_and_says_so(tmp_path, moving, mode):
-    pictures = sequence(moving, mode, "soft")
-    whole = codec.encode(pictures, tmp_path / "a.mvz")
-    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha="clear"))
-    assert clear.file_bytes < whole.file_bytes
-    assert clear.notes == ("array: the colour of pixels that are fully transparent is left out",)
-    np.testing.assert_array_equal(np.where(pictures[..., -1:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
 
 
 @pytest.mark.parametrize(("mode", "colour"), [("rgba", "#Ff8000"), ("rgba", "#f80"), ("gray_alpha", "gray")])
@@ -394,15 +372,6 @@ def test_what_cannot_keep_alpha_says_so_and_takes_a_background(tmp_path, moving,
     assert [path.name for path in tmp_path.iterdir()] == ["a.mvz"]
     if target != "-":
         assert mvz("decode", tmp_path / "a.mvz", "-o", path, "--background", "#204060")[0] == 0
-
-
-def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
-    codec.encode(frames, tmp_path / "a.mvz", QUICK)
-    codec.encode(frames, tmp_path / "b.mvz", replace(QUICK, background="#204060"))
-    assert mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "a.npy", "--background", "#204060")[0] == 0
-    np.testing.assert_array_equal(codec.decode(tmp_path / "b.mvz"), np.load(tmp_path / "a.npy"))
-    code, _, err = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "c.npy", "--background", "mauve")
-    assert (code, err.startswith("mvz: --background is black")) == (2, True)
 
 
 def test_a_tiff_whose_colours_are_multiplied_by_alpha_says_that_they_are_rounded(tmp_path):

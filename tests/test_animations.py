@@ -101,13 +101,6 @@ def test_random_animations_are_what_their_formats_say(tmp_path, kind):
 # Composition by example
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_the_stand_in_of_an_apng_is_never_shown(tmp_path, count):
-    frames = [whole(GREEN), whole(BLUE)][:count]
-    pictures = read(tmp_path, apng(*frames, hidden=[[(*RED, 255)] * 2]), "a.png")
-    assert [[[list(colour)] * 2] for colour in (GREEN, BLUE)[:count]] == pictures
-
-
 def test_the_first_gif_image_enlarges_the_screen_and_others_are_cut(tmp_path):
     data = gif(1, 1, (0, 0, [[0, 1]], 1, 4), (1, 0, [[2, 3], [3, 3]], 1, 4))
     assert [[[list(RED), list(GREEN)]], [[list(RED), list(BLUE)]]] == read(tmp_path, data)

@@ -30,17 +30,8 @@ ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
     *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CodingBlocks", "CellMode"),
-    *(
-        "MotionField",
-        "Picture",
-        "PictureFormat",
-        "MotionModel",
-        "PictureType",
-        "ResidualCoder",
-        "SampleFormat",
-        "SearchResult",
-        "Speed",
-    ),
+    *("MotionField", "Picture", "PictureFormat", "MotionModel", "PictureType", "ResidualCoder", "SampleFormat"),
+    *("SearchResult", "Speed"),
     *("ChromaSiting", "Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
@@ -165,46 +156,27 @@ def test_decoding_loads_no_encoder(tmp_path):
     ("arguments", "message"),
     [
         ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, dct, not 'zip'"),
-        ({"residual": "LOSSLESS"}, "residual is one of"),
-        ({"residual": 1}, "residual is one of"),
         ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),
-        ({"motion": None}, "motion is one of"),
         ({"block": 0}, "block is one of 4, 8, 16, 32, not 0"),
-        ({"block": 12}, "block is one of"),
-        ({"block": 64}, "block is one of"),
         ({"block": 16.0}, "block is one of"),
         ({"search": -1}, "search is a whole number from 0 to 256, not -1"),
         ({"search": 257}, "search is a whole number"),
-        ({"search": 1.5}, "search is a whole number"),
         ({"gop": 0}, "gop is a whole number from 1 to 1024, not 0"),
         ({"gop": 1025}, "gop is a whole number"),
         ({"gop": True}, "gop is a whole number"),
-        ({"run": 0}, "run is a whole number"),
         ({"run": "2"}, "run is a whole number"),
         ({"residual": "int8", "step": 0}, "step is a whole number from 1 to 65280, not 0"),
         ({"residual": "uint8", "step": 65281}, "step is a whole number"),
-        ({"residual": "int8", "step": 2.5}, "step is a whole number"),
         ({"residual": "lossless", "step": 4}, "step is for int8 and uint8, not lossless"),
-        ({"residual": "float16", "step": 4}, "step is for int8 and uint8, not float16"),
         ({"max_error": -1}, "max_error is a whole number from 0 to 32767, not -1"),
         ({"max_error": 32768}, "max_error is a whole number"),
-        ({"max_error": 1.5}, "max_error is a whole number"),
-        ({"max_error": True}, "max_error is a whole number"),
         ({"residual": "int8", "max_error": 1}, "max_error is for lossless, not int8"),
-        ({"residual": "float16", "max_error": 16}, "max_error is for lossless, not float16"),
     ],
 )
 def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, message):
     with pytest.raises(codec.ConfigError) as caught:
         codec.Settings(**arguments)
     assert message in str(caught.value)
-
-
-def test_settings_at_the_ends_of_their_ranges_are_accepted():
-    codec.Settings(residual="int8", motion="block", step=1, gop=2, block=4, search=0, run=1)
-    codec.Settings(residual="int8", motion="none", step=1, gop=1)
-    codec.Settings(residual="uint8", motion="mesh", step=255, gop=1024, block=32, search=256, run=1024)
-    codec.Settings(residual="lossless", max_error=16, run=None)
 
 
 def test_settings_take_names_and_keep_enumerations():
@@ -394,12 +366,6 @@ INDICES = [
 @pytest.mark.parametrize("index", INDICES, ids=str)
 def test_rows_columns_and_channels_are_cut_out_as_numpy_cuts_them(index, array_and_video):
     pictures, video = array_and_video
-    np.testing.assert_array_equal(pictures[index], video[index], strict=True)
-
-
-def test_an_ellipsis_may_stand_for_no_side_at_all(array_and_video):
-    pictures, video = array_and_video
-    index = (..., 2, *(slice(1, 3),) * (video.ndim - 1))
     np.testing.assert_array_equal(pictures[index], video[index], strict=True)
 
 

@@ -88,15 +88,6 @@ def test_pictures_come_back_with_what_came_with_them(mixed, threads):
         assert (came_with(MIXED), []) == (came_with(video.pictures()), video.damage)
 
 
-def test_what_all_pictures_have_is_stored_once(tmp_path):
-    profile = np.random.default_rng(1).integers(0, 256, 3000, np.uint8).tobytes()
-    sizes = {}
-    for name, attachments in (("with", {"icc": profile}), ("without", {})):
-        codec.encode(pictures_with(lambda _, of=attachments: of, 40), tmp_path / name, SETTINGS)
-        sizes[name] = (tmp_path / name).stat().st_size
-    assert 3000 < sizes["with"] - sizes["without"] < 3100
-
-
 def test_a_duration_that_the_rate_says_is_not_stored(tmp_path):
     pictures = [replace(picture, duration=Fraction(1, 25)) for picture in pictures_with(lambda _: {})]
     codec.encode(pictures, tmp_path / "a.mvz", SETTINGS)

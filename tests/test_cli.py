@@ -78,10 +78,12 @@ def test_the_man_page_is_what_the_arguments_make():
     assert made["PAGE"].read_text("utf-8") == made["page"](), "PYTHONPATH=. python docs/make_man.py"
 
 
-@pytest.mark.parametrize("command", ["report", "plot", "inspect", "demo"])
-@pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("report", "jinja2"), ("plot", "matplotlib"), ("inspect", "jinja2"), ("demo", "matplotlib")],
+)
 def test_pages_and_plots_without_their_libraries_name_what_to_install(command, missing, clip, tmp_path):
-    arguments = [command, *([str(clip)] if command != "demo" else []), "-o", str(tmp_path / "new")]
+    arguments = [command, str(clip), "-o", str(tmp_path / "new")]
     program = (
         f"import sys\nsys.modules[{missing!r}] = None\nfrom codec.cli.main import run\nsys.exit(run({arguments!r}))"
     )
@@ -213,17 +215,8 @@ def test_jobs_do_not_change_the_bytes(mvz, tmp_path):
 
 def test_a_terminal_sees_progress_and_a_file_does_not(tmp_path):
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
-    command = [
-        sys.executable,
-        "-m",
-        "codec",
-        "encode",
-        str(SOURCES / "rgb_40x32"),
-        "-o",
-        str(tmp_path / "x.mvz"),
-        "--force",
-    ]
-    quiet = subprocess.run([*command], cwd=ROOT, capture_output=True, check=True)
+    command = [sys.executable, "-m", "codec", "encode", SOURCES / "rgb_40x32", "-o", tmp_path / "x.mvz", "--force"]
+    quiet = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert b"\r" not in quiet.stderr
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))

@@ -111,14 +111,6 @@ def test_png_gets_and_gives_a_cicp_chunk(tmp_path):
         assert colour_of(tmp_path / "a.png") == video.format.colour
 
 
-def test_a_png_whose_colour_is_described_gets_no_second_description(tmp_path):
-    for key, value in (("icc", b"profile"), ("png:sRGB", b"\0"), ("png:gAMA", struct.pack(">I", 45455))):
-        assert [] == write(tmp_path / "a.png", replace(yuv(), attachments={key: value}))
-        with (tmp_path / "a.png").open("rb") as file:
-            assert {key: value} == of_png(file)
-        (tmp_path / "a.png").unlink()
-
-
 @pytest.mark.parametrize("codes", [b"", bytes(3), bytes([0, 16, 0, 1]), bytes([9, 99, 0, 1])])
 def test_a_cicp_chunk_that_nobody_knows_says_nothing(codes, tmp_path):
     png = tmp_path / "a.png"

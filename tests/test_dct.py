@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import parse_group, repeated_fields, unpack_group
 from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS
-from codec.bitstream.streams import unpack_family
 from codec.coded import PacketGroup
 from codec.dct.references import coding_order
 from codec.encoder import sequence_header
@@ -20,7 +18,6 @@ from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.search.picture_encoder import GopEncoder
 from codec.writing.file import pack_group
-from codec.writing.streams import pack_family
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))
@@ -228,24 +225,6 @@ def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run
     del payload[6 + 5 : 6 + 7]
     with pytest.raises(BitstreamError, match="references is 128; it lies in 0…2"):
         unpack_group(header, bytes(payload))
-
-
-@pytest.mark.parametrize("count", [3, 54, 288])
-def test_families_come_back_from_their_streams(count):
-    random = np.random.default_rng(count)
-    contexts = random.integers(0, count, 5000).astype(np.uint16)
-    symbols = np.minimum(random.geometric(0.05 + 0.9 * (contexts % 3) / 3), 255).astype(np.uint8)
-    packed = pack_family(contexts, symbols, count)
-    with StreamReader(packed) as stream:
-        substream_of, substreams = unpack_family(stream, count, symbols.size)
-    of_symbols = substream_of[contexts]
-    for number, part in enumerate(substreams):
-        np.testing.assert_array_equal(symbols[of_symbols == number], part)
-    with pytest.raises(BitstreamError, match="symbols, where 1…"):
-        unpack_family(StreamReader(packed), count, 10)
-    for length in range(len(packed)):
-        with pytest.raises(BitstreamError):
-            unpack_family(StreamReader(packed[:length]), count, symbols.size)
 
 
 # ------------------------------------------------------------------------- commands

@@ -120,15 +120,6 @@ def test_a_step_keeps_residuals_that_levels_reach_within_half_of_it(residual, co
                 assert errors[-1] == 0
 
 
-@pytest.mark.parametrize("content", CONTENTS)
-def test_float16_keeps_eleven_bits_of_a_residual(content, tmp_path):
-    for bit_depth, sample_format in ((9, SampleFormat.RGB), (12, SampleFormat.YUV422), (16, SampleFormat.RGBA)):
-        pictures = pictures_of(content, sample_format, bit_depth, (13, 6))
-        file_of(tmp_path / "a.mvz", pictures, residual="float16", motion="mesh")
-        # residuals are below 2 ** bit_depth, and of binary16 half of the last place is 2 ** −12 of them
-        assert max(errors_of(tmp_path / "a.mvz", pictures)) <= max(0, 1 << bit_depth >> 12) + (bit_depth > 11)
-
-
 # ------------------------------------------------------------------------- value maps
 
 
@@ -392,14 +383,3 @@ def test_a_kernel_for_two_depths_has_types_and_imports_of_each():
         assert f"from codec.lossless.planes{suffix} import TapPlanes" in source
         assert "from codec.dct.planes import Plane" in source
         assert "codec.depths" not in source
-
-
-@pytest.mark.parametrize(("bit_depth", "step"), [(16, 200), (12, 3), (10, 1020), (8, 8)])
-def test_info_and_inspection_tell_the_step_in_sample_values(bit_depth, step, tmp_path):
-    samples = np.add.outer(np.arange(16), np.arange(24)) * (1 << bit_depth) // 64
-    picture = Picture.from_array(samples.astype(np.uint8 if bit_depth == 8 else np.uint16), bit_depth=bit_depth)
-    codec.encode([picture], tmp_path / "stepped.mvz", codec.Settings(residual="int8", step=step, gop=2))
-    with codec.open(tmp_path / "stepped.mvz") as video:
-        i_step = (step + 1) // 2  # an I picture has half of it
-        assert video.info.pictures[0].steps == (i_step,)
-        assert video.inspect(0).dial == ("step", f"{i_step:.4g}")

@@ -16,7 +16,7 @@ from codec.measure.metrics import compare_sequences
 from codec.measure.peers import measure_peers
 from codec.measure.points import Clip
 from codec.picture.alpha import is_opaque, laid_over
-from codec.picture.colour import eight_bits, to_array
+from codec.picture.colour import to_array
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.png_filters import unfilter
 from codec.picture.sinks import open_sink
@@ -93,18 +93,6 @@ def test_an_array_of_wider_numbers_is_refused():
     refused(samples((2, 4, 5)).astype(np.uint32), "uint32 .* uint8, uint16 or float16 .* is needed")
 
 
-def test_pillow_images_of_16_bits_are_pictures_of_16_bits():
-    array = samples((2, 9, 13))
-    assert same(read(array), read([Image.fromarray(picture) for picture in array]))
-
-
-def test_alpha_of_16_bits_is_left_out_where_it_is_65535_everywhere():
-    array = samples((2, 9, 13, 4))
-    assert read(array)[0].format.sample_format is SampleFormat.RGBA
-    array[..., 3] = 65535
-    assert read(array)[0].format.sample_format is SampleFormat.RGB
-
-
 def test_a_file_of_8_bits_among_16_is_refused(tmp_path):
     write(tmp_path / "a_%d.png", pictures_of(count=2))
     Image.new("RGB", (13, 9)).save(tmp_path / "a_2.png")
@@ -142,14 +130,6 @@ def test_image_files_have_fewer_bits_scaled_to_16_from_which_they_can_be_had_bac
         stored = to_array(returned)
         assert (stored.min(), stored.max()) == (0, 65535)
         assert np.array_equal(to_array(picture), np.rint(stored / 65535 * peak))
-
-
-def test_npy_has_fewer_bits_as_they_are(tmp_path):
-    pictures = pictures_of(bit_depth=10)
-    assert write(tmp_path / "a.npy", pictures) is None
-    stored = np.load(tmp_path / "a.npy")
-    assert stored.dtype == np.dtype("<u2")
-    assert np.array_equal(stored, [to_array(picture) for picture in pictures])
 
 
 @pytest.mark.parametrize("target", ["a.gif", "a.webp", "%d.bmp"])
@@ -454,17 +434,6 @@ def test_yuv_becomes_rgb_as_its_formulas_say(bit_depth, matrix, colour_range):
     actual = to_array(picture)
     assert actual.dtype == np.uint16
     assert np.abs(expected - actual).max() <= 1.5
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-def test_in_8_bits_black_white_and_neutral_stay_what_they_are(bit_depth):
-    peak, unit = (1 << bit_depth) - 1, 1 << bit_depth - 8
-    gray = eight_bits(Picture.from_array(np.array([[0, peak, peak // 2]], np.uint16), bit_depth=bit_depth))
-    assert gray.planes[0].tolist() in ([[0, 255, 127]], [[0, 255, 128]])
-    format_444 = PictureFormat(3, 1, SampleFormat.YUV444, bit_depth=bit_depth)
-    plane = np.array([[16 * unit, 128 * unit, 235 * unit]], np.uint16)
-    assert eight_bits(Picture(format_444, (plane,) * 3)).planes[1].tolist() == [[16, 128, 235]]
-    assert eight_bits(gray) is gray
 
 
 @pytest.mark.parametrize("bit_depth", DEPTHS)

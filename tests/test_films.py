@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec import ConfigError, MediaError
+from codec import MediaError
 from codec.picture.colour import to_array
-from codec.picture.film_coding import film_coding
 from codec.picture.planes import Colour, ColourMatrix, ColourPrimaries, ColourRange, ColourTransfer
 
 av = pytest.importorskip("av", minversion="18")
@@ -121,14 +120,6 @@ def test_layouts_that_only_raw_films_have_mean_the_same_colours(pixels, tmp_path
     same_range = {"src_color_range": "JPEG", "dst_color_range": "JPEG"}
     for expected, given in zip(planes(frame.reformat(format=plain, **same_range)), planes(frame), strict=True):
         np.testing.assert_array_equal(expected, given)
-
-
-def test_names_of_layouts_that_look_alike_are_not_taken_for_each_other():
-    others = (
-        "rgb8 bgr8 rgb4 rgb4_byte rgb565le bgr555le gbrpf32le grayf32le yuv410p yuv411p yuv440p yuva420p nv12 p010le"
-    )
-    others += " pal8 monob xyz12le yuyv422 gray8a bayer_rggb8 x2rgb10le gbrp10msbbe vuya"
-    assert [] == [name for name in others.split() if layout_of(name) is not None]
 
 
 @pytest.mark.parametrize("pixels", ["yuva444p10le", "nv12", "yuv410p"])
@@ -465,8 +456,3 @@ def test_a_film_with_other_pictures_in_it_is_refused_at_the_first(tmp_path):
     (tmp_path / "a.m2v").write_bytes(b"".join(pieces))
     with pytest.raises(MediaError, match=r"picture [345] is 48×32 yuv420p, unlike the first: 32×32 yuv420p"):
         read(tmp_path / "a.m2v")
-
-
-def test_a_coder_that_is_none_is_a_config_error():
-    with pytest.raises(ConfigError, match="film is one of ffv1, x264"):
-        film_coding("a.mkv", "x265", None)

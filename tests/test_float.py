@@ -60,14 +60,6 @@ def test_arrays_come_back_bit_for_bit(tmp_path, moving, shape, way):
             same_bits(before, after)
 
 
-def test_a_smooth_clip_takes_a_tenth_and_moves(tmp_path):
-    y, x = np.mgrid[0:96, 0:128]
-    pictures = np.stack([np.exp(np.sin((x + 2 * time) / 17) + np.cos(y / 13)) for time in range(8)]).astype(np.float16)
-    summary = codec.encode(pictures, tmp_path / "a.mvz")
-    assert summary.ratio > 8
-    same_bits(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
 def test_alpha_of_1_is_opaque_and_left_out(tmp_path, moving):
     pictures = light(moving, (24, 30, 4))
     pictures[..., 3] = 1

@@ -494,16 +494,6 @@ def test_a_plane_that_one_tap_gives_away_is_predicted_exactly(tap, preset):
     assert np.count_nonzero(symbols) <= edges
 
 
-def test_a_residual_of_another_plane_is_made_use_of():
-    random = np.random.default_rng(9)
-    newer = random.integers(60, 190, (40, 37)).astype(np.uint8)
-    left = [random.integers(-50, 51, newer.shape) for _ in range(2)]
-    source = (newer + left[1]).astype(np.uint8)
-    symbols, weights, _ = symbols_after_a_fit([newer], left, source, 1)
-    assert not symbols.any()
-    assert [0, 256] == weights[0, -4:-2].tolist()
-
-
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
 def test_cells_that_follow_different_rules_are_put_into_different_sets(preset):
     random = np.random.default_rng(10)

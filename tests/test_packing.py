@@ -17,7 +17,7 @@ from codec.errors import BitstreamError
 from codec.lossless.tables import context_model
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.planes import PictureFormat, SampleFormat
-from codec.writing.packing import PLANS, pack, pack_numbers, pack_quickly, packed_by
+from codec.writing.packing import PLANS, pack, pack_quickly, packed_by
 from codec.writing.packing import varint as written_varint
 from codec.writing.streams import pack_substreams
 
@@ -123,16 +123,6 @@ def test_frames_of_one_block_go_without_its_head():
         data = pack_quickly(symbols[:count])
         assert form == Twin(data).varint() % 2
         hold(symbols[:count], data)
-
-
-def test_numbers_come_back():
-    numbers = np.random.default_rng(4).integers(0, 65536, 1000).astype(np.uint16)
-    numbers[::2] %= 5
-    for packer in (pack, pack_quickly):
-        data = pack_numbers(numbers, packer)
-        assert numbers.tolist() == Twin(data).numbers(1000)
-        with StreamReader(data) as stream:
-            assert numbers.tolist() == stream.numbers(1000).tolist()
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,6 @@ def test_yuv_to_rgb_is_within_one_of_the_formula(matrix, colour_range):
     assert np.abs(expected - actual).max() <= 1
 
 
-def test_yuv_without_a_description_is_bt601_limited():
-    planes = every_nth_colour(51)
-    described = Colour(ColourMatrix.BT601, ColourRange.LIMITED)
-    expected = to_array(picture_of(planes, SampleFormat.YUV444, described))
-    assert np.array_equal(expected, to_array(picture_of(planes, SampleFormat.YUV444)))
-
-
 @pytest.mark.parametrize(("sample_format", "down"), [(SampleFormat.YUV420, 2), (SampleFormat.YUV422, 1)])
 def test_subsampled_chroma_is_repeated_and_odd_sides_are_cut(sample_format, down):
     random = np.random.default_rng(1)

@@ -141,19 +141,7 @@ def test_pictures_without_names_are_numbered_from_first(tmp_path):
     assert everything_in(tmp_path / "f") == ["000010.png", "000011.png"]
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        "../out.png",
-        "/elsewhere/out.png",
-        "..",
-        ".",
-        "",
-        "..\\out.png",
-        ".bashrc",
-        None,
-    ],
-)
+@pytest.mark.parametrize("hostile", ["../out.png", "/elsewhere/out.png", "..", ".", "", "..\\out.png", ".bashrc", None])
 def test_a_hostile_name_is_never_used_and_all_pictures_are_numbered(tmp_path, hostile):
     pictures = pictures_of(RGB, names=["a.png", hostile, "c.png"])
     write(tmp_path / "f", pictures)
@@ -170,8 +158,7 @@ def test_what_no_name_may_have_in_it_becomes_a_plain_sign(tmp_path, hostile):
 
 
 @pytest.mark.parametrize(
-    "names",
-    [["a.png", "a.png"], ["a.png", "A.png"], ["a.jpg", "a.png"], ["b.png", "a.png"], ["1.png", "01.png"]],
+    "names", [["a.png", "a.png"], ["a.png", "A.png"], ["a.jpg", "a.png"], ["b.png", "a.png"], ["1.png", "01.png"]]
 )
 def test_names_that_collide_or_would_change_the_order_become_numbers(tmp_path, names):
     pictures = pictures_of(RGB, names=names)
@@ -244,10 +231,7 @@ def test_a_folder_with_something_in_it_needs_force_and_keeps_what_is_not_replace
 def test_an_exception_leaves_an_existing_folder_as_it_was(tmp_path):
     (tmp_path / "a.png").write_bytes(b"old")
     (picture,) = pictures_of(RGB, names=["a.png"])
-    with (
-        pytest.raises(Interruption),
-        open_sink(tmp_path, picture.format, RATE, force=True) as sink,
-    ):
+    with pytest.raises(Interruption), open_sink(tmp_path, picture.format, RATE, force=True) as sink:
         sink.write(picture)
         raise Interruption
     assert everything_in(tmp_path) == ["a.png"]

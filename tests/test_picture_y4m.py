@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 from codec.errors import MediaError
-from codec.picture.planes import (
-    ChromaSiting,
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    SampleFormat,
-)
+from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.y4m import Y4mSource, header_line, parse_header
@@ -30,8 +22,7 @@ def random_pictures(picture_format, count=3):
     random = np.random.default_rng(7)
     return [
         Picture(
-            picture_format,
-            tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes),
+            picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes)
         )
         for _ in range(count)
     ]

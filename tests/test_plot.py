@@ -12,7 +12,6 @@ from codec.models import BlockKind, MotionModel
 from codec.motion.compensation import Reference, compensate
 from codec.picture.planes import Picture
 from codec.show.motion_arrays import (
-    area_ratios,
     both_directions,
     dense_field,
     gather,
@@ -83,14 +82,6 @@ def test_nothing_to_draw_is_wrong_use(mvz, files, tmp_path):
     assert (2, True) == (code, "selects none of the 3 pictures" in err)
 
 
-def test_the_only_picture_of_a_file_is_drawn_without_being_asked_for(mvz, tmp_path):
-    codec.encode(np.zeros((1, 16, 16), np.uint8), tmp_path / "one.mvz", codec.Settings("dct"))
-    assert 0 == mvz("plot", tmp_path / "one.mvz", "-o", tmp_path / "drawn", "--quiet")[0]
-    assert {"0000_coding_blocks.png", "0000_prediction.png", "0000_residual.png"} == {
-        drawn.name for drawn in (tmp_path / "drawn").iterdir()
-    }
-
-
 # ------------------------------------------------------------------------------------------- what is drawn
 
 
@@ -129,15 +120,6 @@ def test_field_of_dct_has_vectors_of_coding_blocks_the_mesh_where_it_is_taken_an
         else:
             assert (inside == vector).all()
     assert max(middles) <= 1 / 8
-
-
-def test_area_is_that_of_the_moved_cell():
-    still = np.zeros((2, 2, 2), np.int16)
-    wider = still.copy()
-    wider[:, 1, 1] = 4 * 4  # the right side 4 samples to the right: 12 × 8 of 8 × 8
-    turned = still.copy()
-    turned[:, 0, 1], turned[:, 1, 1] = 4 * 8, -4 * 8
-    assert [1.0, 1.5, -1.0] == [area_ratios(_mesh(vectors)).item() for vectors in (still, wider, turned)]
 
 
 def test_forward_prediction_leaves_holes_and_overlaps():

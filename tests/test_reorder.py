@@ -77,19 +77,6 @@ def test_b_pictures_are_for_what_moves_evenly(moving):
     assert len(encoded(even).getvalue()) < 0.95 * len(encoded(even, reorder=1).getvalue())
 
 
-@pytest.mark.parametrize("bit_depth", [10, 12])
-def test_more_bits_have_b_pictures_too(moving, bit_depth):
-    narrow = moving("yuv420", 64, 48, 6)
-    wide = [
-        codec.Picture(p.format.with_depth(bit_depth), tuple(np.uint16(plane) << (bit_depth - 8) for plane in p.planes))
-        for p in narrow
-    ]
-    assert choose_mini_gop(narrow, 32, False) == choose_mini_gop(wide, 32, False)
-    file = encoded(wide, reorder=4)
-    assert types(file) == "IBBBPP"
-    assert len(codec.decode(file)) == 6
-
-
 def test_alpha_needs_the_order_in_which_pictures_come(moving):
     pictures = [np.dstack([*p.planes, p.planes[0]]) for p in moving("rgb", 32, 24, 4)]
     assert types(encoded(pictures)) == "IPPP"

@@ -151,21 +151,6 @@ def test_nearly_lossless_keeps_within_its_error_on_any_content(max_error, mode, 
         assert name != "noise" or max(errors) == max_error  # so it is made use of
 
 
-@pytest.mark.parametrize("motion", ["block", "mesh"])
-@pytest.mark.parametrize("block", [4, 8, 16, 32])
-def test_every_cell_size_keeps_the_promise(block, motion, moving, tmp_path):
-    for mode in ("yuv420", "yuv422"):
-        pictures = moving(mode, 35, 37, count=3)
-        settings = settings_of(residual="lossless", motion=motion, block=block, search=4)
-        assert_error_within_promise(pictures, write(tmp_path / "a.mvz", pictures, settings), settings)
-
-
-def test_half_a_step_is_reached_so_the_bound_is_tight(noise, tmp_path):
-    pictures = noise("gray", 32, 32, count=2)
-    path = write(tmp_path / "a.mvz", pictures, settings_of(residual="int8", motion="none", step=8))
-    assert [2, 4] == [largest_error(*pair) for pair in zip(pictures, read(path), strict=True)]
-
-
 @pytest.mark.parametrize("residual", ["int8", "uint8"])
 def test_without_a_step_p_pictures_lose_no_more_than_their_scale_implies(residual, noise, tmp_path):
     for values, motion in product((256, 2), MOTIONS):

@@ -269,10 +269,3 @@ def test_a_jump_is_closed_in_from_both_sides_and_then_qps_beside_it_are_tried():
     assert after - before < 0.04
     assert 12 < len({qp for qp, _ in tried if abs(qp - 31.4) < 0.5}) < 40
     assert len({qp for qp, _ in tried}) == len(tried)
-
-
-def test_ends_are_tried_before_a_search_gives_up():
-    assert 51 == tried_by(lambda qp: 20 - 0.2 * qp, 1.0)[-1].qp
-    assert 0 == tried_by(lambda qp: 20 - 0.2 * qp, 50.0)[-1].qp
-    flat = tried_by(lambda _: 5.0, 4.0, most=100)
-    assert len({qp for qp, _ in flat}) == len(flat)

@@ -98,14 +98,6 @@ def test_a_flip_of_any_byte_is_found(mvz, tmp_path):
         path.write_bytes(whole)
 
 
-def test_a_damaged_index_is_found_though_decoding_does_without(mvz, clip):
-    index = clip.read_bytes().rindex(b"indx")
-    damaged(clip, index + 9)
-    assert mvz("compare", FRAMES, clip, "--no-ssim")[0] == 0
-    expected = f"mvz: {clip}, byte {index}: the packet does not have its CRC-32\n"
-    assert mvz("verify", clip, FRAMES)[::2] == (1, expected)
-
-
 def test_a_picture_that_does_not_decode_to_its_own_crc_is_found(mvz, tmp_path, monkeypatch):
     path = tmp_path / "clip.mvz"
     with monkeypatch.context() as patch:
@@ -219,8 +211,3 @@ def test_damage_of_the_file_comes_before_a_source_that_does_not_fit(verdict, cli
 
 
 # ------------------------------------------------------------------------------------------- use
-
-
-def test_wrong_use_is_exit_code_2(mvz, clip):
-    assert mvz("verify")[0] == 2
-    assert mvz("verify", clip, FRAMES, FRAMES)[0] == 2

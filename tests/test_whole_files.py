@@ -193,14 +193,6 @@ def test_a_standard_stream_that_is_closed_is_said_in_one_line(descriptor, name, 
 # ------------------------------------------------------------------------------------------- sources
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_pipe_that_ends_inside_a_picture_is_said_in_one_line(jobs, target):
-    stream = HEADER + 5 * (b"FRAME\n" + NOISE) + b"FRAME\n" + NOISE[:100]
-    code, said = finished("encode", "-", "-o", target, "--force", "--gop", "2", "--jobs", jobs, input=stream)
-    assert (1, ["mvz: standard input: ends in picture 5, at byte 100 of 4096"]) == (code, said)
-    assert untouched(target)
-
-
 def test_a_source_that_fails_while_it_is_read_is_blamed_and_not_the_target(tmp_path):
     from codec.picture.y4m import Y4mSource
 

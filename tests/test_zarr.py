@@ -95,14 +95,6 @@ def test_arrays_that_have_no_pictures_are_refused_when_they_are_made(shape, dtyp
         Mvz().encode(np.zeros(shape, dtype))
 
 
-@pytest.mark.parametrize("kind", [MvzCodec, Mvz])
-def test_settings_are_checked_at_once(kind):
-    with pytest.raises(codec.ConfigError, match="max_error"):
-        kind(max_error=-1)
-    with pytest.raises(codec.ConfigError, match="speed"):
-        kind(speed="warp")
-
-
 def test_a_damaged_chunk_and_one_of_another_shape_are_errors_with_a_reason(tmp_path):
     samples = samples_of((2, 9, 7), "u1")
     array = created(tmp_path / "a", samples, samples.shape)
