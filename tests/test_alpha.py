@@ -1,5 +1,6 @@
 """Alpha: what is kept, cleared, dropped and laid over a colour, by the library and by every command."""
 
+import io
 import json
 import struct
 from dataclasses import replace
@@ -7,8 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from mutations import Parts
 from PIL import Image
-from test_hostile import indexed, packets_of, with_header
+from test_hostile import with_header
 
 import codec
 from codec import ConfigError, MediaError
@@ -295,41 +297,31 @@ def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
     refused(with_header(data, sample_format=5, coded_format=5), ".")  # fewer planes than the pictures say
     refused(with_header(data, sample_format=4, coded_format=4), "references is 4")
     for flags in (32, 64, 128):
-        packets = packets_of(data)
-        place = next(number for number, (kind, _) in enumerate(packets) if kind == b"PICS")
-        payload = bytearray(packets[place][1])
-        payload[14] += flags  # first_picture 4, count 2, references 1, checksum 4, and the sets of G, R', B'
-        packets[place] = (b"PICS", bytes(payload))
-        refused(indexed(packets), "predictor_set_counts")
+        parts = Parts.of(data)
+        parts.pictures()[0].head[14] += flags  # first_picture 4, count 2, references 1, checksum 4, sets of G, R', B'
+        refused(parts.build(), "predictor_set_counts")
 
 
 def test_hostile_alpha_beside_dct_is_refused(tmp_path, moving):
-    path = tmp_path / "a.mvz"
     pictures = sequence(moving, "rgba", "noise", 3)  # has no map
     pictures[2, ..., 3] = pictures[1, ..., 3]
-    codec.encode(pictures, path, codec.Settings(qp=30))
-    payload = next(payload for kind, payload in packets_of(path.read_bytes()) if kind == b"PICS")
-    head = 6 + 8 + 8 + 6 + 1  # of three pictures references, checksum, two qps but where they are the same, a count
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30))
+    data = (tmp_path / "a.mvz").read_bytes()
 
     def refused(says, change=None, counts=()):
         """``change`` is done to the streams, ``counts`` to the three pictures."""
-        start, body = head + 1 + 5 * payload[head], bytearray(payload[:head])
-        streams = {}
-        for number in range(payload[head]):
-            id_, length = struct.unpack_from("<BI", payload, head + 1 + 5 * number)
-            streams[id_], start = payload[start : start + length], start + length
+        parts = Parts.of(data)
+        (run,) = parts.pictures()
+        streams = dict(run.streams)
         if change:
             change(streams)
-        for number, count in counts:
-            body[(13, 21, 27)[number]] = count
-        table = b"".join(struct.pack("<BI", id_, len(stream)) for id_, stream in sorted(streams.items()))
-        body += bytes([len(streams)]) + table + b"".join(stream for _, stream in sorted(streams.items()))
-        packets = [(kind, bytes(body) if kind == b"PICS" else old) for kind, old in packets_of(path.read_bytes())]
-        (tmp_path / "b.mvz").write_bytes(indexed(packets))
-        with pytest.raises(codec.BitstreamError, match=says), codec.open(tmp_path / "b.mvz") as video:
+        run.streams[:] = sorted(streams.items())
+        for number, count in counts:  # behind references, checksum, two qps but where they are the same
+            run.head[(13, 21, 27)[number]] = count
+        with pytest.raises(codec.BitstreamError, match=says), codec.open(io.BytesIO(parts.build())) as video:
             list(video.pictures())
 
-    assert payload[27] == 255
+    assert Parts.of(data).pictures()[0].head[27] == 255
     refused("predictor_set_counts is 33", counts=[(1, 33)])
     refused("predictor_set_counts is 254", counts=[(2, 254)])
     refused("alpha of an I picture is not coded, and there is no value map", counts=[(0, 255)])

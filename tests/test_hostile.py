@@ -9,14 +9,13 @@ import contextlib
 import math
 import struct
 import tracemalloc
-import zlib
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 import pytest
 import zstandard
-from packet_places import places_of
+from packet_places import packet, places_of
 from packing_twin import CONTEXTS, Twin, bomb, compressed, plain, plain_stream, varint
 
 import codec
@@ -52,11 +51,6 @@ SEQUENCE_FIELDS = {
 
 
 # ------------------------------------------------------------------------- taking files apart, making new ones
-
-
-def packet(kind, payload):
-    body = kind + struct.pack("<I", len(payload)) + payload
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def packets_of(data):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packet_places import packet
 
 import codec
 from codec.bitstream import container
@@ -17,11 +18,6 @@ SMALLEST = (Path(__file__).parent.parent / "fixtures" / "golden" / "smallest.mvz
 HEADER_END = SMALLEST.index(b"meta")
 WINDOW = 1 << 14  # a smaller one shows the same sooner
 SIZE = 4 * WINDOW
-
-
-def packet(kind, payload=b""):
-    body = kind + struct.pack("<I", len(payload)) + payload
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def repeated(unit):
