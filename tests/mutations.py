@@ -26,8 +26,8 @@ from random import Random
 from unittest import mock
 
 import numpy as np
+from packed_streams import bomb, compressed, plain, varint
 from packet_places import packet
-from packing_twin import bomb, compressed, plain, varint
 
 import codec
 from codec.bitstream import payloads

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from packing_twin import plain, varint
+from packed_streams import plain, varint
 
 import codec
 import kernel_build

@@ -15,11 +15,12 @@ from itertools import product
 import numpy as np
 import pytest
 import zstandard
+from packed_streams import CONTEXTS, bomb, compressed, plain, plain_stream, varint
 from packet_places import packet, places_of
-from packing_twin import CONTEXTS, Twin, bomb, compressed, plain, plain_stream, varint
 
 import codec
 from codec.bitstream.schema import StreamId
+from codec.bitstream.streams import unpack_substreams
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
 from codec.lossless.tables import WEIGHT_COUNTS
 from codec.picture.planes import Picture
@@ -912,6 +913,11 @@ def one_of(run, id_):
     return dict(run.streams)[id_]
 
 
+def samples_of(sample):
+    """How many samples a coded picture has."""
+    return sample.pictures[0].format.sample_count
+
+
 def assert_caught(attempt, sample, data):
     """What was decoded, up to an error, is right, and the error is one of those that symbols can cause."""
     error = assert_error_or_right(attempt, sample, data)
@@ -992,7 +998,8 @@ def test_symbols_that_are_moved_to_other_contexts_or_changed_are_caught(name, sa
     """By the checksum, or by the contexts that samples come to have."""
     sample, random = samples[name], np.random.default_rng(23)
     for place, run in enumerate(sample.runs()):
-        pictures = Twin(one_of(run, CONTEXT_SUBSTREAMS)).substreams(len(run.references))
+        _, substreams = unpack_substreams(one_of(run, CONTEXT_SUBSTREAMS), len(run.references), samples_of(sample), 8)
+        pictures = [[of.of(context).tolist() for context in range(CONTEXTS)] for of in substreams]
         for picture, of_picture in enumerate(pictures):
             for context in [context for context, symbols in enumerate(of_picture) if symbols]:
                 moved, other = ([[list(of) for of in each] for each in pictures] for _ in range(2))
