@@ -15,7 +15,9 @@ from test_hostile import with_header
 import codec
 from codec import ConfigError, MediaError
 from codec.bitstream.schema import StreamId
+from codec.picture.alpha import over_chequers
 from codec.picture.colour import to_array
+from codec.picture.planes import Picture
 from codec.picture.sources import open_source
 
 WAYS = [
@@ -440,3 +442,22 @@ def test_what_cells_take_of_alpha_beside_dct_adds_up_to_its_bytes(tmp_path, movi
         errors = [np.abs(of.predictions[0].planes[3].astype(int) - of.picture.planes[3]).mean() for of in seen]
     assert (errors[0], errors[2]) == (0, 0)
     assert errors[1] > 0
+
+
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+def test_clear_makes_the_colour_of_what_nobody_sees_0_and_says_so(tmp_path, moving, mode):
+    pictures = sequence(moving, mode, "soft")
+    whole = codec.encode(pictures, tmp_path / "a.mvz")
+    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha="clear"))
+    assert clear.file_bytes < whole.file_bytes
+    assert clear.notes == ("array: the colour of pixels that are fully transparent is left out",)
+    np.testing.assert_array_equal(np.where(pictures[..., -1:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+
+
+def test_squares_show_through_and_opaque_pixels_stay(moving):
+    pictures = sequence(moving, "rgba", "binary", 1)
+    seen = to_array(over_chequers(Picture.from_array(pictures[0])))
+    opaque = pictures[0, ..., 3] == 255
+    np.testing.assert_array_equal(pictures[0][opaque][:, :3], seen[opaque])
+    assert set(np.unique(seen[~opaque])) == {153, 204}

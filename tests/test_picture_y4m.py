@@ -192,3 +192,14 @@ def test_the_rate_given_overrides_the_header(tmp_path):
     written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.GRAY), rate=Fraction(50))
     with open_source(tmp_path / "a.y4m", rate=Fraction(12)) as source:
         assert source.rate == 12
+
+
+def test_a_pipe_can_be_read_only_once():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x05")
+    with os.fdopen(reading, "rb") as pipe, Y4mSource(pipe, "pipe") as source:
+        assert source.count is None
+        assert len(list(source)) == 1
+        with pytest.raises(MediaError, match="only once"):
+            list(source)

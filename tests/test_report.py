@@ -29,6 +29,7 @@ from codec.show.findings import findings as findings_of
 from codec.show.plots import (
     IN_THE_DARK,
     RATE_PLOTS,
+    plot_mesh_against_block,
     plot_rates,
     svg,
 )
@@ -341,3 +342,11 @@ def test_anchor_is_refused_before_anything_is_measured(tmp_path, clip):
         with pytest.raises(ConfigError, match=r"there are int8, block$"):
             make_report(clip, tmp_path / "report.html", settings=chosen, anchor=anchor, progress=told.append)
     assert told == []
+
+
+def test_mesh_against_block_is_drawn_where_both_have_curves():
+    points = [*int8_curve("block"), *int8_curve("mesh", 0.9)]
+    (line, _) = plot_mesh_against_block(points).axes[0].lines
+    assert np.allclose(line.get_ydata(), -10, atol=0.1)
+    assert plot_mesh_against_block(points[:6]) is None
+    assert plot_mesh_against_block([lossy_point(1000, 100)]) is None
