@@ -157,6 +157,7 @@ def test_decoding_loads_no_encoder(tmp_path):
     [
         ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, dct, not 'zip'"),
         ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),
+        ({"motion": None}, "motion is one of"),
         ({"block": 0}, "block is one of 4, 8, 16, 32, not 0"),
         ({"block": 16.0}, "block is one of"),
         ({"search": -1}, "search is a whole number from 0 to 256, not -1"),

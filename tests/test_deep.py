@@ -383,3 +383,14 @@ def test_a_kernel_for_two_depths_has_types_and_imports_of_each():
         assert f"from codec.lossless.planes{suffix} import TapPlanes" in source
         assert "from codec.dct.planes import Plane" in source
         assert "codec.depths" not in source
+
+
+@pytest.mark.parametrize(("bit_depth", "step"), [(16, 200), (12, 3), (10, 1020), (8, 8)])
+def test_info_and_inspection_tell_the_step_in_sample_values(bit_depth, step, tmp_path):
+    samples = np.add.outer(np.arange(16), np.arange(24)) * (1 << bit_depth) // 64
+    picture = Picture.from_array(samples.astype(np.uint8 if bit_depth == 8 else np.uint16), bit_depth=bit_depth)
+    codec.encode([picture], tmp_path / "stepped.mvz", codec.Settings(residual="int8", step=step, gop=2))
+    with codec.open(tmp_path / "stepped.mvz") as video:
+        i_step = (step + 1) // 2  # an I picture has half of it
+        assert video.info.pictures[0].steps == (i_step,)
+        assert video.inspect(0).dial == ("step", f"{i_step:.4g}")

@@ -125,3 +125,11 @@ def test_report_refuses_options_that_change_no_point(tmp_path, mvz, words, messa
     code, _, err = mvz("report", tmp_path, "-o", tmp_path / "x.html", *words)
     assert code == 2
     assert message in err
+
+
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv444"])
+@pytest.mark.parametrize("chroma", ["420", "444"])
+def test_chroma_is_refused_for_pictures_that_are_not_rgb(tmp_path, mode, chroma):
+    with pytest.raises(codec.ConfigError, match=f"chroma {chroma} is for RGB pictures; these are {mode}"):
+        codec.Writer(tmp_path / "x.mvz", (16, 16), mode, codec.Settings(qp=30, chroma=chroma))
+    assert list(tmp_path.iterdir()) == []

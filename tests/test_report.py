@@ -350,3 +350,16 @@ def test_mesh_against_block_is_drawn_where_both_have_curves():
     assert np.allclose(line.get_ydata(), -10, atol=0.1)
     assert plot_mesh_against_block(points[:6]) is None
     assert plot_mesh_against_block([lossy_point(1000, 100)]) is None
+
+
+@pytest.mark.parametrize("plot", RATE_PLOTS)
+def test_the_hull_is_drawn_of_a_coder_with_several_curves(plot):
+    def hulls(points):
+        axes = plot_rates(plot, points).axes[0]
+        return [list(zip(*line.get_data(), strict=True)) for line in axes.lines if line.get_alpha() == 0.25]
+
+    block, mesh = int8_curve("block"), int8_curve("mesh", 0.9)
+    assert hulls(block) == []
+    on_hull = [point for point in mesh if point.file_bytes != 2250]  # which lies below the line between its neighbours
+    expected = sorted((getattr(point, plot.rate), getattr(point, plot.distortion)) for point in on_hull)
+    assert [expected] == [sorted(hull) for hull in hulls([*block, *mesh])]
