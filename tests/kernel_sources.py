@@ -1,7 +1,5 @@
 """Kernels that decode ``dct`` as the Python that they are, beside the compiled ones, and symbols for them to read."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import importlib.util

@@ -26,7 +26,8 @@ from random import Random
 from unittest import mock
 
 import numpy as np
-from packing_twin import bomb, compressed, plain, varint
+from packed_streams import bomb, compressed, plain, varint
+from packet_places import packet
 
 import codec
 from codec.bitstream import payloads
@@ -74,18 +75,18 @@ class Parts:
     def of(cls, data: bytes) -> Parts:
         container = ContainerReader(io.BytesIO(data), "golden.mvz")
         packets: list[tuple[bytes, bytes | PicturePacket]] = []
-        for packet in container.packets():
-            payload: bytes | PicturePacket = packet.payload
-            if packet.kind == b"PICS":
-                raw = container.parse_group(packet)
-                table = len(packet.payload) - len(raw.data) - 5 * len(raw.streams) - 1
-                start, streams = len(packet.payload) - len(raw.data), []
+        for found in container.packets():
+            payload: bytes | PicturePacket = found.payload
+            if found.kind == b"PICS":
+                raw = container.parse_group(found)
+                table = len(found.payload) - len(raw.data) - 5 * len(raw.streams) - 1
+                start, streams = len(found.payload) - len(raw.data), []
                 for stream in raw.streams:
-                    streams.append((int(stream.id), packet.payload[start : start + stream.length]))
+                    streams.append((int(stream.id), found.payload[start : start + stream.length]))
                     start += stream.length
-                payload = PicturePacket(bytearray(packet.payload[:table]), streams)
-                assert payload.build() == packet.payload
-            packets.append((packet.kind, payload))
+                payload = PicturePacket(bytearray(found.payload[:table]), streams)
+                assert payload.build() == found.payload
+            packets.append((found.kind, payload))
         return cls(packets, container.header)
 
     def pictures(self) -> list[PicturePacket]:
@@ -115,11 +116,6 @@ class Parts:
         for place in self.flips:
             data[place % len(data)] ^= 1 << place % 8
         return bytes(data) + self.rest
-
-
-def packet(kind: bytes, payload: bytes) -> bytes:
-    body = kind + struct.pack("<I", len(payload)) + payload
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def mended(data: bytes) -> bytes:

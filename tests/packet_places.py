@@ -1,8 +1,13 @@
-"""Where the packets of a file lie."""
-
-from __future__ import annotations
+"""The packets of a file: where they lie, and how one is made."""
 
 import struct
+import zlib
+
+
+def packet(kind, payload=b""):
+    """A packet with its CRC-32."""
+    body = kind + struct.pack("<I", len(payload)) + payload
+    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def places_of(data):

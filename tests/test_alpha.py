@@ -1,7 +1,6 @@
 """Alpha: what is kept, cleared, dropped and laid over a colour, by the library and by every command."""
 
-from __future__ import annotations
-
+import io
 import json
 import struct
 from dataclasses import replace
@@ -9,18 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from packet_places import places_of
+from mutations import Parts
 from PIL import Image
-from test_hostile import indexed, packets_of, with_header
+from test_hostile import with_header
 
 import codec
-import mvz.pillow
 from codec import ConfigError, MediaError
 from codec.bitstream.schema import StreamId
-from codec.picture.alpha import as_given, laid_over, over_chequers
-from codec.picture.colour import luma, to_array
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.picture.sinks import open_sink
+from codec.picture.alpha import over_chequers
+from codec.picture.colour import to_array
+from codec.picture.planes import Picture
 from codec.picture.sources import open_source
 
 WAYS = [
@@ -93,37 +90,6 @@ def test_alpha_comes_back_exactly_whatever_codes_it(tmp_path, moving, mode, kind
         assert colour_error > 0
 
 
-def test_alpha_that_changes_from_bits_to_more_within_a_packet_comes_back(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft", 8)
-    for time, kind in enumerate(("binary", "soft", "opaque", "binary", "binary", "noise", "clear", "soft")):
-        pictures[time, ..., 3] = alpha_of(kind, time)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(scene_cut=False))
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
-def test_alpha_that_says_nothing_costs_next_to_nothing_and_a_mask_little(tmp_path, moving):
-    def size(pictures, **way):
-        return codec.encode(iter(pictures), tmp_path / "a.mvz", codec.Settings(**way), force=True).file_bytes
-
-    for way, most in (({}, 40), ({"step": 8}, 12), ({"qp": 28, "reorder": 1}, 4)):
-        without = size(sequence(moving, "rgba", "opaque", 8)[..., :3], **way)
-        assert size(sequence(moving, "rgba", "opaque", 8), **way) - without <= 8 * most
-    mask = size(sequence(moving, "rgba", "binary", 8)) - size(sequence(moving, "rgba", "opaque", 8))
-    assert mask < 8 * 30 * 24 // 8  # a bit a sample
-
-
-@pytest.mark.parametrize("kind", ["opaque", "clear"])
-def test_alpha_that_never_changes_has_a_byte_a_picture_beside_dct(tmp_path, moving, kind):
-    def size(pictures):
-        settings = codec.Settings(qp=28, reorder=1)
-        return codec.encode(iter(pictures), tmp_path / "a.mvz", settings, force=True).file_bytes
-
-    pictures = sequence(moving, "gray_alpha", kind, 20)
-    once, always = (size(pictures[:count]) - size(pictures[:count, ..., :1]) for count in (1, 20))
-    assert once < 16
-    assert always - once == 19
-
-
 @pytest.mark.parametrize("way", [{"qp": 24}, {"qp": 24, "speed": "slow"}, {"qp": 24, "motion": "mesh"}], ids=str)
 @pytest.mark.parametrize("run", [1, 3, None])
 def test_alpha_that_halts_and_comes_back_is_exact_beside_dct_and_takes_little(tmp_path, moving, way, run):
@@ -142,23 +108,6 @@ def test_alpha_that_halts_and_comes_back_is_exact_beside_dct_and_takes_little(tm
         still = [picture.bytes["alpha"] for picture in video.info.pictures]
     if run == 1:
         assert [number for number, size in enumerate(still) if size == 0] == [2, 4, 6]
-
-
-@pytest.mark.parametrize("bit_depth", [9, 12, 16])
-@pytest.mark.parametrize("kind", ["soft", "binary", "noise"])
-def test_alpha_of_more_than_8_bits_is_exact_beside_dct_of_12(tmp_path, moving, bit_depth, kind):
-    peak = (1 << bit_depth) - 1
-    pictures = sequence(moving, "rgba", kind).astype(np.uint16) * np.uint16(peak // 255)
-    noise = np.random.default_rng(3).integers(0, peak // 255, pictures.shape[:3])
-    if kind == "noise":
-        pictures[..., 3] += noise.astype(np.uint16)
-    picture_format = PictureFormat(30, 24, "rgba", bit_depth=bit_depth)
-    with codec.Writer(tmp_path / "a.mvz", format=picture_format, settings=codec.Settings(qp=10)) as out:
-        for picture in pictures:
-            out.append(picture)
-    decoded = codec.decode(tmp_path / "a.mvz")
-    np.testing.assert_array_equal(pictures[..., 3], decoded[..., 3])
-    assert 0 < np.abs(pictures[..., :3].astype(int) - decoded[..., :3]).max() < peak // 2
 
 
 @pytest.mark.parametrize("way", [{}, {"max_error": 5}, {"qp": 28}], ids=str)
@@ -189,17 +138,6 @@ def test_dct_fills_what_nobody_sees_with_what_costs_little(tmp_path, moving):
     np.testing.assert_array_equal(pictures[..., 3], decoded[..., 3])
 
 
-@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
-def test_clear_makes_the_colour_of_what_nobody_sees_0_and_says_so(tmp_path, moving, mode):
-    pictures = sequence(moving, mode, "soft")
-    whole = codec.encode(pictures, tmp_path / "a.mvz")
-    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha="clear"))
-    assert clear.file_bytes < whole.file_bytes
-    assert clear.notes == ("array: the colour of pixels that are fully transparent is left out",)
-    np.testing.assert_array_equal(np.where(pictures[..., -1:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
 @pytest.mark.parametrize(("mode", "colour"), [("rgba", "#Ff8000"), ("rgba", "#f80"), ("gray_alpha", "gray")])
 def test_a_background_is_mixed_to_the_nearest_whole_number(tmp_path, moving, mode, colour):
     pictures = sequence(moving, mode, "noise", 1)
@@ -211,21 +149,6 @@ def test_a_background_is_mixed_to_the_nearest_whole_number(tmp_path, moving, mod
         part = Fraction(int(pictures[0, y, x, -1]), 255)
         exact = part * int(pictures[0, y, x, channel]) + (1 - part) * parts[channel]
         assert abs(exact - int(found)) <= Fraction(1, 2)
-
-
-def test_squares_show_through_and_opaque_pixels_stay(moving):
-    pictures = sequence(moving, "rgba", "binary", 1)
-    seen = to_array(over_chequers(Picture.from_array(pictures[0])))
-    opaque = pictures[0, ..., 3] == 255
-    np.testing.assert_array_equal(pictures[0][opaque][:, :3], seen[opaque])
-    assert set(np.unique(seen[~opaque])) == {153, 204}
-
-
-def test_luma_does_not_look_at_alpha(moving):
-    for mode in ("rgba", "gray_alpha"):
-        picture = Picture.from_array(sequence(moving, mode, "noise", 1)[0])
-        opaque = replace(picture.format, sample_format=picture.format.sample_format.opaque)
-        np.testing.assert_array_equal(luma(Picture(opaque, picture.planes[:-1])), luma(picture))
 
 
 # ------------------------------------------------------------------------------------------- alpha that says nothing
@@ -359,17 +282,6 @@ def test_a_writer_adds_alpha_and_leaves_it_out_as_its_file_has_it(tmp_path, movi
     np.testing.assert_array_equal(pictures[1:, ..., 0], codec.decode(tmp_path / "b.mvz"))
 
 
-def test_only_gray_and_rgb_have_a_format_with_alpha():
-    assert SampleFormat.GRAY.with_alpha() is SampleFormat.GRAY_ALPHA
-    assert SampleFormat.RGBA.with_alpha() is SampleFormat.RGBA
-    with pytest.raises(ConfigError, match="pictures of yuv420 have no alpha"):
-        SampleFormat.YUV420.with_alpha()
-    picture = Picture(PictureFormat(2, 2, "gray_alpha"), (np.zeros((2, 2), np.uint8),) * 2)
-    with pytest.raises(MediaError, match="here: has transparent pixels"):
-        as_given(picture, PictureFormat(2, 2, "gray"), "here:")
-    assert laid_over(picture, (9, 9, 9)).planes[0].tolist() == [[9, 9], [9, 9]]
-
-
 def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
     path = tmp_path / "a.mvz"
 
@@ -387,41 +299,31 @@ def test_a_hostile_header_of_alpha_is_refused(tmp_path, moving):
     refused(with_header(data, sample_format=5, coded_format=5), ".")  # fewer planes than the pictures say
     refused(with_header(data, sample_format=4, coded_format=4), "references is 4")
     for flags in (32, 64, 128):
-        packets = packets_of(data)
-        place = next(number for number, (kind, _) in enumerate(packets) if kind == b"PICS")
-        payload = bytearray(packets[place][1])
-        payload[14] += flags  # first_picture 4, count 2, references 1, checksum 4, and the sets of G, R', B'
-        packets[place] = (b"PICS", bytes(payload))
-        refused(indexed(packets), "predictor_set_counts")
+        parts = Parts.of(data)
+        parts.pictures()[0].head[14] += flags  # first_picture 4, count 2, references 1, checksum 4, sets of G, R', B'
+        refused(parts.build(), "predictor_set_counts")
 
 
 def test_hostile_alpha_beside_dct_is_refused(tmp_path, moving):
-    path = tmp_path / "a.mvz"
     pictures = sequence(moving, "rgba", "noise", 3)  # has no map
     pictures[2, ..., 3] = pictures[1, ..., 3]
-    codec.encode(pictures, path, codec.Settings(qp=30))
-    payload = next(payload for kind, payload in packets_of(path.read_bytes()) if kind == b"PICS")
-    head = 6 + 8 + 8 + 6 + 1  # of three pictures references, checksum, two qps but where they are the same, a count
+    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30))
+    data = (tmp_path / "a.mvz").read_bytes()
 
     def refused(says, change=None, counts=()):
         """``change`` is done to the streams, ``counts`` to the three pictures."""
-        start, body = head + 1 + 5 * payload[head], bytearray(payload[:head])
-        streams = {}
-        for number in range(payload[head]):
-            id_, length = struct.unpack_from("<BI", payload, head + 1 + 5 * number)
-            streams[id_], start = payload[start : start + length], start + length
+        parts = Parts.of(data)
+        (run,) = parts.pictures()
+        streams = dict(run.streams)
         if change:
             change(streams)
-        for number, count in counts:
-            body[(13, 21, 27)[number]] = count
-        table = b"".join(struct.pack("<BI", id_, len(stream)) for id_, stream in sorted(streams.items()))
-        body += bytes([len(streams)]) + table + b"".join(stream for _, stream in sorted(streams.items()))
-        packets = [(kind, bytes(body) if kind == b"PICS" else old) for kind, old in packets_of(path.read_bytes())]
-        (tmp_path / "b.mvz").write_bytes(indexed(packets))
-        with pytest.raises(codec.BitstreamError, match=says), codec.open(tmp_path / "b.mvz") as video:
+        run.streams[:] = sorted(streams.items())
+        for number, count in counts:  # behind references, checksum, two qps but where they are the same
+            run.head[(13, 21, 27)[number]] = count
+        with pytest.raises(codec.BitstreamError, match=says), codec.open(io.BytesIO(parts.build())) as video:
             list(video.pictures())
 
-    assert payload[27] == 255
+    assert Parts.of(data).pictures()[0].head[27] == 255
     refused("predictor_set_counts is 33", counts=[(1, 33)])
     refused("predictor_set_counts is 254", counts=[(2, 254)])
     refused("alpha of an I picture is not coded, and there is no value map", counts=[(0, 255)])
@@ -464,40 +366,6 @@ def test_what_cannot_keep_alpha_says_so_and_takes_a_background(tmp_path, moving,
     assert [path.name for path in tmp_path.iterdir()] == ["a.mvz"]
     if target != "-":
         assert mvz("decode", tmp_path / "a.mvz", "-o", path, "--background", "#204060")[0] == 0
-
-
-def test_a_folder_of_names_that_cannot_keep_alpha_gets_png(tmp_path, moving):
-    picture = replace(Picture.from_array(sequence(moving, "rgba", "soft", 1)[0]), name="x.bmp")
-    with open_sink(tmp_path / "out", picture.format, Fraction(25)) as sink:
-        sink.write(picture)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x.png"]
-
-
-def test_decode_lays_pictures_over_a_background(tmp_path, frames, mvz):
-    codec.encode(frames, tmp_path / "a.mvz", QUICK)
-    codec.encode(frames, tmp_path / "b.mvz", replace(QUICK, background="#204060"))
-    assert mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "a.npy", "--background", "#204060")[0] == 0
-    np.testing.assert_array_equal(codec.decode(tmp_path / "b.mvz"), np.load(tmp_path / "a.npy"))
-    code, _, err = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "c.npy", "--background", "mauve")
-    assert (code, err.startswith("mvz: --background is black")) == (2, True)
-
-
-def test_pillow_sees_pictures_with_alpha(tmp_path, moving):
-    mvz.pillow.register()
-    for mode, pillow_mode in (("rgba", "RGBA"), ("gray_alpha", "LA")):
-        pictures = sequence(moving, mode, "soft")
-        codec.encode(pictures, tmp_path / f"{mode}.mvz")
-        with Image.open(tmp_path / f"{mode}.mvz") as image:
-            assert image.mode == pillow_mode
-            image.seek(2)
-            np.testing.assert_array_equal(pictures[2], np.array(image))
-
-
-def test_an_mvz_file_with_alpha_is_coded_anew(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft")
-    codec.encode(pictures, tmp_path / "a.mvz")
-    codec.encode(tmp_path / "a.mvz", tmp_path / "b.mvz", codec.Settings(alpha="clear", motion="mesh"))
-    np.testing.assert_array_equal(np.where(pictures[..., 3:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
 
 
 def test_a_tiff_whose_colours_are_multiplied_by_alpha_says_that_they_are_rounded(tmp_path):
@@ -545,7 +413,7 @@ def test_every_other_command_takes_a_file_with_alpha(tmp_path, moving, mvz, mode
     codec.encode(sequence(moving, mode, "soft"), coded, codec.Settings(**way))
     code, out, _ = mvz("info", coded)
     assert (code, f"30×24 {mode}" in out) == (0, True)
-    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet")[0] == 0
+    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet", "--pictures", "1")[0] == 0
     assert mvz("inspect", coded, "-o", tmp_path / "page.html", "--quiet")[0] == 0
     assert '"hasAlpha":true' in (tmp_path / "page.html").read_text()
 
@@ -576,15 +444,20 @@ def test_what_cells_take_of_alpha_beside_dct_adds_up_to_its_bytes(tmp_path, movi
     assert errors[1] > 0
 
 
-def test_damage_to_alpha_beside_dct_costs_its_gop_alone(tmp_path, moving):
-    pictures = sequence(moving, "rgba", "soft", 6)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(qp=30, gop=2, scene_cut=False))
-    data = bytearray((tmp_path / "a.mvz").read_bytes())
-    packets = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
-    data[packets[2] - 10] ^= 1  # the end of the second packet of pictures, where alpha is
-    (tmp_path / "b.mvz").write_bytes(data)
-    with codec.open(tmp_path / "b.mvz", damaged=True) as video:
-        whole = dict(video.whole_pictures())
-    assert sorted(whole) == [0, 1, 4, 5]
-    for number, picture in whole.items():
-        np.testing.assert_array_equal(pictures[number, ..., 3], picture.planes[3])
+@pytest.mark.parametrize("mode", ["rgba", "gray_alpha"])
+def test_clear_makes_the_colour_of_what_nobody_sees_0_and_says_so(tmp_path, moving, mode):
+    pictures = sequence(moving, mode, "soft")
+    whole = codec.encode(pictures, tmp_path / "a.mvz")
+    clear = codec.encode(pictures, tmp_path / "b.mvz", codec.Settings(alpha="clear"))
+    assert clear.file_bytes < whole.file_bytes
+    assert clear.notes == ("array: the colour of pixels that are fully transparent is left out",)
+    np.testing.assert_array_equal(np.where(pictures[..., -1:] > 0, pictures, 0), codec.decode(tmp_path / "b.mvz"))
+    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
+
+
+def test_squares_show_through_and_opaque_pixels_stay(moving):
+    pictures = sequence(moving, "rgba", "binary", 1)
+    seen = to_array(over_chequers(Picture.from_array(pictures[0])))
+    opaque = pictures[0, ..., 3] == 255
+    np.testing.assert_array_equal(pictures[0][opaque][:, :3], seen[opaque])
+    assert set(np.unique(seen[~opaque])) == {153, 204}

@@ -1,9 +1,5 @@
 """The public API: names, lazy imports, the writer's promises, indexing, errors."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import ast
 import base64
 import importlib
@@ -27,24 +23,15 @@ import codec
 import mvz
 from codec import errors
 from codec.measure.synthetic import moving_sequence
-from codec.picture.planes import Picture, SampleFormatName
+from codec.picture.planes import SampleFormatName
 from codec.settings import MotionName, ResidualName, SpeedName
 
 ROOT = Path(codec.__file__).parents[1]
 PROMISED = {
     *("open", "decode", "encode", "Writer", "Video"),
     *("Settings", "Limits", "Progress", "Summary", "Inventory", "Inspection", "CodingBlocks", "CellMode"),
-    *(
-        "MotionField",
-        "Picture",
-        "PictureFormat",
-        "MotionModel",
-        "PictureType",
-        "ResidualCoder",
-        "SampleFormat",
-        "SearchResult",
-        "Speed",
-    ),
+    *("MotionField", "Picture", "PictureFormat", "MotionModel", "PictureType", "ResidualCoder", "SampleFormat"),
+    *("SearchResult", "Speed"),
     *("ChromaSiting", "Colour", "ColourMatrix", "ColourPrimaries", "ColourRange", "ColourTransfer"),
     *("CodecError", "ConfigError", "MediaError", "ExistsError"),
     *("BitstreamError", "TruncatedError", "ChecksumError", "UnsupportedError", "LimitError"),
@@ -84,24 +71,6 @@ def run_python(code, **environment):
 def test_the_promised_names_are_the_public_ones():
     assert PROMISED == set(codec.__all__)
     assert sorted(codec.__all__) == codec.__all__
-
-
-def test_every_public_name_can_be_imported_and_is_documented():
-    for name in codec.__all__:
-        value = getattr(codec, name)
-        assert name == "__version__" or value.__doc__, name
-    assert set(codec.__all__) <= set(dir(codec))
-
-
-def test_a_star_import_brings_exactly_the_public_names():
-    names = {}
-    exec("from codec import *", names)
-    assert PROMISED | {"__builtins__"} == set(names)
-
-
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'vidoe'"):
-        _ = codec.vidoe
 
 
 def test_every_module_declares_names_that_it_has():
@@ -171,12 +140,6 @@ def test_opening_a_file_and_reading_what_is_in_it_compiles_nothing(tmp_path):
         assert "True\nconstruct numpy zstandard" == run_python(code + LOADED)
 
 
-def test_decoding_loads_neither_pictures_files_nor_plots(tmp_path):
-    codec.encode(ramp(), tmp_path / "a.mvz")
-    code = f"import codec; print(codec.decode({str(tmp_path / 'a.mvz')!r}).shape); {LOADED}"
-    assert "(5, 4, 6)\nconstruct numpy zstandard" == run_python(code)
-
-
 def test_decoding_loads_no_encoder(tmp_path):
     codec.encode(ramp(), tmp_path / "a.mvz", codec.Settings(motion="mesh"))
     code = f"import codec, sys; codec.decode({str(tmp_path / 'a.mvz')!r}); print(*sorted(sys.modules))"
@@ -193,62 +156,28 @@ def test_decoding_loads_no_encoder(tmp_path):
     ("arguments", "message"),
     [
         ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, dct, not 'zip'"),
-        ({"residual": "LOSSLESS"}, "residual is one of"),
-        ({"residual": 1}, "residual is one of"),
         ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),
         ({"motion": None}, "motion is one of"),
         ({"block": 0}, "block is one of 4, 8, 16, 32, not 0"),
-        ({"block": 12}, "block is one of"),
-        ({"block": 64}, "block is one of"),
         ({"block": 16.0}, "block is one of"),
         ({"search": -1}, "search is a whole number from 0 to 256, not -1"),
         ({"search": 257}, "search is a whole number"),
-        ({"search": 1.5}, "search is a whole number"),
         ({"gop": 0}, "gop is a whole number from 1 to 1024, not 0"),
         ({"gop": 1025}, "gop is a whole number"),
         ({"gop": True}, "gop is a whole number"),
-        ({"run": 0}, "run is a whole number"),
         ({"run": "2"}, "run is a whole number"),
         ({"residual": "int8", "step": 0}, "step is a whole number from 1 to 65280, not 0"),
         ({"residual": "uint8", "step": 65281}, "step is a whole number"),
-        ({"residual": "int8", "step": 2.5}, "step is a whole number"),
         ({"residual": "lossless", "step": 4}, "step is for int8 and uint8, not lossless"),
-        ({"residual": "float16", "step": 4}, "step is for int8 and uint8, not float16"),
         ({"max_error": -1}, "max_error is a whole number from 0 to 32767, not -1"),
         ({"max_error": 32768}, "max_error is a whole number"),
-        ({"max_error": 1.5}, "max_error is a whole number"),
-        ({"max_error": True}, "max_error is a whole number"),
         ({"residual": "int8", "max_error": 1}, "max_error is for lossless, not int8"),
-        ({"residual": "float16", "max_error": 16}, "max_error is for lossless, not float16"),
     ],
 )
 def test_a_setting_out_of_its_range_is_a_config_error_that_names_it(arguments, message):
     with pytest.raises(codec.ConfigError) as caught:
         codec.Settings(**arguments)
     assert message in str(caught.value)
-
-
-def test_settings_at_the_ends_of_their_ranges_are_accepted():
-    codec.Settings(residual="int8", motion="block", step=1, gop=2, block=4, search=0, run=1)
-    codec.Settings(residual="int8", motion="none", step=1, gop=1)
-    codec.Settings(residual="uint8", motion="mesh", step=255, gop=1024, block=32, search=256, run=1024)
-    codec.Settings(residual="lossless", max_error=16, run=None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "length"),
-    [
-        ({}, 8),
-        ({"max_error": 2}, 8),
-        ({"run": 1}, 1),
-        ({"run": 50}, 50),
-        ({"residual": "int8"}, 1),
-        ({"residual": "float16"}, 1),
-        ({"residual": "uint8", "run": 3}, 3),
-    ],
-)
-def test_without_a_run_eight_pictures_of_lossless_share_a_packet_and_one_of_others(arguments, length):
-    assert length == codec.Settings(**arguments).run_length
 
 
 def test_settings_take_names_and_keep_enumerations():
@@ -273,39 +202,6 @@ def test_encoding_an_array_and_decoding_it_gives_the_array(tmp_path):
         assert pictures.size / summary.file_bytes == summary.ratio
 
 
-def test_encoding_a_list_of_files_keeps_their_names_and_natural_order(tmp_path):
-    random = np.random.default_rng(1)
-    files = [tmp_path / f"{number}.png" for number in (8, 9, 10)]
-    pictures = random.integers(0, 256, (3, 5, 7, 3), np.uint8)
-    for path, picture in zip(files, pictures, strict=True):
-        Image.fromarray(picture).save(path)
-    codec.encode([str(path) for path in reversed(files)], str(tmp_path / "a.mvz"), rate=Fraction(24))
-    with codec.open(str(tmp_path / "a.mvz")) as video:
-        assert ["8.png", "9.png", "10.png"] == [picture.name for picture in video.pictures()]
-        assert Fraction(24) == video.rate
-        np.testing.assert_array_equal(pictures, list(video))
-
-
-def test_encode_reports_progress_after_every_picture(tmp_path):
-    seen = []
-    codec.encode(ramp(5), tmp_path / "a.mvz", codec.Settings(gop=2), progress=seen.append)
-    assert [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)] == [(step.pictures, step.picture_count) for step in seen]
-    sizes = [step.file_bytes for step in seen]
-    assert sorted(sizes) == sizes
-    assert sizes[0] < sizes[1] < sizes[3]
-
-
-def test_a_writer_takes_arrays_and_pictures(tmp_path):
-    random = np.random.default_rng(2)
-    pictures = random.integers(0, 256, (2, 5, 7, 3), np.uint8)
-    with codec.Writer(tmp_path / "a.mvz", (7, 5)) as out:
-        out.append(pictures[0])
-        out.append(Picture.from_array(pictures[1], "second"))
-        assert out.summary is None
-    assert 2 == out.summary.pictures
-    np.testing.assert_array_equal(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
 def test_a_buffer_may_be_filled_again_after_it_was_appended(tmp_path):
     for mode, shape in (("gray", (4, 6)), ("rgb", (4, 6, 3)), ("rgb", (1, 1, 3))):
         buffer = np.zeros(shape, np.uint8)
@@ -314,22 +210,6 @@ def test_a_buffer_may_be_filled_again_after_it_was_appended(tmp_path):
                 buffer[:] = value
                 out.append(buffer)
         assert [10, 20, 30] == [int(picture.flat[0]) for picture in codec.decode(tmp_path / "a.mvz")]
-
-
-def test_a_picture_of_another_format_is_refused(tmp_path):
-    for wrong in (
-        np.zeros((4, 7), np.uint8),
-        np.zeros((6, 4), np.uint8),
-        np.zeros((4, 6, 3), np.uint8),
-        np.zeros((4, 6, 4), np.uint8),
-        np.zeros((4, 6), np.uint16),
-        np.zeros((4, 6), float),
-        np.zeros(24, np.uint8),
-    ):
-        with pytest.raises(codec.ConfigError), codec.Writer(tmp_path / "a.mvz", (6, 4), "gray") as out:
-            out.append(np.zeros((4, 6), np.uint8))
-            out.append(wrong)
-        assert [] == everything_in(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -401,69 +281,10 @@ def test_an_exception_inside_leaves_nothing_behind(error, tmp_path):
     assert [] == everything_in(tmp_path)
 
 
-def test_an_exception_inside_leaves_an_existing_target_untouched(tmp_path):
-    target = tmp_path / "a.mvz"
-    target.write_bytes(b"precious")
-    with pytest.raises(OurOwnError), codec.Writer(target, (6, 4), "gray", force=True) as out:
-        out.append(ramp(1)[0])
-        raise OurOwnError
-    assert b"precious" == target.read_bytes()
-    assert ["a.mvz"] == everything_in(tmp_path)
-
-
-def test_an_exception_inside_gives_up_what_the_executor_has_not_begun(tmp_path):
-    with (
-        ThreadPoolExecutor(1) as executor,
-        pytest.raises(OurOwnError),
-        codec.Writer(tmp_path / "a.mvz", (6, 4), "gray", codec.Settings(gop=1), executor=executor) as out,
-    ):
-        for picture in ramp(9):
-            out.append(picture)
-        raise OurOwnError
-    assert [] == everything_in(tmp_path)
-
-
-def test_an_error_in_a_worker_reaches_the_caller_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    def fail(*arguments):
-        raise OurOwnError
-
-    monkeypatch.setattr("codec.encoder.code_picture", fail)
-    for workers in (None, 2):
-        executor = workers and ThreadPoolExecutor(workers)
-        with pytest.raises(OurOwnError):
-            codec.encode(ramp(9), tmp_path / "a.mvz", codec.Settings(gop=1), executor=executor)
-        if executor:
-            executor.shutdown()
-        assert [] == everything_in(tmp_path)
-
-
 def test_a_file_without_pictures_is_a_config_error_and_no_file(tmp_path):
     with pytest.raises(codec.ConfigError, match="at least one picture"), codec.Writer(tmp_path / "a.mvz", (6, 4)):
         pass
     assert [] == everything_in(tmp_path)
-
-
-def test_the_file_appears_only_when_the_block_ends(tmp_path):
-    target = tmp_path / "a.mvz"
-    with codec.Writer(target, (6, 4), "gray") as out:
-        out.append(ramp(1)[0])
-        assert not target.exists()
-    assert ["a.mvz"] == everything_in(tmp_path)
-
-
-def test_an_existing_file_is_replaced_only_by_force(tmp_path):
-    target = tmp_path / "a.mvz"
-    target.write_bytes(b"precious")
-    for attempt in (
-        lambda: codec.encode(ramp(1), target),
-        lambda: codec.Writer(target, (6, 4), "gray"),
-    ):
-        with pytest.raises(codec.ExistsError, match=r"a\.mvz"):
-            attempt()
-        assert b"precious" == target.read_bytes()
-        assert ["a.mvz"] == everything_in(tmp_path)
-    codec.encode(ramp(1), target, force=True)
-    np.testing.assert_array_equal(ramp(1), codec.decode(target))
 
 
 def test_a_folder_that_is_not_there_is_a_media_error(tmp_path):
@@ -471,26 +292,6 @@ def test_a_folder_that_is_not_there_is_a_media_error(tmp_path):
         codec.encode(ramp(1), tmp_path / "no folder" / "a.mvz")
     with pytest.raises(codec.MediaError, match="folder"):
         codec.encode(ramp(1), tmp_path, force=True)
-
-
-def test_a_disk_that_is_full_is_a_media_error_and_leaves_nothing_behind(tmp_path):
-    code = f"""
-import resource, signal
-import codec, numpy
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-pictures = numpy.random.default_rng(0).integers(0, 256, (8, 64, 64), numpy.uint8)
-resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-try:
-    with codec.Writer({str(tmp_path / "a.mvz")!r}, (64, 64), "gray", codec.Settings("int8", "none", gop=1)) as out:
-        for picture in pictures:
-            out.append(picture)
-except codec.MediaError as error:
-    print(error)
-"""
-    pytest.importorskip("resource")
-    said = run_python(code)
-    assert "a.mvz" in said
-    assert [] == everything_in(tmp_path)
 
 
 # ------------------------------------------------------------------------- reading
@@ -513,37 +314,10 @@ def test_a_video_is_a_sequence_of_its_pictures(nine):
         assert (np.uint8, (6, 5)) == (video[0].dtype, video[0].shape)
 
 
-@pytest.mark.parametrize(
-    "order",
-    [range(9), range(8, -1, -1), (4, 4, 4), (8, 0, 7, 1), (3, 4, 3, 4), (5, 2, 8, 2, 5)],
-    ids=["forward", "backward", "again", "far", "across", "mixed"],
-)
-def test_a_picture_is_the_same_whichever_way_one_got_there(order, nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        for number in order:
-            np.testing.assert_array_equal(pictures[number], video[number])
-            assert (pictures[number] == video.picture(number).planes[0]).all()
-
-
-def test_negative_numbers_count_from_the_end(nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        for number in range(-9, 0):
-            np.testing.assert_array_equal(pictures[number], video[number])
-
-
 @pytest.mark.parametrize("number", [9, 10, -10, 1 << 70, -(1 << 70)])
 def test_a_number_beyond_the_end_is_an_index_error(number, nine):
     with codec.open(nine[1]) as video, pytest.raises(IndexError, match="of 9"):
         _ = video[number]
-
-
-def test_numpys_whole_numbers_are_numbers(nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        np.testing.assert_array_equal(pictures[8], video[np.int64(-1)])
-        np.testing.assert_array_equal(pictures[3], video[np.uint8(3)])
 
 
 @pytest.mark.parametrize(
@@ -596,21 +370,10 @@ def test_rows_columns_and_channels_are_cut_out_as_numpy_cuts_them(index, array_a
     np.testing.assert_array_equal(pictures[index], video[index], strict=True)
 
 
-def test_an_ellipsis_may_stand_for_no_side_at_all(array_and_video):
-    pictures, video = array_and_video
-    index = (..., 2, *(slice(1, 3),) * (video.ndim - 1))
-    np.testing.assert_array_equal(pictures[index], video[index], strict=True)
-
-
 @pytest.mark.parametrize("index", [(0, 99), (slice(3), 0, -99), (0, ..., ...), (0,) * 9], ids=str)
 def test_an_index_that_numpy_refuses_is_refused_by_its_error(index, array_and_video):
     with pytest.raises(IndexError):
         _ = array_and_video[1][index]
-
-
-def test_chunks_are_the_gops(nine):
-    with codec.open(nine[1]) as video:
-        assert ((4, 4, 1), (6,), (5,)) == video.chunks
 
 
 def test_what_is_read_at_once_is_bounded(nine):
@@ -689,45 +452,6 @@ def test_pictures_takes_a_range_with_and_without_an_executor(nine):
                 assert all(map(np.array_equal, pictures[start:stop], decoded))
 
 
-def test_two_iterations_do_not_disturb_each_other(nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        for number, (one, other) in enumerate(zip(video, video, strict=True)):
-            np.testing.assert_array_equal(pictures[number], one)
-            np.testing.assert_array_equal(pictures[number], other)
-            np.testing.assert_array_equal(pictures[8 - number], video[8 - number])
-
-
-@pytest.mark.parametrize("shape", [(4, 6, 5), (4, 6, 5, 3)])
-def test_writing_into_a_picture_changes_no_other_and_not_the_next_look_at_it(shape, tmp_path):
-    pictures = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
-    codec.encode(pictures, tmp_path / "a.mvz")
-    with codec.open(tmp_path / "a.mvz") as video:
-        for number in range(4):
-            mine = video[number]
-            np.testing.assert_array_equal(pictures[number], mine)
-            mine[:] = 0
-        for number in range(4):
-            np.testing.assert_array_equal(pictures[number], video[number])
-        for number, mine in enumerate(video):
-            np.testing.assert_array_equal(pictures[number], mine)
-            mine[:] = 0
-
-
-def test_pictures_that_were_handed_out_stay_after_the_file_is_closed(nine):
-    pictures, path = nine
-    with codec.open(path) as video:
-        kept = [video[0], video[5]]
-    np.testing.assert_array_equal(pictures[[0, 5]], kept)
-    video.close()
-
-
-def test_decode_takes_an_executor(nine):
-    pictures, path = nine
-    with ThreadPoolExecutor(2) as executor:
-        np.testing.assert_array_equal(pictures, codec.decode(path, executor=executor))
-
-
 def test_a_file_that_is_not_there_is_a_media_error_that_names_it(tmp_path):
     for path in (tmp_path / "missing.mvz", tmp_path):
         for read in (codec.open, codec.decode):
@@ -746,18 +470,6 @@ def test_a_file_that_cannot_seek_is_a_media_error(tmp_path):
             codec.open(pipe)
     finally:
         os.close(end)
-
-
-def test_what_is_in_a_file_can_be_written_as_json(nine):
-    import json
-
-    with codec.open(nine[1]) as video:
-        told = json.loads(json.dumps(video.info.as_dict()))
-    assert (5, 6, "gray", "lossless", "block", 9, "25") == tuple(
-        told[key] for key in ("width", "height", "sample_format", "residual", "motion", "picture_count", "rate")
-    )
-    assert "IPPPIPPPI" == "".join(picture["type"] for picture in told["pictures"])
-    assert nine[1].stat().st_size == told["file_bytes"] == sum(told["bytes"].values())
 
 
 # ------------------------------------------------------------------------- errors
@@ -782,32 +494,11 @@ def test_errors_survive_pickling_whole(name):
     assert vars(error) == vars(back)
 
 
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    [
-        ({}, "rule"),
-        ({"path": "a.mvz"}, "a.mvz: rule"),
-        ({"offset": 0}, "byte 0: rule"),
-        ({"path": "a.mvz", "offset": 12}, "a.mvz, byte 12: rule"),
-    ],
-)
-def test_a_bitstream_error_says_where(place, expected):
-    assert expected == str(codec.BitstreamError("rule", **place))
-
-
-def test_locating_an_error_keeps_what_it_knows_already():
-    error = codec.BitstreamError("rule", offset=3)
-    assert error is error.located("a.mvz", 99)
-    assert ("a.mvz", 3) == (error.path, error.offset)
-
-
 @pytest.mark.parametrize("scene_cut", [True, False])
 def test_a_scene_cut_starts_a_gop_if_wanted(scene_cut, tmp_path):
     pictures = [picture for seed in (1, 2, 3) for picture in moving_sequence(208, 144, 4, seed)]
     settings = codec.Settings(gop=32, scene_cut=scene_cut)
-    with codec.Writer(tmp_path / "a.mvz", (208, 144), "rgb", settings) as out:
-        for picture in pictures:
-            out.append(picture)
+    codec.encode(pictures, tmp_path / "a.mvz", settings)
     with codec.open(tmp_path / "a.mvz") as video:
         types = "".join(picture.type.name for picture in video.info.pictures)
         assert types == ("IPPPIPPPIPPP" if scene_cut else "IPPPPPPPPPPP")

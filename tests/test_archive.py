@@ -1,9 +1,5 @@
 """Picture files that come back byte for byte: ``--archive``."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import hashlib
 import json
 import struct
@@ -161,18 +157,6 @@ def test_verify_says_when_a_file_no_longer_comes_back(folder, tmp_path, mvz):
     code, out, err = mvz("verify", tmp_path / "a.mvz")
     assert (1, True) == (code, "the file of picture 1 does not come back with its SHA-256" in err)
     assert "1 of 2 files come back" in out
-
-
-def test_pictures_that_are_changed_or_numbered_are_written_anew(folder, tmp_path, mvz):
-    rgba = np.dstack([SAMPLES, np.full((21, 30), 99, np.uint8)])
-    (folder / "h.png").write_bytes(png(rgba, [4], by_zlib(9), colour_type=6))
-    assert 0 == mvz("encode", folder / "h.png", "-o", tmp_path / "a.mvz", "--archive")[0]
-    code, _, said = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "out", "--background", "white")
-    assert (0, True) == (code, "1 of 1 files are not byte for byte" in said)
-    code, _, said = mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "%d.png")
-    assert (0, False) == (code, "note: " in said)
-    with Image.open(tmp_path / "0.png") as image:
-        np.testing.assert_array_equal(rgba, np.array(image))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,5 @@
 """What comes with pictures: how long each is shown, profiles, texts; kept in a file, given back, and damaged."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import io
 import json
 import struct
@@ -19,14 +15,13 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 import codec
 import mvz.pillow
-from codec.bitstream.container import ContainerReader
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.errors import BitstreamError, ConfigError, LimitError
 from codec.picture.attachments import of_png, png_chunks
 from codec.picture.planes import Picture
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
-from codec.writing.file import pack_attachments, packet_bytes
+from codec.writing.file import packet_bytes
 from codec.writing.packing import pack
 
 SETTINGS = codec.Settings(gop=4, run=3, motion="none", scene_cut=False)
@@ -93,28 +88,6 @@ def test_pictures_come_back_with_what_came_with_them(mixed, threads):
         assert (came_with(MIXED), []) == (came_with(video.pictures()), video.damage)
 
 
-def test_a_file_is_found_to_be_the_same_with_its_index_and_by_a_scan(mixed):
-    data = mixed.read_bytes()
-    without = data[: data.rindex(b"indx")] + packet_bytes(b"ENDS", struct.pack("<IQ", len(MIXED), 0))
-    with_index, scanned = (ContainerReader(io.BytesIO(each), "a") for each in (data, without))
-    assert with_index.groups == scanned.groups
-    assert [3, 1, 3] == [group.picture_count for group in with_index.groups]
-
-
-def test_what_all_pictures_have_is_stored_once(tmp_path):
-    profile = np.random.default_rng(1).integers(0, 256, 3000, np.uint8).tobytes()
-    sizes = {}
-    for name, attachments in (("with", {"icc": profile}), ("without", {})):
-        codec.encode(pictures_with(lambda _, of=attachments: of, 40), tmp_path / name, SETTINGS)
-        sizes[name] = (tmp_path / name).stat().st_size
-    assert 3000 < sizes["with"] - sizes["without"] < 3100
-
-
-def test_pictures_without_attachments_take_no_byte_for_them(tmp_path):
-    codec.encode(pictures_with(lambda _: {}), tmp_path / "a.mvz", SETTINGS)
-    assert b"atts" not in (tmp_path / "a.mvz").read_bytes()
-
-
 def test_a_duration_that_the_rate_says_is_not_stored(tmp_path):
     pictures = [replace(picture, duration=Fraction(1, 25)) for picture in pictures_with(lambda _: {})]
     codec.encode(pictures, tmp_path / "a.mvz", SETTINGS)
@@ -127,12 +100,6 @@ def test_a_rate_that_is_asked_for_replaces_durations_and_attachments_may_be_left
     codec.encode(MIXED, tmp_path / "a.mvz", SETTINGS, rate=10, attachments=False)
     with codec.open(tmp_path / "a.mvz") as video:
         assert (10, [(None, {})] * 7) == (video.rate, came_with(video.pictures()))
-
-
-def test_a_file_of_a_file_has_the_same_attachments(mixed, tmp_path):
-    codec.encode(mixed, tmp_path / "again.mvz", codec.Settings(gop=2))
-    with codec.open(tmp_path / "again.mvz") as video:
-        assert came_with(MIXED) == came_with(video.pictures())
 
 
 def test_info_lists_them(mixed, mvz):
@@ -260,12 +227,6 @@ def test_attachments_at_another_place_are_passed_over(mixed, tmp_path):
     for is_damaged in (False, True):
         with codec.open(tmp_path / "more.mvz", damaged=is_damaged) as video:
             assert came_with(MIXED) == came_with(video.pictures())
-
-
-def test_nothing_is_packed_where_pictures_have_what_is_shared():
-    shared = (("icc", b"profile"),)
-    assert b"" == pack_attachments([shared, shared], shared, range(2))
-    assert payload(0, 0, [(b"icc", b"profile")]) == pack_attachments([shared], (), range(0))
 
 
 # ---- files of other formats
@@ -467,13 +428,6 @@ def test_a_png_chunk_that_is_damaged_is_passed_over(payload_of):
     assert {} == of_png(io.BytesIO(head + good[:-1] + b"?"))
 
 
-def test_gray_pictures_among_rgb_lose_their_profile_alone(tmp_path):
-    Image.new("L", (4, 3)).save(tmp_path / "a.png", icc_profile=PROFILE, dpi=(72, 72))
-    still(tmp_path, "b.png", icc_profile=PROFILE)
-    with open_source(tmp_path) as source:
-        assert [["dpi"], ["icc"]] == [list(picture.attachments) for picture in source]
-
-
 def test_pillow_images_and_pillow_itself_carry_them(tmp_path):
     mvz.pillow.register()
     image = Image.new("RGB", (4, 3))
@@ -490,11 +444,3 @@ def test_pillow_images_and_pillow_itself_carry_them(tmp_path):
             back.load()
             durations.append(back.info["duration"])
     assert [10.0, pytest.approx(1000 / 3), 40.0, 0.0, 40.0, 7.0, 10.0] == durations
-
-
-def test_damaged_and_hostile_dpi_of_other_files_is_passed_over(tmp_path):
-    still(tmp_path, "a.bmp", dpi=(300, 300))
-    data = bytearray((tmp_path / "a.bmp").read_bytes())
-    data[38:46] = struct.pack("<ii", -1, 0)
-    (tmp_path / "a.bmp").write_bytes(data)
-    assert [(None, {})] == all_of(tmp_path / "a.bmp")

@@ -1,9 +1,5 @@
 """Delta rate of curves: like SciPy's pchip and the package bjontegaard, and silent where it would mislead."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """More than one machine: GOPs and sweep points on a dask cluster, here of processes on this one."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
 from __future__ import annotations
 
 import argparse

@@ -1,9 +1,5 @@
 """What a file says about its colours: matrix, primaries, transfer and range, told, read from files and given back."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import struct
 import zlib
@@ -113,14 +109,6 @@ def test_png_gets_and_gives_a_cicp_chunk(tmp_path):
     codec.encode(tmp_path / "a.mvz", tmp_path / "b.mvz")
     with codec.open(tmp_path / "b.mvz") as video:
         assert colour_of(tmp_path / "a.png") == video.format.colour
-
-
-def test_a_png_whose_colour_is_described_gets_no_second_description(tmp_path):
-    for key, value in (("icc", b"profile"), ("png:sRGB", b"\0"), ("png:gAMA", struct.pack(">I", 45455))):
-        assert [] == write(tmp_path / "a.png", replace(yuv(), attachments={key: value}))
-        with (tmp_path / "a.png").open("rb") as file:
-            assert {key: value} == of_png(file)
-        (tmp_path / "a.png").unlink()
 
 
 @pytest.mark.parametrize("codes", [b"", bytes(3), bytes([0, 16, 0, 1]), bytes([9, 99, 0, 1])])

@@ -1,9 +1,5 @@
 """Kernels run compiled, the same code runs uncompiled, and a checkout never runs stale code."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -125,11 +121,9 @@ def is_lossless(coder: ResidualCoder) -> bool:
     assert "cdef enum:\n    FIRST = 6\n" in kernel_build.declarations(source, {})
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    """A function that runs a kernel in a package which has nothing else, and tells its answer and what was said."""
-    if not kernel_build.find_compiler():
-        pytest.skip("there is no C compiler")
+@pytest.mark.skipif(not kernel_build.find_compiler(), reason="there is no C compiler")
+def test_a_checkout_never_runs_stale_code(tmp_path):
+    """A package that has a kernel and nothing else; what it answers and whether it is compiled, and what is said."""
     package = tmp_path / "codec"
     package.mkdir()
     for name in ("kernel_build.py", "kernel_checkout.py", "codec/compiled.py"):
@@ -145,30 +139,19 @@ def checkout(tmp_path):
         )
         return done.stdout.split(), done.stderr
 
-    run.package = package
-    return run
-
-
-def test_a_kernel_that_changed_is_compiled_before_it_is_imported(checkout):
-    answer, said = checkout(KERNEL)
+    answer, said = run(KERNEL)
     assert (["3", "True"], 1) == (answer, said.count("kernels have changed, and are compiled"))
-    assert (["3", "True"], "") == checkout(KERNEL)
-    assert ["4", "True"] == checkout(KERNEL.replace("3", "4"))[0]
+    assert (["3", "True"], "") == run(KERNEL)
 
-
-def test_a_kernel_that_cannot_be_compiled_runs_as_python_with_a_warning(checkout):
-    checkout(KERNEL)
-    answer, said = checkout(KERNEL.replace("3", "4"), before=NO_CYTHON)
-    assert ["4", "False"] == answer
-    assert 1 == said.count("\n") == said.count("run as plain Python")
-    answer, said = checkout(KERNEL.replace("3", "5") + "\n\ndef wrong() -> cython.int:\n    return b''\n")
+    # what cannot be compiled runs as Python, with a warning
+    answer, said = run(KERNEL.replace("3", "4"), before=NO_CYTHON)
+    assert (["4", "False"], 1, 1) == (answer, said.count("\n"), said.count("run as plain Python"))
+    answer, said = run(KERNEL.replace("3", "5") + "\n\ndef wrong() -> cython.int:\n    return b''\n")
     assert (["5", "False"], 1) == (answer, said.count("run as plain Python"))
     assert "kernel.py" in said
 
-
-def test_no_compiled_code_is_left_of_a_kernel_that_is_gone(checkout):
-    checkout(KERNEL)
-    (checkout.package / "kernel.py").rename(checkout.package / "renamed.py")
-    checkout(KERNEL, name="renamed")
-    left = {path.name.partition(".")[0] for path in (checkout.package / "_compiled").rglob(f"*{compiled.SUFFIX}")}
+    # what was compiled of a kernel that is gone goes too
+    (package / "kernel.py").unlink()
+    assert ["6", "True"] == run(KERNEL.replace("3", "6"), name="renamed")[0]
+    left = {path.name.partition(".")[0] for path in (package / "_compiled").rglob(f"*{compiled.SUFFIX}")}
     assert {"_shared", "renamed"} == left

@@ -1,9 +1,5 @@
 """An open video under ``dask.array.from_array``: lazy, by GOPs, from several threads."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

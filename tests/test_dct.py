@@ -1,10 +1,5 @@
 """``dct``: files that come back as the encoder saw them, and their streams."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,42 +7,26 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import parse_group, repeated_fields, unpack_group
-from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS, StreamId
-from codec.bitstream.streams import unpack_blocks, unpack_family
-from codec.coded import CodedPicture, NodeGrid, PacketGroup
-from codec.dct.picture import PictureDecoder
+from codec.bitstream.schema import HAS_MESH, PICTURES, SAME_QPS
+from codec.coded import PacketGroup
 from codec.dct.references import coding_order
-from codec.dct.tables import CONTEXTS, FAMILIES
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError, ConfigError
-from codec.models import MotionModel, Speed
+from codec.models import MotionModel
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
-from codec.reconstruct import History, reconstruct
-from codec.search.mesh_fit import fit_mesh
-from codec.search.partition import EFFORTS, PictureSearch
 from codec.search.picture_encoder import GopEncoder
-from codec.search.rates import rates_of
-from codec.writing.context_merge import merge_contexts
 from codec.writing.file import pack_group
-from codec.writing.streams import pack_blocks, pack_family
 
 MODES = ("gray", "rgb", "yuv420", "yuv422", "yuv444")
 SIZES = ((1, 1), (2, 3), (8, 8), (9, 17), (33, 31), (40, 24), (64, 70))
 
 
 def write(path, pictures, executor=None, **settings):
-    with codec.Writer(
-        path,
-        format=pictures[0].format,
-        settings=codec.Settings(residual="dct", scene_cut=False, **settings),
-        executor=executor,
-        force=True,
-    ) as out:
-        for picture in pictures:
-            out.append(picture)
+    codec.encode(
+        pictures, path, codec.Settings(residual="dct", scene_cut=False, **settings), executor=executor, force=True
+    )
     return path
 
 
@@ -136,23 +115,6 @@ def test_a_qp_that_a_depth_does_not_have_is_refused():
                 parse_group(header, raw)
 
 
-def test_a_higher_qp_makes_a_smaller_and_worse_file(tmp_path, moving):
-    pictures = moving("yuv420", 80, 64, 4)
-    points = []
-    for qp in (8, 20, 32, 44):
-        path = write(tmp_path / f"{qp}.mvz", pictures, qp=qp)
-        points.append((path.stat().st_size, psnr(pictures, read(path))))
-    assert points == sorted(points, reverse=True)
-    assert len(set(points)) == 4
-
-
-def test_bytes_are_the_same_for_any_number_of_threads_and_every_time(tmp_path, moving):
-    pictures = moving("yuv420", 48, 40, 8)
-    alone = write(tmp_path / "alone.mvz", pictures, gop=2).read_bytes()
-    with ThreadPoolExecutor(4) as executor:
-        assert alone == write(tmp_path / "many.mvz", pictures, executor, gop=2).read_bytes()
-
-
 @pytest.mark.parametrize("run", [1, 2, 5])
 def test_pictures_are_the_same_for_any_run(tmp_path, moving, run):
     pictures = moving("gray", 48, 40, 5)
@@ -224,35 +186,6 @@ def meshed_run():
     return header, PacketGroup(0, coded, tuple(coder.checksums))
 
 
-def test_meshes_come_back_from_their_changes(meshed_run):
-    header, run = meshed_run
-    found = unpack_group(header, pack_group(header, run))
-    for expected, picture in zip(run.pictures, found.pictures, strict=True):
-        mesh, expected_mesh = picture.residual.mesh, expected.residual.mesh
-        assert (expected_mesh is None) == (mesh is None)
-        if expected_mesh is not None:
-            np.testing.assert_array_equal(expected_mesh.nodes_sixteenth_pel, mesh.nodes_sixteenth_pel)
-
-
-def test_a_mesh_is_fitted_to_sixteenths_of_a_sample():
-    pictures = turning(2, "gray", 128, 96)
-    search = PictureSearch(PictureDecoder([(96, 128)], [(0, 0)], 128), 128, EFFORTS[Speed.FAST])
-    first, second = coding_order(0, 2, 1, True)
-    search.start(pictures[0].planes, first, 0, 0, 1e-6)  # a reference near the source
-    search.search(rates_of(np.zeros((CONTEXTS, 256), np.float32)), None, None)
-    search.finish()
-    search.start(pictures[1].planes, second, 0, 0, 1e-6)
-    start = NodeGrid(32, np.zeros((4, 5, 2), np.int16))
-    true = np.moveaxis(np.indices((4, 5)), 0, -1) * 32.0 - (48, 64)
-    turn, grow = np.deg2rad(1.2), 1 / 1.02
-    moved = np.stack([true @ (np.cos(turn), -np.sin(turn)), true @ (np.sin(turn), np.cos(turn))], axis=-1) * grow - true
-    fitted = fit_mesh(pictures[1].planes[0], search.warped, start, 128, 1.0).nodes_sixteenth_pel
-    assert np.abs(fitted - 16 * moved).max() < 3
-    assert np.abs(fitted - 16 * moved).mean() < 1
-    held = fit_mesh(pictures[1].planes[0], search.warped, start, 1, 1.0).nodes_sixteenth_pel
-    assert 4 == np.abs(held).max()
-
-
 @pytest.mark.parametrize(
     ("place", "motion", "rule"),
     [(0, MotionModel.MESH, "an I picture with a mesh"), (1, MotionModel.BLOCK, "references is 65")],
@@ -282,35 +215,6 @@ def test_rgb_becomes_means_of_four_chroma_samples(noise, width, height):
 # ------------------------------------------------------------------------- symbols
 
 
-@pytest.fixture(scope="module")
-def coded(moving):
-    """Two coded pictures of each format, with the format."""
-
-    def make(mode, qp=18, speed="slow", noise=None):
-        pictures = noise or moving(mode, 70, 52, 2)
-        settings = codec.Settings(residual="dct", qp=qp, speed=speed, chroma="444" if mode == "rgb" else None)
-        header = sequence_header(pictures[0].format, 25, settings)
-        coder = GopEncoder(header, settings, None, len(pictures))
-        sources = pictures
-        if mode == "rgb":
-            sources = [rgb_to_yuv(picture, header.coded_format) for picture in pictures]
-        places = coding_order(0, len(sources), 1, True)
-        return header, [coder.code(place, sources[place.number]).residual for place in places]
-
-    return make
-
-
-def test_bits_that_no_picture_uses_are_refused(coded):
-    header, pictures = coded("gray")
-    streams = pack_blocks(pictures)
-    streams[StreamId.BITS] += b"\0"
-    first, second = unpack_blocks(header, [(18, 18)] * 2, streams)
-    places = coding_order(0, 2, 1, True)
-    history = reconstruct(CodedPicture(0, None, first, place=places[0]), History(), header)
-    with pytest.raises(BitstreamError, match="bits are left over"):
-        reconstruct(CodedPicture(1, None, second, place=places[1]), history, header)
-
-
 def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run):
     header, run = meshed_run
     payload = bytearray(pack_group(header, run))
@@ -321,65 +225,6 @@ def test_a_first_picture_with_the_quantisers_of_one_before_is_refused(meshed_run
     del payload[6 + 5 : 6 + 7]
     with pytest.raises(BitstreamError, match="references is 128; it lies in 0…2"):
         unpack_group(header, bytes(payload))
-
-
-@pytest.mark.parametrize("count", [3, 54, 288])
-def test_families_come_back_from_their_streams(count):
-    random = np.random.default_rng(count)
-    contexts = random.integers(0, count, 5000).astype(np.uint16)
-    symbols = np.minimum(random.geometric(0.05 + 0.9 * (contexts % 3) / 3), 255).astype(np.uint8)
-    packed = pack_family(contexts, symbols, count)
-    with StreamReader(packed) as stream:
-        substream_of, substreams = unpack_family(stream, count, symbols.size)
-    of_symbols = substream_of[contexts]
-    for number, part in enumerate(substreams):
-        np.testing.assert_array_equal(symbols[of_symbols == number], part)
-    with pytest.raises(BitstreamError, match="symbols, where 1…"):
-        unpack_family(StreamReader(packed), count, 10)
-    for length in range(len(packed)):
-        with pytest.raises(BitstreamError):
-            unpack_family(StreamReader(packed[:length]), count, symbols.size)
-
-
-def test_contexts_that_are_alike_share_a_stream_and_others_do_not():
-    alike, other = np.zeros(256), np.zeros(256)
-    alike[:4], other[100:104] = (400, 200, 100, 50), (500, 300, 100, 100)
-    streams = merge_contexts(np.stack([alike, other, 2 * alike, np.zeros(256), 3 * other]))
-    assert streams[0] == streams[2] != streams[1] == streams[4]
-    assert len(FAMILIES) == 4
-
-
-def bits_of_stream(counts):
-    """What a stream costs, from the formula."""
-    counts = counts[counts > 0]
-    if not counts.size:
-        return 0
-    shares = counts / counts.sum()
-    entropy = -(counts * np.log2(shares)).sum()
-    return max(entropy, counts.sum() if counts.size > 1 else 0) + 200 + 8 * counts.size
-
-
-@pytest.mark.parametrize("contexts", [1, 2, 9, 40])
-def test_contexts_are_merged_greedily_while_bits_are_saved(contexts):
-    random = np.random.default_rng(contexts)
-    for scale in (0.5, 5, 80):
-        counts = np.zeros((contexts, 256))
-        counts[:, 3:23] = random.poisson(scale * random.random((contexts, 1)) * 0.8 ** np.arange(20))
-        groups = [{row} for row in range(contexts) if counts[row].any()]
-        while len(groups) > 1:
-            sums = [counts[sorted(group)].sum(axis=0) for group in groups]
-            saved = {
-                (i, j): bits_of_stream(sums[i]) + bits_of_stream(sums[j]) - bits_of_stream(sums[i] + sums[j])
-                for i in range(len(groups))
-                for j in range(i)
-            }
-            i, j = max(saved, key=saved.get)
-            if saved[i, j] <= 0:
-                break
-            groups[j] |= groups.pop(i)
-        streams = merge_contexts(counts)
-        found = {frozenset(np.flatnonzero((streams == s) & counts.any(axis=1)).tolist()) for s in streams}
-        assert {frozenset(group) for group in groups} == found - {frozenset()}
 
 
 # ------------------------------------------------------------------------- commands

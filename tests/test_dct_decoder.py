@@ -1,19 +1,10 @@
-"""The decoder of ``dct``: compiled against the same code uncompiled, stages against plain sums, and what is refused."""
+"""The decoder of ``dct``: compiled against the same code uncompiled, and what is refused."""
 
-from __future__ import annotations
-
-import os
-import subprocess
-import sys
 from collections import Counter
-from functools import cache
-from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from kernel_sources import (
-    I_PLACE,
     P_PLACE,
     decoder_after_gray,
     decoder_of,
@@ -21,9 +12,7 @@ from kernel_sources import (
     reader_of,
     uncompiled,
 )
-from mesh_twin import displacements
 
-import codec
 from codec.coded import AlfParameters, NodeGrid
 from codec.dct.references import coding_order
 from codec.dct.tables import (
@@ -40,7 +29,6 @@ from codec.dct.tables import (
     ESCAPE_CONTEXTS,
     LEVEL_CONTEXTS,
     MODE_CONTEXTS,
-    MORTON,
     NO_TRANSFORM,
     SCANS,
     TRANSFORM,
@@ -48,33 +36,11 @@ from codec.dct.tables import (
     VECTOR_CONTEXTS,
 )
 from codec.errors import BitstreamError
-from codec.models import BlockKind, MotionModel
+from codec.models import MotionModel
 from codec.motion.field import grid_shape
-from codec.motion.tables import EIGHTH_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import PictureFormat, SampleFormat
 
-ROOT = Path(__file__).parent.parent
-GOLDEN = ROOT / "fixtures" / "golden"
-UNCOMPILED = ("gray_37x23_dct_mesh", "rgb_40x32_dct_coarse", "yuv422_30x22_dct_torn", "yuv422_62x46_dct_lapped")
 P_NODE = 45  # context of the node of a picture of one unit of 8×8 samples
-
-DECODE = """
-import sys, codec
-from codec.dct import picture
-assert picture.__file__.endswith(".py")
-for path in sys.argv[1:]:
-    print(*(decoded.crc32() for decoded in codec.open(path).pictures()))
-"""
-
-
-def test_golden_files_decode_to_the_same_pictures_without_compiled_kernels():
-    paths = [str(GOLDEN / f"{name}.mvz") for name in UNCOMPILED]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MVZ_UNCOMPILED": "1"}
-    command = [sys.executable, "-c", DECODE, *paths]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    for path, line in zip(paths, done.stdout.splitlines(), strict=True):
-        with codec.open(path) as video:
-            assert [picture.crc32() for picture in video.pictures()] == list(map(int, line.split()))
 
 
 def meaningful_symbols(random, is_p, planes, mesh):
@@ -157,40 +123,6 @@ def test_compiled_and_uncompiled_decoders_make_the_same_of_random_symbols(mode, 
     assert min(outcomes[False, False], outcomes[True, False], outcomes[True, True]) >= 3, outcomes
 
 
-def test_random_symbols_are_refused_or_are_blocks():
-    picture_format = PictureFormat(70, 52, SampleFormat.YUV420)
-    random, outcomes, count = np.random.default_rng(3), set(), 40000
-    for trial in range(300):
-        symbols = random.integers(0, 256, count) if trial % 3 else random.choice([4, 90, 129], count)
-        if trial % 5 == 0:
-            symbols = random.integers(0, 3, count)  # skips, where they are allowed
-        reader = reader_of(symbols, np.zeros(CONTEXTS, int), [count], random.integers(0, 2, count))
-        decoder = decoder_after_gray(picture_format, only_reads=trial % 2 == 0)
-        try:
-            decoder.decode(reader, P_PLACE if trial % 4 > 1 else I_PLACE, 20, 20, (), None)
-            outcomes.add("blocks")
-        except BitstreamError as error:
-            outcomes.add(str(error))
-    assert {"blocks", "a symbol has no meaning", "a block has more levels than samples"} <= outcomes
-
-
-def test_bits_that_end_anywhere_are_refused():
-    random, picture_format, used = np.random.default_rng(8), PictureFormat(48, 40, SampleFormat.YUV422), 0
-    while used <= 100:
-        symbols, substream, sizes, bits = meaningful_symbols(random, False, 3, False)
-        reader = reader_of(symbols, substream, sizes, bits)
-        reader.start_trace()
-        try:
-            decoder_of(picture_format, only_reads=True).decode(reader, I_PLACE, 20, 20, (), None)
-            used = int(reader.trace()[3].sum())
-        except BitstreamError:
-            continue
-    for length in range(0, used - 7, 8):
-        reader = reader_of(symbols, substream, sizes, bits[:length])
-        with pytest.raises(BitstreamError, match="the stream of bits ends too early"):
-            decoder_of(picture_format).decode(reader, I_PLACE, 20, 20, (), None)
-
-
 def test_symbols_that_end_anywhere_are_refused():
     """A block with a vector of its own and four transform blocks, of which two have a level each."""
     symbols = [
@@ -257,130 +189,6 @@ def plane_of(samples, subsampling=(0, 0), bit_depth=8, number=0):
         plane.samples[y, x] = int(samples[y, x])
     plane.publish()
     return plane
-
-
-def plainly_moved(plane, shape, dy, dx, down, right):
-    """A plane moved by a vector, in plain sums, as large as ``shape``."""
-    taps = SIXTEENTH_TAPS if down == right == 0 else EIGHTH_TAPS
-
-    def looked_up(count, most, v):
-        places = [np.clip(np.arange(count) + (v >> 4) + k - 3, 0, most - 1) for k in range(8)]
-        return list(zip(taps[v & 15].tolist(), places, strict=True))
-
-    dy, dx = dy << (2 - down), dx << (2 - right)
-    lines = sum(tap * plane[:, columns].astype(int) for tap, columns in looked_up(shape[1], plane.shape[1], dx))
-    total = sum(tap * lines[rows] for tap, rows in looked_up(shape[0], plane.shape[0], dy))
-    return np.clip((total + 2048) >> 12, 0, 255)
-
-
-@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
-def test_motion_compensated_blocks_are_those_of_plain_sums(noise, subsampling):
-    (picture,) = noise("gray", 44 >> subsampling[1], 40 >> subsampling[0], 1, values=2)
-    samples = picture.planes[0]
-    plane = plane_of(samples, subsampling)
-    random = np.random.default_rng(3)
-    vectors = [(d // 8, d % 8) for d in range(64)] + random.integers(-400, 400, (16, 2)).tolist()
-    for number, (dy, dx) in enumerate(vectors):
-        height, width = ((8, 8), (16, 8), (4, 8), (8, 4))[number % 4]
-        plane.reference.move(plane.second, 8, 16, height, width, dy, dx, False)
-        moved = plainly_moved(samples, samples.shape, dy, dx, *subsampling)
-        rows = slice(8 >> subsampling[0], (8 + height) >> subsampling[0])
-        columns = slice(16 >> subsampling[1], (16 + width) >> subsampling[1])
-        np.testing.assert_array_equal(moved[rows, columns], np.asarray(plane.second)[rows, columns])
-
-
-@pytest.mark.parametrize("subsampling", [(0, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("cell_size", [4, 8, 32])
-def test_a_mesh_warps_samples_as_plain_sums_do(noise, subsampling, cell_size):
-    down, right = subsampling
-    rows, columns = 20 >> down, 30 >> right
-    (picture,) = noise("gray", columns, rows, 1)
-    samples = picture.planes[0]
-    nodes = np.random.default_rng(3).integers(-90, 90, (*grid_shape(MotionModel.MESH, cell_size, 30, 20), 2))
-    plane, mesh = plane_of(samples, subsampling), uncompiled("compensation").Mesh(nodes, cell_size, 0)
-    for y, x in ((0, 0), (16, 16)):
-        plane.reference.warp(plane.second, mesh, y, x, 8)
-    h, w = cell_size >> down, cell_size >> right
-    inside = [(y, x) for y, x in np.ndindex(24 >> down, 32 >> right) if (y << down < 8) == (x << right < 8)]
-    for y, x in (place for place in inside if place[0] << down < 8 or place[0] << down >= 16 <= place[1] << right < 24):
-        v, u = min(y, rows - 1), min(x, columns - 1)  # beyond the edges the outermost samples go on
-        (i, below), (j, beside) = divmod(v, h), divmod(u, w)
-        total = (h - below) * ((w - beside) * nodes[i, j] + beside * nodes[i, j + 1])
-        total += below * ((w - beside) * nodes[i + 1, j] + beside * nodes[i + 1, j + 1])
-        scale = np.array([h * w << down, h * w << right])
-        moved_y, moved_x = (16 * v, 16 * u) + (total + scale // 2) // scale
-        of_rows = np.clip((moved_y >> 4) + np.arange(-3, 5), 0, rows - 1)
-        of_columns = np.clip((moved_x >> 4) + np.arange(-3, 5), 0, columns - 1)
-        taps = SIXTEENTH_TAPS.astype(int)
-        total = taps[moved_y & 15] @ samples[np.ix_(of_rows, of_columns)].astype(int) @ taps[moved_x & 15]
-        assert min(max((total + 2048) >> 12, 0), 255) == plane.second[y, x]
-
-
-@pytest.mark.parametrize("cell_size", [4, 8, 16, 32])
-def test_the_vector_of_a_mesh_is_the_rounded_mean_of_its_nodes(cell_size):
-    nodes = np.random.default_rng(8).integers(-16384, 16384, (9, 9, 2))
-    mesh = uncompiled("compensation").Mesh(nodes, cell_size, 0)
-    expected = displacements(NodeGrid(cell_size, nodes.astype(np.int16)), cell_size, cell_size)
-    for row, column in np.ndindex(cell_size, cell_size):
-        assert expected[row, column].tolist() == list(mesh.vector(8 * row, 8 * column))
-
-
-def overlapped_plainly(moved, place, units, subsampling):
-    """A block of a plane with OBMC: ``moved`` gives the plane as the motion moves it that ``units`` have, or None."""
-    (top, left, side), (down, right) = place, subsampling
-    row, column, reach = top // 8, left // 8, side // 2
-    own = units[row][column]
-    prediction = moved(own).copy()
-    for from_left in (False, True):
-        r = reach >> (right if from_left else down)
-        for k in range(side // 8):
-            beside = (row + k, column - 1) if from_left else (row - 1, column + k)
-            if min(beside) < 0 or units[beside[0]][beside[1]] in (None, own):
-                continue
-            other = moved(units[beside[0]][beside[1]])
-            for j in range(r):
-                for i in range(8 >> (down if from_left else right)):
-                    y, x = (top >> down) + j, (left + 8 * k >> right) + i
-                    if from_left:
-                        y, x = (top + 8 * k >> down) + i, (left >> right) + j
-                    weight = 2 * (r - j) - 1
-                    mixed = (4 * r - weight) * prediction[y, x] + weight * other[y, x] + 2 * r
-                    prediction[y, x] = mixed // (4 * r)
-    return prediction[top >> down : top + side >> down, left >> right : left + side >> right]
-
-
-@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv422", "yuv444"])
-def test_blocks_with_obmc_are_what_plain_sums_make_of_their_neighbours_vectors(mode):
-    random, picture_format, checked = np.random.default_rng(2), PictureFormat(70, 45, SampleFormat[mode.upper()]), 0
-    while checked < 20:
-        decoder = decoder_of(picture_format, traced=True)
-        try:
-            symbols = (meaningful_symbols(random, is_p, len(picture_format.plane_shapes), False) for is_p in (0, 1))
-            reference = decoder.decode(reader_of(*next(symbols)), I_PLACE, 20, 20, (), None)
-            decoder.decode(reader_of(*next(symbols)), P_PLACE, 20, 20, (), None)
-        except BitstreamError:
-            continue
-        blocks, prediction = decoder.trace()
-        units = [[None] * 9 for _ in range(6)]
-        for row, column, log2, kind, *_, directions, dy, dx, second_dy, second_dx, _ in blocks.tolist():
-            for down, right in product(range(1 << (log2 - 3)), repeat=2) if kind != BlockKind.INTRA else ():
-                units[row + down][column + right] = directions, (dy, dx), (second_dy, second_dx)
-        for number, plane in enumerate(prediction):
-            subsampling = picture_format.sample_format.subsampling[number]
-            shape = (48 >> subsampling.log2_y, 72 >> subsampling.log2_x)
-
-            @cache
-            def moved(motion, shape=shape, plane=reference[number], subsampling=subsampling):
-                directions, *vectors = motion
-                both = [plainly_moved(plane, shape, *vector, *subsampling) for vector in vectors]
-                return (both[0] + both[1] + 1) >> 1 if directions == 3 else both[0]
-
-            for row, column, log2, *_ in blocks[blocks[:, 5] == 1].tolist():
-                expected = overlapped_plainly(moved, (8 * row, 8 * column, 1 << log2), units, subsampling)
-                found = plane[8 * row >> subsampling.log2_y :, 8 * column >> subsampling.log2_x :]
-                found = found[: len(expected), : len(expected[0])]
-                np.testing.assert_array_equal(expected[: len(found), : len(found[0])], found)
-                checked += 1
 
 
 @pytest.mark.parametrize(
@@ -462,13 +270,3 @@ def test_the_filter_of_chroma_is_that_of_plain_sums(subsampling):
     arguments = planes[1], planes[0], taps.astype(np.int32).data, flags.data
     uncompiled("loop_filters").AdaptiveLoopFilter(131).filter(*arguments)
     np.testing.assert_array_equal(expected, np.asarray(planes[1].samples)[: chroma.shape[0], : chroma.shape[1]])
-
-
-def test_units_of_a_ctu_come_in_the_order_of_quarters_of_quarters():
-    def order(row, column, side):
-        if side == 1:
-            return [(row, column)]
-        half = side // 2
-        return [place for q in range(4) for place in order(row + (q >> 1) * half, column + (q & 1) * half, half)]
-
-    assert list(range(64)) == [MORTON[place] for place in order(0, 0, 8)]

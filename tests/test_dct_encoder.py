@@ -1,7 +1,5 @@
 """The encoder of ``dct``: compiled against the same code uncompiled, and what its vectors say in Python."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,9 +1,6 @@
 """Pictures of 9…16 bits through a file, as people have them: commands, arrays, images."""
 
-from __future__ import annotations
-
 import io
-import json
 import sys
 
 import numpy as np
@@ -70,19 +67,6 @@ def test_10_bits_as_png_are_scaled_and_said_to_be(mvz, scene, tmp_path):
     assert "samples have 10 bits, and those of .gif have 8" in err
 
 
-@pytest.mark.parametrize("channels", [(), (2,), (3,), (4,)])
-def test_arrays_of_uint16_come_back_as_they_are(scene, tmp_path, channels):
-    count = channels[0] if channels else 1
-    array = np.concatenate([scene, scene[..., :1] // 2], axis=3)[..., :count].reshape(*scene.shape[:3], *channels)
-    codec.encode(array, tmp_path / "a.mvz")
-    with codec.open(tmp_path / "a.mvz") as video:
-        assert video.format.bit_depth == 16
-        assert all(picture.dtype == np.uint16 for picture in video)
-        assert np.array_equal(array, list(video))
-        assert np.array_equal(array[2], video[-2])
-    assert np.array_equal(array, codec.decode(tmp_path / "a.mvz"))
-
-
 def test_a_writer_is_told_how_many_bits_arrays_have(scene, tmp_path):
     with codec.Writer(tmp_path / "a.mvz", (56, 40), bit_depth=12) as out:
         for picture in scene >> 4:
@@ -108,20 +92,10 @@ def test_pillow_gets_gray_in_16_bits_and_colour_in_8(scene, tmp_path):
         assert np.array_equal(np.rint(scene[0] / 257), np.array(image))
 
 
-def test_what_is_lost_is_measured_against_the_largest_sample(mvz, scene, tmp_path):
-    np.save(tmp_path / "a.npy", scene)
-    assert mvz("encode", tmp_path / "a.npy", "-o", tmp_path / "a.mvz", "--max-error", 300)[0] == 0
-    code, out, _ = mvz("compare", tmp_path / "a.npy", tmp_path / "a.mvz", "--json")
-    found = json.loads(out)
-    assert (code, found["bit_depth"]) == (1, 16)
-    assert 0 < found["max_error"] <= 300
-    assert found["psnr"] == pytest.approx(10 * np.log10(65535**2 / found["mse"]))
-
-
 def test_pages_about_deep_pictures_are_made(mvz, scene, tmp_path):
     np.save(tmp_path / "a.npy", scene[:2])
     mvz("encode", tmp_path / "a.npy", "-o", tmp_path / "a.mvz")
-    assert mvz("plot", tmp_path / "a.mvz", "-o", tmp_path / "drawn")[0] == 0
+    assert mvz("plot", tmp_path / "a.mvz", "-o", tmp_path / "drawn", "--pictures", "1")[0] == 0
     assert mvz("inspect", tmp_path / "a.mvz", "-o", tmp_path / "a.html")[0] == 0
     assert mvz("report", tmp_path / "a.npy", "-o", tmp_path / "r.html", "--residual", "lossless")[0] == 0
     assert "65535² / MSE" in (tmp_path / "r.html").read_text("utf-8")

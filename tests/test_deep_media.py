@@ -1,7 +1,5 @@
 """Pictures of 9…16 bits a sample, from and into everything that holds them."""
 
-from __future__ import annotations
-
 import io
 import struct
 import subprocess
@@ -13,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codec.errors import ConfigError, MediaError
+from codec.errors import MediaError
 from codec.measure.metrics import compare_sequences
 from codec.measure.peers import measure_peers
 from codec.measure.points import Clip
 from codec.picture.alpha import is_opaque, laid_over
-from codec.picture.colour import eight_bits, image_samples, luma, rgb_to_yuv444, to_array
+from codec.picture.colour import to_array
 from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
-from codec.picture.png_filters import filtered, least_filters, unfilter
+from codec.picture.png_filters import unfilter
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 
@@ -74,28 +72,12 @@ def refused(spec, says):
 # ------------------------------------------------------------------------------------------- arrays
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_uint16_arrays_are_pictures_of_16_bits(shape):
-    array = samples((3, *shape))
-    with open_source(array) as source:
-        assert (16, 65535, np.uint16) == (source.format.bit_depth, source.format.peak, source.format.dtype)
-        assert np.array_equal(array, [to_array(picture) for picture in source])
-    assert same(read(array), read(list(array)))
-    assert same(read(array), read(iter(array)))
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("arranged", [np.ascontiguousarray, np.asfortranarray])
 def test_npy_files_of_either_byte_order_are_read(tmp_path, order, arranged):
     array = samples((3, 9, 13, 3))
     np.save(tmp_path / "a.npy", arranged(array.astype(f"{order}u2")))
     assert same(read(array), read(tmp_path / "a.npy"))
-
-
-def test_a_cut_npy_file_says_how_many_bytes_are_missing(tmp_path):
-    np.save(tmp_path / "a.npy", samples((2, 4, 5)))
-    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
-    refused(tmp_path / "a.npy", "ends early: 79 bytes of the 80")
 
 
 def test_bool_arrays_are_0_and_1_of_8_bits(tmp_path):
@@ -109,18 +91,6 @@ def test_bool_arrays_are_0_and_1_of_8_bits(tmp_path):
 
 def test_an_array_of_wider_numbers_is_refused():
     refused(samples((2, 4, 5)).astype(np.uint32), "uint32 .* uint8, uint16 or float16 .* is needed")
-
-
-def test_pillow_images_of_16_bits_are_pictures_of_16_bits():
-    array = samples((2, 9, 13))
-    assert same(read(array), read([Image.fromarray(picture) for picture in array]))
-
-
-def test_alpha_of_16_bits_is_left_out_where_it_is_65535_everywhere():
-    array = samples((2, 9, 13, 4))
-    assert read(array)[0].format.sample_format is SampleFormat.RGBA
-    array[..., 3] = 65535
-    assert read(array)[0].format.sample_format is SampleFormat.RGB
 
 
 def test_a_file_of_8_bits_among_16_is_refused(tmp_path):
@@ -162,29 +132,11 @@ def test_image_files_have_fewer_bits_scaled_to_16_from_which_they_can_be_had_bac
         assert np.array_equal(to_array(picture), np.rint(stored / 65535 * peak))
 
 
-def test_npy_has_fewer_bits_as_they_are(tmp_path):
-    pictures = pictures_of(bit_depth=10)
-    assert write(tmp_path / "a.npy", pictures) is None
-    stored = np.load(tmp_path / "a.npy")
-    assert stored.dtype == np.dtype("<u2")
-    assert np.array_equal(stored, [to_array(picture) for picture in pictures])
-
-
 @pytest.mark.parametrize("target", ["a.gif", "a.webp", "%d.bmp"])
 def test_what_holds_8_bits_is_refused_and_says_what_holds_more(tmp_path, target):
     with pytest.raises(MediaError, match=r"samples have 16 bits.*PNG, TIFF, APNG, PPM, Y4M and \.npy keep them"):
         write(tmp_path / target, pictures_of())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_in_a_folder_a_name_of_a_bitmap_becomes_one_of_png(tmp_path):
-    write(tmp_path / "folder", [Picture.from_array(samples(), "a.bmp")])
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["a.png"]
-
-
-def test_a_sink_refuses_a_picture_of_another_depth(tmp_path):
-    with pytest.raises(MediaError, match="opened for 13×9 rgb 10 bit, got a picture of 13×9 rgb 16 bit"):
-        write(tmp_path / "a.npy", [*pictures_of(bit_depth=10), *pictures_of()])
 
 
 # ------------------------------------------------------------------------------------------- Y4M
@@ -199,15 +151,6 @@ def test_y4m_keeps_samples_and_depth(tmp_path, planes, bit_depth):
     with open_source(tmp_path / "a.y4m") as source:
         assert (pictures[0].format, len(pictures)) == (source.format, source.count)
         assert same(pictures, list(source))
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-def test_y4m_of_gray_is_mono_and_two_little_endian_bytes_a_sample(tmp_path, bit_depth):
-    (picture,) = pictures_of((2, 3), bit_depth, 1)
-    write(tmp_path / "a.y4m", [picture])
-    header = f"YUV4MPEG2 W3 H2 F25:1 Ip A0:0 Cmono{bit_depth}\nFRAME\n".encode()
-    assert (tmp_path / "a.y4m").read_bytes() == header + picture.planes[0].astype("<u2").tobytes()
-    assert same([picture], read(tmp_path / "a.y4m"))
 
 
 def test_a_sample_of_y4m_beyond_its_depth_is_refused_with_its_picture(tmp_path):
@@ -269,17 +212,6 @@ def test_each_filter_of_png_is_undone_as_the_specification_says(pixel_bytes):
     assert np.array_equal(expected[1:, pixel_bytes:], actual)
 
 
-def test_rows_are_filtered_so_that_they_can_be_undone_and_differences_are_small():
-    steps = np.random.default_rng(1).integers(-3, 4, (40, 60, 3)).cumsum(axis=0).cumsum(axis=1)
-    plain = (steps + 30000).astype(">u2").view(np.uint8).reshape(40, -1)
-    rows = filtered(plain, least_filters(plain, 6), 6)
-    undone = np.zeros_like(plain)
-    unfilter(rows, undone, 6)
-    assert np.array_equal(plain, undone)
-    assert {1, 4} & set(rows[:, 0].tolist())
-    assert len(zlib.compress(rows)) < 0.7 * len(zlib.compress(plain))
-
-
 @pytest.mark.parametrize("side", [1, 2, 5, 9, 16])
 def test_an_interlaced_png_is_read(tmp_path, side):
     array = samples((side, side + 2, 3))
@@ -335,7 +267,7 @@ def test_a_png_that_is_cut_or_breaks_its_rules_says_so(tmp_path):
 
 def test_what_follows_the_rows_of_a_png_takes_no_memory(tmp_path):
     array = samples((4, 5, 3))
-    (tmp_path / "a.png").write_bytes(png(array.shape, plain_rows(array) + bytes(1 << 26)))
+    (tmp_path / "a.png").write_bytes(png(array.shape, plain_rows(array) + bytes(1 << 23)))
     assert same([Picture.from_array(array)], read(tmp_path / "a.png"))
 
 
@@ -479,14 +411,6 @@ def test_without_tifffile_gray_is_read_and_written_and_colour_says_what_to_insta
         write(tmp_path / "again.tif", pictures_of())
 
 
-def test_a_tiff_of_8_bits_has_a_page_a_picture_too(tmp_path):
-    random = np.random.default_rng(1)
-    for channels in SHAPES.values():
-        pictures = [Picture.from_array(random.integers(0, 256, channels, np.uint8)) for _ in range(3)]
-        write(tmp_path / f"{len(channels)}{channels[-1]}.tif", pictures)
-        assert same(pictures, read(tmp_path / f"{len(channels)}{channels[-1]}.tif"))
-
-
 # ------------------------------------------------------------------------------------------- colour and alpha
 
 
@@ -510,37 +434,6 @@ def test_yuv_becomes_rgb_as_its_formulas_say(bit_depth, matrix, colour_range):
     actual = to_array(picture)
     assert actual.dtype == np.uint16
     assert np.abs(expected - actual).max() <= 1.5
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-def test_rgb_to_yuv_and_back_differs_by_at_most_1_and_of_16_bits_by_2(bit_depth):
-    for picture in pictures_of((40, 50, 3), bit_depth):
-        back = to_array(rgb_to_yuv444(picture)).astype(int)
-        assert np.abs(back - to_array(picture)).max() <= 1 + (bit_depth == 16)
-
-
-def test_luma_of_white_is_white_and_within_one_part_of_256_of_rec_601():
-    (picture,) = pictures_of(count=1)
-    picture.planes[0][0], picture.planes[1][0], picture.planes[2][0] = 65535, 65535, 65535
-    red, green, blue = (plane.astype(float) for plane in picture.planes)
-    assert luma(picture)[0].tolist() == [65535] * 13
-    assert np.abs(0.299 * red + 0.587 * green + 0.114 * blue - luma(picture)).max() <= 65536 / 256
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-def test_in_8_bits_black_white_and_neutral_stay_what_they_are(bit_depth):
-    peak, unit = (1 << bit_depth) - 1, 1 << bit_depth - 8
-    gray = eight_bits(Picture.from_array(np.array([[0, peak, peak // 2]], np.uint16), bit_depth=bit_depth))
-    assert gray.planes[0].tolist() in ([[0, 255, 127]], [[0, 255, 128]])
-    format_444 = PictureFormat(3, 1, SampleFormat.YUV444, bit_depth=bit_depth)
-    plane = np.array([[16 * unit, 128 * unit, 235 * unit]], np.uint16)
-    assert eight_bits(Picture(format_444, (plane,) * 3)).planes[1].tolist() == [[16, 128, 235]]
-    assert eight_bits(gray) is gray
-
-
-def test_samples_of_8_and_16_bits_go_into_image_files_as_they_are():
-    for array in (samples(), samples(bit_depth=8).astype(np.uint8)):
-        assert np.array_equal(array, image_samples(Picture.from_array(array)))
 
 
 @pytest.mark.parametrize("bit_depth", DEPTHS)
@@ -568,27 +461,6 @@ def test_psnr_is_against_the_largest_sample_and_large_errors_do_not_overflow():
     compared = compare_sequences(one[:1], one[1:])
     assert compared.whole.total.psnr == pytest.approx(20 * np.log10(1023))
     assert compared.as_dict()["bit_depth"] == 10
-
-
-def test_ssim_is_the_same_in_8_and_16_bits():
-    pytest.importorskip("skimage")
-    pair = np.random.default_rng(0).integers(0, 256, (2, 24, 32), np.uint8)
-    narrow, wide = ([Picture.from_array(of) for of in pair.astype(dtype) * scale] for dtype, scale in DTYPES_AND_SCALES)
-    in_8, in_16 = (compare_sequences(pair[:1], pair[1:], True).whole.ssim for pair in (narrow, wide))
-    assert in_8 == pytest.approx(in_16, abs=1e-6)
-
-
-DTYPES_AND_SCALES = ((np.uint8, np.uint8(1)), (np.uint16, np.uint16(257)))
-
-
-def test_pictures_of_other_depths_are_not_compared():
-    with pytest.raises(MediaError, match="has 10 bits a sample; 16 are needed"):
-        compare_sequences(pictures_of(), pictures_of(bit_depth=10))
-
-
-def test_an_array_that_has_more_bits_than_told_is_refused():
-    with pytest.raises(ConfigError, match="samples of 12 bits are 0…4095; one is 65535"):
-        Picture.from_array(samples(), bit_depth=12)
 
 
 @pytest.mark.parametrize("planes", ["gray", "rgb", "yuv420"])

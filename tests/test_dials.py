@@ -1,7 +1,5 @@
 """A dial that is accepted changes what is coded, and one that would not is refused: settings and command line."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 
@@ -114,14 +112,6 @@ def test_a_dial_without_effect_is_refused_by_settings_and_command_line(tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv444"])
-@pytest.mark.parametrize("chroma", ["420", "444"])
-def test_chroma_is_refused_for_pictures_that_are_not_rgb(tmp_path, mode, chroma):
-    with pytest.raises(codec.ConfigError, match=f"chroma {chroma} is for RGB pictures; these are {mode}"):
-        codec.Writer(tmp_path / "x.mvz", (16, 16), mode, codec.Settings(qp=30, chroma=chroma))
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -135,3 +125,11 @@ def test_report_refuses_options_that_change_no_point(tmp_path, mvz, words, messa
     code, _, err = mvz("report", tmp_path, "-o", tmp_path / "x.html", *words)
     assert code == 2
     assert message in err
+
+
+@pytest.mark.parametrize("mode", ["gray", "yuv420", "yuv444"])
+@pytest.mark.parametrize("chroma", ["420", "444"])
+def test_chroma_is_refused_for_pictures_that_are_not_rgb(tmp_path, mode, chroma):
+    with pytest.raises(codec.ConfigError, match=f"chroma {chroma} is for RGB pictures; these are {mode}"):
+        codec.Writer(tmp_path / "x.mvz", (16, 16), mode, codec.Settings(qp=30, chroma=chroma))
+    assert list(tmp_path.iterdir()) == []

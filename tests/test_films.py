@@ -1,9 +1,5 @@
 """Films through FFmpeg's libraries: read exactly, and written exactly or by x264."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import os
 import struct
@@ -14,9 +10,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec import ConfigError, MediaError
+from codec import MediaError
 from codec.picture.colour import to_array
-from codec.picture.film_coding import film_coding
 from codec.picture.planes import Colour, ColourMatrix, ColourPrimaries, ColourRange, ColourTransfer
 
 av = pytest.importorskip("av", minversion="18")
@@ -127,14 +122,6 @@ def test_layouts_that_only_raw_films_have_mean_the_same_colours(pixels, tmp_path
         np.testing.assert_array_equal(expected, given)
 
 
-def test_names_of_layouts_that_look_alike_are_not_taken_for_each_other():
-    others = (
-        "rgb8 bgr8 rgb4 rgb4_byte rgb565le bgr555le gbrpf32le grayf32le yuv410p yuv411p yuv440p yuva420p nv12 p010le"
-    )
-    others += " pal8 monob xyz12le yuyv422 gray8a bayer_rggb8 x2rgb10le gbrp10msbbe vuya"
-    assert [] == [name for name in others.split() if layout_of(name) is not None]
-
-
 @pytest.mark.parametrize("pixels", ["yuva444p10le", "nv12", "yuv410p"])
 def test_pixels_that_we_have_no_planes_for_are_refused_with_the_command_that_makes_others(pixels, mvz, tmp_path):
     source = tmp_path / "a film.mkv"
@@ -172,21 +159,6 @@ def test_times_that_are_no_rate_are_kept_as_durations(suffix, tmp_path):
     assert [40, 40, 120, 40, 60, 10, 90] == shown[:-1]
     assert 15 < source.rate < 21
     assert {None} == {picture.duration for picture in read(tmp_path / f"a{suffix}", rate=NTSC)[1]}
-
-
-def test_b_pictures_come_in_the_order_they_are_shown(tmp_path):
-    film(
-        tmp_path / "a.mp4", coder="libx264", count=8, times=TIMES, size=(32, 32), bf="3", **{"x264-params": "b-adapt=0"}
-    )
-    with av.open(str(tmp_path / "a.mp4")) as container:
-        stream = container.streams.video[0]
-        expected = [frame.planes[0] for frame in container.decode(stream)]
-        assert stream.codec_context.has_b_frames
-    _, pictures = read(tmp_path / "a.mp4")
-    for plane, picture in zip(expected, pictures, strict=True):
-        given = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:32, :32]
-        np.testing.assert_array_equal(given, picture.planes[0])
-    assert [40, 40, 120, 40, 60, 10, 90] == [1000 * picture.duration for picture in pictures][:-1]
 
 
 def test_colour_is_kept(tmp_path):
@@ -433,12 +405,6 @@ def test_times_go_into_films(mvz, tmp_path):
             assert (0, DURATIONS, False) == (code, shown, "note: " in err)
 
 
-def test_two_pictures_at_one_time_do_not_stop_a_film(mvz, tmp_path):
-    clip_of(tmp_path / "a.mvz", "yuv420", (32, 16), durations=[Fraction(0)] * 5)
-    assert 0 == mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "a.mp4")[0]
-    assert 5 == len(read(tmp_path / "a.mp4")[1])
-
-
 @pytest.mark.parametrize(
     ("mode", "size", "depth", "target", "options", "says"),
     [
@@ -490,8 +456,3 @@ def test_a_film_with_other_pictures_in_it_is_refused_at_the_first(tmp_path):
     (tmp_path / "a.m2v").write_bytes(b"".join(pieces))
     with pytest.raises(MediaError, match=r"picture [345] is 48×32 yuv420p, unlike the first: 32×32 yuv420p"):
         read(tmp_path / "a.m2v")
-
-
-def test_a_coder_that_is_none_is_a_config_error():
-    with pytest.raises(ConfigError, match="film is one of ffv1, x264"):
-        film_coding("a.mkv", "x265", None)

@@ -1,13 +1,9 @@
 """Pictures of float16: bit for bit from arrays and files to arrays and files, and what is refused of them."""
 
-from __future__ import annotations
-
 import json
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from packet_places import places_of
 from PIL import Image, UnidentifiedImageError
 from test_hostile import with_header
 
@@ -62,24 +58,6 @@ def test_arrays_come_back_bit_for_bit(tmp_path, moving, shape, way):
             same_bits(expected[number], video[number])
         for before, after in zip(expected, video, strict=True):
             same_bits(before, after)
-
-
-@pytest.mark.parametrize("kind", ["noise", "few"])
-def test_numbers_of_every_kind_come_back(tmp_path, kind):
-    bits = np.random.default_rng(5).integers(0, 65536, (3, 20, 24, 3)).astype(np.uint16)
-    if kind == "few":  # whose numbers are coded, with 8 bits
-        bits = bits // 4096 * 4096
-    pictures = bits.view(np.float16)
-    codec.encode(pictures, tmp_path / "a.mvz")
-    same_bits(pictures, codec.decode(tmp_path / "a.mvz"))
-
-
-def test_a_smooth_clip_takes_a_tenth_and_moves(tmp_path):
-    y, x = np.mgrid[0:96, 0:128]
-    pictures = np.stack([np.exp(np.sin((x + 2 * time) / 17) + np.cos(y / 13)) for time in range(8)]).astype(np.float16)
-    summary = codec.encode(pictures, tmp_path / "a.mvz")
-    assert summary.ratio > 8
-    same_bits(pictures, codec.decode(tmp_path / "a.mvz"))
 
 
 def test_alpha_of_1_is_opaque_and_left_out(tmp_path, moving):
@@ -220,7 +198,7 @@ def test_every_other_command_takes_float16(tmp_path, moving, mvz, shape):
     assert "float16" in mvz("info", coded)[1]
     told = json.loads(mvz("info", coded, "--json")[1])
     assert (told["bit_depth"], told["is_float"]) == (16, True)
-    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet")[0] == 0
+    assert mvz("plot", coded, "-o", tmp_path / "drawn", "--quiet", "--pictures", "1")[0] == 0
     assert mvz("inspect", coded, "-o", tmp_path / "page.html", "--quiet")[0] == 0
     code, _, err = mvz("report", coded, "-o", tmp_path / "report.html")
     assert (code, "has floating point, which lossless alone codes" in err) == (2, True)
@@ -235,17 +213,3 @@ def test_eight_bits_to_look_at_rise_with_the_numbers_and_alpha_of_1_is_opaque():
     assert (np.diff(seen.planes[0].astype(int)) >= 0).all()
     assert seen.planes[1].tolist() == [[0, 128, 255, 255, 0, 0, 64, 255]]
     assert not seen.format.is_float
-
-
-def test_a_damaged_file_of_float16_gives_what_is_whole(tmp_path, moving):
-    pictures = light(moving, (24, 30), 6)
-    codec.encode(pictures, tmp_path / "a.mvz", codec.Settings(gop=2, scene_cut=False), rate=Fraction(25))
-    data = bytearray((tmp_path / "a.mvz").read_bytes())
-    places = [start for kind, start, _ in places_of(data) if kind == b"PICS"]
-    data[places[1] + 60] ^= 1
-    (tmp_path / "b.mvz").write_bytes(data)
-    with codec.open(tmp_path / "b.mvz", damaged=True) as video:
-        whole = dict(video.whole_pictures())
-    assert sorted(whole) == [0, 1, 4, 5]
-    for number, picture in whole.items():
-        same_bits(pictures[number], to_array(picture))

@@ -1,9 +1,5 @@
 """``.mvz`` through imageio."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import io
 import subprocess
 import sys
@@ -47,10 +43,6 @@ def test_imread_gives_all_pictures_one_or_some(how, clip, pictures):
         iio.imread(clip, index=5, **how)
 
 
-def test_imiter_gives_one_after_the_other(clip, pictures):
-    assert 5 == sum(np.array_equal(*both) for both in zip(pictures, iio.imiter(clip), strict=True))
-
-
 def test_improps_tells_shapes_and_the_number_of_pictures(clip):
     of_all, of_one = iio.improps(clip), iio.improps(clip, index=1)
     assert ((5, 6, 7, 3), np.uint8, 5, True) == (of_all.shape, of_all.dtype, of_all.n_images, of_all.is_batch)
@@ -63,14 +55,6 @@ def test_immeta_tells_what_the_file_and_what_a_picture_has(clip):
     assert (20, pytest.approx(0.3), "x") == (said["fps"], said["duration"], said["title"])
     assert {"name": "p1.png", "duration": 100.0, "icc": b"profile"} == iio.immeta(clip, index=1)
     assert {"name": "p2.png", "duration": 50.0} == iio.immeta(clip, index=2)
-
-
-def test_bytes_and_streams_are_read_too(clip, pictures):
-    data = clip.read_bytes()
-    np.testing.assert_array_equal(pictures, iio.imread(data, extension=".mvz"))
-    np.testing.assert_array_equal(pictures[2], iio.imread(data, index=2, plugin="mvz"))
-    with clip.open("rb") as file:
-        np.testing.assert_array_equal(pictures[1], iio.imread(file, index=1, plugin="mvz"))
 
 
 @pytest.mark.parametrize("shape", [(5, 6, 7, 3), (5, 6, 7), (5, 6, 7, 2), (5, 6, 7, 4), (6, 7), (6, 7, 3), (6, 7, 2)])

@@ -1,7 +1,5 @@
 """Motion compensation, its searches and spatial prediction: compiled as uncompiled, and as the spec says."""
 
-from __future__ import annotations
-
 import io
 from itertools import product
 
@@ -21,7 +19,6 @@ from codec.search.mesh import search_mesh
 from codec.search.motion import Searched, Windows, match_windows, search_blocks
 from codec.search.quantisation import residuals_of_neighbours
 from codec.search.scene_cut import is_scene_cut
-from codec.vectors import filter_block, filter_sample
 
 SIZES = [(1, 1), (5, 3), (23, 37)]
 
@@ -72,53 +69,6 @@ SUBSAMPLED_TAPS = {"linear": LINEAR_TAPS, "eighths": EIGHTH_TAPS}
 def test_compiled_predictions_are_those_of_the_same_code_as_python(taps, subsampling, uncompiled):
     table = (WHOLE_TAPS | SUBSAMPLED_TAPS)[taps]
     assert uncompiled(predictions, table, subsampling) == predictions(table, subsampling)
-
-
-@pytest.mark.parametrize("taps", [SIXTEENTH_TAPS, EIGHTH_TAPS])
-def test_a_block_is_filtered_as_the_spec_says_and_its_mean_taken(taps):
-    random, clipped = np.random.default_rng(2), 0
-    samples = random.integers(0, 2, (20, 30)).astype(np.uint8) * 255
-    target = random.integers(0, 256, (9, 12)).astype(np.uint8)
-    for down, across in product(range(0, 16, 2), repeat=2):
-        rows = [[int(taps[across] @ samples[y, x : x + 8].astype(int)) for x in range(2, 6)] for y in range(1, 13)]
-        totals = [[int(taps[down] @ np.array(rows)[y : y + 8, x]) for x in range(4)] for y in range(5)]
-        clipped += min(map(min, totals)) < 0
-        expected = np.clip((np.array(totals) + 2048) >> 12, 0, 255)
-        for averaged in (False, True):
-            found = target.copy()
-            filter_block(found.data, 3, 7, samples.data, 1, 2, taps.data, down, across, 5, 4, averaged, 255)
-            there = (target[3:8, 7:11].astype(int) + expected + 1) >> 1 if averaged else expected
-            assert there.tolist() == found[3:8, 7:11].tolist()
-            found[3:8, 7:11] = target[3:8, 7:11]
-            assert target.tolist() == found.tolist()
-        assert int(expected[0, 0]) == filter_sample(samples.data, 1, 2, taps.data, down, across, 255)
-    assert clipped
-
-
-def half_samples(plane, tap, axis):
-    """Spec 7.5 in plain numbers: the sample half-way behind each one, before rounding."""
-    taps = (1, -tap, 15 + tap, 15 + tap, -tap, 1)
-    pad = [(2, 3) if number == axis else (0, 0) for number in range(2)]
-    wide = np.pad(plane.astype(int), pad, mode="edge")
-    size = plane.shape[axis]
-    return sum(weight * np.take(wide, range(k, k + size), axis) for k, weight in enumerate(taps))
-
-
-@pytest.mark.parametrize("tap", [SHARP, SOFT])
-def test_half_samples_are_filtered_as_the_spec_says(tap):
-    plane = plane_of(19, 26)
-    across, down = half_samples(plane, tap, 1), half_samples(plane, tap, 0)
-    both = half_samples(across, tap, 0)
-    expected = {
-        (0, 2): np.clip((across + 16) >> 5, 0, 255),
-        (2, 0): np.clip((down + 16) >> 5, 0, 255),
-        (2, 2): np.clip((both + 512) >> 10, 0, 255),
-    }
-    reference = ReferencePlane(plane, (0, 0), HALF_TAPS[tap])
-    for vector, samples in expected.items():
-        grid = grid_shape(MotionModel.BLOCK, 32, 26, 19)
-        field = MotionField(MotionModel.BLOCK, 32, np.full((*grid, 2), vector, np.int16))
-        assert samples.tolist() == reference.predict(field).tolist()
 
 
 def searches():

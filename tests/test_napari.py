@@ -1,9 +1,5 @@
 """The reader for napari: its manifest as npe2 reads it, and the layers that it gives."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The pages in docs and the README: their links lead somewhere, and the lines of code that they change are there."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,9 +1,5 @@
 """Other codecs on the same pictures: real ffmpeg where it is there, and what happens where it is not or fails."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,33 +1,15 @@
 """Natural order, gaps, patterns and safe names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 
 from codec.errors import MediaError
-from codec.picture.naming import NumberPattern, has_number_conversion, natural_key, plain_name, refuse_gaps
+from codec.picture.naming import NumberPattern, has_number_conversion, plain_name, refuse_gaps
 
 
 def paths(*names):
     return [Path(name) for name in names]
-
-
-def test_natural_order_counts_numbers_and_ignores_case():
-    expected = ["a1.png", "A2.png", "a10.png", "a10b2.png", "a10b11.png", "b1.png", "x.png"]
-    backwards = expected[::-1]
-    assert sorted(backwards, key=natural_key) == expected
-
-
-def test_natural_order_compares_folders_before_names():
-    expected = ["a/2.png", "a/10.png", "a-b/1.png"]
-    backwards = expected[::-1]
-    assert sorted(backwards, key=natural_key) == expected
-
-
-def test_natural_order_of_equal_numbers_does_not_depend_on_the_input_order():
-    assert sorted(["1.png", "01.png"], key=natural_key) == sorted(["01.png", "1.png"], key=natural_key)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +28,7 @@ def test_a_gap_names_the_missing_file(names, missing):
 
 @pytest.mark.parametrize(
     "names",
-    [
-        (),
-        ("a7.png",),
-        ("a1.png", "a2.png"),
-        ("a1.png", "b5.png"),
-        ("a1.png", "a5.jpg"),
-        ("x.png", "a1.png", "a4.png"),
-    ],
+    [(), ("a7.png",), ("a1.png", "a2.png"), ("a1.png", "b5.png"), ("a1.png", "a5.jpg"), ("x.png", "a1.png", "a4.png")],
 )
 def test_names_that_are_complete_or_not_one_numbered_sequence_have_no_gap(names):
     refuse_gaps(paths(*names))
@@ -90,25 +65,10 @@ def test_a_doubled_percent_sign_is_no_conversion():
     assert has_number_conversion("a%%%03d.png")
 
 
-@pytest.mark.parametrize("name", ["foreman0020.png", "Bild ü 1.png", "画像1.png", "no suffix", "a..b", "console.png"])
-def test_ordinary_names_are_plain(name):
-    assert name == plain_name(name)
-
-
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            ".",
-            "..",
-            "../a.png",
-            "/etc/passwd",
-            "a/b.png",
-            "a\\b.png",
-            "..\\a.png",
-            "C:a.png",
-            "a:stream",
-        ),
+        *(".", "..", "../a.png", "/etc/passwd", "a/b.png", "a\\b.png", "..\\a.png", "C:a.png", "a:stream"),
         *("a\0.png", "a\n.png", "a\x1b[2J.png", "a\u202egnp.exe", "\ud800.png", ".hidden.png", "-rf.png"),
         *("con", "NUL.png", "com1.txt", "a.png ", "a.png.", " a.png", "x" * 256, "ü" * 128, "a*.png"),
     ],

@@ -1,10 +1,6 @@
 """Sequences of image files, animations and arrays: what is read, in which order, and what is refused."""
 
-from __future__ import annotations
-
 import struct
-import subprocess
-import sys
 import zlib
 from fractions import Fraction
 
@@ -109,20 +105,6 @@ def test_one_still_picture_is_a_sequence_of_one(tmp_path):
         assert [picture.name for picture in source] == ["one.png"]
 
 
-def test_hidden_files_folders_and_companions_of_pictures_are_passed_over(tmp_path):
-    folder = numbered_folder(tmp_path / "f", [1, 2])
-    (folder / "sub").mkdir()
-    for name in (".DS_Store", "Thumbs.db", "notes.txt", "README.md", "meta.json", "clip.mvz"):
-        (folder / name).write_bytes(b"no picture")
-    assert numbers_read(folder) == [1, 2]
-    assert numbers_read(f"{folder}/*") == [1, 2]
-
-
-def test_iterating_again_starts_again(tmp_path):
-    with open_source(numbered_folder(tmp_path / "f", [1, 2])) as source:
-        assert [picture.crc32() for picture in source] == [picture.crc32() for picture in source]
-
-
 def test_pictures_are_read_only_when_they_are_asked_for(tmp_path):
     folder = numbered_folder(tmp_path / "f", [1, 2, 3])
     with open_source(folder) as source:
@@ -133,20 +115,12 @@ def test_pictures_are_read_only_when_they_are_asked_for(tmp_path):
             next(pictures)
 
 
+@pytest.mark.parametrize("shape", [GRAY, RGB])
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
-def test_lossless_formats_of_gray_are_read_exactly(tmp_path, suffix):
-    path = save(tmp_path / f"a{suffix}", samples(GRAY, 4))
-    with open_source(path) as source:
+def test_lossless_formats_are_read_exactly(tmp_path, suffix, shape):
+    with open_source(save(tmp_path / f"a{suffix}", samples(shape, 4))) as source:
         (picture,) = source
-    assert np.array_equal(samples(GRAY, 4), to_array(picture))
-
-
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
-def test_lossless_formats_of_rgb_are_read_exactly(tmp_path, suffix):
-    path = save(tmp_path / f"a{suffix}", samples(RGB, 4))
-    with open_source(path) as source:
-        (picture,) = source
-    assert np.array_equal(samples(RGB, 4), to_array(picture))
+    assert np.array_equal(samples(shape, 4), to_array(picture))
 
 
 def test_palette_pictures_become_rgb_and_bilevel_pictures_0_and_255(tmp_path):
@@ -161,35 +135,11 @@ def test_palette_pictures_become_rgb_and_bilevel_pictures_0_and_255(tmp_path):
     assert to_array(picture).tolist() == [[0, 255]]
 
 
-def test_a_gif_is_rgb_even_where_it_looks_gray(tmp_path):
-    for name, array in (("a.gif", samples(GRAY)), ("b.gif", np.arange(256, dtype=np.uint8).reshape(16, 16))):
-        path = save(tmp_path / name, array)
-        with open_source(path) as source:
-            (picture,) = source
-        assert picture.format.sample_format is SampleFormat.RGB
-        assert all(np.array_equal(array, plane) for plane in picture.planes)
-
-
-@pytest.mark.parametrize("shape", [GRAY, RGB])
-def test_jpeg_is_read_as_pillow_decodes_it(tmp_path, shape):
-    path = save(tmp_path / "a.jpg", samples(shape))
-    with Image.open(path) as image:
-        expected = np.array(image)
-    with open_source(path) as source:
-        (picture,) = source
-    assert np.array_equal(expected, to_array(picture))
-
-
 def test_exif_orientation_leaves_pixels_as_stored(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by a quarter
     path = save(tmp_path / "a.png", samples(RGB, 2), exif=exif)
     assert numbers_read(path) == [2]
-
-
-def test_importing_sources_does_not_import_pillow():
-    code = "import sys, codec.picture.sources, codec.picture.sinks; sys.exit('PIL' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # What is refused
@@ -201,16 +151,11 @@ def test_a_gap_names_the_missing_file(tmp_path):
         refused(spec, "missing", folder / "frame3.png")
 
 
-def test_another_size_names_both_files(tmp_path):
+@pytest.mark.parametrize(("shape", "label"), [((5, 6, 3), "rgb"), ((5, 6), "gray")])
+def test_another_size_names_both_files(tmp_path, shape, label):
     folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples((5, 6, 3)))
-    refused(folder, "6×5 rgb, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
-
-
-def test_another_size_is_refused_also_among_gray_and_rgb(tmp_path):
-    folder = numbered_folder(tmp_path / "f", [1, 2])
-    save(folder / "frame3.png", samples((5, 6)))
-    refused(folder, "6×5 gray, unlike the first", folder / "frame3.png", folder / "frame1.png")
+    save(folder / "frame3.png", samples(shape))
+    refused(folder, f"6×5 {label}, unlike the first", folder / "frame3.png", folder / "frame1.png", "6×4")
 
 
 def test_a_picture_that_changes_after_opening_is_noticed(tmp_path):
@@ -276,7 +221,7 @@ def test_a_transparent_palette_and_a_transparent_colour_are_alpha(tmp_path):
         assert np.array_equal(np.where(opaque, 255, 0), picture.planes[3])
 
 
-@pytest.mark.parametrize("side", [9000, 12000, 60000])
+@pytest.mark.parametrize("side", [9000, 60000])
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side):
     (tmp_path / "bomb.png").write_bytes(raw_png(side, side, 8, 0, b""))
     refused(tmp_path / "bomb.png", "are accepted", tmp_path / "bomb.png")
@@ -302,11 +247,6 @@ def test_an_animation_among_stills_is_refused_by_name(tmp_path):
     refused(folder, "animation of 3 pictures", folder / "frame3.png")
 
 
-def test_a_rate_that_is_not_positive_is_a_setting_gone_wrong():
-    with pytest.raises(ConfigError, match="rate"):
-        open_source(np.zeros((1, 2, 2), np.uint8), rate=Fraction(0))
-
-
 def test_a_source_of_another_type_is_refused():
     with pytest.raises(ConfigError, match="not int"):
         open_source(3)
@@ -325,13 +265,6 @@ def test_arrays_and_npy_files_give_their_pictures(tmp_path, shape):
             assert np.array_equal(clip, np.stack([to_array(picture) for picture in source]))
             planes = [plane for picture in source for plane in picture.planes]
         assert all(type(plane) is np.ndarray and plane.flags.writeable for plane in planes)
-
-
-def test_a_fortran_ordered_npy_gives_the_same_pictures(tmp_path):
-    clip = samples((3, *RGB))
-    np.save(tmp_path / "a.npy", np.asfortranarray(clip))
-    with open_source(tmp_path / "a.npy") as source:
-        assert np.array_equal(clip, np.stack([to_array(picture) for picture in source]))
 
 
 @pytest.mark.parametrize(
@@ -366,92 +299,12 @@ def test_a_damaged_or_pickled_npy_is_refused_by_name(tmp_path):
 # Animations
 
 
-def opaque_gif(path, seeds, **options):
-    frames = [Image.fromarray(samples((16, 16), seed)) for seed in seeds]
-    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
-
-
-def test_an_animated_gif_gives_its_composed_pictures_and_rate(tmp_path):
-    opaque_gif(tmp_path / "a.gif", range(3), duration=50)
-    with open_source(tmp_path / "a.gif") as source:
-        pictures = list(source)
-        assert (source.count, source.rate) == (3, 20)
-    assert source.format.sample_format is SampleFormat.RGB
-    for seed, picture in enumerate(pictures):
-        assert all(np.array_equal(samples((16, 16), seed), plane) for plane in picture.planes)
-        assert picture.name is None
-
-
-def test_partial_gif_pictures_are_composed_on_the_one_before(tmp_path):
-    first = samples((16, 16), 1)
-    second = first.copy()
-    second[4:8, 5:9] = 255 - second[4:8, 5:9]
-    frames = [Image.fromarray(first), Image.fromarray(second)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=40)
-    with open_source(tmp_path / "a.gif") as source:
-        _, picture = source
-    assert np.array_equal(second, picture.planes[0])
-
-
-def test_an_animation_whose_pictures_are_opaque_may_have_an_alpha_channel(tmp_path):
-    opaque = [np.dstack([samples((8, 8, 3), seed), np.full((8, 8), 255, np.uint8)]) for seed in range(2)]
-    frames = [Image.fromarray(array) for array in opaque]
-    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=40)
-    with open_source(tmp_path / "a.png") as source:
-        assert all(
-            np.array_equal(array[:, :, :3], to_array(picture)) for array, picture in zip(opaque, source, strict=True)
-        )
-
-
-@pytest.mark.parametrize(("suffix", "number"), [(".png", 1), (".webp", 1), (".gif", 0), (".png", 0)])
-def test_an_animation_with_transparent_pixels_has_alpha_and_knows_where_they_are(tmp_path, suffix, number):
-    opaque = np.full((8, 8, 4), 255, np.uint8)
-    see_through = opaque.copy()
-    see_through[2:4, 2:4] = 0
-    arrays = [opaque, opaque[::2].repeat(2, axis=0)]
-    arrays[number] = see_through
-    frames = [Image.fromarray(array) for array in arrays]
-    path = tmp_path / f"a{suffix}"
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
-    with open_source(path) as source:
-        assert f"{path}: picture {number}" == source.transparent
-        for array, picture in zip(arrays, source, strict=True):
-            assert picture.format == source.format
-            assert np.array_equal(array[:, :, 3], picture.planes[3])
-
-
-def test_the_stand_in_of_an_apng_is_not_part_of_the_sequence(tmp_path):
-    frames = [Image.fromarray(samples(RGB, seed)) for seed in range(4)]
-    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], default_image=True, duration=40)
-    assert numbers_read(tmp_path / "a.png") == [1, 2, 3]
-
-
 def test_a_tiff_with_several_pages_is_a_sequence_and_its_pages_must_agree(tmp_path):
     frames = [Image.fromarray(samples(RGB, seed)) for seed in range(3)]
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
     assert numbers_read(tmp_path / "a.tif") == [0, 1, 2]
     frames[0].save(tmp_path / "b.tif", save_all=True, append_images=[Image.fromarray(samples(GRAY))])
     refused(tmp_path / "b.tif", "picture 1 is 6×4 gray, unlike picture 0", tmp_path / "b.tif")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
-def test_an_animation_cut_inside_a_picture_is_refused_by_name(tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
-    opaque_gif(path, range(3), duration=40)
-    path.write_bytes(path.read_bytes()[:-200])
-    refused(path, "cannot be read|not a picture|ends early", path)
-
-
-def test_a_gif_cut_between_two_pictures_is_no_shorter_gif(tmp_path):
-    path = tmp_path / "a.gif"
-    opaque_gif(path, range(3), duration=40)
-    whole = path.read_bytes()
-    path.write_bytes(whole + b"comment behind the end")
-    with open_source(path) as source:
-        assert len(list(source)) == 3
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        refused(path, "cannot be read|not a picture|ends early", path)
 
 
 def test_a_damaged_npy_is_refused_by_name_or_read(tmp_path):

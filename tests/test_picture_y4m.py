@@ -1,7 +1,5 @@
 """Y4M: headers, samples, damage, pipes."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess
@@ -12,15 +10,7 @@ import numpy as np
 import pytest
 
 from codec.errors import MediaError
-from codec.picture.planes import (
-    ChromaSiting,
-    Colour,
-    ColourMatrix,
-    ColourRange,
-    Picture,
-    PictureFormat,
-    SampleFormat,
-)
+from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.y4m import Y4mSource, header_line, parse_header
@@ -32,8 +22,7 @@ def random_pictures(picture_format, count=3):
     random = np.random.default_rng(7)
     return [
         Picture(
-            picture_format,
-            tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes),
+            picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes)
         )
         for _ in range(count)
     ]
@@ -106,11 +95,6 @@ def test_headers_of_other_writers_are_understood(fields, sample_format, siting):
     assert header.rate == 24
 
 
-@pytest.mark.parametrize("field", ["", " F0:0"])
-def test_unknown_rate_is_25(field):
-    assert parse_header("a", f"YUV4MPEG2 W3 H2{field}".encode()).rate == 25
-
-
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -175,38 +159,10 @@ def test_something_else_between_frames_is_refused_with_the_number():
         list(source)
 
 
-def test_an_endless_header_line_is_refused_without_reading_it_all():
-    data = io.BytesIO(b"YUV4MPEG2 " + b"X" * 10_000_000)
-    with pytest.raises(MediaError, match="no line end within 1024 bytes"):
-        Y4mSource(data, "clip.y4m")
-    assert data.tell() == 1024
-
-
-def test_two_iterations_at_once_do_not_disturb_each_other(tmp_path):
-    pictures = written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
-    with open_source(tmp_path / "a.y4m") as source:
-        for expected, one, other in zip(pictures, source, source, strict=True):
-            assert expected.same_samples(one)
-            assert expected.same_samples(other)
-
-
-def test_planes_can_be_written_to(tmp_path):
-    written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
-    with open_source(tmp_path / "a.y4m") as source:
-        assert all(plane.flags.writeable for picture in source for plane in picture.planes)
-
-
 def test_a_file_that_is_called_y4m_must_be_one(tmp_path):
     (tmp_path / "a.y4m").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5000))
     with pytest.raises(MediaError, match=r"a\.y4m: not Y4M"):
         open_source(tmp_path / "a.y4m")
-
-
-def test_a_y4m_file_of_another_name_is_known_by_its_first_bytes(tmp_path):
-    written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.YUV420))
-    (tmp_path / "a.y4m").rename(tmp_path / "clip")
-    with open_source(tmp_path / "clip") as source:
-        assert source.count == 3
 
 
 def test_y4m_goes_through_pipes_unchanged(tmp_path):
@@ -224,17 +180,6 @@ def test_y4m_goes_through_pipes_unchanged(tmp_path):
     assert result.stdout == data
 
 
-def test_a_pipe_can_be_read_only_once():
-    reading, writing = os.pipe()
-    with os.fdopen(writing, "wb") as pipe:
-        pipe.write(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x05")
-    with os.fdopen(reading, "rb") as pipe, Y4mSource(pipe, "pipe") as source:
-        assert source.count is None
-        assert len(list(source)) == 1
-        with pytest.raises(MediaError, match="only once"):
-            list(source)
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_named_pipe_carries_y4m(tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -247,3 +192,14 @@ def test_the_rate_given_overrides_the_header(tmp_path):
     written(tmp_path / "a.y4m", PictureFormat(3, 3, SampleFormat.GRAY), rate=Fraction(50))
     with open_source(tmp_path / "a.y4m", rate=Fraction(12)) as source:
         assert source.rate == 12
+
+
+def test_a_pipe_can_be_read_only_once():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b"YUV4MPEG2 W1 H1 Cmono\nFRAME\n\x05")
+    with os.fdopen(reading, "rb") as pipe, Y4mSource(pipe, "pipe") as source:
+        assert source.count is None
+        assert len(list(source)) == 1
+        with pytest.raises(MediaError, match="only once"):
+            list(source)

@@ -1,7 +1,5 @@
 """docs/reading.md lists the decoder in reading order, with the lines of each file; all of it, and truly."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

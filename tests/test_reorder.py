@@ -1,7 +1,5 @@
 """B pictures: coded in another order than they are shown in, and back in their own."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np
@@ -77,19 +75,6 @@ def test_b_pictures_are_for_what_moves_evenly(moving):
     assert set("IP") == set(types(encoded(torn)))
     assert "B" in types(encoded(even))
     assert len(encoded(even).getvalue()) < 0.95 * len(encoded(even, reorder=1).getvalue())
-
-
-@pytest.mark.parametrize("bit_depth", [10, 12])
-def test_more_bits_have_b_pictures_too(moving, bit_depth):
-    narrow = moving("yuv420", 64, 48, 6)
-    wide = [
-        codec.Picture(p.format.with_depth(bit_depth), tuple(np.uint16(plane) << (bit_depth - 8) for plane in p.planes))
-        for p in narrow
-    ]
-    assert choose_mini_gop(narrow, False) == choose_mini_gop(wide, False)
-    file = encoded(wide, reorder=4)
-    assert types(file) == "IBBBPP"
-    assert len(codec.decode(file)) == 6
 
 
 def test_alpha_needs_the_order_in_which_pictures_come(moving):

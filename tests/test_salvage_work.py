@@ -1,9 +1,5 @@
 """Reading on behind damage takes work in proportion to the file, however it was made."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import io
 import random
 import struct
@@ -12,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packet_places import packet
 
 import codec
 from codec.bitstream import container
@@ -21,11 +18,6 @@ SMALLEST = (Path(__file__).parent.parent / "fixtures" / "golden" / "smallest.mvz
 HEADER_END = SMALLEST.index(b"meta")
 WINDOW = 1 << 14  # a smaller one shows the same sooner
 SIZE = 4 * WINDOW
-
-
-def packet(kind, payload=b""):
-    body = kind + struct.pack("<I", len(payload)) + payload
-    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def repeated(unit):
@@ -93,13 +85,6 @@ def test_the_bytes_read_and_checked_are_a_few_times_the_file(attack, monkeypatch
     assert not reader.has_end
 
 
-def test_more_places_than_are_kept_are_said_to_be_damaged_too():
-    reader = SalvageReader(io.BytesIO(SMALLEST[:HEADER_END] + (b"\xff" * 4 + EMPTY) * 3000), "attack.mvz")
-    assert MOST_DAMAGE + 1 == len(reader.damage)
-    assert f"more than these {MOST_DAMAGE} places are damaged, from here on" == reader.damage[-1].rule
-    assert HEADER_END + 16 * MOST_DAMAGE == reader.damage[-1].offset
-
-
 def test_a_packet_behind_any_number_of_damaged_ones_is_found():
     data = SMALLEST[:HEADER_END] + (b"\xff" * 4 + EMPTY) * 3000 + SMALLEST[SMALLEST.index(b"PICS") :]
     with codec.open(io.BytesIO(data), damaged=True) as video:
@@ -115,11 +100,8 @@ def test_giving_up_on_packets_that_overlap_is_said():
 
 @pytest.mark.parametrize("window", [17, 100])
 def test_what_is_found_does_not_depend_on_how_much_is_read_at_once(window, monkeypatch, moving, tmp_path):
-    with codec.Writer(
-        tmp_path / "a.mvz", (9, 7), "gray", codec.Settings(gop=3, run=2, block=4, scene_cut=False)
-    ) as out:
-        for picture in moving("gray", 9, 7, count=8):
-            out.append(picture)
+    settings = codec.Settings(gop=3, run=2, block=4, scene_cut=False)
+    codec.encode(moving("gray", 9, 7, count=8), tmp_path / "a.mvz", settings)
     whole = (tmp_path / "a.mvz").read_bytes()
     chance = random.Random(7)
     for _ in range(40):

@@ -1,9 +1,5 @@
 """Points of an interrupted sweep: what cannot be read back is measured again, whatever made it so."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pytest
@@ -54,29 +50,6 @@ def test_any_byte_of_another_value_and_any_other_length_is_measured_again(kept):
         assert get() is None
         path.write_bytes(whole)
         assert get() is not None
-
-
-@pytest.mark.parametrize(
-    "harmed",
-    [
-        b"",
-        b"{",
-        b"null",
-        b"[]",
-        b"[" * 60_000,
-        b'{"a":' * 10_000,
-        b" " * (1 << 17),
-        b"\xff\xfe",
-        b"9" * 5000,
-        b"\0" * 99,
-    ],
-    ids=["empty", "cut", "null", "list", "deep", "deep dict", "large", "not UTF-8", "a long number", "zeros"],
-)
-def test_whatever_the_bytes_are_they_are_ignored(harmed, kept):
-    cache, _, _, point_file, peer_file = kept
-    for path in (point_file, peer_file):
-        path.write_bytes(harmed)
-    assert (None, None) == (cache.get(SETTINGS), cache.get_peer(*PEER))
 
 
 def test_a_folder_or_pipe_where_a_point_should_be_is_ignored(kept):

@@ -1,7 +1,5 @@
 """What commands print: under every encoding, with streams closed, and whatever files and arguments have in them."""
 
-from __future__ import annotations
-
 import html
 import io
 import json
@@ -46,7 +44,7 @@ CALLS = {
     "compare exact": ["compare", CLIP, CLIP, "--no-ssim"],
     "compare csv": ["compare", SOURCE, CLIP, "--no-ssim", "--csv"],
     "verify": ["verify", CLIP, SOURCE],
-    "plot": ["plot", CLIP, "-o", "drawn"],
+    "plot": ["plot", GOLDEN / "gray_37x23_int8_none.mvz", "-o", "drawn", "--pictures", "1"],
     "inspect": ["inspect", CLIP, "-o", "page→.html"],
 }
 """A way to call each command that is quick, and what it is called here; report and demo take too long."""

@@ -1,7 +1,5 @@
 """The versions that are declared are those that the tests are run with."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,9 +1,5 @@
 """Files appear whole or not at all, whatever happens on the way: each command as a process of its own."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
@@ -195,27 +191,6 @@ def test_a_standard_stream_that_is_closed_is_said_in_one_line(descriptor, name, 
 
 
 # ------------------------------------------------------------------------------------------- sources
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_pipe_that_ends_inside_a_picture_is_said_in_one_line(jobs, target):
-    stream = HEADER + 5 * (b"FRAME\n" + NOISE) + b"FRAME\n" + NOISE[:100]
-    code, said = finished("encode", "-", "-o", target, "--force", "--gop", "2", "--jobs", jobs, input=stream)
-    assert (1, ["mvz: standard input: ends in picture 5, at byte 100 of 4096"]) == (code, said)
-    assert untouched(target)
-
-
-def test_a_picture_that_is_damaged_half_way_is_said_in_one_line(target, tmp_path):
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    for path in FRAMES.iterdir():
-        (frames / path.name).write_bytes(path.read_bytes())
-    last = frames / "scene003.png"
-    last.write_bytes(last.read_bytes()[:-60])
-    code, said = finished("encode", frames, "-o", target, "--force")
-    assert (1, 1) == (code, len(said))
-    assert said[0].startswith(f"mvz: {last}")
-    assert untouched(target)
 
 
 def test_a_source_that_fails_while_it_is_read_is_blamed_and_not_the_target(tmp_path):

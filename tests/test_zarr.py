@@ -1,9 +1,5 @@
 """Chunks of zarr, format 3 and 2, and buffers of numcodecs, kept as ``.mvz`` files."""
 
-# ruff: noqa: SIM300  (the expected value comes first)
-
-from __future__ import annotations
-
 import json
 import tomllib
 from importlib.metadata import EntryPoint
@@ -74,13 +70,6 @@ def test_a_last_channel_that_is_255_everywhere_comes_back_too(channels, tmp_path
     np.testing.assert_array_equal(like, Mvz().decode(Mvz().encode(like)))
 
 
-def test_a_chunk_is_a_file_of_its_pictures(tmp_path):
-    samples = samples_of((4, 9, 7), "u2")
-    created(tmp_path / "a", samples, (2, 9, 7))
-    with codec.open(tmp_path / "a" / "c" / "1" / "0" / "0") as video:
-        np.testing.assert_array_equal(samples[2:], video)
-
-
 def test_no_sample_is_further_off_than_the_maximum_error_and_chunks_are_smaller(moving, tmp_path):
     samples = np.stack([picture.planes[0] for picture in moving("gray", 48, 32, count=6)])
     exact = created(tmp_path / "a", samples, samples.shape)
@@ -104,14 +93,6 @@ def test_arrays_that_have_no_pictures_are_refused_when_they_are_made(shape, dtyp
         created(tmp_path / "a", np.zeros(shape, dtype), shape)
     with pytest.raises(ValueError, match=r"mvz takes chunks of uint8 or uint16 with rows and columns"):
         Mvz().encode(np.zeros(shape, dtype))
-
-
-@pytest.mark.parametrize("kind", [MvzCodec, Mvz])
-def test_settings_are_checked_at_once(kind):
-    with pytest.raises(codec.ConfigError, match="max_error"):
-        kind(max_error=-1)
-    with pytest.raises(codec.ConfigError, match="speed"):
-        kind(speed="warp")
 
 
 def test_a_damaged_chunk_and_one_of_another_shape_are_errors_with_a_reason(tmp_path):
