@@ -158,7 +158,7 @@ def test_harm_reaches_symbols_maps_and_sizes_of_blocks(golden, tmp_path):
         "bits are left over",
         "a context has substream",
         "a substream of # symbols",
-        "a flag of a filter",
+        "a kind of a filter",
     ):
         assert word in said, said
 

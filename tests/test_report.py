@@ -137,7 +137,7 @@ def test_the_page_has_every_point_and_says_what_the_source_was(page, points):
     assert "clips/" not in page
     assert "rgb · 8 bits a sample · 30000/1001 pictures per second · 6,912 bytes of raw samples" in text
     assert "2 points were measured at the same time" in text
-    assert "gop 32, block 16, search 32, run automatic" in text
+    assert "gop 32, block 16, search automatic, run automatic" in text
 
 
 def test_the_bars_of_a_point_show_all_its_bytes(page, points):
