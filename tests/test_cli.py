@@ -78,10 +78,7 @@ def test_the_man_page_is_what_the_arguments_make():
     assert made["PAGE"].read_text("utf-8") == made["page"](), "PYTHONPATH=. python docs/make_man.py"
 
 
-@pytest.mark.parametrize(
-    ("command", "missing"),
-    [("report", "jinja2"), ("plot", "matplotlib"), ("inspect", "jinja2"), ("demo", "matplotlib")],
-)
+@pytest.mark.parametrize(("command", "missing"), [("report", "jinja2"), ("plot", "matplotlib"), ("inspect", "jinja2")])
 def test_pages_and_plots_without_their_libraries_name_what_to_install(command, missing, clip, tmp_path):
     arguments = [command, str(clip), "-o", str(tmp_path / "new")]
     program = (

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import codec
@@ -269,3 +270,14 @@ def test_a_jump_is_closed_in_from_both_sides_and_then_qps_beside_it_are_tried():
     assert after - before < 0.04
     assert 12 < len({qp for qp, _ in tried if abs(qp - 31.4) < 0.5}) < 40
     assert len({qp for qp, _ in tried}) == len(tried)
+
+
+def test_psnr_counts_alpha_and_not_the_colours_that_are_left_out(moving):
+    source = np.stack([np.dstack([*picture.planes, picture.planes[0]]) for picture in moving("rgb", 96, 80, 3)])
+    source[:, 20:60, 20:60, 3] = 0
+    for alpha in ("keep", "clear"):
+        data, summary = encoded(source, target_psnr=38, alpha=alpha, chroma="444")
+        error = codec.decode(io.BytesIO(data)).astype(float) - source
+        counted = error if alpha == "keep" else error * (source[..., 3:] > 0)
+        assert summary.found.reached == pytest.approx(10 * np.log10(255**2 / np.mean(counted**2)))
+        assert 38 <= summary.found.reached < 38.2  # bytes of so small a file jump
