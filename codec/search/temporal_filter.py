@@ -27,7 +27,7 @@ BLOCK, SEARCH_RANGE = 16, 16
 SHARES = (0.8, 0.7, 0.6, 0.5)  # of neighbours, by their distance
 LUMA_STRENGTH, CHROMA_STRENGTH = 0.4, 0.6  # the weight of a neighbour that is the same
 I_STRENGTH, P_STRENGTH = 2.0, 0.7  # what that is times
-LEAST_QP = 8
+LEAST_QP = 8  # at 4 files of foreman would take 0.5 % more at equal PSNR
 NOISE = 8.0  # squared error of a block, which does not tell of worse motion
 # Differences from which on samples of a neighbour do not count: of luma by QP, as what a step removes is no loss
 LUMA_SPREAD, LUMA_FROM_QP, CHROMA_SPREAD = 2.1, 10, 8.5
@@ -74,7 +74,9 @@ def temporally_filtered(pictures: Sequence[Picture], number: int, strength: floa
         spread = unit * (CHROMA_SPREAD if k else LUMA_SPREAD * max(qp - LUMA_FROM_QP, 1))
         for share, others in zip(shares, moved, strict=True):
             far = (others[k].astype(np.float32) - plane) / np.float32(spread)
-            weight = np.maximum(1 - far * far, 0) ** 4
+            weight = np.maximum(1 - far * far, 0)
+            weight *= weight  # no power, which machines round differently
+            weight *= weight
             weight *= spread_out(most * share, BLOCK >> log2_y, BLOCK >> log2_x, plane.shape)
             total += weight * others[k]
             weights += weight
