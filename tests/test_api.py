@@ -504,3 +504,14 @@ def test_a_scene_cut_starts_a_gop_if_wanted(scene_cut, tmp_path):
         assert types == ("IPPPIPPPIPPP" if scene_cut else "IPPPPPPPPPPP")
         for expected, decoded in zip(pictures, video.pictures(), strict=True):
             assert expected.same_samples(decoded)
+
+
+@pytest.mark.parametrize("residual", ["lossless", "int8", "dct"])
+def test_pictures_whose_memory_cannot_be_written_to_are_encoded_like_others(residual):
+    pictures = list(map(codec.Picture.from_array, ramp(3, (16, 24))))
+    files = [io.BytesIO(), io.BytesIO()]
+    codec.encode(pictures, files[0], codec.Settings(residual))
+    for picture in pictures:
+        picture.planes[0].flags.writeable = False
+    codec.encode(pictures, files[1], codec.Settings(residual))
+    assert files[0].getvalue() == files[1].getvalue()

@@ -147,14 +147,16 @@ PictureLike = Any
 def picture_of(item: PictureLike, label: str, name: str | None = None, bit_depth: int | None = None) -> Picture:
     """One picture of whatever a caller may hold it in, with samples of its own and ``name``, unless it is a `Picture`.
 
+    A `Picture` whose memory cannot be written to is copied.
+
     ``bit_depth`` is that of samples which cannot say it; see `Picture.from_array`.
 
     Raises:
         ConfigError: it is no picture, or no samples of such a shape or depth.
         MediaError: a Pillow image of an unsupported kind.
     """
-    if isinstance(item, Picture):
-        return item
+    if isinstance(item, Picture):  # kernels ask for memory that can be written to, also where they only read
+        return item if all(plane.flags.writeable for plane in item.planes) else item.copy()
     pillow = sys.modules.get("PIL.Image")  # who has not loaded it has no image of it
     if pillow is not None and isinstance(item, pillow.Image):
         from codec.picture.images import image_picture
