@@ -46,6 +46,7 @@ __all__ = [
     "NodeGrid",
     "PacketGroup",
     "PlaneResidual",
+    "PredictionWeights",
     "Quantiser",
     "Residual",
     "Residuals",
@@ -184,6 +185,10 @@ class NodeGrid:
     nodes_sixteenth_pel: npt.NDArray[np.int16]
 
 
+# int32 (references, planes, 2): scale in 1/1024, offset in 1/32 of 2 ** (bit_depth − 8) samples (spec 10.17)
+PredictionWeights = npt.NDArray[np.int32]
+
+
 @dataclass(frozen=True, eq=False)
 class CodedSymbols:
     """All planes of one picture, as a decoder gets them: symbols, which it takes while it makes samples.
@@ -195,6 +200,7 @@ class CodedSymbols:
         is_last: whether nothing is left of them after this picture.
         alf: of each plane; None where it is not filtered.
         mesh: of a P picture, if it has one.
+        weights: of what it is predicted from, if that is weighted.
     """
 
     qp: int
@@ -203,6 +209,7 @@ class CodedSymbols:
     is_last: bool
     alf: tuple[AlfParameters | None, ...]
     mesh: NodeGrid | None = None
+    weights: PredictionWeights | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +224,7 @@ class WrittenSymbols:
         bits: uint8, one bit each.
         alf: of each plane; None where it is not filtered.
         mesh: of a P picture, if it has one.
+        weights: of what it is predicted from, if that is weighted.
     """
 
     qp: int
@@ -226,6 +234,7 @@ class WrittenSymbols:
     bits: npt.NDArray[np.uint8]
     alf: tuple[AlfParameters | None, ...]
     mesh: NodeGrid | None = None
+    weights: PredictionWeights | None = None
 
 
 def mesh_differences(meshes: Sequence[NodeGrid]) -> npt.NDArray[np.int32]:

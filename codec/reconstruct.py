@@ -216,7 +216,7 @@ def decode_blocks(
         decoder = for_depth(kernel, bit_depth).PictureDecoder(shapes, subsampling, limit, bit_depth, traced=traced)
     if traced:
         coded.symbols.start_trace()
-    planes = decoder.decode(coded.symbols, place, coded.qp, coded.qp_chroma, coded.alf, coded.mesh)
+    planes = decoder.decode(coded.symbols, place, coded.qp, coded.qp_chroma, coded.alf, coded.mesh, coded.weights)
     if coded.is_last:
         coded.symbols.check_end()
     trace = None

@@ -60,8 +60,8 @@ MAY_IMPORT = {
         *("codec.buffers", "codec.depths", "codec.picture.planes", "codec.models", "codec.errors"),
     ),
     "codec.search.mini_gop": (
-        *("codec.motion", "codec.picture.colour", "codec.picture.planes", "codec.models"),
-        *("codec.search.displacements", "codec.search.motion"),
+        *("codec.picture.colour", "codec.picture.planes", "codec.search.displacements"),
+        *("codec.search.prediction_weights", "codec.search.source_prediction"),
     ),
     "codec.search.displacements": ("codec.motion.field", "codec.picture.colour", "codec.picture.planes"),
     "codec.search.value_maps": (
@@ -85,6 +85,7 @@ MAY_IMPORT = {
     "codec.writing": (
         *("codec.bitstream", "codec.coded", "codec.errors", "codec.arguments", "codec.models", "codec.motion.field"),
         *("codec.dct.tables", "codec.lossless.tables", "codec.picture.planes", "codec.picture.value_maps"),
+        "codec.dct.references",
     ),
     "codec.writing.context_merge": (),
     "codec.writing.packing": ("codec.bitstream.packing", "codec.vectors"),

@@ -44,7 +44,7 @@ from codec.coded import (
     symbols_of_levels,
 )
 from codec.dct import tables
-from codec.dct.references import coding_order
+from codec.dct.references import coding_order, weighted
 from codec.lossless import picture as lossless
 from codec.lossless import tables as lossless_tables
 from codec.lossless.tables import MAX_SETS, SET_SIDE, WEIGHT_COUNTS, context_model
@@ -67,6 +67,7 @@ from codec.picture.planes import (
     SampleFormat,
     of_ordered,
     ordered,
+    sample_type,
 )
 from codec.residual import add_residual, inverse
 from codec.writing.packing import pack_numbers, pack_quickly, varint
@@ -828,6 +829,13 @@ def test_the_example_of_the_order_of_pictures_holds():
     places = coding_order(0, count, mini_gop, True)
     expected = [numbers(picture) for picture in coded.split(",")]
     assert [[place.number, *dict.fromkeys(place.references)] for place in places] == expected
+
+
+@pytest.mark.parametrize(("case", "bit_depth"), [("weighted", 8), ("deep weighted", 10)])
+def test_the_examples_of_weighted_references_hold(case, bit_depth):
+    weights, sample, expected = map(numbers, re.split(":|->", example(case)))
+    plane = np.array([sample], sample_type(bit_depth))
+    assert weighted(plane, *weights, bit_depth).tolist() == [expected]
 
 
 def test_the_example_of_a_direction_holds():

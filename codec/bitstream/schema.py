@@ -53,7 +53,7 @@ __all__ = [
 
 # As PNG's: not text (high bit), a name to see, then what transfers in text mode change (spec 5.1)
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
-VERSION = (0, 14)
+VERSION = (0, 15)
 
 # An upper-case first letter marks a packet that a reader must understand
 KIND_SEQUENCE = b"SEQH"
@@ -166,6 +166,7 @@ class StreamId(enum.IntEnum):
     ALPHA_SUBSTREAMS = 16
     ALPHA_BITS = 17
     ALPHA_MAP = 18
+    PREDICTION_WEIGHTS = 19
 
 
 def record_dtype(declaration: Struct) -> list[tuple[str, str]]:

@@ -48,6 +48,7 @@ COMPONENT_OF = {
     StreamId.BLOCK_LEVELS: "residual",
     StreamId.BITS: "residual",
     StreamId.ALF: "weights",
+    StreamId.PREDICTION_WEIGHTS: "weights",
     StreamId.VALUE_MAPS: "residual",
     StreamId.ALPHA_WEIGHTS: "alpha",
     StreamId.ALPHA_SETS: "alpha",

@@ -29,12 +29,14 @@ from codec.coded import (
     MotionField,
     NodeGrid,
     PlaneResidual,
+    PredictionWeights,
     Quantiser,
     SequenceHeader,
     Weights,
     negative_first,
     shape_of,
 )
+from codec.dct.references import UNWEIGHTED
 from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError, LimitError
 from codec.lossless.tables import WEIGHT_COUNTS, context_model, residual_taps, set_map_shape
@@ -78,6 +80,9 @@ ALPHA_STREAMS = {
 }
 """Of alpha beside ``dct``: where it has what a file of alpha alone would have in other streams."""
 
+NEUTRAL_OFFSET = 4  # times what a scale lacks of 1024: the offset by which chroma without colour stays so
+MAX_SCALE = 32767  # of a reference
+
 BLOCK_STREAMS = (StreamId.BLOCK_NODES, StreamId.BLOCK_MODES, StreamId.BLOCK_VECTORS, StreamId.BLOCK_LEVELS)
 """The stream of each family of contexts: nodes and CBF, intra modes, vectors, escapes and levels."""
 
@@ -117,17 +122,18 @@ def unpack_streams(
     if header.residual is ResidualCoder.DCT:
         meshes = iter(unpack_meshes(header, pictures, streams))
         blocks = unpack_blocks(header, [(picture.qps[0], picture.qps[1]) for picture in pictures], streams)
+        weights = unpack_prediction_weights(header, pictures, streams.get(StreamId.PREDICTION_WEIGHTS))
         alphas, maps = unpack_alpha(header, pictures, streams)
         return (
             tuple(
                 CodedPicture(
                     picture.references,
                     None,
-                    replace(of, mesh=next(meshes)) if picture.has_field else of,
+                    replace(of, mesh=next(meshes) if picture.has_field else None, weights=of_references),
                     alpha,
                     picture.place,
                 )
-                for picture, of, alpha in zip(pictures, blocks, alphas, strict=True)
+                for picture, of, of_references, alpha in zip(pictures, blocks, weights, alphas, strict=True)
             ),
             names,
             maps,
@@ -173,7 +179,7 @@ def check_streams(
     """
     implied, optional = [StreamId.RESIDUAL], [StreamId.NAMES]
     if header.residual is ResidualCoder.DCT:
-        implied, optional = [*BLOCK_STREAMS, StreamId.BITS], [StreamId.NAMES, StreamId.ALF]
+        implied, optional = [*BLOCK_STREAMS, StreamId.BITS], [StreamId.NAMES, StreamId.ALF, StreamId.PREDICTION_WEIGHTS]
         if any(picture.predictor_set_counts for picture in pictures):
             implied += [StreamId.ALPHA_WEIGHTS, StreamId.ALPHA_SETS, StreamId.ALPHA_SUBSTREAMS]
             implied += [StreamId.ALPHA_BITS] if header.format.bit_depth > 8 else []
@@ -492,6 +498,42 @@ def unpack_blocks(
         CodedSymbols(*qps, symbols, number == count, alf)
         for number, (qps, alf) in enumerate(zip(quantisers, filters, strict=True), 1)
     ]
+
+
+def unpack_prediction_weights(
+    header: SequenceHeader, pictures: Sequence[PictureHeader], data: bytes | None
+) -> list[PredictionWeights | None]:
+    """What each picture of ``dct`` weighs its references by, if it does (spec 10.17).
+
+    Raises:
+        BitstreamError: an I picture has weights, or a scale is beyond 0…32767.
+    """
+    if data is None:
+        return [None] * len(pictures)
+    planes, weights = len(header.coded_format.plane_shapes), []
+    with StreamReader(data) as stream:
+        are_weighted = stream.symbols(len(pictures)).tolist()
+        for picture, is_weighted in zip(pictures, are_weighted, strict=True):
+            count = len(picture.place.references) if picture.place else 0
+            if is_weighted > (count > 0):
+                raise BitstreamError("what says that a picture has weights is not 0 or 1, or is 1 of an I picture")
+            weights.append(
+                weights_of(negative_first(stream.numbers(2 * planes * count)).reshape(count, planes, 2))
+                if is_weighted
+                else None
+            )
+    return weights
+
+
+def weights_of(differences: Differences) -> PredictionWeights:
+    """Weights (references, planes, 2) of what says how chroma's differ from luma's, and these from none."""
+    weights = differences.astype(np.int32)
+    weights[:, 0, 0] += UNWEIGHTED
+    weights[:, 1:, 0] += weights[:, :1, 0]
+    weights[:, 1:, 1] += NEUTRAL_OFFSET * (UNWEIGHTED - weights[:, 1:, 0])
+    if not 0 <= int(weights[..., 0].min()) <= int(weights[..., 0].max()) <= MAX_SCALE:
+        raise BitstreamError(f"a scale of a reference is beyond 0…{MAX_SCALE}")
+    return weights
 
 
 def unpack_symbols(streams: dict[StreamId, bytes], limit: int) -> SymbolReader:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.buffers import table, zeros
-from codec.coded import AlfParameters, NodeGrid
+from codec.coded import AlfParameters, NodeGrid, PredictionWeights
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates, MotionMap
 from codec.dct.intra import IntraPredictor
 from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
 from codec.dct.planes import Plane
-from codec.dct.references import Place, References
+from codec.dct.references import SLOTS, Place, References
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.depths import SAMPLE_BITS, Sample
@@ -117,6 +117,7 @@ class PictureDecoder:
         qp_chroma: int,
         alf: Sequence[AlfParameters | None],
         mesh: NodeGrid | None,
+        weights: PredictionWeights | None = None,
     ) -> tuple[Samples, ...]:
         """The planes of the next picture, (height, width) each; () if nothing but reads.
 
@@ -128,6 +129,7 @@ class PictureDecoder:
         """
         self.symbols = symbols
         self.start(place, qp, qp_chroma)
+        self.set_weights(weights)
         self.set_mesh(mesh)
         self.decode_picture(qp, qp_chroma)
         if self.only_reads:
@@ -155,6 +157,15 @@ class PictureDecoder:
         self.references.start(place, self.only_reads)
         over = 0 if SAMPLE_BITS == 8 else 6 * (self.luma.bit_depth - 8)
         self.scale, self.scale_chroma = tables.SCALES[qp + over], tables.SCALES[qp_chroma + over]
+
+    def set_weights(self, weights: PredictionWeights | None) -> None:
+        """Predict from weighted references; without ``weights`` from what was decoded."""
+        if weights is None or self.only_reads:
+            return
+        for k, of_planes in enumerate(weights.tolist()):
+            for plane, (scale, offset) in zip((self.luma, self.cb, self.cr), of_planes, strict=False):
+                plane.weigh(self.references.slot[k], SLOTS + k, scale, offset)
+        self.references.sample_slot[0], self.references.sample_slot[1] = SLOTS, SLOTS + len(weights) - 1
 
     def set_mesh(self, mesh: NodeGrid | None) -> None:
         """Let a mesh predict warped blocks."""
@@ -346,10 +357,10 @@ class PictureDecoder:
     ) -> cython.void:
         """Predict a rectangle by the vectors of a coding block: by one, or by the mean of two predictions."""
         if motion.directions & 1:
-            plane.reference.select(self.references.slot[0])
+            plane.reference.select(self.references.sample_slot[0])
             plane.reference.move(target, y, x, height, width, motion.dy, motion.dx, False)
         if motion.directions & 2:
-            plane.reference.select(self.references.slot[1])
+            plane.reference.select(self.references.sample_slot[1])
             averaged: cython.bint = motion.directions == 3
             plane.reference.move(target, y, x, height, width, motion.second_dy, motion.second_dx, averaged)
 
@@ -357,7 +368,7 @@ class PictureDecoder:
         """Predict a coding block from other pictures, in one plane."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
         if block.kind == BlockKind.WARPED:
-            plane.reference.select(self.references.slot[0])
+            plane.reference.select(self.references.sample_slot[0])
             plane.reference.warp(plane.samples, self.mesh, y, x, side)
         else:
             self.compensate(plane, plane.samples, block, y, x, side, side)

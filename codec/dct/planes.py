@@ -6,7 +6,7 @@ import cython
 import numpy as np
 
 from codec.buffers import zeros
-from codec.dct.references import SLOTS
+from codec.dct.references import SLOTS, weighted
 from codec.depths import Sample
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
@@ -43,12 +43,19 @@ class Plane:
         self.prediction = zeros(whole if traced else (1, 1), sample_type(bit_depth))
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
-        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth, SLOTS)
+        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth, SLOTS + 2)
 
     def picture(self):
         """A copy of the decoded samples, (height, width)."""
         samples = np.asarray(self.reference.samples)[self.reference.top :]
         return samples[BORDER : BORDER + self.height, BORDER : BORDER + self.width].copy()
+
+    def weigh(self, slot, target, scale, offset):
+        """Put a reference into another slot, weighted (spec 10.17)."""
+        self.reference.select(slot)
+        samples: Sample[:, ::1] = memoryview(weighted(self.picture(), scale, offset, self.bit_depth))
+        self.reference.select(target)
+        self.reference.fill(samples)
 
     def predicted(self):
         """A copy of what the samples were predicted as, (height, width); only of a traced plane."""

@@ -6,14 +6,17 @@ from typing import NamedTuple
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
 from codec.buffers import zeros
 from codec.errors import BitstreamError
+from codec.picture.planes import Samples
 
-__all__ = ["MAX_LOG2_MINI_GOP", "SLOTS", "Place", "References", "coding_order"]
+__all__ = ["MAX_LOG2_MINI_GOP", "SLOTS", "UNWEIGHTED", "Place", "References", "coding_order", "weighted"]
 
 MAX_LOG2_MINI_GOP = 4
 SLOTS = 1 + MAX_LOG2_MINI_GOP  # decoded pictures that are kept at a time
+UNWEIGHTED = 1024  # the scale that changes nothing
 
 
 class Place(NamedTuple):
@@ -62,12 +65,20 @@ def _between(before: int, after: int, layer: int) -> list[tuple[int, tuple[int, 
     return [own, *_between(before, middle, layer + 1), *_between(middle, after, layer + 1)]
 
 
+def weighted(plane: npt.NDArray[Samples], scale: int, offset: int, bit_depth: int) -> npt.NDArray[Samples]:
+    """A plane times ``scale`` / 1024, with ``offset`` thirty-seconds of 2 ** (bit_depth − 8) added (spec 10.17)."""
+    total = scale * np.arange(1 << bit_depth, dtype=np.int64) + (offset * (1 << (bit_depth - 3)) + UNWEIGHTED // 2)
+    of_sample: npt.NDArray[Samples] = np.clip(total >> 10, 0, (1 << bit_depth) - 1).astype(plane.dtype)
+    return of_sample[plane]
+
+
 @cython.cclass
 class References:
     """The two decoded pictures that the picture at work points into; of a P picture both are the one before."""
 
     is_b: cython.bint
     slot: cython.int[::1]  # where each of the two is kept
+    sample_slot: cython.int[::1]  # where the samples are that blocks are predicted from: there, or weighted
     distance: cython.int[::1]  # how many pictures it is before the one at work; negative if it comes after
     latest: cython.int  # which of the two was decoded last
     free: cython.int  # the slot for the picture at work
@@ -76,6 +87,7 @@ class References:
 
     def __init__(self, limit: int) -> None:
         self.slot, self.distance, self.limit, self.slot_of = zeros(2, np.int32), zeros(2, np.int32), limit, {}
+        self.sample_slot = zeros(2, np.int32)
         self.is_b, self.latest, self.free = False, 0, 0
 
     def start(self, place: Place, only_reads: bool) -> None:
@@ -93,6 +105,7 @@ class References:
             if number not in self.slot_of:
                 raise BitstreamError(f"picture {place.number} points into picture {number}, which is not there")
             self.slot[k], self.distance[k] = self.slot_of[number], place.number - number
+            self.sample_slot[k] = self.slot[k]
         self.latest = int(self.is_b and kept.index(place.references[1]) > kept.index(place.references[0]))
         self.slot_of = {number: slot for number, slot in self.slot_of.items() if number in place.kept}
         self.free = min({*range(SLOTS)} - {*self.slot_of.values()})

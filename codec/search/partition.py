@@ -10,7 +10,7 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from codec.coded import AlfParameters, NodeGrid
+from codec.coded import AlfParameters, NodeGrid, PredictionWeights
 from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates
 from codec.dct.picture import PictureDecoder
@@ -171,6 +171,20 @@ class PictureSearch:
         self.levels.lagrangian, self.intra.lagrangian = lagrangian, sqrt(lagrangian)
         self.blocks = decoder.blocks
 
+    def set_weights(self, weights: PredictionWeights | None) -> None:
+        """Predict the picture that has begun from weighted references."""
+        decoder = self.decoder
+        decoder.set_weights(weights)
+        for k in range(0 if weights is None else len(weights)):
+            decoder.luma.reference.select(decoder.references.sample_slot[k])
+            with cython.nogil:
+                self.vectors.quarters.fill()
+
+    def reference(self, number: int) -> Samples:
+        """Luma of one of the references, (H, W), as blocks are predicted from it."""
+        self.decoder.luma.reference.select(self.decoder.references.sample_slot[number])
+        return self.decoder.luma.picture()
+
     def search(
         self,
         rates: npt.NDArray[np.float64],
@@ -267,7 +281,7 @@ class PictureSearch:
 
     def select_first(self) -> cython.void:
         """Let all planes look at the first reference."""
-        slot = self.decoder.references.slot[0]
+        slot = self.decoder.references.sample_slot[0]
         self.decoder.luma.reference.select(slot)
         self.decoder.cb.reference.select(slot)
         self.decoder.cr.reference.select(slot)
@@ -416,7 +430,7 @@ class PictureSearch:
                     second: cython.int = self.block.directions >> 1
                     dy = self.block.second_dy if second else self.block.dy
                     dx = self.block.second_dx if second else self.block.dx
-                    slot = self.decoder.references.slot[second]
+                    slot = self.decoder.references.sample_slot[second]
                     cost = self.vectors.hadamard(y, x, side, dy, dx, slot, best) + lagrangian * bits
                 if cost < best:
                     best, merge = cost, candidate

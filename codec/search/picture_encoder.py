@@ -25,6 +25,7 @@ from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
 from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
 from codec.search.partition import EFFORTS
+from codec.search.prediction_weights import choose_weights
 from codec.search.rates import Counts, Rates, rates_of
 from codec.search.temporal_filter import with_inherited_filtered
 from codec.search.unseen import with_unseen_filled
@@ -175,6 +176,10 @@ class GopEncoder:
         qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
         lagrangian = lagrangian_of(qp_of_lagrangian, self._settings.speed_preset, lowest)
         search.start(source.planes, place, qp, qp_chroma, lagrangian)
+        weights = None
+        if number:
+            weights = choose_weights(source, [self._sources[reference] for reference in place.references])
+            search.set_weights(weights)
         seeds = None
         if number and self._header.motion is not MotionModel.NONE:
             seeds = self._seeds(place, source)
@@ -197,7 +202,7 @@ class GopEncoder:
         self.checksums.append(present(decoded, self._header, alpha=alpha).crc32())
         if alpha is not None:
             self.fields.append(field_of_blocks(self._decoder))
-        symbols = WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh)
+        symbols = WrittenSymbols(qp, qp_chroma, *best.written, alf, best.mesh, weights)
         return CodedPicture(len(place.references), None, symbols, place=place)
 
     def _try(
@@ -243,7 +248,7 @@ class GopEncoder:
 
     def _meshes(self, place: Place, source: Picture, lagrangian: float) -> Iterator[NodeGrid]:
         """Meshes to try: one that fits, and the last that was used, which costs next to nothing."""
-        searched = self._searched(place, source, place.references[0], NO_VECTORS)
+        searched = self._searched(place, source, 0, NO_VECTORS)
         start = self._mesh
         if start is None:
             field = search_mesh(searched, self._header.cell_size, (CellMode.WARP,))
@@ -254,11 +259,11 @@ class GopEncoder:
         if self._mesh is not None:
             yield self._mesh
 
-    def _searched(self, place: Place, source: Picture, reference: int, frequent: Vectors) -> Searched:
-        """What a search for motion from a decoded picture works on."""
-        wanted, luma = searched_planes(source.planes[0], self._decoded[reference].planes[0])
+    def _searched(self, place: Place, source: Picture, which: int, frequent: Vectors) -> Searched:
+        """What a search for motion from one of the references works on."""
+        wanted, luma = searched_planes(source.planes[0], self._search.reference(which))
         halves = half_samples(luma, self._header.half_sample_tap)
-        distance = place.number - reference
+        distance = place.number - place.references[which]
         is_thorough = self._settings.speed_preset is Speed.SLOW or distance >= FAR
         speed = Speed.MEDIUM if is_thorough else Speed.FAST
         before = self._fields.get(distance)
@@ -274,7 +279,7 @@ class GopEncoder:
             is_fast = self._settings.speed_preset is Speed.FAST and place.number - reference < FAR
             if is_fast and not len(frequent):
                 continue
-            field = search_blocks(self._searched(place, source, reference, frequent), SEED_BLOCK)
+            field = search_blocks(self._searched(place, source, k, frequent), SEED_BLOCK)
             self._fields[place.number - reference] = field
             seeds[k] = field.vectors_quarter_pel
         return seeds

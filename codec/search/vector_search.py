@@ -45,7 +45,7 @@ class VectorSearch:
     def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
         self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
-        self.quarters = InterpolatedPlanes(luma.reference, 4, SLOTS)
+        self.quarters = InterpolatedPlanes(luma.reference, 4, SLOTS + 2)
         self.parent_dy, self.parent_dx = zeros((2, 7), np.int32), zeros((2, 7), np.int32)
 
     def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:
@@ -165,7 +165,7 @@ class VectorSearch:
         """
         side = 1 << log2
         best: cython.double = 1e30
-        self.slot, self.best_dy, self.best_dx = candidates.references.slot[reference], 0, 0
+        self.slot, self.best_dy, self.best_dx = candidates.references.sample_slot[reference], 0, 0
         candidates.predict_vector(reference)
         best = self.try_vector(candidates, y, x, side, candidates.predicted_dy, candidates.predicted_dx, best)
         for k in range(candidates.count):

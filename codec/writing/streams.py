@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, group_bytes
+from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, NEUTRAL_OFFSET, group_bytes
 from codec.coded import (
     NEW_FILTER,
     NO_FILTER,
@@ -21,12 +21,14 @@ from codec.coded import (
     NodeGrid,
     PacketGroup,
     PlaneResidual,
+    PredictionWeights,
     SequenceHeader,
     WrittenSymbols,
     mesh_differences,
     symbols_of_levels,
     z_of,
 )
+from codec.dct.references import UNWEIGHTED
 from codec.dct.tables import FAMILIES
 from codec.models import MotionModel
 from codec.picture.value_maps import ValueMap, ValueMaps
@@ -156,7 +158,22 @@ def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
     streams[StreamId.BITS] = np.packbits(np.concatenate([picture.bits for picture in pictures])).tobytes()
     if any(alf is not None for picture in pictures for alf in picture.alf):
         streams[StreamId.ALF] = pack_filters([picture.alf for picture in pictures])
+    if any(picture.weights is not None for picture in pictures):
+        streams[StreamId.PREDICTION_WEIGHTS] = pack_prediction_weights([picture.weights for picture in pictures])
     return streams
+
+
+def pack_prediction_weights(weights: Sequence[PredictionWeights | None]) -> bytes:
+    """Which pictures weigh their references; then by how much, each (spec 10.17)."""
+    parts = [pack(np.array([of is not None for of in weights], np.uint8))]
+    for of_picture in weights:
+        if of_picture is not None:
+            differences = of_picture.copy()
+            differences[:, 1:, 1] -= NEUTRAL_OFFSET * (UNWEIGHTED - of_picture[:, 1:, 0])
+            differences[:, 1:, 0] -= of_picture[:, :1, 0]
+            differences[:, 0, 0] -= UNWEIGHTED
+            parts.append(pack_numbers(z_of(differences.astype(np.int16).ravel())))
+    return b"".join(parts)
 
 
 def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) -> bytes:
