@@ -7,7 +7,7 @@ turns them into pictures, on both sides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -42,6 +42,7 @@ __all__ = [
     "ContextSubstreams",
     "Levels",
     "LosslessResidual",
+    "Memory",
     "MotionField",
     "NodeGrid",
     "PacketGroup",
@@ -53,6 +54,7 @@ __all__ = [
     "SequenceHeader",
     "Shape",
     "Weights",
+    "WrittenContexts",
     "WrittenSymbols",
     "mesh_differences",
     "negative_first",
@@ -68,6 +70,7 @@ Levels = npt.NDArray[Any]  # uint8, int8 or little-endian float16, by coder
 Residuals = npt.NDArray[np.uint8 | np.int16]  # of the lossless coder: what is left + 128, of more than 8 bits + 0
 Attachments = tuple[tuple[str, bytes], ...]  # keys and values of what came with a picture (spec 5.8)
 Weights = npt.NDArray[np.int16]  # (predictor sets, what is added + one for each tap but the base), in 1/256 or 1/1024
+Memory = npt.NDArray[np.uint16] | None  # of the samples of a plane (spec 9.2); None where it has none
 
 MIN_BLOCK: Final = 8  # side of the smallest coding block, in luma samples
 
@@ -119,26 +122,43 @@ class PlaneResidual:
 
 @dataclass(frozen=True, eq=False)
 class ContextSubstreams:
-    """Symbols of a picture, apart by context (spec 9.6).
+    """Symbols of a picture as a decoder gets them, apart by context substream (spec 9.6).
 
     Attributes:
-        symbols: uint8, flat: one substream behind the other; to be decoded, with room behind the start of each for
-            as many symbols as the picture has samples, and two more.
-        starts: int64 (contexts,): where each substream starts.
-        sizes: int64 (contexts,): symbols of each.
-        bits: uint8: raw bits, the first the highest of its byte, and two bytes more; to be decoded, with room behind
-            them for two bytes for each sample of the picture. There are none of 8 bits a sample.
+        symbols: uint8, flat: one substream behind the other, with room behind the start of each for as many symbols as
+            the picture has samples, and two more.
+        starts: int64 (substreams,): where each substream starts.
+        sizes: int64 (substreams,): symbols of each.
+        substream_of: uint8 (planes · contexts,), of all pictures of a packet group.
+        bits: uint8: raw bits, the first the highest of its byte, with room behind them for two bytes for each sample of
+            the picture. There are none of 8 bits a sample.
     """
 
     symbols: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
-    bits: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(2, np.uint8))
+    substream_of: npt.NDArray[np.uint8]
+    bits: npt.NDArray[np.uint8]
 
-    def of(self, context: int) -> npt.NDArray[np.uint8]:
+    def of(self, substream: int) -> npt.NDArray[np.uint8]:
         """The symbols of one substream."""
-        start = self.starts[context]
-        return self.symbols[start : start + self.sizes[context]]
+        start = self.starts[substream]
+        return self.symbols[start : start + self.sizes[substream]]
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenContexts:
+    """Symbols of a picture as an encoder writes them, in the order of decoding.
+
+    Attributes:
+        contexts: uint16 (samples,), of each symbol.
+        symbols: uint8 (samples,).
+        bits: uint8: raw bits, the first the highest of its byte.
+    """
+
+    contexts: npt.NDArray[np.uint16]
+    symbols: npt.NDArray[np.uint8]
+    bits: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,14 +168,14 @@ class LosslessResidual:
     Attributes:
         weight_differences: of each plane, from the weights of the picture before that has as many references.
         predictor_sets: of each plane, uint8 (rows, columns): which weights a square takes; 0 is the base alone,
-            and the numbers behind the last are medians.
+            and the numbers behind the last have none either.
         substreams: the symbols of all planes together.
         bit_depth: of the samples that are coded.
     """
 
     weight_differences: tuple[Weights, ...]
     predictor_sets: tuple[npt.NDArray[np.uint8], ...]
-    substreams: ContextSubstreams
+    substreams: ContextSubstreams | WrittenContexts
     bit_depth: int = 8
 
 

@@ -148,16 +148,17 @@ def code_losslessly(
 ) -> tuple[LosslessResidual, History]:
     """The residual of the lossless coder, which completes the samples while it predicts them."""
     bit_depth = source.format.bit_depth
-    residual, weights, planes = code_lossless(
+    residual, weights, planes, memories = code_lossless(
         as_coded(source.planes, header, bit_depth),
         [as_coded(prediction, header, bit_depth) for prediction in predictions],
         history.weights[len(predictions)],
+        history.memories,
         preset,
         header,
         bit_depth,
     )
     picture = Picture(source.format, as_decoded(planes, header, bit_depth))
-    return residual, history.after(picture, header, weights, len(predictions))
+    return residual, history.after(picture, header, weights, len(predictions), memories)
 
 
 def search_motion(

@@ -25,7 +25,7 @@ from codec.picture.value_maps import NO_MAPS, ValueMaps, unmapped
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from codec.coded import PlaneResidual, Residuals, Weights
+    from codec.coded import Memory, PlaneResidual, Residuals, Weights
     from codec.dct.picture import PictureDecoder
     from codec.dct.references import Place
 
@@ -85,20 +85,27 @@ class History(NamedTuple):
     Attributes:
         references: the newest first, two at most; of ``dct`` those of alpha, if there is any.
         weights: of the lossless coder, every plane's, by the references of the picture that brought them last.
+        memories: of the lossless coder, every plane's.
         blocks: of ``dct``, whose decoder has its reference. It changes with the next picture.
     """
 
     references: tuple[Reference, ...] = ()
     weights: tuple[tuple[Weights, ...], ...] = ((), (), ())
+    memories: tuple[Memory, ...] = ()
     blocks: DecodedBlocks | None = None
 
     def after(
-        self, picture: Picture, header: SequenceHeader, weights: tuple[Weights, ...] = (), references: int = 0
+        self,
+        picture: Picture,
+        header: SequenceHeader,
+        weights: tuple[Weights, ...] = (),
+        references: int = 0,
+        memories: tuple[Memory, ...] = (),
     ) -> History:
         """The history once ``picture`` is decoded."""
         brought = tuple(weights if number == references and weights else old for number, old in enumerate(self.weights))
         newest = for_depth(compensation, picture.format.bit_depth).Reference(picture, header.half_sample_tap)
-        return History((newest, *self.references[:1]), brought)
+        return History((newest, *self.references[:1]), brought, memories)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -172,10 +179,10 @@ def complete_lossless(
     name: str | None = None,
 ) -> History:
     """The same for the lossless coder (spec 9), whose samples are predicted and completed one by one."""
-    planes, weights, _ = _decoded(residual, predictions, header, history)
+    planes, weights, _, memories = _decoded(residual, predictions, header, history)
     coded_format = header.format.with_depth(residual.bit_depth)
     picture = Picture(coded_format, as_decoded(planes, header, residual.bit_depth), name)
-    return history.after(picture, header, weights, len(predictions))
+    return history.after(picture, header, weights, len(predictions), memories)
 
 
 def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHeader) -> tuple[Residuals, ...]:
@@ -184,19 +191,20 @@ def lossless_residuals(coded: CodedPicture, before: History, header: SequenceHea
     ``before`` is the history that the picture was decoded from.
     """
     assert isinstance(coded.residual, LosslessResidual)
-    _, _, residuals = _decoded(coded.residual, predict(coded.field, coded.references, before), header, before)
+    _, _, residuals, _ = _decoded(coded.residual, predict(coded.field, coded.references, before), header, before)
     return residuals
 
 
 def _decoded(
     residual: LosslessResidual, predictions: tuple[Prediction, ...], header: SequenceHeader, history: History
-) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...]]:
-    """Planes as they are coded, weights and residuals of a lossless picture."""
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...], tuple[Memory, ...]]:
+    """Planes as they are coded, weights, residuals and memories of a lossless picture."""
     return decode_lossless(
         residual,
         header.format.plane_shapes,
         [as_coded(prediction, header, residual.bit_depth) for prediction in predictions],
         history.weights[len(predictions)],
+        history.memories,
         header,
     )
 
@@ -248,7 +256,7 @@ def field_of_blocks(decoder: PictureDecoder) -> MotionField:
 def same_alpha(history: History, header: SequenceHeader) -> History:
     """The history once a picture has the alpha of the one before, or 0 if it is the first."""
     if history.references:
-        return History((history.references[0], *history.references[:1]), history.weights)
+        return history._replace(references=(history.references[0], *history.references[:1]), blocks=None)
     picture_format = header.format.with_depth(MIN_BIT_DEPTH)
     nothing = np.zeros((picture_format.height, picture_format.width), picture_format.dtype)
     return history.after(Picture(picture_format, (nothing,)), header)

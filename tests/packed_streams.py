@@ -1,6 +1,6 @@
 """Streams of packed symbols, and zstd blocks, made by hand from the specification."""
 
-CONTEXTS = 14
+CONTEXTS = 114  # of a plane of 8 bits
 DIGITS_A_BYTE = {2: 8, 4: 4, 6: 3, 16: 2}
 
 
@@ -26,7 +26,11 @@ def bomb(size):
     return b"".join(value.to_bytes(3, "little") + b"\0" for value in heads)
 
 
-def plain_stream(pictures):
-    """A stream of context substreams in plain bytes; of each picture a list of symbols for each context."""
+def plain_stream(pictures, substream_of):
+    """A stream of context substreams in plain bytes; of each picture a list of symbols for each of them."""
+    count = len(pictures[0])
+    head = bytes([count]) + (plain(substream_of) if count > 1 else b"")
     sizes = b"".join(varint(len(symbols)) for of_picture in pictures for symbols in of_picture)
-    return sizes + b"".join(plain(b"".join(map(bytes, of_context))) for of_context in zip(*pictures, strict=True))
+    return (
+        head + sizes + b"".join(plain(b"".join(map(bytes, of_context))) for of_context in zip(*pictures, strict=True))
+    )

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from packed_streams import plain, varint
+from packed_streams import plain, plain_stream, varint
 
 import codec
 import kernel_build
@@ -242,10 +242,8 @@ def test_raw_bits_of_samples_that_have_8_bits_are_refused(parts):
 
 def test_a_symbol_of_76_or_more_is_refused(parts):
     header, [(pictures, streams), *_] = parts(run=1)
-    sizes = [0] * 24
-    sizes[3] = 90
     for symbol in (75, 76, 255):
-        data = bytes([12]) + b"".join(map(varint, sizes)) + plain(89 * [0] + [symbol])
+        data = bytes([12, 1]) + varint(90) + plain(89 * [0] + [symbol])
         changed = streams | {StreamId.CONTEXT_SUBSTREAMS: data, StreamId.BITS: bytes(2)}
         if symbol == 75:
             read(header, pictures, changed)
@@ -257,10 +255,9 @@ def test_a_symbol_of_76_or_more_is_refused(parts):
 def test_raw_bits_of_symbols_that_belong_to_another_picture_have_room():
     """A picture without raw bits that takes symbols of another one, which want 13 each."""
     header = header_of(PictureFormat(16, 16, SampleFormat.GRAY, bit_depth=16))
-    sizes = np.zeros((2, 24), int)
-    sizes[0, 5] = sizes[1, 23] = 256
-    # the second picture begins with context 1, of which there is nothing: the first's symbols of context 5 follow
-    data = bytes([16]) + b"".join(map(varint, sizes.ravel().tolist())) + plain(256 * [75]) + plain(256 * [0])
+    pictures = [[], 256 * [75], []], [[], [], 256 * [0]]
+    # the second picture begins with substream 0, of which there is nothing: the first's symbols of substream 1 follow
+    data = bytes([16]) + plain_stream(pictures, 204 * [0])
     pictures = [payloads.PictureHeader(references, (), (0,)) for references in range(2)]
     streams = {
         StreamId.WEIGHTS: b"",

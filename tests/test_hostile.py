@@ -6,6 +6,7 @@ Packets are taken apart and put together here from the layout in format_spec.md,
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import struct
 import tracemalloc
@@ -15,14 +16,15 @@ from itertools import product
 import numpy as np
 import pytest
 import zstandard
-from packed_streams import CONTEXTS, bomb, compressed, plain, plain_stream, varint
+from packed_streams import bomb, compressed, plain, plain_stream, varint
 from packet_places import packet, places_of
 
 import codec
+from codec.bitstream.container import ContainerReader
 from codec.bitstream.schema import StreamId
 from codec.bitstream.streams import unpack_substreams
 from codec.errors import BitstreamError, ChecksumError, LimitError, TruncatedError, UnsupportedError
-from codec.lossless.tables import WEIGHT_COUNTS
+from codec.lossless.tables import PLAIN_SETS, WEIGHT_COUNTS
 from codec.picture.planes import Picture
 
 SIGNATURE = b"\x8bMVZ\r\n\x1a\n"
@@ -785,7 +787,7 @@ def test_streams_that_the_headers_do_not_imply_are_refused(name, id_, samples, a
 def test_blocks_of_another_size_are_refused_before_they_are_expanded(name, size, samples, tmp_path):
     path, harm = tmp_path / "bad.mvz", compressed(bomb(size))
     for id_ in ids_of(samples[name]):
-        head = {NAMES: b"\5", CONTEXT_SUBSTREAMS: 2 * (b"\x10" + bytes(CONTEXTS - 1))}.get(id_, b"")
+        head = {NAMES: b"\5", CONTEXT_SUBSTREAMS: b"\1\x10\x10"}.get(id_, b"")
         path.write_bytes(harmed_streams(samples[name], with_stream(id_, head + harm)))
         refused = pytest.raises(BitstreamError, match="zstd compressed is damaged")
         with less_memory_than(3e6), codec.open(path) as video, refused:
@@ -913,11 +915,6 @@ def one_of(run, id_):
     return dict(run.streams)[id_]
 
 
-def samples_of(sample):
-    """How many samples a coded picture has."""
-    return sample.pictures[0].format.sample_count
-
-
 def assert_caught(attempt, sample, data):
     """What was decoded, up to an error, is right, and the error is one of those that symbols can cause."""
     error = assert_error_or_right(attempt, sample, data)
@@ -945,7 +942,7 @@ def test_any_weights_code_pictures_that_come_back(sets, mode, noise, monkeypatch
         shape = tuple(-(-side // 16) for side in taps.shape())
         references, residuals, *_ = taps.layout()
         weights = random.choice([-32768, 32767, 0, 255], (count, WEIGHT_COUNTS[references] + residuals))
-        return weights.astype(np.int16), random.integers(0, count + 2 + (references > 0), shape).astype(np.uint8)
+        return weights.astype(np.int16), random.integers(0, count + PLAIN_SETS[references], shape).astype(np.uint8)
 
     monkeypatch.setattr("codec.search.predictor_sets.fit_sets", chosen)
     pictures = noise(mode, 35, 18, count=5)
@@ -962,7 +959,7 @@ def test_predictor_sets_and_their_counts_that_do_not_fit_are_refused(name, sampl
     for place, run in enumerate(sample.runs()):
         sets = symbols_of(one_of(run, PREDICTOR_SETS))
         for at, (_, count, references) in enumerate(sets_of(run, name)):
-            last = count + (2 if references else 1)
+            last = count + (3 if references else 2)
             for set_ in (last + 1, 255):
                 harmed = run.with_stream(PREDICTOR_SETS, plain(sets[:at] + bytes([set_]) + sets[at + 1 :]))
                 data = changed(sample, place=place, streams=harmed.streams)
@@ -998,16 +995,19 @@ def test_symbols_that_are_moved_to_other_contexts_or_changed_are_caught(name, sa
     """By the checksum, or by the contexts that samples come to have."""
     sample, random = samples[name], np.random.default_rng(23)
     for place, run in enumerate(sample.runs()):
-        _, substreams = unpack_substreams(one_of(run, CONTEXT_SUBSTREAMS), len(run.references), samples_of(sample), 8)
-        pictures = [[of.of(context).tolist() for context in range(CONTEXTS)] for of in substreams]
+        header = ContainerReader(io.BytesIO(sample.data), name).header
+        _, substreams = unpack_substreams(one_of(run, CONTEXT_SUBSTREAMS), len(run.references), header)
+        pictures = [[of.of(number).tolist() for number in range(of.sizes.size)] for of in substreams]
         for picture, of_picture in enumerate(pictures):
             for context in [context for context, symbols in enumerate(of_picture) if symbols]:
                 moved, other = ([[list(of) for of in each] for each in pictures] for _ in range(2))
                 symbol = moved[picture][context].pop(random.integers(len(moved[picture][context])))
-                moved[picture][(context + random.integers(1, CONTEXTS)) % CONTEXTS].append(symbol)
+                others = [number for number in range(len(of_picture)) if number != context] or [0]
+                moved[picture][random.choice(others)].append(symbol)
                 other[picture][context][0] = (other[picture][context][0] + int(random.integers(1, 256))) % 256
-                for harmed in (moved, other):
-                    stream = run.with_stream(CONTEXT_SUBSTREAMS, plain_stream(harmed))
+                for harmed in (each for each in (moved, other) if each != pictures):
+                    data = plain_stream(harmed, substreams[0].substream_of.tolist())
+                    stream = run.with_stream(CONTEXT_SUBSTREAMS, data)
                     error = assert_error_or_right(attempt, sample, changed(sample, place=place, streams=stream.streams))
                     # near 0 and 255, samples that are nearly right may be the same for several symbols
                     assert type(error) in (BitstreamError, ChecksumError) or (name == "near" and harmed is other)
@@ -1016,7 +1016,7 @@ def test_symbols_that_are_moved_to_other_contexts_or_changed_are_caught(name, sa
 def test_context_substreams_of_a_large_picture_are_refused_before_it_is_decoded(samples, tmp_path):
     """The sizes add up for 2**24 samples, but nothing follows."""
     sample, side = samples["named"], 1 << 12
-    sizes = varint(side * side) + bytes(CONTEXTS - 1)
+    sizes = b"\1" + varint(side * side)
     headers = {"references": [0], "checksums": [0], "predictor_set_counts": [(0,)], "quantisers": [()]}
     run = replace(sample.runs()[0], **headers)
     run.streams[:] = [(WEIGHTS, b""), (PREDICTOR_SETS, b"\1\0"), (CONTEXT_SUBSTREAMS, sizes)]

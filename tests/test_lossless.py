@@ -1,12 +1,11 @@
 """The lossless coder: what it codes comes back, and compiled it does what the same code does as Python."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
-from codec.coded import ContextSubstreams, LosslessResidual
+from codec.coded import LosslessResidual
 from codec.depths import for_depth
 from codec.errors import BitstreamError
 from codec.lossless import planes as kernel_planes
@@ -15,6 +14,7 @@ from codec.lossless.picture import (
     add_green,
     check_weights,
     planes_of,
+    regions_of,
     residuals_of,
     subtract_green,
 )
@@ -22,6 +22,8 @@ from codec.lossless.tables import (
     MARGIN_COLUMNS,
     MARGIN_ROWS,
     MAX_SETS,
+    NOTHING,
+    PLAIN_SETS,
     SET_SIDE,
     WEIGHT_COUNTS,
     context_model,
@@ -46,15 +48,8 @@ WEIGHTS = {
     "highest": lambda random, shape: np.full(shape, 32767),
 }
 MAX_ERRORS = {8: (0, 1, 2, 5), 16: (0, 1, 50, 255)}
+SUBSTREAMS = 60
 COUNTS = [(references, residuals) for references in range(3) for residuals in range(3)]
-
-
-def empty_substreams(samples, depth=8):
-    """Room for the symbols of so many samples in any context, and for their raw bits."""
-    room, contexts = samples + 2, context_model(depth > 8).contexts
-    symbols = np.full(contexts * room, 75, np.uint8)
-    starts = np.arange(contexts, dtype=np.int64) * room
-    return ContextSubstreams(symbols, starts, np.zeros(contexts, np.int64), np.zeros(2 * samples + 2, np.uint8))
 
 
 def planes(random, shape, count, depth=8):
@@ -81,30 +76,12 @@ def tap_planes(shape, predictions, residuals, depth=8):
     return for_depth(kernel_planes, depth).TapPlanes(shape, predictions, kept, depth)
 
 
-def walk(taps, source, weights, sets, substreams, places, max_error, depth=8, first_bit=0):
-    """Encode a source, or where there is none, decode; moves ``places`` on.
-
-    Returns samples, residuals as kernels have them, and the next raw bit.
-    """
-    (decoded,), (left,) = planes_of([taps.shape()], depth), residuals_of([taps.shape()], depth)
-    rows = for_depth(kernel_rows, depth)
-    coder = rows.PlaneCoder(taps, weights, sets, left, decoded)
-    symbols = rows.ContextSymbols(substreams.symbols, places, depth > 8, substreams.bits, first_bit)
-    if source is None:
-        rows.decode_planes([coder], symbols, max_error)
-    else:
-        taps.set_source(source)
-        rows.encode_plane(coder, symbols, max_error)
-    places[:] = symbols.places()
-    return decoded, left, symbols.next_bit()
-
-
 def classed(random, kind, shape, references, residuals, depth=8, count=3):
-    """Weights of ``count`` sets, of more than 8 bits within their largest sum; a map of them, set 0 and medians."""
+    """Weights of ``count`` sets, of more than 8 bits within their largest sum; a map of them and of other sets."""
     weights = WEIGHTS[kind](random, (count, WEIGHT_COUNTS[references] + residuals)).astype(np.int16)
     if depth > 8:
         weights = within_the_sum(weights)
-    return weights, random.integers(0, count + 2 + (references > 0), set_map_shape(shape)).astype(np.uint8)
+    return weights, random.integers(0, count + PLAIN_SETS[references], set_map_shape(shape)).astype(np.uint8)
 
 
 def within_the_sum(weights):
@@ -123,15 +100,30 @@ def within_the_sum(weights):
 
 
 def walked(shape, source, predictions, residuals, weights, sets, symbols, bits, max_error, depth):
-    """What encoding a source makes of these symbols and bits of all contexts; without one, what decoding them gives.
+    """What encoding a source makes; without one, what decoding symbols and bits of all substreams gives.
 
-    Samples, residuals, symbols, bits, where the substreams end, and the next raw bit.
+    Samples, residuals, and the next raw bit; then contexts, symbols and bits, or how many symbols of each substream
+    were taken; and the memory, if there is one.
     """
-    empty = empty_substreams(shape[0] * shape[1], depth)
-    substreams, places = replace(empty, symbols=symbols.copy(), bits=bits.copy()), empty.starts.copy()
-    taps = tap_planes(shape, predictions, residuals, depth)
-    decoded, left, next_bit = walk(taps, source, weights, sets, substreams, places, max_error, depth)
-    return decoded, left, substreams.symbols, substreams.bits, places, np.array(next_bit)
+    kept = [(plane + middle(depth)).astype(np.uint8 if depth == 8 else np.int16) for plane in residuals]
+    taps = for_depth(kernel_planes, depth).TapPlanes(shape, predictions, kept, depth)
+    (decoded,), (left,) = planes_of([shape], depth), residuals_of([shape], depth)
+    rows, size, is_deep = for_depth(kernel_rows, depth), shape[0] * shape[1], depth > 8
+    coder = rows.PlaneCoder(taps, weights, sets, left, decoded, len(kept), kept, None)
+    if source is None:
+        contexts, starts = (1 + len(kept)) * context_model(is_deep).contexts, np.arange(SUBSTREAMS) * (size + 2)
+        substream_of = regions_of((np.arange(contexts) % SUBSTREAMS).astype(np.uint8), 1 + len(kept), is_deep)
+        reader = rows.ContextReader(symbols.copy(), starts, substream_of, bits.copy(), is_deep)
+        rows.decode_planes([coder], reader, max_error)
+        made = reader.next_bit(), reader.places() - starts
+    else:
+        taps.set_source(source)
+        contexts, symbols, bits = np.zeros(size, np.uint16), np.zeros(size, np.uint8), np.zeros(2 * size + 2, np.uint8)
+        writer = rows.ContextWriter(contexts, symbols, bits, is_deep)
+        rows.encode_plane(coder, writer, max_error)
+        made = writer.next_bit(), contexts, symbols, bits
+    memory = coder.memory_after(None)
+    return decoded, left, *made, np.zeros(0) if memory is None else np.flatnonzero(memory != NOTHING)
 
 
 @pytest.fixture
@@ -148,15 +140,17 @@ def both(uncompiled):
 
 
 def assert_comes_back(both, source, *arguments, max_error, depth):
-    """Encoded and decoded to the same, no sample further off than ``max_error``; returns where substreams end."""
-    empty = empty_substreams(source.size, depth)
-    way = *arguments, empty.symbols, empty.bits, max_error, depth
-    samples, left, symbols, bits, places, end = both(source.shape, source, *way)
+    """Encoded and decoded to the same, no sample further off than ``max_error``; returns the contexts of symbols."""
+    way = *arguments, np.zeros(0, np.uint8), np.zeros(0, np.uint8), max_error, depth
+    samples, left, end, contexts, symbols, bits, memory = both(source.shape, source, *way)
     assert np.abs(samples.astype(int) - source).max() <= max_error
-    again = both(source.shape, None, *arguments, symbols, bits, max_error, depth)
-    for one, other in zip((samples, left, symbols, bits, places, end), again, strict=True):
+    apart = [symbols[contexts % SUBSTREAMS == number] for number in range(SUBSTREAMS)]
+    room = np.concatenate([np.pad(part, (0, source.size + 2 - part.size)) for part in apart])
+    again = both(source.shape, None, *arguments, room, bits, max_error, depth)
+    taken = np.array([part.size for part in apart])
+    for one, other in zip((samples, left, end, taken, memory), again, strict=True):
         np.testing.assert_array_equal(one, other)
-    return places
+    return contexts
 
 
 @pytest.mark.parametrize("depth", MAX_ERRORS)
@@ -170,9 +164,8 @@ def test_planes_come_back_and_any_symbols_decode_alike(both, references, residua
         for source, predictions, left in scenes(random, shape, references, residuals, depth):
             arguments = predictions, left, weights, sets
             assert_comes_back(both, source, *arguments, max_error=max_error, depth=depth)
-            empty = empty_substreams(source.size, depth)
-            symbols = random.integers(0, 256 if depth == 8 else 76, empty.symbols.size).astype(np.uint8)
-            bits = random.integers(0, 256, empty.bits.size).astype(np.uint8)
+            symbols = random.integers(0, 256 if depth == 8 else 76, SUBSTREAMS * (source.size + 2), np.uint8)
+            bits = random.integers(0, 256, 2 * source.size + 2, np.uint8)
             both(shape, None, *arguments, symbols, bits, max_error, depth)
 
 
@@ -199,8 +192,8 @@ def test_smooth_pictures_reach_every_context(both, depth):
     sets[sets > len(weights)] = 1
     if depth > 8:
         weights[0, 0], sets[...] = 300, np.arange(len(sets))[:, None] % 2  # so that predictions lie in either half
-    places = assert_comes_back(both, source, [], [], weights, sets, max_error=0, depth=depth)
-    assert (places > empty_substreams(source.size, depth).starts).all()
+    contexts = assert_comes_back(both, source, [], [], weights, sets, max_error=0, depth=depth)
+    assert set(contexts.tolist()) == set(range(14 if depth == 8 else 24))
 
 
 @pytest.mark.parametrize("place", [1, -1])
@@ -257,10 +250,10 @@ class Header:
 def coded(planes, predictions, before, speed, max_error, greens_apart, depth):
     """Everything that encoding a picture makes, as plain arrays."""
     header = Header(max_error, greens_apart)
-    residual, weights, decoded = code_lossless(planes, predictions, before, PRESETS[speed], header, depth)
+    residual, weights, decoded, memories = code_lossless(planes, predictions, before, (), PRESETS[speed], header, depth)
     assert isinstance(residual, LosslessResidual)
-    substreams = residual.substreams
-    return [*weights, *residual.predictor_sets, *decoded, substreams.symbols, substreams.sizes, substreams.bits]
+    written, learnt = residual.substreams, [memory for memory in memories if memory is not None]
+    return [*weights, *residual.predictor_sets, *decoded, written.contexts, written.symbols, written.bits, *learnt]
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -299,11 +292,9 @@ def symbols_after_a_fit(predictions, residuals, source, count, before=None, pres
     assert int(sets.max()) <= count
     if depth > 8:
         check_weights([weights])
-    substreams = empty_substreams(source.size, depth)
-    places = substreams.starts.copy()
-    walk(taps, source, weights, sets, substreams, places, 0, depth)
-    parts = [substreams.symbols[start:end] for start, end in zip(substreams.starts, places, strict=True)]
-    return np.concatenate(parts), weights, sets
+    none = np.zeros(0, np.uint8)
+    *_, symbols, _, _ = walked(source.shape, source, predictions, residuals, weights, sets, none, none, 0, depth)
+    return symbols, weights, sets
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=[speed.label for speed in PRESETS])
@@ -342,11 +333,12 @@ def test_squares_of_a_drawn_picture_take_the_median_where_it_is_better(speed, de
 
     def wrong_and_sets(*references):
         """How many samples are not predicted exactly, and by how much each square's set is above those with weights."""
-        residual, weights, _ = code_lossless(
-            [moved], [[plane] for plane in references], (), PRESETS[speed], header, depth
+        residual, weights, *_ = code_lossless(
+            [moved], [[plane] for plane in references], (), (), PRESETS[speed], header, depth
         )
         return np.count_nonzero(residual.substreams.symbols), residual.predictor_sets[0].astype(int) - len(weights[0])
 
+    monkeypatch.setattr(for_depth(set_choice, depth), "choose_memory", lambda *_: None)
     chosen = wrong_and_sets(), wrong_and_sets(source)
     monkeypatch.setattr(for_depth(set_choice, depth), "choose_sets", lambda *_: None)
     for (wrong, sets), (wrong_of_weights, sets_of_weights) in zip(
@@ -355,6 +347,33 @@ def test_squares_of_a_drawn_picture_take_the_median_where_it_is_better(speed, de
         assert 0.6 * wrong_of_weights > wrong
         assert 0.1 < (sets > 0).mean()
         assert not (sets_of_weights > 0).any()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_glyphs_that_come_again_are_remembered_from_picture_to_picture(depth, monkeypatch):
+    """Each line has other glyphs; those of the second picture were in the first, where no vector finds them."""
+    random, header = np.random.default_rng(17), Header(0, False)
+    dtype = np.uint8 if depth == 8 else np.uint16
+    glyphs = np.repeat(random.choice(np.array([20, 90, 250], dtype) << (depth - 8), (9, 12, 4)), 3, axis=2)
+    glyphs[:, :, -2:] = glyphs[:, -3:] = 250 << (depth - 8)
+    pages = [np.block([list(glyphs[line]) for line in random.integers(0, 9, (12, 15))]) for _ in range(2)]
+
+    def wrong():
+        """How many samples of each page are not predicted exactly."""
+        found, memories = [], ()
+        for page, predictions in zip(pages, ([], [[pages[0]]]), strict=True):
+            residual, _, planes, memories = code_lossless(
+                [page], predictions, (), memories, PRESETS[Speed.MEDIUM], header, depth
+            )
+            np.testing.assert_array_equal(page, planes[0])
+            found.append(np.count_nonzero(residual.substreams.symbols))
+        return found
+
+    first, second = wrong()
+    monkeypatch.setattr(for_depth(set_choice, depth), "choose_memory", lambda *_: None)
+    first_without, second_without = wrong()
+    assert 0.6 * first_without > first
+    assert 0.65 * second_without > second
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -6,40 +6,52 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import zstandard
-from packed_streams import DIGITS_A_BYTE, bomb, compressed, plain_stream, varint
+from packed_streams import CONTEXTS, DIGITS_A_BYTE, bomb, compressed, plain, varint
 
 from codec.bitstream.packing import StreamReader, split
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import substream_shares
-from codec.bitstream.streams import unpack_substreams
-from codec.coded import ContextSubstreams, SequenceHeader
+from codec.bitstream.streams import unpack_substream_map, unpack_substreams
+from codec.coded import SequenceHeader, WrittenContexts
 from codec.errors import BitstreamError
-from codec.lossless.tables import context_model
+from codec.lossless.tables import MAX_SUBSTREAMS
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.planes import PictureFormat, SampleFormat
 from codec.writing.packing import PLANS, pack, pack_quickly, packed_by
 from codec.writing.packing import varint as written_varint
 from codec.writing.streams import pack_substreams
 
-CONTEXTS = context_model(False).contexts
 
-
-def substreams_of(lists):
-    """The context substreams of one picture from lists of symbols by context."""
+def written(lists):
+    """A picture's symbols and contexts, from lists of symbols by context; contexts take turns."""
+    contexts = np.repeat(np.arange(len(lists), dtype=np.uint16), [len(of_context) for of_context in lists])
     symbols = np.array([symbol for of_context in lists for symbol in of_context], np.uint8)
-    sizes = np.array([len(of_context) for of_context in lists], np.int64)
-    return ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes)
+    order = np.argsort(np.concatenate([np.arange(len(of_context)) for of_context in lists]), kind="stable")
+    return WrittenContexts(contexts[order], symbols[order], np.zeros(0, np.uint8))
+
+
+def gray_header(samples):
+    """Of gray pictures of 8 bits."""
+    gray = PictureFormat(samples, 1, SampleFormat.GRAY)
+    return SequenceHeader(gray, Fraction(25), ResidualCoder.LOSSLESS, MotionModel.NONE, 16, 0, 16)
 
 
 def unpacked(data, pictures, samples):
     """The context substreams of pictures of 8 bits."""
-    bit_depth, substreams = unpack_substreams(data, pictures, samples, 8)
+    bit_depth, substreams = unpack_substreams(data, pictures, gray_header(samples))
     assert 8 == bit_depth
     return substreams
 
 
-def lists_of(substreams):
-    return [substreams.of(context).tolist() for context in range(CONTEXTS)]
+def in_turn(substreams, contexts):
+    """The symbols of a picture whose samples have such contexts."""
+    places, symbols = substreams.starts.copy(), []
+    for context in contexts.tolist():
+        number = substreams.substream_of[context]
+        symbols.append(int(substreams.symbols[places[number]]))
+        places[number] += 1
+    assert (places == substreams.starts + substreams.sizes).all()
+    return symbols
 
 
 def drawn(random, zeros, count):
@@ -148,46 +160,53 @@ def test_a_number_comes_back_from_its_bytes(value):
 # ------------------------------------------------------------------------- whole streams
 
 
-ONE = [[7] if context == 4 else [] for context in range(CONTEXTS)]
 RISING = [drawn(np.random.default_rng(9), zeros, 3000) for zeros in np.linspace(0, 1, CONTEXTS)]
 RUNS = {
-    "one symbol": [ONE],
+    "one symbol": [[[], [], [7]]],
     "one context": [[[]] * 13 + [[3, 0, 255, 0]]],
     "all contexts": [RISING],
     "zeros": [[[0] * 500] * CONTEXTS],
     "the highest": [[[255] * 500] * CONTEXTS],
+    "unlike each other": [[[context] * 900 + [0] * 300 for context in range(CONTEXTS)]],
     "three pictures": [RISING, RISING[::-1], RISING[3:] + RISING[:3]],
-    "pictures apart": [ONE, [[1]] + [[]] * 13, [[]] * 13 + [[2]]],
+    "pictures apart": [[[], [], [7]], [[1]], [[]] * 13 + [[2]]],
 }
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_context_substreams_come_back(name):
-    pictures = RUNS[name]
-    data = pack_substreams([substreams_of(lists) for lists in pictures])
-    samples = sum(map(len, pictures[0]))
+    pictures = [written(lists) for lists in RUNS[name]]
+    data, samples = pack_substreams(pictures, 1, False), pictures[0].symbols.size
     substreams = unpacked(data, len(pictures), samples)
-    assert pictures == [lists_of(of_picture) for of_picture in substreams]
-    assert pictures == [lists_of(of_picture) for of_picture in unpacked(plain_stream(pictures), len(pictures), samples)]
-    for of_picture in substreams:  # a walk may read as many symbols, and one ahead, whatever it was sent
+    assert len(substreams[0].sizes) <= MAX_SUBSTREAMS
+    for of_picture, picture in zip(substreams, pictures, strict=True):
+        assert picture.symbols.tolist() == in_turn(of_picture, picture.contexts)
+        # a walk may read as many symbols, and one ahead, whatever it was sent
         assert int(of_picture.starts.max()) + samples + 2 <= of_picture.symbols.size
+
+
+def test_contexts_share_substreams_where_they_are_alike():
+    (rising,) = unpacked(pack_substreams([written(RISING)], 1, False), 1, 3000 * CONTEXTS)
+    (apart,) = unpacked(pack_substreams([written(RUNS["unlike each other"][0])], 1, False), 1, 1200 * CONTEXTS)
+    assert 5 < rising.sizes.size < 40
+    assert (np.diff(rising.substream_of.astype(int)) != 0).sum() < 1.2 * rising.sizes.size
+    assert apart.sizes.size == MAX_SUBSTREAMS
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols_each_has(name):
-    pictures = RUNS[name]
-    data, samples = pack_substreams([substreams_of(lists) for lists in pictures]), sum(map(len, pictures[0]))
-    gray = PictureFormat(samples, 1, SampleFormat.GRAY)
-    header = SequenceHeader(gray, Fraction(25), ResidualCoder.LOSSLESS, MotionModel.NONE, 16, 0, 16)
+    pictures = [written(lists) for lists in RUNS[name]]
+    data, header = pack_substreams(pictures, 1, False), gray_header(pictures[0].symbols.size)
     shares = substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: data})
     expected, reader = np.zeros(len(pictures)), StreamReader(data)
-    sizes = np.array([[reader.varint() for _ in range(CONTEXTS)] for _ in pictures])
-    for of_context in sizes.T:
+    count, _ = unpack_substream_map(reader, 1, False)
+    sizes = np.array([[reader.varint() for _ in range(count)] for _ in pictures])
+    for of_substream in sizes.T:
         start = reader.position
-        reader.symbols(int(of_context.sum()))
-        expected += (reader.position - start) * of_context / max(of_context.sum(), 1)
+        reader.symbols(int(of_substream.sum()))
+        expected += (reader.position - start) * of_substream / max(of_substream.sum(), 1)
     np.testing.assert_allclose(expected, shares)
-    for harmed in (data[:-1], b"\xff" * 6 + data):
+    for harmed in (data[:-1], b"\2\xff" * 6 + data):
         with pytest.raises(BitstreamError):
             substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: harmed})
 
@@ -196,7 +215,11 @@ def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols
 
 
 def sized(*sizes):
-    return b"".join(map(varint, sizes)) + bytes(CONTEXTS - len(sizes))
+    """Three substreams of such sizes; where there are fewer, the others have none."""
+    return THREE + b"".join(map(varint, sizes)) + bytes(3 - len(sizes))
+
+
+THREE = b"\3" + plain([2] + [0] * (CONTEXTS - 1))
 
 
 def blocks_of(data):
@@ -208,15 +231,19 @@ def blocks_of(data):
     ("sizes", "rest", "match"),
     [
         (b"", b"", "ends too early"),
-        (bytes(13), b"", "ends too early"),
+        (b"\0", b"", "0 context substreams; 1…63 are possible"),
+        (b"\x40", b"", "64 context substreams; 1…63 are possible"),
+        (b"\2" + plain([2] + [0] * (CONTEXTS - 1)), b"", "a context has substream 2 of 2"),
+        (b"\2" + plain([0] * (CONTEXTS - 1)), b"", "ends too early"),
+        (THREE + bytes(2), b"", "ends too early"),
         (sized(), b"", "context substreams of 0 symbols"),
         (sized(3), b"\0abc", "context substreams of 3 symbols"),
         (sized(5), b"\0abcde", "context substreams of 5 symbols"),
         (sized(2, 1), b"\0ab\0c", "context substreams of 3 symbols"),
         (sized((1 << 35) - 1), b"\0abcd", "context substreams of 34359738367 symbols"),
-        (b"\xff\xff\xff\xff\xff" + bytes(13), b"", "more than 5 bytes"),
-        (b"\x84\x80\x80\x80\x80\0" + bytes(13), b"\0abcd", "more than 5 bytes"),
-        (b"\x84\x80\x80\x80", b"", "ends too early"),
+        (THREE + b"\xff\xff\xff\xff\xff" + bytes(2), b"", "more than 5 bytes"),
+        (THREE + b"\x84\x80\x80\x80\x80\0" + bytes(2), b"\0abcd", "more than 5 bytes"),
+        (THREE + b"\x84\x80\x80\x80", b"", "ends too early"),
         (sized(4), b"", "ends too early"),
         (sized(4), b"\0", "ends too early"),
         (sized(4), b"\0abc", "ends too early"),

@@ -38,6 +38,7 @@ from codec.coded import (
     PlaneResidual,
     Quantiser,
     SequenceHeader,
+    WrittenContexts,
     WrittenSymbols,
     mesh_differences,
     negative_first,
@@ -208,12 +209,21 @@ def test_numbers_of_the_lossless_coder_are_those_of_the_spec():
     assert written == list(enumerate(WEIGHT_COUNTS))
     thresholds, halved = ", ".join(map(str, lossless_tables.THRESHOLDS)), lossless_tables.HALVED_LEVELS
     assert f"activity_level = how many of {thresholds} are not above activity" in SPEC
-    assert f"context = 2 · activity_level + inner_half if activity_level < {halved}, " in SPEC
+    assert f"level = 2 · activity_level + inner_half if activity_level < {halved}, " in SPEC
     assert f"else activity_level + {halved} " in SPEC
+    classes = ", ".join(map(str, lossless_tables.CLASS_THRESHOLDS))
+    assert f"class   = how many of {classes} are not above measure" in SPEC
+    taps, factors = zip(*((row[1], int(row[2], 16)) for row in rows_after("memory")), strict=True)
+    assert [tuple(numbers(tap.replace("−", "-"))) for tap in taps] == list(lossless_tables.MEMORY_TAPS)
+    assert factors == lossless_tables.MEMORY_FACTORS
+    assert f"two tables of 2 ** {lossless_tables.LOG2_MEMORY} places" in SPEC
+    assert f"NOTHING = {lossless_tables.NOTHING}" in SPEC
     deeper = lossless_tables.DEEP_THRESHOLDS[len(lossless_tables.THRESHOLDS) :]
     assert f"of these and of {', '.join(map(str, deeper))}\n" in SPEC
     counts = [context_model(is_deep).contexts for is_deep in (False, True)]
     assert f"(0…{counts[0] - 1}, or 0…{counts[1] - 1})" in SPEC
+    assert f"contexts of its own, {counts[0]}, or where depth is above 8 {counts[1]}, and" in SPEC
+    assert f"(1…{lossless_tables.MAX_SUBSTREAMS})" in SPEC
     assert f"one is {1 << lossless_tables.LOG2_ONE} where depth is 8, and {1 << lossless_tables.LOG2_ONE_DEEP}" in SPEC
     assert f"add up to at most {lossless_tables.MAX_WEIGHT_SUM} · 1024 (BitstreamError)" in SPEC
     model = context_model(True)
@@ -329,21 +339,26 @@ def test_the_examples_of_packed_symbols_hold():
 
 
 def substreams_of(symbols: dict[int, list[int]]) -> ContextSubstreams:
-    """The context substreams of a picture from the symbols of each context."""
-    contexts = context_model(False).contexts
-    sizes = np.array([len(symbols.get(context, [])) for context in range(contexts)], np.int64)
-    flat = [symbol for context in range(contexts) for symbol in symbols.get(context, [])]
-    return ContextSubstreams(np.array(flat + [0] * (len(flat) + 2), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    """The context substreams of a gray picture from the symbols of each context, which have one each."""
+    sizes = np.array([len(of_context) for of_context in symbols.values()], np.int64)
+    flat = [symbol for of_context in symbols.values() for symbol in of_context]
+    substream_of = np.zeros(context_model(False).contexts, np.uint8)
+    substream_of[list(symbols)] = np.arange(len(symbols))
+    room = np.array(flat + [0] * (len(flat) + 2), np.uint8)
+    return ContextSubstreams(room, np.cumsum(sizes) - sizes, sizes, substream_of, np.zeros(2, np.uint8))
 
 
 def test_the_example_of_a_whole_stream_of_context_substreams_holds():
-    assert "fourteen sizes, all 0 except the sixth, which is 7, and then the seven symbols" in SPEC
+    assert "one substream: the byte 1, the size 7, and then the seven symbols" in SPEC
     written, data = re.findall(r"<!-- example: packed (0 1 5 .*) -> (.*) -->", SPEC)[0]
-    stream = bytes([0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]) + bytes.fromhex(data)
-    assert pack_substreams([substreams_of({5: numbers(written)})]) == stream
-    bit_depth, (substreams,) = unpack_substreams(stream, 1, 7, 8)
+    stream = bytes([1, 7]) + bytes.fromhex(data)
+    symbols = np.array(numbers(written), np.uint8)
+    contexts = WrittenContexts(np.full(7, 5, np.uint16), symbols, np.zeros(0, np.uint8))
+    assert pack_substreams([contexts], 1, False) == stream
+    header = header_of(PictureFormat(7, 1, SampleFormat.GRAY), ResidualCoder.LOSSLESS)
+    bit_depth, (substreams,) = unpack_substreams(stream, 1, header)
     assert bit_depth == 8
-    assert substreams.of(5).tolist() == numbers(written)
+    assert substreams.of(0).tolist() == numbers(written)
 
 
 def decode_gray(
@@ -353,15 +368,18 @@ def decode_gray(
     symbols: dict[int, list[int]],
     max_error: int = 0,
     predictor_set: int | None = None,
+    squares: int = 1,
 ) -> list[list[int]]:
-    """A gray plane of one square, which has predictor set 1 where there are weights, or another, decoded."""
+    """A gray plane of a row of squares, which have predictor set 1 where there are weights, or another, decoded."""
     count = WEIGHT_COUNTS[0 if prediction is None else 1]
     differences = np.array(weights, np.int16).reshape(-1, count)
     predictor_set = len(differences) if predictor_set is None else predictor_set
-    residual = LosslessResidual((differences,), (np.full((1, 1), predictor_set, np.uint8),), substreams_of(symbols))
+    residual = LosslessResidual(
+        (differences,), (np.full((1, squares), predictor_set, np.uint8),), substreams_of(symbols)
+    )
     header = header_of(PictureFormat(shape[1], shape[0], SampleFormat.GRAY), ResidualCoder.LOSSLESS, max_error)
     predictions = [] if prediction is None else [[np.array(prediction, np.uint8)]]
-    ((plane,), _, _) = lossless.decode_lossless(residual, [shape], predictions, (), header)
+    ((plane,), *_) = lossless.decode_lossless(residual, [shape], predictions, (), (), header)
     return plane.tolist()
 
 
@@ -375,8 +393,8 @@ def prediction_example() -> tuple[list[list[int]], dict[int, list[int]], list[li
     rows = rows_after(marker[1])
     symbols: dict[int, list[int]] = {}
     for row in rows:
-        symbols.setdefault(int(row[5]), []).append(int(row[6]))
-    samples = [int(row[9]) for row in rows]
+        symbols.setdefault(int(row[6]), []).append(int(row[7]))
+    samples = [int(row[10]) for row in rows]
     return [[a, b], [c, d]], symbols, [samples[:2], samples[2:]], rows
 
 
@@ -384,11 +402,12 @@ def test_the_example_of_a_prediction_with_weights_holds():
     prediction, symbols, samples, rows = prediction_example()
     assert decode_gray(prediction, (2, 2), PREDICTION_WEIGHTS, symbols) == samples
     for place, _, *row in rows:
-        total, p, half, _, s, v, r, sample = numbers(" ".join(row).replace("−", "-"))
+        total, p, half, level, context, s, v, r, sample = numbers(" ".join(row).replace("−", "-"))
         y, x = numbers(place)
         base, beside, west = prediction[y][x], prediction[y][0], samples[y][0] if x else prediction[y][0]
         assert total == 256 * base + 128 - 128 * (beside - base) + 128 * (west - base)
         assert (p, half) == (total >> 8, (total + 64) >> 7 & 1)
+        assert context == 14 * 5 + level
         assert v == negative_first(np.array([s], np.uint8)).item()
         assert r == (v if total & 128 else -v)
         assert sample == p + r
@@ -408,9 +427,9 @@ def test_the_example_of_contexts_holds():
         assert ww == (magnitudes[0, 0] if y else 0)
         assert activity == 3 * (n + w) + 2 * (nw + ne + nn + ww)
         assert level == sum(threshold <= activity for threshold in lossless_tables.THRESHOLDS)
-        of_activity = context_model(False).context_of[int(row[4]) * lossless_tables.HALF + activity]
-        assert lossless_tables.FIELDS * int(row[5]) == of_activity
-        magnitudes[y, x] = min(int(row[6]) + 1 >> 1, 32)
+        region = 2 * 5 + int(row[4])
+        assert int(row[6]) == context_model(False).context_of[region * lossless_tables.REGION + activity]
+        magnitudes[y, x] = min(int(row[7]) + 1 >> 1, 32)
 
 
 def test_the_example_of_near_lossless_reconstruction_holds():
@@ -433,6 +452,14 @@ def test_the_example_of_a_median_holds():
     assert decode_gray(None, (2, 2), [], symbols, predictor_set=1) == [[north_west, north], [west, median]]
 
 
+def test_the_example_of_a_memory_holds():
+    columns, sample, unknown, known = numbers(example("memory"))
+    first = context_model(False).contexts - 3 * 10
+    symbols = {first: unknown * [0], first + 2 * 10: known * [0]}
+    assert columns == unknown + known
+    assert decode_gray(None, (1, columns), [], symbols, predictor_set=2, squares=2) == [columns * [sample]]
+
+
 def test_the_example_of_raw_bits_holds():
     ((symbol, bits), (z, value)) = (numbers(part) for part in example("raw bits").split("->"))
     bits = f"{bits:04d}"
@@ -441,13 +468,12 @@ def test_the_example_of_raw_bits_holds():
     assert (int(model.meanings[symbol]) >> 24) + int(bits, 2) == z
     assert negative_first(np.array([z], np.uint16)).tolist() == [value]
     weights = (np.zeros((0, WEIGHT_COUNTS[0]), np.int16),)
-    sizes = np.bincount([1], minlength=model.contexts)
     packed = np.array([int(bits.ljust(8, "0"), 2), 0, 0, 0, 0], np.uint8)
-    symbols = np.array([symbol] + 3 * [0], np.uint8)
-    substreams = ContextSubstreams(symbols, np.cumsum(sizes) - sizes, sizes, packed)
+    symbols, one = np.array([symbol] + 3 * [0], np.uint8), np.ones(1, np.int64)
+    substreams = ContextSubstreams(symbols, 0 * one, one, np.zeros(model.contexts, np.uint8), packed)
     residual = LosslessResidual(weights, (np.zeros((1, 1), np.uint8),), substreams, 12)
     header = header_of(PictureFormat(1, 1, SampleFormat.GRAY, bit_depth=12), ResidualCoder.LOSSLESS)
-    ((plane,), _, _) = lossless.decode_lossless(residual, [(1, 1)], [], (), header)
+    ((plane,), *_) = lossless.decode_lossless(residual, [(1, 1)], [], (), (), header)
     assert plane.tolist() == [[2107]]
     assert "where prediction = 2048 and total & 512 is not 0, the sample is 2107" in SPEC
 

@@ -19,6 +19,7 @@ from codec.bitstream.streams import (
     unpack_fields,
     unpack_levels,
     unpack_sizes,
+    unpack_substream_map,
 )
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
@@ -165,8 +166,9 @@ def substream_shares(header: SequenceHeader, pictures: int, streams: dict[Stream
     An estimate: in a substream every symbol counts the same.
     """
     stream, shares = StreamReader(streams[StreamId.CONTEXT_SUBSTREAMS]), np.zeros(pictures)
-    model = context_model(unpack_depth(stream, header.format.bit_depth) > 8)
-    for of_pictures in unpack_sizes(stream, pictures, header.format.sample_count, model.contexts).T:
+    is_deep = unpack_depth(stream, header.format.bit_depth) > 8
+    model, (count, _) = context_model(is_deep), unpack_substream_map(stream, len(header.format.plane_shapes), is_deep)
+    for of_pictures in unpack_sizes(stream, pictures, header.format.sample_count, count).T:
         start, count = stream.position, int(of_pictures.sum())
         symbols = stream.symbols(count)
         shares += (stream.position - start) * of_pictures / max(count, 1)

@@ -39,7 +39,14 @@ from codec.coded import (
 from codec.dct.references import UNWEIGHTED
 from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError, LimitError
-from codec.lossless.tables import WEIGHT_COUNTS, context_model, residual_taps, set_map_shape
+from codec.lossless.tables import (
+    MAX_SUBSTREAMS,
+    PLAIN_SETS,
+    WEIGHT_COUNTS,
+    context_model,
+    residual_taps,
+    set_map_shape,
+)
 from codec.models import MotionModel, ResidualCoder
 from codec.picture.value_maps import NO_MAPS, ValueMaps
 
@@ -64,6 +71,7 @@ __all__ = [
     "unpack_names",
     "unpack_sizes",
     "unpack_streams",
+    "unpack_substream_map",
     "unpack_substreams",
 ]
 
@@ -317,10 +325,9 @@ def unpack_lossless(
     """
     weights = unpack_weights(header, pictures, streams[StreamId.WEIGHTS])
     sets = unpack_predictor_sets(header, pictures, streams[StreamId.PREDICTOR_SETS])
-    data, samples = streams[StreamId.CONTEXT_SUBSTREAMS], header.format.sample_count
-    bit_depth, substreams = unpack_substreams(data, len(pictures), samples, header.format.bit_depth)
+    bit_depth, substreams = unpack_substreams(streams[StreamId.CONTEXT_SUBSTREAMS], len(pictures), header)
     if bit_depth > 8:
-        substreams = with_bits(substreams, samples, streams[StreamId.BITS])
+        substreams = with_bits(substreams, header.format.sample_count, streams[StreamId.BITS])
     elif streams.get(StreamId.BITS):
         raise BitstreamError("raw bits of samples that have 8 bits as they are coded")
     has_maps = StreamId.VALUE_MAPS in streams or pictures[0].references  # or perhaps in the GOP's first packet
@@ -381,7 +388,7 @@ def unpack_predictor_sets(
     for picture, of_planes in zip(pictures, of_pictures, strict=True):
         planes = np.split(of_planes, ends[:-1])
         for plane, count in zip(planes, picture.predictor_set_counts, strict=True):
-            last = count + (2 if picture.references else 1)  # of those that predict medians
+            last = count + PLAIN_SETS[picture.references] - 1
             if int(plane.max()) > last:
                 raise BitstreamError(f"a square has predictor set {int(plane.max())}; 0…{last} are possible")
         maps.append(tuple(plane.reshape(shape) for plane, shape in zip(planes, shapes, strict=True)))
@@ -400,36 +407,56 @@ def unpack_depth(stream: StreamReader, bit_depth: int) -> int:
     return coded
 
 
-def unpack_sizes(stream: StreamReader, pictures: int, samples: int, contexts: int) -> npt.NDArray[np.int64]:
-    """How many symbols each picture has in each substream, int64 (pictures, contexts).
+def unpack_substream_map(stream: StreamReader, planes: int, is_deep: bool) -> tuple[int, Bytes]:
+    """How many context substreams there are, and which one each context of each plane has (spec 9.6).
+
+    Raises:
+        BitstreamError: there are none or too many, or a context has one that is not there.
+    """
+    count, contexts = stream.take(1)[0], planes * context_model(is_deep).contexts
+    if not 1 <= count <= MAX_SUBSTREAMS:
+        raise BitstreamError(f"{count} context substreams; 1…{MAX_SUBSTREAMS} are possible")
+    substream_of = stream.symbols(contexts) if count > 1 else np.zeros(contexts, np.uint8)
+    if int(substream_of.max()) >= count:
+        raise BitstreamError(f"a context has substream {int(substream_of.max())} of {count}")
+    return count, substream_of
+
+
+def unpack_sizes(stream: StreamReader, pictures: int, samples: int, substreams: int) -> npt.NDArray[np.int64]:
+    """How many symbols each picture has in each substream, int64 (pictures, substreams).
 
     Raises:
         BitstreamError: they are not as many as a picture has samples.
     """
-    sizes = np.array([stream.varint() for _ in range(pictures * contexts)], np.int64).reshape(pictures, contexts)
+    sizes = np.array([stream.varint() for _ in range(pictures * substreams)], np.int64).reshape(pictures, substreams)
     for total in sizes.sum(axis=1).tolist():
         if total != samples:
             raise BitstreamError(f"context substreams of {total} symbols for a picture of {samples} samples")
     return sizes
 
 
-def unpack_substreams(data: bytes, pictures: int, samples: int, bit_depth: int) -> tuple[int, list[ContextSubstreams]]:
-    """How many bits coded samples have, and the context substreams of pictures, each of so many samples.
+def unpack_substreams(data: bytes, pictures: int, header: SequenceHeader) -> tuple[int, list[ContextSubstreams]]:
+    """How many bits coded samples have, and the context substreams of pictures.
 
     The inverse of `pack_substreams` (spec 9.6).
     """
+    samples, planes = header.format.sample_count, len(header.format.plane_shapes)
     with StreamReader(data) as stream:
-        coded_depth = unpack_depth(stream, bit_depth)
+        coded_depth = unpack_depth(stream, header.format.bit_depth)
         model = context_model(coded_depth > 8)
-        sizes = unpack_sizes(stream, pictures, samples, model.contexts)
-        starts = np.cumsum(sizes.T.ravel()).reshape(model.contexts, pictures).T - sizes
+        count, substream_of = unpack_substream_map(stream, planes, coded_depth > 8)
+        sizes = unpack_sizes(stream, pictures, samples, count)
+        starts = np.cumsum(sizes.T.ravel()).reshape(count, pictures).T - sizes
         # one substream behind the other, with room to read on from the last as far as a picture could want
         symbols = np.zeros((pictures + 1) * samples + 2, np.uint8)
         for first, size in zip(starts[0].tolist(), sizes.sum(axis=0).tolist(), strict=True):
             symbols.data[first : first + size] = stream.symbols(size).data  # numpy would give the lock away
     if coded_depth > 8 and int(symbols.max()) >= model.symbols:
         raise BitstreamError(f"a symbol is {int(symbols.max())}; it lies in 0…{model.symbols - 1}")
-    return coded_depth, [ContextSubstreams(symbols, *of_picture) for of_picture in zip(starts, sizes, strict=True)]
+    bits = np.zeros(2, np.uint8)
+    return coded_depth, [
+        ContextSubstreams(symbols, *of_picture, substream_of, bits) for of_picture in zip(starts, sizes, strict=True)
+    ]
 
 
 def with_bits(substreams: Sequence[ContextSubstreams], samples: int, data: bytes) -> list[ContextSubstreams]:
@@ -440,7 +467,7 @@ def with_bits(substreams: Sequence[ContextSubstreams], samples: int, data: bytes
     """
     raw_bits, starts = context_model(True).raw_bits, [0]
     for of in substreams:
-        wanted = sum(int(raw_bits[of.of(context)].sum(dtype=np.int64)) for context in range(of.sizes.size))
+        wanted = sum(int(raw_bits[of.of(number)].sum(dtype=np.int64)) for number in range(of.sizes.size))
         starts.append(starts[-1] + (wanted + 7) // 8)
     if starts[-1] != len(data):
         raise BitstreamError(f"raw bits of {len(data)} bytes where symbols want {starts[-1]}")

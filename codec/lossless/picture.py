@@ -5,23 +5,25 @@ What is left goes into context substreams by the activity around it (spec 9).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from codec.coded import LosslessResidual, Residuals, Weights
+from codec.coded import ContextSubstreams, LosslessResidual, Memory, Residuals, Weights
 from codec.depths import for_depth
 from codec.errors import BitstreamError
 from codec.lossless import planes as kernel_planes
 from codec.lossless import rows as kernel_rows
-from codec.lossless.tables import LOG2_ONE_DEEP, MAX_WEIGHT_SUM, residual_taps
+from codec.lossless.tables import FIELDS, LOG2_ONE_DEEP, MAX_WEIGHT_SUM, context_model, residual_taps
 from codec.picture.planes import Plane, sample_type
 
 __all__ = [
-    *("add_green", "as_coded", "as_decoded", "decode_lossless", "planes_of", "residuals_of", "subtract_green"),
-    "weight_differences",
+    *("add_green", "as_coded", "as_decoded", "decode_lossless", "earlier_planes", "planes_of", "residuals_of"),
+    *("regions_of", "subtract_green", "weight_differences"),
 ]
 
 
@@ -46,17 +48,20 @@ def decode_lossless(
     shapes: Sequence[tuple[int, int]],
     predictions: Sequence[Sequence[Plane]],
     before: Sequence[Weights],
+    memories: Sequence[Memory],
     header: CoderHeader,
-) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...]]:
-    """The planes of a picture, the weights that they took, and what was left of each sample.
+) -> tuple[tuple[Plane, ...], tuple[Weights, ...], tuple[Residuals, ...], tuple[Memory, ...]]:
+    """The planes of a picture, the weights that they took, what was left of each sample, and memories after it.
 
     ``predictions`` are of the newest picture and the older one, as far as there are any, each for every plane.
-    ``before`` has the weights of the last picture with as many predictions, or is empty.
+    ``before`` has the weights of the last picture with as many predictions, or is empty, and ``memories`` those of
+    planes so far, or is empty.
 
     Raises:
         BitstreamError: a context has not the symbols that the planes need, or weights are too large.
     """
     bit_depth, substreams = residual.bit_depth, residual.substreams
+    assert isinstance(substreams, ContextSubstreams)
     planes, rows = for_depth(kernel_planes, bit_depth), for_depth(kernel_rows, bit_depth)
     weights = tuple(weights_after(residual.weight_differences, before))
     if bit_depth > 8:
@@ -67,13 +72,35 @@ def decode_lossless(
         left = residuals[: residual_taps(number, header.greens_apart)]
         taps = planes.TapPlanes(shape, [of_picture[number] for of_picture in predictions], left, bit_depth)
         sets = residual.predictor_sets[number]
-        coders.append(rows.PlaneCoder(taps, weights[number], sets, residuals[number], decoded[number]))
-    source = rows.ContextSymbols(substreams.symbols, substreams.starts, bit_depth > 8, substreams.bits, 0)
+        earlier = residuals[: earlier_planes(number, len(shapes), header.has_alpha)]
+        memory = memories[number] if memories else None
+        of_plane = (weights[number], sets, residuals[number], decoded[number], number, earlier, memory)
+        coders.append(rows.PlaneCoder(taps, *of_plane))
+    substream_of = regions_of(substreams.substream_of, len(shapes), bit_depth > 8)
+    source = rows.ContextReader(substreams.symbols, substreams.starts, substream_of, substreams.bits, bit_depth > 8)
     rows.decode_planes(coders, source, header.max_error, header.has_alpha)
     used, there = (source.places() - substreams.starts).tolist(), substreams.sizes.tolist()
     if used != there:
         raise BitstreamError(f"context substreams of {there} symbols where {used} are needed")
-    return decoded, weights, residuals
+    after = (coder.memory_after(memory) for coder, memory in zip_longest(coders, memories))
+    return decoded, weights, residuals, tuple(after)
+
+
+@functools.lru_cache(maxsize=4)
+def _contexts(planes: int, is_deep: bool) -> npt.NDArray[np.int64]:
+    """The context of each region and activity of each plane."""
+    model = context_model(is_deep)
+    return np.concatenate([number * model.contexts + model.context_of.astype(np.int64) for number in range(planes)])
+
+
+def regions_of(substream_of: npt.NDArray[np.uint8], planes: int, is_deep: bool) -> npt.NDArray[np.uint8]:
+    """`FIELDS` times the substream of each region and activity of each plane, of those of contexts."""
+    return (FIELDS * substream_of)[_contexts(planes, is_deep)]
+
+
+def earlier_planes(number: int, count: int, has_alpha: bool) -> int:
+    """How many planes before a plane tell how well it is predicted (spec 9.5): none of alpha."""
+    return 0 if has_alpha and number == count - 1 else min(number, 2)
 
 
 def planes_of(shapes: Sequence[tuple[int, int]], bit_depth: int) -> tuple[Plane, ...]:

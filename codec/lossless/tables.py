@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("BASE", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "HALF", "HALVED_LEVELS", "LOG2_ONE", "LOG2_ONE_DEEP"),
-    *("MARGIN_COLUMNS", "MARGIN_ROWS", "MAX_CONTEXTS", "MAX_MAGNITUDE", "MAX_SETS", "MAX_WEIGHT_SUM", "NEWER", "OLDER"),
-    *("SET_SIDE", "TAPS", "THRESHOLDS", "WEIGHT_COUNTS", "ContextModel", "context_model", "paired_offsets"),
+    *("BASE", "CLASS_THRESHOLDS", "CURRENT", "DEEP_THRESHOLDS", "DIRECT", "FIELDS", "HALVED_LEVELS", "LEARNED"),
+    *("LOG2_MEMORY", "LOG2_ONE", "LOG2_ONE_DEEP", "MARGIN_COLUMNS", "MARGIN_ROWS", "MAX_MAGNITUDE", "MAX_SETS"),
+    *("MAX_SUBSTREAMS", "MAX_WEIGHT_SUM", "MEMORY_FACTORS", "MEMORY_TAPS", "NEWER", "NOTHING", "OLDER", "PLAIN_SETS"),
+    *("REGION", "REGIONS", "SET_SIDE", "SHORT_TAPS", "TAPS", "THRESHOLDS", "WEIGHT_COUNTS", "ContextModel"),
+    *("context_model", "paired_offsets"),
     *("residual_taps", "set_map_shape", "tap_offsets", "tap_origins"),
 ]
 
@@ -50,9 +52,23 @@ MARGIN_COLUMNS: Final = 4  # left; right there are as many, and what completes t
 MAX_MAGNITUDE: Final = 32  # of a residual, for contexts
 THRESHOLDS: Final = (2, 4, 7, 12, 21, 36, 63, 112, 196)  # least activities of levels 1…9 (spec 9.5)
 HALVED_LEVELS: Final = 4  # levels below have a context for each half of the range that a prediction is rounded over
-HALF: Final = 4096  # more than any activity
-MAX_CONTEXTS: Final = 63
-FIELDS: Final = 4  # numbers that a coder keeps of each context
+CLASS_THRESHOLDS: Final = (1, 3, 7, 14, 28)  # least measures of classes 1…5 (spec 9.5)
+LEARNED: Final = 2 * (len(CLASS_THRESHOLDS) + 1)  # the first region of squares that recall samples, behind two a class
+REGIONS: Final = LEARNED + 3
+REGION: Final = 4096  # more than any activity
+MAX_SUBSTREAMS: Final = 63
+FIELDS: Final = 4  # numbers that a coder keeps of each context substream
+
+# Where a memory of samples looks, and what each sample it sees counts in the number of its place (spec 9.2)
+MEMORY_TAPS: Final = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (-2, 0), (0, -2), (-1, -2), (-1, 2), (-2, -1), (-2, 1))
+SHORT_TAPS: Final = 5  # of these for its second table
+MEMORY_FACTORS: Final = (
+    *(0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1),
+    *(0xD3A2646D, 0xB55A4F09, 0xCBBB9D5D, 0x7FEB352D, 0x846CA68B),
+)
+LOG2_MEMORY: Final = 18  # of the places of a table
+NOTHING: Final = 65535  # what a place has at first
+PLAIN_SETS: Final = (3, 4, 4)  # predictor sets without weights, by references: 0, median, memory, median with NEWER
 
 # Of samples of more than 8 bits: from DIRECT on z is a bucket, of which an octave has four, and raw bits
 DEEP_THRESHOLDS: Final = (*THRESHOLDS, *range(350, 3200, 310))  # from 350 on each is an octave of magnitude
@@ -64,8 +80,10 @@ class ContextModel(NamedTuple):
 
     Attributes:
         thresholds: least activities of levels from 1 on.
-        contexts: how many there are.
-        context_of: uint8, by half · `HALF` + activity: `FIELDS` times the context.
+        contexts: how many a plane has.
+        context_of: uint8, by `REGION` times the region + activity. There are two regions a class, one for each half of
+            the range that a prediction is rounded over; then three by what a memory of samples knew.
+        magnitude_of: uint8 (32768,), by the absolute value of a difference: the magnitude that contexts see.
         symbol_of: uint8, by z.
         symbols: how many there are.
         raw_bits: uint8 (256,), by symbol: how many of the lowest bits of z are not in it.
@@ -76,6 +94,7 @@ class ContextModel(NamedTuple):
     thresholds: tuple[int, ...]
     contexts: int
     context_of: npt.NDArray[np.uint8]
+    magnitude_of: npt.NDArray[np.uint8]
     symbol_of: npt.NDArray[np.uint8]
     symbols: int
     raw_bits: npt.NDArray[np.uint8]
@@ -86,8 +105,11 @@ class ContextModel(NamedTuple):
 def context_model(is_deep: bool) -> ContextModel:
     """That of samples of 8 bits, or of more."""
     thresholds = DEEP_THRESHOLDS if is_deep else THRESHOLDS
-    levels = np.searchsorted(np.array(thresholds), np.arange(HALF), side="right")
+    levels = np.searchsorted(np.array(thresholds), np.arange(REGION), side="right")
     halves = [np.where(levels < HALVED_LEVELS, 2 * levels + half, levels + HALVED_LEVELS) for half in range(2)]
+    of_class = len(thresholds) + 1 + HALVED_LEVELS
+    regions = [half + of_class * number for number in range(LEARNED // 2) for half in halves]
+    regions += [levels + of_class * (LEARNED // 2) + number * (len(thresholds) + 1) for number in range(3)]
     z = np.arange(1 << 16 if is_deep else 256)
     symbol_of = np.where(z < DIRECT, z, _bucket(np.maximum(z, DIRECT))) if is_deep else z
     least = np.flatnonzero(np.diff(symbol_of, prepend=-1))
@@ -100,8 +122,9 @@ def context_model(is_deep: bool) -> ContextModel:
     meanings = (values << 24) + (raw_bits << 16) + (magnitudes << 8) + (3 * magnitudes & 255)
     return ContextModel(
         thresholds,
-        len(thresholds) + 1 + HALVED_LEVELS,
-        (FIELDS * np.concatenate(halves)).astype(np.uint8),
+        of_class * (LEARNED // 2) + 3 * (len(thresholds) + 1),
+        np.concatenate(regions).astype(np.uint8),
+        magnitudes[symbol_of[np.minimum(2 * np.arange(1 << 15), z[-1])]].astype(np.uint8),
         symbol_of.astype(np.uint8),
         least.size,
         np.resize(raw_bits, 256).astype(np.uint8),

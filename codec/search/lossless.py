@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from codec.coded import ContextSubstreams, LosslessResidual, Weights
+from codec.coded import LosslessResidual, Memory, Weights, WrittenContexts
 from codec.depths import for_depth
 from codec.lossless import planes as kernel_planes
 from codec.lossless import rows as kernel_rows
-from codec.lossless.picture import CoderHeader, planes_of, residuals_of, weight_differences
-from codec.lossless.tables import WEIGHT_COUNTS, context_model, residual_taps, set_map_shape
+from codec.lossless.picture import CoderHeader, earlier_planes, fitted, planes_of, residuals_of, weight_differences
+from codec.lossless.tables import WEIGHT_COUNTS, residual_taps, set_map_shape
 from codec.models import Speed
 from codec.picture.planes import Plane
 from codec.search import predictor_sets, set_choice
+from codec.search.displacements import looks_like_screen
 
 __all__ = ["PRESETS", "Preset", "code_lossless"]
 
@@ -53,30 +54,37 @@ PRESETS = {
 }
 
 
+def keep_unused(weights: Weights, sets: npt.NDArray[np.uint8], before: Weights | None) -> None:
+    """Let the weights of sets that no square has be those before, which take next to no bytes."""
+    unused = ~np.isin(np.arange(1, 1 + len(weights)), sets)
+    weights[unused] = fitted(before, weights.shape)[unused]
+
+
 def code_lossless(
     planes: Sequence[Plane],
     predictions: Sequence[Sequence[Plane]],
     before: Sequence[Weights],
+    memories: Sequence[Memory],
     preset: Preset,
     header: CoderHeader,
     bit_depth: int,
-) -> tuple[LosslessResidual, tuple[Weights, ...], tuple[Plane, ...]]:
-    """Code the planes of a picture; returns what is coded, the weights, and the planes that a decoder will have.
+) -> tuple[LosslessResidual, tuple[Weights, ...], tuple[Plane, ...], tuple[Memory, ...]]:
+    """Code the planes of a picture; returns that, the weights, the planes that a decoder will have, and memories.
 
     ``predictions`` are of the newest picture and the older one, as far as there are any, each for every plane.
-    ``before`` has the weights of the last picture with as many predictions, or is empty.
+    ``before`` has the weights of the last picture with as many predictions, or is empty, and ``memories`` those of
+    planes so far, or is empty.
     """
-    shapes, contexts = [plane.shape for plane in planes], context_model(bit_depth > 8).contexts
+    shapes, samples = [plane.shape for plane in planes], sum(plane.size for plane in planes)
     rows, fit_sets = for_depth(kernel_rows, bit_depth), for_depth(predictor_sets, bit_depth).fit_sets
     choose_sets = for_depth(set_choice, bit_depth).choose_sets
+    choose_memory = for_depth(set_choice, bit_depth).choose_memory
     decoded, residuals = planes_of(shapes, bit_depth), residuals_of(shapes, bit_depth)
-    weights, cell_sets = [], []
-    parts: list[list[bytes]] = [[] for _ in range(contexts)]
-    starts = np.arange(contexts, dtype=np.int64) * (max(plane.size for plane in planes) + 1)
-    # below 32 MB its pages are there from picture to picture: with fresh ones 720p takes 10 % longer
-    room = np.empty(starts[1] * contexts, np.uint8)
-    bits = np.zeros(2 + (2 * sum(plane.size for plane in planes) if bit_depth > 8 else 0), np.uint8)
-    next_bit = 0
+    weights, cell_sets, after = [], [], []
+    contexts, symbols = np.empty(samples, np.uint16), np.empty(samples, np.uint8)
+    bits = np.zeros(2 + (2 * samples if bit_depth > 8 else 0), np.uint8)
+    target = rows.ContextWriter(contexts, symbols, bits, bit_depth > 8)
+    recalls = looks_like_screen(planes[0])
     for number, plane in enumerate(planes):
         left = residuals[: residual_taps(number, header.greens_apart)]
         of_plane = [of_picture[number] for of_picture in predictions]
@@ -90,18 +98,19 @@ def code_lossless(
             map_ = np.zeros(set_map_shape(plane.shape), np.uint8)
         else:
             of_sets, map_ = fit_sets(taps, count, start, preset.first_rounds, preset.rounds, preset.row_step)
-        target = rows.ContextSymbols(room, starts, bit_depth > 8, bits, next_bit)
-        coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number])
+        earlier = residuals[: earlier_planes(number, len(planes), header.has_alpha)]
+        memory = memories[number] if memories else None
+        coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number], number, earlier, memory)
         if len(of_sets):
             choose_sets(coder, map_, preset.try_all)
+            if recalls:
+                choose_memory(coder, map_, memory)
+            keep_unused(of_sets, map_, start)
+            coder.remember(memory, bool((map_ == len(of_sets) + 2).any()))
         rows.encode_plane(coder, target, 0 if is_alpha else header.max_error)
-        next_bit = target.next_bit()
         weights.append(of_sets)
         cell_sets.append(map_)
-        for part, first, end in zip(parts, starts.tolist(), target.places().tolist(), strict=True):
-            part.append(room[first:end].tobytes())
-    sizes = np.array([sum(map(len, part)) for part in parts])
-    all_symbols, used = np.frombuffer(b"".join(chain(*parts)), np.uint8), bits[: (next_bit + 7) // 8 + 2].copy()
-    symbols = ContextSubstreams(all_symbols, np.cumsum(sizes) - sizes, sizes, used)
-    residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), symbols, bit_depth)
-    return residual, tuple(weights), decoded
+        after.append(coder.memory_after(memory))
+    written = WrittenContexts(contexts, symbols, bits[: (target.next_bit() + 7) // 8].copy())
+    residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), written, bit_depth)
+    return residual, tuple(weights), decoded, tuple(after)

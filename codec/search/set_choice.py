@@ -16,13 +16,16 @@ from codec.lossless import tables
 from codec.lossless.rows import PlaneCoder
 from codec.vectors import log2_of_errors, weighted_sum
 
-__all__ = ["choose_sets"]
+__all__ = ["choose_memory", "choose_sets"]
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from codec.coded import Memory
+
 CELL: cython.int = tables.SET_SIDE
-PLAIN: cython.int = 3  # sets that have no weights, in I pictures one less
+PLAIN: cython.int = 3  # sets that have no weights and no memory, in I pictures one less
+WORTH_OF_MEMORY: cython.double = 200.0  # bits that it must save in a plane, since all of its samples are learnt then
 NO_BOUND: cython.double = 1e30
 WORTH: cython.double = 16.0  # bits that a set must save over the fitted one: a square among others like it codes best
 BEHIND: cython.double = 4.0  # bits that it may cost more at first: rows are looked at no longer than it may still win
@@ -89,7 +92,7 @@ def best_set(
 
 def plain_set(coder: PlaneCoder, number: cython.int) -> cython.int:
     """The sets without weights: set 0, then those of medians."""
-    return 0 if number == 0 else coder.median_set + number - 1
+    return 0 if number == 0 else coder.median_set + 2 * number - 2
 
 
 def bits_of_row(
@@ -104,3 +107,35 @@ def bits_of_row(
         coder.add_medians(number, y, column)
     count: cython.Py_ssize_t = min(CELL, coder.planes.columns - left)
     return log2_of_errors(samples, place + left, sums, left, coder.shift(), count)
+
+
+def choose_memory(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], memory: Memory) -> None:
+    """Give ``cell_sets`` that recall samples to squares where that needs fewer bits; of drawn pictures most text.
+
+    ``memory`` is that of pictures before. Samples in the planes of ``coder`` are those that are to be encoded.
+    """
+    view: cython.uchar[:, ::1] = memoryview(cell_sets)
+    saved: cython.double[:, ::1] = memoryview(np.zeros(cell_sets.shape))
+    coder.remember(memory, True)
+    with cython.nogil:
+        coder.set_plain_weights()
+        find_savings(coder, view, saved)
+    gain = np.asarray(saved)
+    chosen = gain > WORTH
+    if float(gain[chosen].sum()) > WORTH_OF_MEMORY:
+        cell_sets[chosen] = coder.median_set + 1
+
+
+def find_savings(coder: PlaneCoder, cell_sets: cython.uchar[:, ::1], saved: cython.double[:, ::1]) -> cython.void:
+    """What squares save by a memory that learns each sample in its turn."""
+    samples, sums, one = coder.planes.samples, coder.sums, 1 << coder.shift()
+    for y in range(coder.planes.rows):
+        first = coder.planes.origin + y * coder.planes.stride
+        for cell in range(cell_sets.shape[1]):
+            left: cython.Py_ssize_t = CELL * cell
+            count: cython.Py_ssize_t = min(CELL, coder.planes.columns - left)
+            saved[y // CELL, cell] += bits_of_row(coder, cell_sets[y // CELL, cell], y, cell)
+            for x in range(left, left + count):
+                sums[x] = one * coder.recalled(first + x, samples[first + x - 1])
+            saved[y // CELL, cell] -= log2_of_errors(samples, first + left, sums, left, coder.shift(), count)
+            coder.learn(y, cell)

@@ -15,7 +15,6 @@ from codec.coded import (
     NO_FILTER,
     SAME_FILTER,
     AlfParameters,
-    ContextSubstreams,
     LosslessResidual,
     MotionField,
     NodeGrid,
@@ -23,6 +22,7 @@ from codec.coded import (
     PlaneResidual,
     PredictionWeights,
     SequenceHeader,
+    WrittenContexts,
     WrittenSymbols,
     mesh_differences,
     symbols_of_levels,
@@ -30,9 +30,10 @@ from codec.coded import (
 )
 from codec.dct.references import UNWEIGHTED
 from codec.dct.tables import FAMILIES
+from codec.lossless.tables import MAX_SUBSTREAMS, context_model
 from codec.models import MotionModel
 from codec.picture.value_maps import ValueMap, ValueMaps
-from codec.writing.context_merge import merge_contexts
+from codec.writing.context_merge import count_contexts, merge_contexts, put_apart
 from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
 
 __all__ = ["encoded_name", "group_length", "pack_map", "pack_streams"]
@@ -118,15 +119,16 @@ def pack_lossless(header: SequenceHeader, residuals: Sequence[LosslessResidual])
     """The streams of the residuals of a packet group (spec 9.3, 9.6)."""
     weights = np.concatenate([plane.ravel() for residual in residuals for plane in residual.weight_differences])
     sets = np.concatenate([plane.ravel() for residual in residuals for plane in residual.predictor_sets])
-    substreams = [residual.substreams for residual in residuals]
+    substreams = [of.substreams for of in residuals if isinstance(of.substreams, WrittenContexts)]
+    bit_depth = residuals[0].bit_depth
     streams = {
         StreamId.WEIGHTS: pack_numbers(z_of(weights)),
         StreamId.PREDICTOR_SETS: pack(sets),
-        StreamId.CONTEXT_SUBSTREAMS: pack_substreams(substreams),
+        StreamId.CONTEXT_SUBSTREAMS: pack_substreams(substreams, len(residuals[0].predictor_sets), bit_depth > 8),
     }
     if header.format.bit_depth > 8:
-        streams[StreamId.CONTEXT_SUBSTREAMS] = bytes([residuals[0].bit_depth]) + streams[StreamId.CONTEXT_SUBSTREAMS]
-        streams[StreamId.BITS] = b"".join(of_picture.bits[:-2].tobytes() for of_picture in substreams)
+        streams[StreamId.CONTEXT_SUBSTREAMS] = bytes([bit_depth]) + streams[StreamId.CONTEXT_SUBSTREAMS]
+        streams[StreamId.BITS] = b"".join(of_picture.bits.tobytes() for of_picture in substreams)
     return streams
 
 
@@ -137,14 +139,25 @@ def pack_alpha(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, byt
     return {its: own[stream] for stream, its in ALPHA_STREAMS.items() if stream in own}
 
 
-def pack_substreams(pictures: Sequence[ContextSubstreams]) -> bytes:
-    """Context substreams: the sizes of each picture's; then by context, all pictures' symbols one after the other."""
-    parts = [varint(size) for of_picture in pictures for size in of_picture.sizes.tolist()]
-    for context in range(pictures[0].sizes.size):
-        # numpy.concatenate would give the interpreter's lock away for each, and wait for it as often
-        symbols = bytearray().join(of_picture.of(context).data for of_picture in pictures)
-        parts.append(pack_quickly(np.frombuffer(symbols, np.uint8)))
-    return b"".join(parts)
+def pack_substreams(pictures: Sequence[WrittenContexts], planes: int, is_deep: bool) -> bytes:
+    """Context substreams: which one each context has; sizes of each picture's; then all pictures' symbols, in turn."""
+    model = context_model(is_deep)
+    counts = np.zeros((planes * model.contexts, 256), np.int64)
+    for of in pictures:
+        count_contexts(of.contexts, of.symbols, counts)
+    # digits may take much less than a bit a symbol, where most are 0
+    substream_of = merge_contexts(counts.astype(np.float64), 0.0, MAX_SUBSTREAMS)
+    sizes = np.bincount(substream_of, counts.sum(axis=1)).astype(np.int64)
+    places = np.cumsum(sizes) - sizes
+    symbols = np.empty(int(sizes.sum()), np.uint8)
+    parts = [bytes([sizes.size])]
+    if sizes.size > 1:
+        parts.append(pack(substream_of.astype(np.uint8)))
+    for of in pictures:
+        before = places.copy()
+        put_apart(of.contexts, of.symbols, substream_of, places, symbols)
+        parts += [varint(size) for size in (places - before).tolist()]
+    return b"".join(parts + [pack_quickly(of) for of in np.split(symbols, places[:-1])])
 
 
 def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
