@@ -84,7 +84,7 @@ def code_lossless(
     contexts, symbols = np.empty(samples, np.uint16), np.empty(samples, np.uint8)
     bits = np.zeros(2 + (2 * samples if bit_depth > 8 else 0), np.uint8)
     target = rows.ContextWriter(contexts, symbols, bits, bit_depth > 8)
-    recalls = looks_like_screen(planes[0])
+    is_screen = looks_like_screen(planes[0])
     for number, plane in enumerate(planes):
         left = residuals[: residual_taps(number, header.greens_apart)]
         of_plane = [of_picture[number] for of_picture in predictions]
@@ -103,7 +103,7 @@ def code_lossless(
         coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number], number, earlier, memory)
         if len(of_sets):
             choose_sets(coder, map_, preset.try_all)
-            if recalls:
+            if is_screen or (is_alpha and looks_like_screen(plane)):
                 choose_memory(coder, map_, memory)
             keep_unused(of_sets, map_, start)
             coder.remember(memory, bool((map_ == len(of_sets) + 2).any()))
