@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,9 +120,6 @@ class ImageFiles(PictureSource):
             given = as_given(picture, self.format, f"{path}:")
             if expected.sample_format.is_gray and self.format.sample_format.is_rgb:  # its profile is of gray
                 given = replace(given, attachments={key: of for key, of in given.attachments.items() if key != "icc"})
-            if self.archivist is not None:
-                archive = self.archivist.attachments(path.read_bytes(), given)
-                given = replace(given, attachments={**given.attachments, **archive})
             yield given
 
 
@@ -230,6 +227,8 @@ def _open_image(file: BinaryIO, label: str) -> DeepFile | Image.Image:
         return deep
     start = file.read(25)
     file.seek(0)
+    if start[:4] == _TIFF_SIGNATURES[-1]:  # large, and higher bytes first: Pillow misreads its tags
+        return DeepTiff(file, label)
     try:
         image = Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
@@ -456,7 +455,7 @@ def write_still(
     """
     is_deep = samples.dtype == np.uint16
     if pillow_format == "PNG":
-        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, PNG_EFFORT)
+        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(Image.fromarray(samples), PNG_EFFORT)
         file.write(png[:_IHDR_END] + png_chunks(attachments or {}) + png[_IHDR_END:])
     elif samples.dtype == np.float16:
         file.write(tiff_bytes(samples.view(np.float16), attachments or {}))
@@ -467,17 +466,23 @@ def write_still(
         Image.fromarray(samples).save(file, pillow_format, **pillow_options(attachments or {}, pillow_format))
 
 
-def _png(samples: npt.NDArray[Samples], level: int) -> bytes:
+def _png(image: Image.Image, level: int, **options: Any) -> bytes:
     """A PNG that Pillow makes with that ``compress_level``."""
     buffer = io.BytesIO()
-    Image.fromarray(samples).save(buffer, "PNG", compress_level=level)
+    image.save(buffer, "PNG", compress_level=level, **options)
     return buffer.getvalue()
 
 
-def png_stream(samples: Plane, level: int) -> bytes:
-    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``."""
-    parts = layers.chunks(io.BytesIO(_png(samples, level)), "PNG")
-    return b"".join(payload for kind, payload in parts if kind == b"IDAT")
+def png_stream(samples: Plane, level: int, palette_bits: int | None) -> bytes:
+    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``, of samples (H, W, channels).
+
+    With ``palette_bits`` they are places in a palette.
+    """
+    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+    if palette_bits:
+        image.putpalette(bytes(768))
+    png = _png(image, level, **({"bits": palette_bits} if palette_bits else {}))
+    return b"".join(payload for kind, payload in layers.chunks(io.BytesIO(png), "PNG") if kind == b"IDAT")
 
 
 def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:
