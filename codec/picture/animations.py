@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from codec.picture.attachments import chunk, kept, png_chunks
 from codec.picture.colour import image_samples, to_array
-from codec.picture.images import encoded, gif_blocks, tiff_pages
+from codec.picture.deep_files import TiffWriter
+from codec.picture.images import encoded, gif_blocks
 from codec.picture.layers import PNG_SIGNATURE, chunks
 from codec.picture.planes import Picture, PictureFormat
 
@@ -148,13 +149,9 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
 def tiff_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
     """TIFF into ``file``: a page a picture, without compression."""
     del picture_format, rate  # each page has its own format, and none a time
-    with tiff_pages(file) as pages:
+    pages = TiffWriter(file)
 
-        def write(picture: Picture) -> None:
-            page = encoded(image_samples(picture), "TIFF")
-            if file.tell() + len(page) > 0xFFFFFFFF:
-                raise OverflowError("a TIFF file holds at most 4 GiB")
-            pages.write(page)
-            pages.newFrame()
+    def write(picture: Picture) -> None:
+        pages.write(image_samples(picture), picture.attachments)
 
-        yield write
+    yield write

@@ -16,8 +16,22 @@ from typing import Any, BinaryIO
 from codec.errors import ConfigError
 from codec.picture.film_coding import FILM_SUFFIXES
 from codec.picture.planes import Colour, ColourPrimaries, ColourRange, ColourTransfer, Picture
+from codec.picture.tiff_tags import (
+    ASCII,
+    BYTES,
+    OF_EXIF,
+    SHORT,
+    Entry,
+    exif_entries,
+    exif_of,
+    first_directory,
+    rationals,
+)
 
-__all__ = ["chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks", "with_colour"]
+__all__ = [
+    *("chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "of_tiff", "png_chunks", "sides", "tiff_entries"),
+    "with_colour",
+]
 
 Attachments = Mapping[str, bytes]
 
@@ -28,10 +42,11 @@ _XMP_KEYWORD = "XML:com.adobe.xmp"
 # Chunks that mean the same in another PNG, and their bytes: readers refuse a file where there are others
 _RAW_CHUNKS = {"cHRM": 32, "cICP": 4, "cLLI": 8, "gAMA": 4, "mDCV": 24, "pHYs": 9, "sRGB": 1, "tIME": 7}
 _TIFF_TEXTS = {270: "Description", 305: "Software", 315: "Author", 33432: "Copyright"}
-_TIFF_XMP, _TIFF_ACROSS = 700, 282
+_TIFF_XMP, _TIFF_ICC, _TIFF_ACROSS, _TIFF_DOWN, _TIFF_UNIT = 700, 34675, 282, 283, 296
+_TIFF_TAGS = {*OF_EXIF, *_TIFF_TEXTS, _TIFF_XMP, _TIFF_ICC, _TIFF_ACROSS, _TIFF_DOWN, _TIFF_UNIT}
 _PLACES = {  # the keys that each kind of file has a place for
     ".png": rf"icc|exif|xmp|dpi|text:[ -~\xa1-\xff]{{1,79}}|png:({'|'.join(_RAW_CHUNKS)})",
-    ".tif": rf"icc|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
+    ".tif": rf"icc|exif|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
     ".webp": "duration|icc|exif|xmp",
     ".gif": "duration|icc|text:Comment",
     ".bmp": "dpi",
@@ -93,7 +108,9 @@ def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
 
 def _has_place(key: str, value: bytes, suffix: str) -> bool:
     """Whether files of that suffix have a place for an attachment, whose value may be anything."""
-    if key == "dpi" and not _sides(value):
+    if key == "dpi" and not sides(value):
+        return False
+    if key == "exif" and suffix in (".tif", ".tiff") and not exif_entries(value):
         return False
     if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
         return False
@@ -173,8 +190,8 @@ def png_chunks(attachments: Attachments) -> bytes:
         elif kind == "exif":
             chunks.append(chunk(b"eXIf", value))
         elif kind == "dpi":
-            sides = (round(side / _METRES_AN_INCH) for side in _sides(value))
-            chunks.append(chunk(b"pHYs", struct.pack(">IIB", *sides, 1)))
+            a_metre = (round(side / _METRES_AN_INCH) for side in sides(value))
+            chunks.append(chunk(b"pHYs", struct.pack(">IIB", *a_metre, 1)))
         elif kind == "xmp":
             chunks.append(chunk(b"iTXt", _XMP_KEYWORD.encode() + bytes(5) + value))
         else:
@@ -189,39 +206,53 @@ def png_chunks(attachments: Attachments) -> bytes:
 # ------------------------------------------------------------------------------------------- other files
 
 
-def of_pillow(info: Mapping[Any, Any], tags: Mapping[int, Any]) -> dict[str, bytes]:
-    """What Pillow says about an image that is no PNG, in its ``info`` and, of TIFF, its tags."""
+def of_pillow(info: Mapping[Any, Any]) -> dict[str, bytes]:
+    """What Pillow says in its ``info`` about an image that is neither PNG nor TIFF."""
     attachments = {}
     for key, name in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
         if isinstance(value := info.get(name), bytes) and value:
             attachments[key] = value.removeprefix(_EXIF_HEAD)
-    if isinstance(value := tags.get(_TIFF_XMP), bytes):
-        attachments["xmp"] = value
     with contextlib.suppress(TypeError, ValueError, ArithmeticError):  # a ratio by 0, or no two numbers
-        # of a TIFF that says nothing Pillow says 1
-        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info and (not tags or _TIFF_ACROSS in tags) else {}
-    texts = {name: tags.get(tag) for tag, name in _TIFF_TEXTS.items()} | {"Comment": info.get("comment")}
-    for name, text in texts.items():
-        if isinstance(text, bytes):
-            text = text.decode("utf-8" if _is_text(text, "utf-8") else "latin-1")
-        if isinstance(text, str):
-            attachments |= _text(name, text)
+        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info else {}
+    text = info.get("comment")
+    return attachments | (_text("Comment", _decoded(text) if isinstance(text, bytes) else str(text or "")))
+
+
+def of_tiff(file: BinaryIO) -> dict[str, bytes]:
+    """What the first picture of a TIFF has beside its samples; nothing where its tags are damaged."""
+    try:
+        entries = first_directory(file, _TIFF_TAGS)
+    except ValueError:
+        return {}
+    values = {tag: entry.value for tag, entry in entries.items() if isinstance(entry.value, bytes)}
+    found = {"icc": values.get(_TIFF_ICC), "exif": exif_of(entries), "xmp": values.get(_TIFF_XMP)}
+    attachments = {key: value for key, value in found.items() if value}
+    with contextlib.suppress(struct.error, ArithmeticError, LookupError):  # not what they should be
+        across, by_across, down, by_down = struct.unpack("<4I", values[_TIFF_ACROSS] + values[_TIFF_DOWN])
+        inch = {2: 1.0, 3: 100 * _METRES_AN_INCH}[int.from_bytes(values.get(_TIFF_UNIT, b"\2"), "little")]
+        attachments |= _dpi(across * inch / by_across, down * inch / by_down)
+    for tag, name in _TIFF_TEXTS.items():
+        attachments |= _text(name, _decoded(values.get(tag, b"").rstrip(b"\0")))
     return attachments
 
 
-def pillow_options(attachments: Attachments, pillow_format: str) -> dict[str, Any]:
-    """What Pillow is told when it writes a TIFF or BMP, with as much as that has a place for."""
-    attachments = kept(attachments, {"TIFF": ".tif", "BMP": ".bmp"}.get(pillow_format, ""))
-    options: dict[str, Any] = {}
+def tiff_entries(attachments: Attachments) -> dict[int, Entry]:
+    """The tags of a TIFF with as much as it has a place for."""
+    attachments = kept(attachments, ".tif")
+    entries = exif_entries(attachments.get("exif", b""))
+    for tag, key, kind in ((_TIFF_ICC, "icc", 7), (_TIFF_XMP, "xmp", BYTES)):
+        entries |= {tag: Entry(kind, attachments[key])} if key in attachments else {}
+    for tag, name in _TIFF_TEXTS.items():
+        entries |= {tag: Entry(ASCII, text + b"\0")} if (text := attachments.get(f"text:{name}")) else {}
     if "dpi" in attachments:
-        options["dpi"] = _sides(attachments["dpi"])
-    if "icc" in attachments:
-        options["icc_profile"] = attachments["icc"]
-    texts = {tag: attachments.get(f"text:{name}", b"").decode() for tag, name in _TIFF_TEXTS.items()}
-    tags: dict[int, Any] = {tag: text for tag, text in texts.items() if text}
-    if "xmp" in attachments:
-        tags[_TIFF_XMP] = attachments["xmp"]
-    return options | ({"tiffinfo": tags} if tags else {})
+        across, down = sides(attachments["dpi"])
+        inch = Entry(SHORT, struct.pack("<H", 2))
+        entries |= {_TIFF_ACROSS: rationals(across), _TIFF_DOWN: rationals(down), _TIFF_UNIT: inch}
+    return entries
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8" if _is_text(text, "utf-8") else "latin-1")
 
 
 def _text(key: str, text: str) -> dict[str, bytes]:
@@ -232,10 +263,10 @@ def _text(key: str, text: str) -> dict[str, bytes]:
 def _dpi(across: float, down: float) -> dict[str, bytes]:
     """Samples an inch; none where they are no size."""
     dpi = f"{across:.9g} {down:.9g}".encode()
-    return {"dpi": dpi} if _sides(dpi) else {}
+    return {"dpi": dpi} if sides(dpi) else {}
 
 
-def _sides(dpi: bytes) -> tuple[float, ...]:
+def sides(dpi: bytes) -> tuple[float, ...]:
     """Samples an inch, across and down; empty where they are no size."""
     number = rb"[0-9]{1,6}(?:\.[0-9]{1,9})?"
     sides = tuple(map(float, dpi.split(b" "))) if re.fullmatch(number + b" " + number, dpi) else ()
