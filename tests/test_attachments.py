@@ -317,6 +317,26 @@ def test_other_stills_are_read_with_what_comes_with_them(name, options, kept, tm
         )
 
 
+@pytest.mark.parametrize("suffix", ["gif", "apng", "webp"])
+@pytest.mark.parametrize("loop", [None, 0, 1, 2, 65535])
+def test_how_often_an_animation_is_played_comes_back(suffix, loop, tmp_path, mvz):
+    frames = [Image.new("RGB", (4, 3), (40 * number, 0, 0)) for number in range(3)]
+    kind = {"apng": "PNG", "gif": "GIF", "webp": "WEBP"}[suffix]
+    said = {} if loop is None else {"loop": loop}
+    frames[0].save(tmp_path / f"a.{suffix}", kind, save_all=True, append_images=frames[1:], duration=40, **said)
+    times = loop or 0
+    if suffix == "gif" and loop != 0:  # says how often again, and nothing where that is never
+        times += 1
+    expected = {"plays": str(times).encode()} if 0 < times < 65536 else {}
+    assert [] == through_mvz(mvz, tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}")
+    for name in ("a", "b"):
+        assert [(None, expected)] * 3 == all_of(tmp_path / f"{name}.{suffix}")
+    with Image.open(tmp_path / f"b.{suffix}") as image:
+        assert (loop if times < 65536 and (loop or suffix == "gif") else 0) == image.info.get("loop")
+    notes = through_mvz(mvz, tmp_path / f"a.{suffix}", tmp_path / "folder")
+    assert bool(expected) == any("no place for what came with the pictures: how often" in note for note in notes)
+
+
 def camera_exif(order="<"):
     """Exif as a camera has it, with directories behind directories, and what a TIFF says itself."""
     tags = Image.Exif()
@@ -418,7 +438,7 @@ def test_durations_and_attachments_of_animations_come_back(suffix, tmp_path, mvz
     source = tmp_path / f"a.{suffix}"
     frames[0].save(source, kind, save_all=True, append_images=frames[1:], duration=times, **more)
     notes = through_mvz(mvz, source, tmp_path / f"b.{suffix}")
-    kept = {"text:Comment": b"seen"} if suffix == "gif" else {"icc": PROFILE, "exif": exif()}
+    kept = {"text:Comment": b"seen", "plays": b"1"} if suffix == "gif" else {"icc": PROFILE, "exif": exif()}
     expected = [(Fraction(time, 1000), kept) for time in times]
     assert ([], expected, expected) == (notes, all_of(source), all_of(tmp_path / f"b.{suffix}"))
 

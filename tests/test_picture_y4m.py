@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import codec
 from codec.errors import MediaError
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sinks import open_sink
@@ -55,11 +56,26 @@ def test_every_format_and_size_returns_as_it_was_written(tmp_path, sample_format
 
 @pytest.mark.parametrize("siting", [ChromaSiting.CENTRE, ChromaSiting.LEFT, ChromaSiting.PALDV])
 @pytest.mark.parametrize("colour_range", ColourRange)
-def test_siting_and_range_survive(siting, colour_range):
+@pytest.mark.parametrize("bit_depth", [8, 10, 16])
+def test_siting_range_and_aspect_survive(siting, colour_range, bit_depth):
     colour = Colour(ColourMatrix.UNSPECIFIED, colour_range, siting)
-    picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour)
-    header = parse_header("a", header_line(picture_format, Fraction(30000, 1001)).rstrip(b"\n"))
-    assert header == (picture_format, Fraction(30000, 1001))
+    picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour, bit_depth)
+    for aspect in (None, Fraction(16, 15)):
+        line = header_line(picture_format, Fraction(30000, 1001), aspect)
+        assert (picture_format, Fraction(30000, 1001), aspect) == parse_header("a", line.rstrip(b"\n"))
+
+
+@pytest.mark.parametrize(("said", "kept"), [("A16:15", b"16:15"), ("A32:30", b"16:15"), ("A1:1", b""), ("A0:0", b"")])
+def test_the_shape_of_pixels_comes_back(said, kept, tmp_path):
+    frame = b"FRAME\n" + bytes(range(12))
+    (tmp_path / "a.y4m").write_bytes(f"YUV4MPEG2 W4 H3 F25:1 Ip {said} Cmono\n".encode() + frame + frame)
+    codec.encode(tmp_path / "a.y4m", tmp_path / "a.mvz")
+    with codec.open(tmp_path / "a.mvz") as video, open_sink(tmp_path / "b.y4m", video.format, video.rate) as sink:
+        for picture in video.pictures():
+            assert ({"pixel_aspect": kept} if kept else {}) == picture.attachments
+            sink.write(picture)
+    assert f" A{kept.decode() or '0:0'} Cmono\n".encode() in (tmp_path / "b.y4m").read_bytes()
+    assert [] == sink.notes
 
 
 def test_rgb_is_written_as_444_full_range_and_returns_within_one_level(tmp_path):

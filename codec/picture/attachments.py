@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, BinaryIO
 
 from codec.errors import ConfigError
@@ -29,13 +30,17 @@ from codec.picture.tiff_tags import (
 )
 
 __all__ = [
-    *("chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "of_tiff", "png_chunks", "sides", "tiff_entries"),
-    "with_colour",
+    *("PIXEL_ASPECT", "TIMECODE", "aspect_of"),
+    *("chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "of_tiff", "played", "plays", "png_chunks"),
+    *("sides", "tiff_entries", "with_colour"),
 ]
 
 Attachments = Mapping[str, bytes]
+PIXEL_ASPECT = "pixel_aspect"
+TIMECODE = re.compile(rb"[0-9]{2}:[0-9]{2}:[0-9]{2}[:;.][0-9]{2,3}")
 
 _MOST_BYTES = 1 << 24  # of one attachment: readers of .mvz take no more
+_MOST_PLAYS = 1 << 16
 _METRES_AN_INCH = 0.0254
 _EXIF_HEAD = b"Exif\0\0"  # which PNG and we do without
 _XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -47,16 +52,17 @@ _TIFF_TAGS = {*OF_EXIF, *_TIFF_TEXTS, _TIFF_XMP, _TIFF_ICC, _TIFF_ACROSS, _TIFF_
 _PLACES = {  # the keys that each kind of file has a place for
     ".png": rf"icc|exif|xmp|dpi|text:[ -~\xa1-\xff]{{1,79}}|png:({'|'.join(_RAW_CHUNKS)})",
     ".tif": rf"icc|exif|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
-    ".webp": "duration|icc|exif|xmp",
-    ".gif": "duration|icc|text:Comment",
+    ".webp": "duration|plays|icc|exif|xmp",
+    ".gif": "duration|plays|icc|text:Comment",
     ".bmp": "dpi",
+    ".y4m": "pixel_aspect",
 }
-_FILM = "duration|display_matrix|pixel_aspect|text:(Title|Author|Comment|Copyright|Description)"
+_FILM = "duration|display_matrix|pixel_aspect|timecode|text:(Title|Author|Comment|Copyright|Description)"
 _PLACES |= dict.fromkeys(FILM_SUFFIXES, _FILM)
 _PLACES[".mkv"] = _FILM.replace("|pixel_aspect", "")  # libav writes it only where its own reader has said it
 _ANIMATIONS = (".apng", ".webp", ".gif", *FILM_SUFFIXES)
-_WORDS = {"display_matrix": "rotation", "pixel_aspect": "shape of pixels"}
-_PLACES |= {".apng": f"duration|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
+_WORDS = {"display_matrix": "rotation", "pixel_aspect": "shape of pixels", "plays": "how often it is played"}
+_PLACES |= {".apng": f"duration|plays|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
 
 
 def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
@@ -112,11 +118,31 @@ def _has_place(key: str, value: bytes, suffix: str) -> bool:
         return False
     if key == "exif" and suffix in (".tif", ".tiff") and not exif_entries(value):
         return False
+    if key == "plays" and not plays({key: value}):
+        return False
     if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
         return False
     if key.startswith("text:") and not _is_text(value, "ascii" if suffix in (".tif", ".tiff") else "utf-8"):
         return False
     return bool(re.fullmatch(_PLACES.get(suffix, ""), key))
+
+
+def aspect_of(value: bytes) -> Fraction | None:
+    """How wide a pixel is for its height, as its attachment says, which may be anything; None also of squares."""
+    match = re.fullmatch(rb"([1-9][0-9]{0,5}):([1-9][0-9]{0,5})", value)
+    aspect = Fraction(*map(int, match.groups())) if match else Fraction(1)
+    return None if aspect == 1 else aspect
+
+
+def plays(attachments: Attachments) -> int:
+    """How often an animation is played; 0 is for ever, or that nobody says."""
+    value = attachments.get("plays", b"")
+    return times if re.fullmatch(rb"[1-9][0-9]{0,4}", value) and (times := int(value)) < _MOST_PLAYS else 0
+
+
+def played(times: int) -> dict[str, bytes]:
+    """What keeps how often an animation is played; nothing of one that is for ever."""
+    return {"plays": str(times).encode()} if 0 < times < _MOST_PLAYS else {}
 
 
 def _is_text(value: bytes, encoding: str) -> bool:

@@ -21,7 +21,7 @@ from PIL import GifImagePlugin, Image, UnidentifiedImageError
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque
-from codec.picture.attachments import colour_of, kept, of_pillow, of_png, of_tiff, png_chunks, sides
+from codec.picture.attachments import colour_of, kept, of_pillow, of_png, of_tiff, played, png_chunks, sides
 from codec.picture.colour import to_array
 from codec.picture.deep_files import (
     MULTIPLIED,
@@ -299,7 +299,10 @@ def _attachments(image: Image.Image | DeepFile, path: Path) -> Mapping[str, byte
     if kind in readers:
         with path.open("rb") as file:
             return readers[kind](file)
-    return of_pillow(image.info) if isinstance(image, Image.Image) else {}
+    if isinstance(image, DeepFile):
+        return {}
+    loop = image.info.get("loop", 0) if image.format == "WEBP" and _frame_count(image) > 1 else 0
+    return of_pillow(image.info) | played(loop)
 
 
 def _composed_format(layered: LayeredFile) -> PictureFormat:

@@ -193,7 +193,7 @@ def open_sink(
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
         writer = _into(contextlib.nullcontext(sys.stdout.buffer), y4m_writer, picture_format, rate, original)
-    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder, film)):
+    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder, film, not first)):
         file = whole_file(label, force=force, inputs=inputs)
         writer = _into(file, stream_writer, picture_format, rate, original)
     elif suffix in _UNSUPPORTED and not is_pattern and not is_folder:
@@ -271,7 +271,9 @@ def _film_note(picture_format: PictureFormat, film: FilmCoding) -> str | None:
     return "; ".join([*notes, f"x264 with crf {film.crf} is not exact"] if film.crf else notes) or None
 
 
-def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | None) -> StreamWriter | None:
+def _stream_writer(
+    label: str, suffix: str, is_folder: bool, film: FilmCoding | None, is_start: bool
+) -> StreamWriter | None:
     """The writer of all pictures into one file of that suffix; None where that is none."""
     if film is not None and not is_folder:
         try:
@@ -279,7 +281,7 @@ def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | 
         except ImportError as error:
             pipe = f"mvz decode FILE -o - | ffmpeg -i - {shlex.quote(label)}"
             raise MediaError(f"{label}: is a film; {MISSING}, or ffmpeg makes it: {pipe}") from error
-        return partial(film_writer, label, film)
+        return partial(film_writer, label, film, is_start)
     if suffix in (".apng", ".gif", ".webp"):
         from codec.picture import animations  # Pillow, only where it is needed
 
