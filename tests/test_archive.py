@@ -187,6 +187,7 @@ ARRAYS = {
     "alpha": np.stack([np.insert(SAMPLES, 3, 7, axis=2)] * 3),
     "bool": DEEP[None] % 3 == 1,
     "float16": (DEEP[None] / 777 - 9).astype(np.float16),
+    "float16, opaque": np.insert(DEEP[None] / 777 - 9, 3, 1, axis=3).astype(np.float16),
 }
 
 

@@ -60,21 +60,25 @@ def test_every_format_and_size_returns_as_it_was_written(tmp_path, sample_format
 def test_siting_range_and_aspect_survive(siting, colour_range, bit_depth):
     colour = Colour(ColourMatrix.UNSPECIFIED, colour_range, siting)
     picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour, bit_depth)
-    for aspect in (None, Fraction(16, 15)):
-        line = header_line(picture_format, Fraction(30000, 1001), aspect)
-        assert (picture_format, Fraction(30000, 1001), aspect) == parse_header("a", line.rstrip(b"\n"))
+    for attachments in ({}, {"pixel_aspect": b"16:15"}, {"fields": b"t", "pixel_aspect": b"4:3"}, {"fields": b"m"}):
+        line = header_line(picture_format, Fraction(30000, 1001), attachments)
+        assert (picture_format, Fraction(30000, 1001), attachments) == parse_header("a", line.rstrip(b"\n"))
+    hostile = {"fields": b"x", "pixel_aspect": b"a"}
+    assert header_line(picture_format, Fraction(1), {}) == header_line(picture_format, Fraction(1), hostile)
 
 
 @pytest.mark.parametrize(("said", "kept"), [("A16:15", b"16:15"), ("A32:30", b"16:15"), ("A1:1", b""), ("A0:0", b"")])
-def test_the_shape_of_pixels_comes_back(said, kept, tmp_path):
+@pytest.mark.parametrize("order", [b"p", b"t", b"b"])
+def test_the_shape_of_pixels_and_the_order_of_fields_come_back(said, kept, order, tmp_path):
     frame = b"FRAME\n" + bytes(range(12))
-    (tmp_path / "a.y4m").write_bytes(f"YUV4MPEG2 W4 H3 F25:1 Ip {said} Cmono\n".encode() + frame + frame)
+    (tmp_path / "a.y4m").write_bytes(f"YUV4MPEG2 W4 H3 F25:1 I{order.decode()} {said} Cmono\n".encode() + frame + frame)
     codec.encode(tmp_path / "a.y4m", tmp_path / "a.mvz")
     with codec.open(tmp_path / "a.mvz") as video, open_sink(tmp_path / "b.y4m", video.format, video.rate) as sink:
         for picture in video.pictures():
-            assert ({"pixel_aspect": kept} if kept else {}) == picture.attachments
+            expected = {"pixel_aspect": kept, "fields": order if order != b"p" else b""}
+            assert {key: value for key, value in expected.items() if value} == picture.attachments
             sink.write(picture)
-    assert f" A{kept.decode() or '0:0'} Cmono\n".encode() in (tmp_path / "b.y4m").read_bytes()
+    assert f" I{order.decode()} A{kept.decode() or '0:0'} Cmono\n".encode() in (tmp_path / "b.y4m").read_bytes()
     assert [] == sink.notes
 
 
@@ -126,8 +130,7 @@ def test_headers_of_other_writers_are_understood(fields, sample_format, siting):
         ("YUV4MPEG2 W3 H2 F25:0", "field F"),
         ("YUV4MPEG2 W3 H2 F-25:1", "field F"),
         ("YUV4MPEG2 W3 H2 F9999999999:1", "field F"),
-        ("YUV4MPEG2 W3 H2 It", "interlaced"),
-        ("YUV4MPEG2 W3 H2 Im", "interlaced"),
+        ("YUV4MPEG2 W3 H2 Ix", "field I is 'x'"),
         ("YUV4MPEG2 W3 H2 C420p17", "'420p17'"),
         ("YUV4MPEG2 W3 H2 C411", "'411'"),
         ("YUV4MPEG2 W3 H2 C444alpha", "'444alpha'"),

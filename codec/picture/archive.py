@@ -331,7 +331,7 @@ def _layout(picture: Picture, how: int) -> bytes:
     if kind == _PNG or how >= 2 * _GRAY:
         raise ValueError("no such layout")
     planes = planes[:1] if how & _GRAY else planes
-    planes += [np.full_like(planes[0], picture.format.peak)] if how & _OPAQUE else []
+    planes += [np.full_like(planes[0], picture.format.opaque_alpha)] if how & _OPAQUE else []
     arrays = [of_ordered(plane) if picture.format.is_float else plane for plane in planes]
     if kind == _BY_PLANE:
         return b"".join(_as_bytes(each, how).tobytes() for each in arrays)

@@ -9,7 +9,7 @@ import contextlib
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -30,13 +30,14 @@ from codec.picture.tiff_tags import (
 )
 
 __all__ = [
-    *("PIXEL_ASPECT", "TIMECODE", "aspect_of"),
+    *("FIELDS", "FIELD_ORDERS", "PIXEL_ASPECT", "TIMECODE", "aspect_of"),
     *("chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "of_tiff", "played", "plays", "png_chunks"),
     *("sides", "tiff_entries", "with_colour"),
 ]
 
 Attachments = Mapping[str, bytes]
-PIXEL_ASPECT = "pixel_aspect"
+PIXEL_ASPECT, FIELDS = "pixel_aspect", "fields"
+FIELD_ORDERS = (b"t", b"b", b"m")
 TIMECODE = re.compile(rb"[0-9]{2}:[0-9]{2}:[0-9]{2}[:;.][0-9]{2,3}")
 
 _MOST_BYTES = 1 << 24  # of one attachment: readers of .mvz take no more
@@ -55,13 +56,14 @@ _PLACES = {  # the keys that each kind of file has a place for
     ".webp": "duration|plays|icc|exif|xmp",
     ".gif": "duration|plays|icc|text:Comment",
     ".bmp": "dpi",
-    ".y4m": "pixel_aspect",
+    ".y4m": "pixel_aspect|fields",
 }
 _FILM = "duration|display_matrix|pixel_aspect|timecode|text:(Title|Author|Comment|Copyright|Description)"
 _PLACES |= dict.fromkeys(FILM_SUFFIXES, _FILM)
 _PLACES[".mkv"] = _FILM.replace("|pixel_aspect", "")  # libav writes it only where its own reader has said it
 _ANIMATIONS = (".apng", ".webp", ".gif", *FILM_SUFFIXES)
-_WORDS = {"display_matrix": "rotation", "pixel_aspect": "shape of pixels", "plays": "how often it is played"}
+_WORDS = {"display_matrix": "rotation", PIXEL_ASPECT: "shape of pixels", FIELDS: "order of fields"}
+_WORDS |= {"plays": "how often it is played"}
 _PLACES |= {".apng": f"duration|plays|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
 
 
@@ -114,11 +116,9 @@ def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
 
 def _has_place(key: str, value: bytes, suffix: str) -> bool:
     """Whether files of that suffix have a place for an attachment, whose value may be anything."""
-    if key == "dpi" and not sides(value):
+    if key in _CHECKS and not _CHECKS[key](value):
         return False
     if key == "exif" and suffix in (".tif", ".tiff") and not exif_entries(value):
-        return False
-    if key == "plays" and not plays({key: value}):
         return False
     if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
         return False
@@ -297,3 +297,12 @@ def sides(dpi: bytes) -> tuple[float, ...]:
     number = rb"[0-9]{1,6}(?:\.[0-9]{1,9})?"
     sides = tuple(map(float, dpi.split(b" "))) if re.fullmatch(number + b" " + number, dpi) else ()
     return sides if all(sides) else ()
+
+
+_CHECKS: Mapping[str, Callable[[bytes], object]] = {
+    "dpi": sides,
+    "plays": lambda value: plays({"plays": value}),
+    PIXEL_ASPECT: aspect_of,
+    FIELDS: FIELD_ORDERS.__contains__,
+}
+"""What is false of values that files have no place for."""

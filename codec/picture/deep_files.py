@@ -182,10 +182,10 @@ class DeepPpm(DeepFile):
         return Picture.from_array(samples.astype(np.uint16), bit_depth=self.format.bit_depth)
 
 
-def ppm_bytes(samples: Deep) -> bytes:
-    """A PGM of gray (H, W), or a PPM of RGB (H, W, 3), of 16 bits, whole."""
-    head = f"P{5 if samples.ndim == 2 else 6}\n{samples.shape[1]} {samples.shape[0]}\n65535\n"
-    return head.encode("ascii") + samples.astype(">u2").tobytes()
+def ppm_bytes(samples: npt.NDArray[Samples]) -> bytes:
+    """A PGM of gray (H, W), or a PPM of RGB (H, W, 3), of 8 or 16 bits, whole."""
+    head = f"P{5 if samples.ndim == 2 else 6}\n{samples.shape[1]} {samples.shape[0]}\n{np.iinfo(samples.dtype).max}\n"
+    return head.encode("ascii") + samples.astype(samples.dtype.newbyteorder(">")).tobytes()
 
 
 # ------------------------------------------------------------------------------------------- TIFF

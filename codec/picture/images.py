@@ -463,13 +463,11 @@ def write_still(
     elif pillow_format == "PNG":
         png = png_bytes(samples.view(np.uint16)) if is_deep else _png(Image.fromarray(samples), PNG_EFFORT)
         file.write(png[:_IHDR_END] + png_chunks(attachments) + png[_IHDR_END:])
-    elif is_deep:
-        file.write(ppm_bytes(samples.view(np.uint16)))
+    elif pillow_format == "PPM":
+        file.write(ppm_bytes(samples.view(np.uint16 if is_deep else np.uint8)))
     else:
-        dpi = (
-            {"dpi": sides(attachments["dpi"])} if pillow_format == "BMP" and "dpi" in kept(attachments, ".bmp") else {}
-        )
-        Image.fromarray(samples).save(file, pillow_format, **dpi)
+        given = kept(attachments, ".bmp")
+        Image.fromarray(samples).save(file, "BMP", **({"dpi": sides(given["dpi"])} if given else {}))
 
 
 def _png(image: Image.Image, level: int, **options: Any) -> bytes:
