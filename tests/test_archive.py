@@ -1,6 +1,7 @@
 """Files that come back byte for byte: ``--archive``."""
 
 import hashlib
+import io
 import json
 import struct
 import zlib
@@ -109,13 +110,34 @@ def test_of_a_file_that_cannot_be_made_again_there_is_a_hash(data):
     assert None is restored(picture)
 
 
-def test_a_hostile_archive_gives_no_other_file():
-    file = png(SAMPLES, [0, 1, 2, 3, 4], by_zlib(6), [40])
-    whole = archived(file)
+def palette_png():
+    data = io.BytesIO()
+    Image.fromarray(SAMPLES).quantize(5).save(data, "PNG")
+    return data.getvalue()
+
+
+HOSTILE = {
+    "plain": png(SAMPLES, [0, 1, 2, 3, 4], by_zlib(6), [40]),
+    "palette": palette_png(),
+    "deep": png_bytes(SAMPLES.astype(np.uint16) * 257),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_archive_gives_no_other_file(kind, tmp_path):
+    file = HOSTILE[kind]
+    (tmp_path / "a.png").write_bytes(file)
+    with open_source(tmp_path / "a.png") as source:
+        (picture,) = source
+    whole = archived(file, picture)
+    assert file == restored(whole)
     for key in ("archive:sha256", "archive:head", "archive:rest"):
         value = whole.attachments[key]
         for place in range(len(value)):
-            for harmed in (value[:place], value[:place] + bytes([value[place] ^ 255]) + value[place + 1 :]):
+            others = (
+                value[:place] + bytes([of]) + value[place + 1 :] for of in {0, 3, value[place] ^ 255} - {value[place]}
+            )
+            for harmed in (value[:place], *others):
                 back = restored(replace(whole, attachments={**whole.attachments, key: harmed}))
                 # other settings may make the same file
                 assert back is None or (back == file and key == "archive:rest")

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
-from codec.picture.attachments import chunk
+from codec.picture.attachments import chunk, chunk_heads
 from codec.picture.layers import PNG_CHANNELS, PNG_SIGNATURE
 from codec.picture.planes import Picture, Plane, of_ordered
 from codec.picture.png_filters import filtered
@@ -34,6 +34,7 @@ _FILE, _LEAD = "archive:file", "archive:lead"  # of one file of all pictures
 _PNG, _BY_PIXEL, _BY_PLANE, _AS_BMP = range(4)  # how a file is restored: the first byte of the rest
 _BIG_ENDIAN, _OPAQUE, _GRAY = 4, 8, 16  # added to it
 _PILLOW = 0
+_WRONG = (struct.error, zlib.error, ValueError, LookupError, ArithmeticError, OSError)  # what files may make of us
 _PREFIX = 1 << 16  # bytes that tell whether settings of zlib are the right ones
 _MOST_HEAD = 1 << 20  # bytes between the samples of two pictures
 _MOST_BYTES = 1 << 23
@@ -106,7 +107,7 @@ class Archivist:
         """What has to come with a picture to give back ``data``, the file that it was read from."""
         self.files += 1
         attachments = {_HASH: hashlib.sha256(data).digest()}
-        with contextlib.suppress(struct.error, zlib.error, ValueError, LookupError):  # no file of that kind
+        with contextlib.suppress(*_WRONG):  # no file of that kind
             is_png = data.startswith(PNG_SIGNATURE[:4])
             head, rest = self._png(data, picture) if is_png else _plain(data, picture)
             found = attachments | {_HEAD: head, _REST: rest}
@@ -115,14 +116,11 @@ class Archivist:
                 return found
         return attachments
 
-    def _png(self, data: bytes, picture: Picture) -> tuple[bytes, bytes]:
+    def _png(self, data: bytes, picture: Picture) -> _Part:
         """All before the first IDAT chunk; settings, sizes of IDAT chunks, filter of each row, and what is behind."""
-        starts, place = [], 8
-        while (kind := data[place + 4 : place + 8]) != b"IEND":
-            starts += [place] * (kind == b"IDAT")
-            place += 12 + struct.unpack_from(">I", data, place)[0]
-        sizes = [struct.unpack_from(">I", data, start)[0] for start in starts]
-        stream = b"".join(data[start + 8 : start + 8 + size] for start, size in zip(starts, sizes, strict=True))
+        file = io.BytesIO(data)
+        parts = [(file.tell(), size) for kind, size in chunk_heads(file) if kind == b"IDAT"]
+        stream = b"".join(data[start : start + size] for start, size in parts)
         pixels, height = _Pixels.of(picture, data), picture.format.height
         stride = len(pixels.filtered(bytes(height))) // height
         rows = zlib.decompressobj().decompress(stream, stride * height)
@@ -133,9 +131,9 @@ class Archivist:
         if (settings := next(fitting, None)) is None:
             raise ValueError("another zlib, or settings of each part")
         self._last = [settings]
-        head = struct.pack("<B4B2sI", _PNG, *settings, stream[:2], len(sizes))
-        rest = head + struct.pack(f"<{len(sizes)}I", *sizes) + filters + data[starts[-1] + 12 + sizes[-1] :]
-        return data[: starts[0]], rest
+        head = struct.pack("<B4B2sI", _PNG, *settings, stream[:2], len(parts))
+        sizes = struct.pack(f"<{len(parts)}I", *(size for _, size in parts))
+        return _Part(data[: parts[0][0] - 8], head + sizes + filters + data[sum(parts[-1]) + 4 :])
 
     def _settings(self, stream: bytes) -> Iterator[_Deflate]:
         """All settings that may have made a stream, by what its first bytes say; those of the file before first."""
@@ -154,7 +152,7 @@ def restored(picture: Picture) -> bytes | None:
         return None
     head, rest = (picture.attachments.get(key, b"") for key in (_HEAD, _REST))
     data = None
-    with contextlib.suppress(struct.error, zlib.error, ValueError, LookupError):  # hostile: the hash decides
+    with contextlib.suppress(*_WRONG):  # hostile: the hash decides
         if rest[0] == _PNG:
             *settings, start, count = struct.unpack_from("<4B2sI", rest, 1)
             place = 11 + 4 * count
@@ -267,7 +265,9 @@ class _Pixels(NamedTuple):
 def _indices(picture: Picture, head: bytes) -> Plane:
     """The place of each colour in the palette of the PNG that begins so, (H, W, 1)."""
     place = head.index(b"PLTE")
-    colours = np.full((int.from_bytes(head[place - 4 : place]) // 3, 4), 255, np.uint8)
+    if (count := int.from_bytes(head[place - 4 : place]) // 3) > 256:
+        raise ValueError("no palette")
+    colours = np.full((count, 4), 255, np.uint8)
     colours[:, :3] = np.frombuffer(head, np.uint8, 3 * len(colours), place + 4).reshape(-1, 3)
     if picture.format.sample_format.has_alpha and (place := head.find(b"tRNS")) > 0:
         alpha = np.frombuffer(head, np.uint8, int.from_bytes(head[place - 4 : place]), place + 4)

@@ -30,9 +30,9 @@ from codec.picture.tiff_tags import (
 )
 
 __all__ = [
-    *("FIELDS", "FIELD_ORDERS", "PIXEL_ASPECT", "TIMECODE", "aspect_of"),
-    *("chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "of_tiff", "played", "plays", "png_chunks"),
-    *("sides", "tiff_entries", "with_colour"),
+    *("FIELDS", "FIELD_ORDERS", "PIXEL_ASPECT", "TIMECODE", "aspect_of", "chunk", "chunk_heads", "colour_of", "kept"),
+    *("lost", "of_pillow", "of_png", "of_tiff", "played", "plays", "png_chunks", "sides", "tiff_entries"),
+    "with_colour",
 ]
 
 Attachments = Mapping[str, bytes]
@@ -160,14 +160,20 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
+def chunk_heads(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk before IEND, from the first byte; what it holds is what ``file`` gives next."""
+    place = 8  # the signature
+    while file.seek(place) == place and len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        length, kind = struct.unpack(">I4s", head)
+        place += length + 12
+        yield kind, length
+
+
 def of_png(file: BinaryIO) -> dict[str, bytes]:
     """What a PNG has beside its samples, from its first byte; a chunk that is damaged or too long is passed over."""
     attachments: dict[str, bytes] = {}
-    file.seek(8)  # the signature
-    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
-        length, kind = struct.unpack(">I4s", head)
+    for kind, length in chunk_heads(file):
         if length > _MOST_BYTES or kind.decode("latin-1") not in (*_RAW_CHUNKS, "iCCP", "eXIf", "tEXt", "zTXt", "iTXt"):
-            file.seek(length + 4, 1)
             continue
         payload = file.read(length)
         if file.read(4) == struct.pack(">I", zlib.crc32(kind + payload)):

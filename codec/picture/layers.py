@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
-from codec.picture.attachments import chunk, of_png, played
+from codec.picture.attachments import chunk, chunk_heads, of_png, played
 from codec.picture.planes import PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import refuse_size
 
@@ -291,13 +291,7 @@ def chunks(file: BinaryIO, label: str) -> Iterator[tuple[bytes, bytes]]:
 
 def is_apng(file: BinaryIO) -> bool:
     """Whether a PNG is animated: an acTL chunk comes before the picture. A damaged file is not."""
-    file.seek(len(PNG_SIGNATURE))
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind in (b"acTL", b"IDAT", b"IEND"):
-            return bool(kind == b"acTL")
-        file.seek(length + 4, 1)
-    return False
+    return next((kind for kind, _ in chunk_heads(file) if kind in (b"acTL", b"IDAT")), b"") == b"acTL"
 
 
 def bit_depth(png: bytes) -> int:

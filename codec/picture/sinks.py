@@ -326,18 +326,12 @@ def _into(
 @contextlib.contextmanager
 def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Write]:
     """One picture into ``file``; a second one is a `MediaError`."""
-    from codec.picture.images import write_still
-
     suffix = Path(path).suffix
 
     def write(picture: Picture) -> None:
         if file.tell():
             raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
-        original = restored(picture) if Path(picture.name or "").suffix == suffix else None
-        if original is None:
-            write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
-        else:
-            file.write(original)
+        _write_still(file, picture, suffix, restored(picture) if Path(picture.name or "").suffix == suffix else None)
 
     yield write
 
@@ -361,8 +355,6 @@ def _folder_writer(
     Where names are missing or equal, or would sort into another order, all get ``numbers`` of six digits instead.
     ``notes`` get what is to be said of names that are not restored.
     """
-    from codec.picture.images import write_still  # Pillow, only where it is needed
-
     pattern = target if isinstance(target, NumberPattern) else None
     folder = target.folder if isinstance(target, NumberPattern) else target
     for place in (folder.parent, folder):
@@ -378,13 +370,10 @@ def _folder_writer(
             number = next(numbers)
             suffix = _still_suffix(pattern.name(number) if pattern else picture.name, suffixes)
             original = None if pattern else restored(picture)
+            suffix = suffix if original is None else Path(picture.name or "").suffix or suffix
             changed.append(original is None and is_archived(picture) and not pattern)
             with _temporary(staged, len(numbered)).open("xb") as file:
-                if original is not None:
-                    suffix = Path(picture.name or "").suffix or suffix
-                    file.write(original)
-                else:
-                    write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+                _write_still(file, picture, suffix, original)
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 
@@ -395,6 +384,16 @@ def _folder_writer(
             notes.append(f"{folder}: {said}")
         if any(changed):
             notes.append(f"{folder}: {sum(changed)} of {len(changed)} files are not byte for byte those of the archive")
+
+
+def _write_still(file: BinaryIO, picture: Picture, suffix: str, original: bytes | None) -> None:
+    """One picture into a file of its own, or the ``original`` file."""
+    from codec.picture.images import write_still  # Pillow, only where it is needed
+
+    if original is None:
+        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+    else:
+        file.write(original)
 
 
 def _still_suffix(name: str | None, suffixes: frozenset[str]) -> str:
