@@ -22,7 +22,7 @@ from codec.picture.colour import to_array
 from codec.picture.planes import Picture
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
-from codec.picture.tiff_tags import exif_entries
+from codec.picture.tiff_tags import as_stored, exif_entries
 from codec.writing.file import packet_bytes
 from codec.writing.packing import pack
 
@@ -423,6 +423,12 @@ def test_a_damaged_tiff_directory_says_nothing_or_what_is_whole(tmp_path):
             found = of_tiff(io.BytesIO(harmed))
             assert all(isinstance(value, bytes) for value in found.values())
             exif_entries(harmed)
+    turned = still(tmp_path, "turned.tif", tiffinfo={274: 6}).read_bytes()
+    start = int.from_bytes(turned[4:8], "little")
+    end = start + 2 + 12 * int.from_bytes(turned[start : start + 2], "little")
+    with pytest.raises(ValueError, match="overlap"):  # each behind itself
+        as_stored(io.BytesIO(turned[:end] + turned[4:8] + turned[end + 4 :]))
+    assert {} == of_tiff(io.BytesIO(b"II*\0\x08\0\0\0\xff\xff" + bytes(1 << 20)))
     head = b"II*\0\x08\0\0\0\x01\0"
     itself, too_long = struct.pack("<HHII", 34665, 4, 1, 8), struct.pack("<HHII", 34675, 7, (1 << 32) - 1, 8)
     assert 100 > len(of_tiff(io.BytesIO(head + itself + bytes(4)))["exif"])

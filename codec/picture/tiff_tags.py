@@ -24,7 +24,7 @@ _SIZES = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (
 _SIZES |= {11: (4, 4), 12: (8, 8), 13: (4, 4), 16: (8, 8)}
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965  # tags whose value is the place of another directory
 _HEADS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
-_MOST_BYTES = 1 << 24
+_MOST_BYTES, _MOST_ENTRIES = 1 << 24, 1 << 12
 _LAYOUTS = (("H", "HHI4s", "I"), ("Q", "HHQ8s", "Q"))  # the count of entries, an entry, a place; if large the others
 _ORIENTATION = 274
 # The maker and model of a camera, orientation, time, computer, rating, and Windows' own texts
@@ -59,14 +59,16 @@ def as_stored(file: BinaryIO) -> BinaryIO:
     data = bytearray(file.read())
     order, is_large = _kind(data)
     count, entry, place = (order + layout for layout in _LAYOUTS[is_large])
-    seen = {0}
+    head, each = struct.calcsize(count), struct.calcsize(entry)
     (start,) = struct.unpack_from(place, data, 8 if is_large else 4)
-    while start not in seen and start < len(data):
-        seen.add(start)
-        end = start + struct.calcsize(count) + struct.unpack_from(count, data, start)[0] * struct.calcsize(entry)
-        for at in range(start + struct.calcsize(count), end, struct.calcsize(entry)):
+    left = len(data)  # bytes for directories, if no two have the same ones
+    while start:
+        end = start + head + struct.unpack_from(count, data, start)[0] * each
+        if (left := left - (end - start)) < 0:
+            raise ValueError("has directories that overlap")
+        for at in range(start + head, end, each):
             if struct.unpack_from(entry, data, at)[:2] == (_ORIENTATION, SHORT):
-                struct.pack_into(order + "H", data, at + struct.calcsize(entry) - struct.calcsize(place), 1)
+                struct.pack_into(order + "H", data, at + each - struct.calcsize(place), 1)
         (start,) = struct.unpack_from(place, data, end)
     return io.BytesIO(data)
 
@@ -111,6 +113,8 @@ class _Reader:
         """The entries of the directory at ``place``, of those ``tags`` alone unless None."""
         self._file.seek(place)
         (count,) = struct.unpack(self._order + self._count, self._read(self._count))
+        if count > _MOST_ENTRIES:
+            raise ValueError(f"has a directory of {count} entries")
         found = {}
         for tag, kind, length, field in struct.iter_unpack(self._order + self._entry, self._read(self._entry, count)):
             if kind not in _SIZES or (tags is not None and tag not in tags):
