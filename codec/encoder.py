@@ -720,9 +720,10 @@ def encode(
     with open_source(source, rate=None if rate is None else picture_rate(rate)) as pictures:
         if not is_stream(path):
             refuse_overwrite(path, force, pictures.files)
+        archivist = None
         if archive:
             _refuse_archive_unless_exact(settings)
-            pictures.archivist = Archivist()
+            archivist = Archivist()
         picture_format = _described(_file_format(pictures, settings), colour or {})
 
         def write(taken: Iterable[Picture], count: int | None, used: Settings, file: OutputFile) -> Summary:
@@ -736,7 +737,7 @@ def encode(
                 workers=workers,
                 force=force,
             ) as out:
-                for number, picture in enumerate(taken, 1):
+                for number, picture in enumerate(archivist.archived(pictures, taken) if archivist else taken, 1):
                     if rate is not None:  # which is asked for instead of what the source says
                         picture = replace(picture, duration=None)
                     out.append(picture if attachments else replace(picture, attachments={}))
@@ -749,11 +750,11 @@ def encode(
             summary = write(pictures, pictures.count, settings, path)
         else:
             summary = _searched(pictures, picture_format, settings, path, write, rate is None, force)
-        if pictures.archivist is not None:
-            restorable, files = pictures.archivist.restorable, pictures.archivist.files
+        if archivist:
+            restorable, files = archivist.restorable, archivist.files
             what = f"{restorable} of {files} files can be given back byte for byte"
             if not files:
-                what = "no archive, which is for files of one picture each"
+                what = "no archive, as there are no files"
             elif restorable < files:
                 what += "; of the others a hash is kept, and the samples"
             pictures.note(f"{pictures.label}: {what}")

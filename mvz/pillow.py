@@ -148,4 +148,4 @@ def _pictures(images: Iterator[Image.Image], options: dict[str, Any]) -> Iterato
         if isinstance(milliseconds, list | tuple):
             milliseconds = milliseconds[number]
         duration = None if "rate" in options else seconds_of(milliseconds)
-        yield replace(picture, duration=duration, attachments=of_pillow(said, {}))
+        yield replace(picture, duration=duration, attachments=of_pillow(said))

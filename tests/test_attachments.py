@@ -17,10 +17,12 @@ import codec
 import mvz.pillow
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.errors import BitstreamError, ConfigError, LimitError
-from codec.picture.attachments import of_png, png_chunks
+from codec.picture.attachments import of_png, of_tiff, png_chunks
+from codec.picture.colour import to_array
 from codec.picture.planes import Picture
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
+from codec.picture.tiff_tags import as_stored, exif_entries
 from codec.writing.file import packet_bytes
 from codec.writing.packing import pack
 
@@ -316,6 +318,124 @@ def test_other_stills_are_read_with_what_comes_with_them(name, options, kept, tm
 
 
 @pytest.mark.parametrize("suffix", ["gif", "apng", "webp"])
+@pytest.mark.parametrize("loop", [None, 0, 1, 2, 65535])
+def test_how_often_an_animation_is_played_comes_back(suffix, loop, tmp_path, mvz):
+    frames = [Image.new("RGB", (4, 3), (40 * number, 0, 0)) for number in range(3)]
+    kind = {"apng": "PNG", "gif": "GIF", "webp": "WEBP"}[suffix]
+    said = {} if loop is None else {"loop": loop}
+    frames[0].save(tmp_path / f"a.{suffix}", kind, save_all=True, append_images=frames[1:], duration=40, **said)
+    times = loop or 0
+    if suffix == "gif" and loop != 0:  # says how often again, and nothing where that is never
+        times += 1
+    expected = {"plays": str(times).encode()} if 0 < times < 65536 else {}
+    assert [] == through_mvz(mvz, tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}")
+    for name in ("a", "b"):
+        assert [(None, expected)] * 3 == all_of(tmp_path / f"{name}.{suffix}")
+    with Image.open(tmp_path / f"b.{suffix}") as image:
+        assert (loop if times < 65536 and (loop or suffix == "gif") else 0) == image.info.get("loop")
+    notes = through_mvz(mvz, tmp_path / f"a.{suffix}", tmp_path / "folder")
+    assert bool(expected) == any("no place for what came with the pictures: how often" in note for note in notes)
+
+
+def camera_exif(order="<"):
+    """Exif as a camera has it, with directories behind directories, and what a TIFF says itself."""
+    tags = Image.Exif()
+    tags.endian = order
+    tags[271], tags[274], tags[306] = "Maker", 6, "2024:01:02 03:04:05"
+    tags[282], tags[256] = 72.0, 9
+    tags[34665] = {33434: 0.01, 37386: 50.0, 36867: "2024:01:02 03:04:05", 37500: b"of the maker", 41988: 1.5}
+    tags[34853] = {1: "N", 2: (47.0, 22.0, 1.5)}
+    return tags.tobytes().removeprefix(b"Exif\0\0")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_comes_back_from_a_tiff(order, tmp_path, mvz):
+    source = still(tmp_path, "a.png", exif=camera_exif(order))
+    assert [] == through_mvz(mvz, source, tmp_path / "b.tif")
+    with Image.open(tmp_path / "b.tif") as image:
+        tags = image.getexif()
+        assert ("Maker", 6, "2024:01:02 03:04:05") == (tags[271], tags[274], tags[306])
+        assert {33434: 0.01, 37386: 50.0, 36867: tags[306], 37500: b"of the maker", 41988: 1.5} == tags.get_ifd(34665)
+        assert {1: "N", 2: (47.0, 22.0, 1.5)} == tags.get_ifd(34853)
+        assert (4, 3) == (tags[256], tags[257])
+        assert 282 not in tags
+    ((_, first),) = all_of(tmp_path / "b.tif")
+    assert ["exif"] == list(first)
+    assert [] == through_mvz(mvz, tmp_path / "b.tif", tmp_path / "c.tif")
+    assert [(None, first)] == all_of(tmp_path / "c.tif")
+    assert (tmp_path / "b.tif").read_bytes() == (tmp_path / "c.tif").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
+def test_pixels_of_a_tiff_stay_as_stored_whatever_it_says_of_turning_them(options, tmp_path, mvz):
+    tifffile = pytest.importorskip("tifffile")
+    pages = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    with tifffile.TiffWriter(tmp_path / "a.tif", **options) as file:
+        for page in pages:
+            file.write(page, extratags=[(274, 3, 1, 6, True)], photometric="minisblack", metadata=None)
+    assert [] == through_mvz(mvz, tmp_path / "a.tif", tmp_path / "b.tif")
+    for name in ("a.tif", "b.tif"):
+        with open_source(tmp_path / name) as source:
+            assert np.array_equal(pages, [to_array(picture) for picture in source])
+        with Image.open(tmp_path / name) as image:
+            assert 6 == image.tag_v2[274]
+
+
+def test_what_a_tiff_says_is_read_in_either_order_size_and_unit(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for options in ({}, {"byteorder": ">"}, {"bigtiff": True}, {"bigtiff": True, "byteorder": ">"}):
+        for unit, by in ((2, 1.0), (3, 2.54)):
+            tifffile.imwrite(
+                tmp_path / "a.tif",
+                np.zeros((4, 5), np.uint16),
+                resolution=(100, 50),
+                resolutionunit=unit,
+                software="by hand",
+                metadata=None,
+                extratags=[(272, 2, 6, "Model", True), (274, 3, 1, 1, True)],
+                iccprofile=PROFILE,
+                **options,
+            )
+            ((_, found),) = all_of(tmp_path / "a.tif")
+            assert (f"{100 * by:g} {50 * by:g}".encode(), PROFILE) == (found["dpi"], found["icc"])
+            assert (b"by hand", True) == (found["text:Software"], b"Model\0" in found["exif"])
+
+
+def test_each_page_of_a_tiff_keeps_what_came_with_its_picture(tmp_path):
+    pictures = pictures_with(lambda number: {"icc": PROFILE, "text:Description": str(number).encode()}, 3)
+    with open_sink(tmp_path / "a.tif", pictures[0].format, Fraction(25)) as sink:
+        for picture in pictures:
+            sink.write(picture)
+    assert [] == sink.notes
+    with Image.open(tmp_path / "a.tif") as image:
+        for number in range(3):
+            image.seek(number)
+            assert (str(number), PROFILE) == (image.tag_v2[270], image.info["icc_profile"])
+            assert np.array_equal(to_array(pictures[number]), np.array(image))
+
+
+def test_a_damaged_tiff_directory_says_nothing_or_what_is_whole(tmp_path):
+    still(tmp_path, "a.tif", exif=camera_exif(), dpi=(72, 72), icc_profile=PROFILE)
+    data = (tmp_path / "a.tif").read_bytes()
+    assert {"icc", "exif", "dpi"} == of_tiff(io.BytesIO(data)).keys()
+    for place in range(len(data)):
+        for harmed in (data[:place], data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :]):
+            found = of_tiff(io.BytesIO(harmed))
+            assert all(isinstance(value, bytes) for value in found.values())
+            exif_entries(harmed)
+    turned = still(tmp_path, "turned.tif", tiffinfo={274: 6}).read_bytes()
+    start = int.from_bytes(turned[4:8], "little")
+    end = start + 2 + 12 * int.from_bytes(turned[start : start + 2], "little")
+    with pytest.raises(ValueError, match="overlap"):  # each behind itself
+        as_stored(io.BytesIO(turned[:end] + turned[4:8] + turned[end + 4 :]))
+    assert {} == of_tiff(io.BytesIO(b"II*\0\x08\0\0\0\xff\xff" + bytes(1 << 20)))
+    head = b"II*\0\x08\0\0\0\x01\0"
+    itself, too_long = struct.pack("<HHII", 34665, 4, 1, 8), struct.pack("<HHII", 34675, 7, (1 << 32) - 1, 8)
+    assert 100 > len(of_tiff(io.BytesIO(head + itself + bytes(4)))["exif"])
+    assert {} == of_tiff(io.BytesIO(head + too_long + bytes(4)))
+
+
+@pytest.mark.parametrize("suffix", ["gif", "apng", "webp"])
 def test_durations_and_attachments_of_animations_come_back(suffix, tmp_path, mvz):
     frames = [Image.new("RGB", (4, 3), (40 * number, 0, 0)) for number in range(4)]
     more = {"comment": b"seen"} if suffix == "gif" else {"icc_profile": PROFILE, "exif": exif()}
@@ -324,7 +444,7 @@ def test_durations_and_attachments_of_animations_come_back(suffix, tmp_path, mvz
     source = tmp_path / f"a.{suffix}"
     frames[0].save(source, kind, save_all=True, append_images=frames[1:], duration=times, **more)
     notes = through_mvz(mvz, source, tmp_path / f"b.{suffix}")
-    kept = {"text:Comment": b"seen"} if suffix == "gif" else {"icc": PROFILE, "exif": exif()}
+    kept = {"text:Comment": b"seen", "plays": b"1"} if suffix == "gif" else {"icc": PROFILE, "exif": exif()}
     expected = [(Fraction(time, 1000), kept) for time in times]
     assert ([], expected, expected) == (notes, all_of(source), all_of(tmp_path / f"b.{suffix}"))
 
@@ -345,7 +465,7 @@ def test_a_gif_keeps_a_profile_longer_than_a_block(tmp_path):
         ("a.gif", "exif, dpi, text, gAMA"),
         ("a.webp", "dpi, text, gAMA, exif of later pictures"),
         ("a.apng", "exif of later pictures"),
-        ("f%d.tif", "durations, exif, text, gAMA"),
+        ("f%d.tif", "durations, text, gAMA"),
         ("f%d.ppm", "durations, icc, exif, dpi, text, gAMA"),
         ("folder", "durations"),
     ],

@@ -237,3 +237,31 @@ def test_threads_switch_sooner_only_while_a_command_has_them():
     with executor_of(1) as executor:
         assert executor is None
         assert before == sys.getswitchinterval()
+
+
+def test_info_names_coded_bits_and_value_maps(tmp_path, mvz):
+    rng = np.random.default_rng(1)
+    few = rng.integers(0, 900, (3, 16, 16), np.uint16) * 70
+    deep = rng.integers(0, 1 << 16, (3, 16, 16), np.uint16)
+    alpha = np.zeros((3, 16, 16, 4), np.uint8)
+    alpha[:, 4:9, 4:9] = 255
+    alpha[..., :3] = rng.integers(0, 256, (3, 16, 16, 3))
+    cases = [
+        (few, {}, "coded with 10 bits; samples of {} of 65,536 values, by value maps", 10),
+        (deep, {}, "", 16),
+        (deep, {"qp": 20}, "coded with 12 bits", 12),
+        (alpha, {}, "alpha of 2 of 256 values, by value maps", 8),
+        (alpha, {"qp": 20}, "alpha of 2 of 256 values, by value maps", 8),
+    ]
+    for samples, options, said, bits in cases:
+        codec.encode(samples, tmp_path / "a.mvz", codec.Settings(**options), force=True)
+        code, out, _ = mvz("info", tmp_path / "a.mvz")
+        assert (0, True) == (code, f"\n{said}\n".format(np.unique(few).size) in out)
+        assert bool(said) == ("coded with" in out or "value maps" in out)
+        pictures = json.loads(mvz("info", tmp_path / "a.mvz", "--json")[1])["pictures"]
+        assert [bits] * 3 == [picture["coded_bits"] for picture in pictures]
+    codec.encode([few[0] // 7000 * 7000, deep[0]], tmp_path / "a.mvz", codec.Settings(gop=1), force=True)
+    with codec.open(tmp_path / "a.mvz") as video:
+        assert [((9,), 8), ((), 16)] == [(of.mapped_values, of.coded_bits) for of in video.info.pictures]
+    said = "coded with 8 to 16 bits; samples of 9 of 65,536 values, by value maps in 1 of 2 pictures"
+    assert f"\n{said}\n" in mvz("info", tmp_path / "a.mvz")[1]

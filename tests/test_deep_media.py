@@ -399,7 +399,7 @@ def test_a_strip_that_grows_beyond_its_page_is_not_unpacked(tmp_path):
         refused(tmp_path / "a.tif", says)
 
 
-def test_without_tifffile_gray_is_read_and_written_and_colour_says_what_to_install(tmp_path, monkeypatch):
+def test_without_tifffile_gray_is_read_and_colour_says_what_to_install(tmp_path, monkeypatch):
     pytest.importorskip("tifffile")
     write(tmp_path / "rgb.tif", pictures_of())
     monkeypatch.setitem(sys.modules, "tifffile", None)
@@ -407,8 +407,6 @@ def test_without_tifffile_gray_is_read_and_written_and_colour_says_what_to_insta
     write(tmp_path / "gray.tif", gray)
     assert same(gray, read(tmp_path / "gray.tif"))
     refused(tmp_path / "rgb.tif", r"rgb\.tif: pip install 'mvz\[tiff\]'")
-    with pytest.raises(MediaError, match=r"pip install 'mvz\[tiff\]'"):
-        write(tmp_path / "again.tif", pictures_of())
 
 
 # ------------------------------------------------------------------------------------------- colour and alpha

@@ -205,6 +205,22 @@ def test_rotation_shape_of_pixels_and_texts_are_kept_and_go_into_films_again(mvz
     assert "has no place for what came with the pictures: rotation, shape of pixels" in err
 
 
+def test_the_timecode_of_the_first_picture_is_kept_and_goes_into_films_again(mvz, tmp_path):
+    def prepare(container, stream):
+        stream.metadata["timecode"] = "01:02:03;04"
+
+    for name in ("a.mov", "a.mkv"):
+        film(tmp_path / name, "yuv420p", "libx264", size=(32, 32), rate=NTSC, prepare=prepare)
+        source, pictures = read(tmp_path / name)
+        assert ([], [{"timecode": b"01:02:03;04"}] * 4) == (source.notes, [of.attachments for of in pictures])
+    mvz("encode", tmp_path / "a.mov", "-o", tmp_path / "a.mvz")
+    for target in ("b.mov", "b.mp4", "b.mkv"):
+        assert 0 == mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / target)[0]
+        assert {"timecode": b"01:02:03;04"} == read(tmp_path / target)[1][0].attachments
+    assert 0 == mvz("decode", tmp_path / "a.mvz", "-o", tmp_path / "c.mov", "--pictures", "1:")[0]
+    assert {} == read(tmp_path / "c.mov")[1][0].attachments
+
+
 def add_sound(container, count=1):
     for stream in [container.add_stream("flac", 48000, layout="mono") for _ in range(count)]:
         sound = av.AudioFrame(format="s16", layout="mono", samples=4608)

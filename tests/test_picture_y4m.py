@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import codec
 from codec.errors import MediaError
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sinks import open_sink
@@ -55,11 +56,30 @@ def test_every_format_and_size_returns_as_it_was_written(tmp_path, sample_format
 
 @pytest.mark.parametrize("siting", [ChromaSiting.CENTRE, ChromaSiting.LEFT, ChromaSiting.PALDV])
 @pytest.mark.parametrize("colour_range", ColourRange)
-def test_siting_and_range_survive(siting, colour_range):
+@pytest.mark.parametrize("bit_depth", [8, 10, 16])
+def test_siting_range_and_aspect_survive(siting, colour_range, bit_depth):
     colour = Colour(ColourMatrix.UNSPECIFIED, colour_range, siting)
-    picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour)
-    header = parse_header("a", header_line(picture_format, Fraction(30000, 1001)).rstrip(b"\n"))
-    assert header == (picture_format, Fraction(30000, 1001))
+    picture_format = PictureFormat(4, 2, SampleFormat.YUV420, colour, bit_depth)
+    for attachments in ({}, {"pixel_aspect": b"16:15"}, {"fields": b"t", "pixel_aspect": b"4:3"}, {"fields": b"m"}):
+        line = header_line(picture_format, Fraction(30000, 1001), attachments)
+        assert (picture_format, Fraction(30000, 1001), attachments) == parse_header("a", line.rstrip(b"\n"))
+    hostile = {"fields": b"x", "pixel_aspect": b"a"}
+    assert header_line(picture_format, Fraction(1), {}) == header_line(picture_format, Fraction(1), hostile)
+
+
+@pytest.mark.parametrize(("said", "kept"), [("A16:15", b"16:15"), ("A32:30", b"16:15"), ("A1:1", b""), ("A0:0", b"")])
+@pytest.mark.parametrize("order", [b"p", b"t", b"b"])
+def test_the_shape_of_pixels_and_the_order_of_fields_come_back(said, kept, order, tmp_path):
+    frame = b"FRAME\n" + bytes(range(12))
+    (tmp_path / "a.y4m").write_bytes(f"YUV4MPEG2 W4 H3 F25:1 I{order.decode()} {said} Cmono\n".encode() + frame + frame)
+    codec.encode(tmp_path / "a.y4m", tmp_path / "a.mvz")
+    with codec.open(tmp_path / "a.mvz") as video, open_sink(tmp_path / "b.y4m", video.format, video.rate) as sink:
+        for picture in video.pictures():
+            expected = {"pixel_aspect": kept, "fields": order if order != b"p" else b""}
+            assert {key: value for key, value in expected.items() if value} == picture.attachments
+            sink.write(picture)
+    assert f" I{order.decode()} A{kept.decode() or '0:0'} Cmono\n".encode() in (tmp_path / "b.y4m").read_bytes()
+    assert [] == sink.notes
 
 
 def test_rgb_is_written_as_444_full_range_and_returns_within_one_level(tmp_path):
@@ -110,8 +130,7 @@ def test_headers_of_other_writers_are_understood(fields, sample_format, siting):
         ("YUV4MPEG2 W3 H2 F25:0", "field F"),
         ("YUV4MPEG2 W3 H2 F-25:1", "field F"),
         ("YUV4MPEG2 W3 H2 F9999999999:1", "field F"),
-        ("YUV4MPEG2 W3 H2 It", "interlaced"),
-        ("YUV4MPEG2 W3 H2 Im", "interlaced"),
+        ("YUV4MPEG2 W3 H2 Ix", "field I is 'x'"),
         ("YUV4MPEG2 W3 H2 C420p17", "'420p17'"),
         ("YUV4MPEG2 W3 H2 C411", "'411'"),
         ("YUV4MPEG2 W3 H2 C444alpha", "'444alpha'"),

@@ -13,9 +13,10 @@ from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEnt
 from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, picture_headers
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
-from codec.bitstream.streams import check_streams, unpack_names
+from codec.bitstream.streams import check_streams, unpack_maps, unpack_names
 from codec.coded import Quantiser, SequenceHeader, picture_type
 from codec.models import PictureType, ResidualCoder
+from codec.picture.planes import MIN_BIT_DEPTH
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
 
@@ -35,6 +36,9 @@ class PictureEntry:
         qps: quantisers of luma and chroma of ``dct``; empty for other coders.
         duration: how many seconds it is shown, where that is not what the rate says.
         attachments: bytes of what else came with it, unpacked, by key; pictures may share them.
+        coded_bits: of the samples that are coded, of all planes but alpha of ``dct``.
+        mapped_values: how many values occur, of all planes but alpha, then of alpha if there is any, where samples are
+            coded by their number among those; 0 where not, and empty where no plane is.
     """
 
     number: int
@@ -46,6 +50,8 @@ class PictureEntry:
     qps: tuple[int, ...] = ()
     duration: Fraction | None = None
     attachments: dict[str, int] = field(default_factory=dict)
+    coded_bits: int = 8
+    mapped_values: tuple[int, ...] = ()
 
     @property
     def total_bytes(self) -> float | None:
@@ -143,15 +149,16 @@ def take_inventory(container: ContainerReader, shares: bool = True) -> Inventory
     totals = dict.fromkeys(COMPONENTS, 0)
     pictures: list[PictureEntry] = []
     for entry in container.groups:
-        pictures.extend(_packet_entries(container, entry, totals, shares))
+        maps = pictures[-1].mapped_values if pictures else ()
+        pictures.extend(_packet_entries(container, entry, totals, shares, maps))
     totals["headers"] += container.size - sum(totals.values())
     return Inventory(container.path, container.size, container.header, container.metadata, totals, pictures)
 
 
 def _packet_entries(
-    container: ContainerReader, entry: GroupEntry, totals: dict[str, int], shares_wanted: bool
+    container: ContainerReader, entry: GroupEntry, totals: dict[str, int], shares_wanted: bool, mapped: tuple[int, ...]
 ) -> list[PictureEntry]:
-    """The pictures of one packet; adds its bytes to ``totals``."""
+    """The pictures of one packet, ``mapped`` as those before unless it says otherwise; adds its bytes to ``totals``."""
     header, packet = container.header, container.read_packet(entry.offset)
     raw = container.parse_group(packet)
     streams = compressed_streams(raw)
@@ -161,6 +168,11 @@ def _packet_entries(
     container.checked(packet, lambda: check_streams(header, headers, streams, container.limits))
     if count != entry.picture_count:
         raise not_described(container.path, entry)
+    if not headers[0].references:
+        mapped = container.checked(packet, lambda: _mapped_values(header, streams))
+    bits = header.coded_format.bit_depth
+    if mapped and header.residual is ResidualCoder.LOSSLESS:
+        bits = max(MIN_BIT_DEPTH, *((values - 1).bit_length() if values else bits for values in mapped))
     attachments = [dict(of_picture) for of_picture in container.read_attachments(entry)]
     durations = [of_picture.pop(DURATION, None) for of_picture in attachments]
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))
@@ -190,6 +202,16 @@ def _packet_entries(
             qps=tuple(raw.pictures[position].qps),
             duration=None if (duration := durations[number]) is None else duration_of(duration),
             attachments={key: len(value) for key, value in attachments[number].items()},
+            coded_bits=bits,
+            mapped_values=mapped,
         )
         entries.append(shown)
     return sorted(entries, key=attrgetter("number"))
+
+
+def _mapped_values(header: SequenceHeader, streams: dict[StreamId, bytes]) -> tuple[int, ...]:
+    """How many values each value map of a GOP has, by the streams of its first packet."""
+    if header.residual is ResidualCoder.DCT and header.alpha_header:
+        maps = unpack_maps(header.alpha_header, streams.get(StreamId.ALPHA_MAP))
+        return (0, *(values.size for values in maps)) if maps else ()
+    return tuple(values.size for values in unpack_maps(header, streams.get(StreamId.VALUE_MAPS)))

@@ -17,10 +17,18 @@ MOST_REASONS = 8  # lines about damage: with what is missing less than a screenf
 
 def main(options: argparse.Namespace) -> int:
     """Decode, and say what was written, and what could not be."""
+    from codec.picture.archive import NotRestoredError
+
     started = time.perf_counter()
     with open_file(options.file, options, damaged=options.skip_damaged) as video:
         start, stop = picture_range(options, video)
-        missing, note = _write(video, start, stop, options)
+        try:
+            missing, note = _write(video, start, stop, options, archive=not options.skip_damaged)
+        except NotRestoredError as error:
+            if options.output == "-":
+                raise
+            say_aside(f"mvz: {options.file}: {error}")
+            missing, note = _write(video, start, stop, options, archive=False)
         damage = [str(error) for error in video.damage]
     count = stop - start - sum(end - begin for begin, end in missing)
     seconds = time.perf_counter() - started
@@ -40,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _write(
-    video: codec.Video, start: int, stop: int, options: argparse.Namespace
+    video: codec.Video, start: int, stop: int, options: argparse.Namespace, archive: bool
 ) -> tuple[list[tuple[int, int]], str | None]:
     """Write the pictures asked for; ranges that are missing (first, behind the last), and what the target loses."""
     from codec.picture.alpha import laid_over
@@ -64,6 +72,7 @@ def _write(
             numbers=iter(numbers.popleft, None),
             inputs=[options.file],
             film=film_coding(options.output, options.film, options.crf),
+            archive=archive,
         ) as sink,
     ):
         if options.skip_damaged:

@@ -56,6 +56,8 @@ def _heading(info: codec.Inventory) -> list[str]:
         f"{counted(count, 'picture')} of {header.format}, {header.rate} a second ({float(count / header.rate):.2f} s)",
         f"residual {residual}; motion {motion}; at most {header.gop_limit} pictures a GOP",
     ]
+    if coded := _coded_samples(info):
+        lines.append(coded)
     if colour := str(header.format.colour):
         lines.append(f"colour: {colour}")
     durations = {1 / header.rate if picture.duration is None else picture.duration for picture in info.pictures}
@@ -65,6 +67,23 @@ def _heading(info: codec.Inventory) -> list[str]:
     if came_with := _attachments(info):
         lines.append(f"with the pictures: {came_with}")
     return lines + [f"{key}: {value}" for key, value in info.metadata.items()]
+
+
+def _coded_samples(info: codec.Inventory) -> str:
+    """How samples are coded, where that is not as they are."""
+    bits = [picture.coded_bits for picture in info.pictures]
+    said = [] if set(bits) == {info.header.format.bit_depth} else [f"coded with {_span(bits)} bits"]
+    maps = [picture.mapped_values for picture in info.pictures if picture.mapped_values]
+    possible = thousands(1 << info.header.format.bit_depth)
+    for plane, name in enumerate(("samples", "alpha")):
+        if counts := [of_picture[plane] for of_picture in maps if of_picture[plane:] and of_picture[plane]]:
+            where = "" if len(counts) == len(bits) else f" in {len(counts)} of {counted(len(bits), 'picture')}"
+            said.append(f"{name} of {_span(counts)} of {possible} values, by value maps{where}")
+    return "; ".join(said)
+
+
+def _span(numbers: list[int]) -> str:
+    return " to ".join(thousands(number) for number in dict.fromkeys((min(numbers), max(numbers))))
 
 
 def _attachments(info: codec.Inventory) -> str:

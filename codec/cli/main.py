@@ -248,7 +248,7 @@ INPUT...           the pictures (see below)
 --transfer NAME    how samples follow from light: bt709, srgb, linear, pq, hlg …, or a number of H.273
 --range NAME       full (0…255) or limited (16…235)
 --archive          keep what gives back the files byte for byte (PNG, and files that are not compressed); of others a
-                   hash; decode to a folder does so, and verify checks it
+                   hash; decode to such a file or a folder does so, and verify checks it
 --[no-]attachments  keep what comes with the pictures: ICC, Exif, XMP, texts, resolution (default: do)
 
 {_INPUT}""",

@@ -97,7 +97,7 @@ def main(options: argparse.Namespace) -> int:
 def _check(found: Findings, executor: Executor | None, options: argparse.Namespace) -> None:
     """Fill in ``found``, and raise what is wrong with the file or its source."""
     from codec.measure.metrics import compare_sequences
-    from codec.picture.archive import is_archived, restored
+    from codec.picture.archive import WholeFile, is_archived, restored
 
     failure = None
     with open_file(found.file, options) as video, progress_bar("verify", options.quiet) as progress:
@@ -106,16 +106,24 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
         found.residual = info.header.residual.label
         if info.header.residual is ResidualCoder.LOSSLESS:
             found.promised_error = info.header.max_error
-        broken: list[int] = []
+        broken: list[str] = []
 
         def decoded() -> Iterator[codec.Picture]:
+            whole = None
             for number, picture in enumerate(video.pictures(executor=executor)):
+                whole = WholeFile.of(picture) if number == 0 else whole
+                if whole and whole.is_known:
+                    whole.part(picture)
                 if is_archived(picture):
                     is_restored = restored(picture) is not None
                     found.archived += 1
                     found.restorable += is_restored
-                    broken.extend([number] * (is_archived(picture, whole=True) and not is_restored))
+                    broken.extend([f"of picture {number} "] * (is_archived(picture, whole=True) and not is_restored))
                 yield picture
+            if whole:
+                found.archived += 1
+                found.restorable += whole.is_right
+                broken.extend(["of all pictures "] * (whole.is_known and not whole.is_right))
 
         if found.source is not None:
             try:
@@ -134,7 +142,7 @@ def _check(found: Findings, executor: Executor | None, options: argparse.Namespa
         found.packets = sum(1 for _ in video.packets())
     found.whole = True
     if broken:
-        raise codec.MediaError(f"{found.file}: the file of picture {broken[0]} does not come back with its SHA-256")
+        raise codec.MediaError(f"{found.file}: the file {broken[0]}does not come back with its SHA-256")
     if failure:
         raise failure
     _refuse_broken_promise(found)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
-from codec.picture.attachments import chunk, kept, png_chunks
+from codec.picture.attachments import chunk, kept, plays, png_chunks
 from codec.picture.colour import image_samples, to_array
-from codec.picture.images import encoded, gif_blocks, tiff_pages
+from codec.picture.deep_files import TiffWriter
+from codec.picture.images import encoded, gif_blocks
 from codec.picture.layers import PNG_SIGNATURE, chunks
 from codec.picture.planes import Picture, PictureFormat
 
@@ -44,21 +45,21 @@ def _seconds(picture: Picture, rate: Fraction) -> Fraction:
 
 @contextlib.contextmanager
 def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """APNG into ``file``: every picture whole, played for ever (https://www.w3.org/TR/png-3/#apng-frame-based-animation).
+    """APNG into ``file``: every picture whole (https://www.w3.org/TR/png-3/#apng-frame-based-animation).
 
     The number of pictures, which stands before them, is written last.
     """
-    count = count_offset = 0
+    count = count_offset = times = 0
     place = picture_format.width, picture_format.height, 0, 0
 
     def write(picture: Picture) -> None:
-        nonlocal count, count_offset
+        nonlocal count, count_offset, times
         png = list(chunks(io.BytesIO(encoded(image_samples(picture), "PNG")), "PNG"))
         if count == 0:
             header = next(payload for kind, payload in png if kind == b"IHDR")
             file.write(PNG_SIGNATURE + chunk(b"IHDR", header) + png_chunks(picture.attachments))
-            count_offset = file.tell()
-            file.write(chunk(b"acTL", struct.pack(">II", 1, 0)))
+            count_offset, times = file.tell(), plays(picture.attachments)
+            file.write(chunk(b"acTL", struct.pack(">II", 1, times)))
         delay = _seconds(picture, rate).limit_denominator(65535)  # a ratio of two 16-bit numbers
         # fcTL and fdAT chunks are numbered together, and the first picture has no fdAT
         control = *place, min(delay.numerator, 65535), delay.denominator, 0, 0
@@ -70,14 +71,13 @@ def apng_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
     yield write
     file.write(chunk(b"IEND", b""))
     file.seek(count_offset)
-    file.write(chunk(b"acTL", struct.pack(">II", count, 0)))
+    file.write(chunk(b"acTL", struct.pack(">II", count, times)))
 
 
 @contextlib.contextmanager
 def gif_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """GIF into ``file``: each picture whole, with its own colours, times in 1/100 s, played for ever."""
+    """GIF into ``file``: each picture whole, with its own colours, times in 1/100 s."""
     file.write(b"GIF89a" + struct.pack("<HHBBB", picture_format.width, picture_format.height, 0, 0, 0))
-    file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
     clock = _Clock(rate, 100, bits=16)
     is_first = True
 
@@ -85,6 +85,8 @@ def gif_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
         nonlocal is_first
         if is_first:
             attachments, is_first = kept(picture.attachments, ".gif"), False
+            if (times := plays(attachments)) != 1:  # how often again, 0 for ever
+                file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", max(times - 1, 0), 0))
             if "icc" in attachments:
                 file.write(b"!\xff\x0bICCRGBG1012" + _sub_blocks(attachments["icc"]))
             if "text:Comment" in attachments:
@@ -108,7 +110,7 @@ def _riff_chunk(kind: bytes, payload: bytes) -> bytes:
 
 @contextlib.contextmanager
 def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
-    """Lossless WebP into ``file``: every picture whole, times in 1/1000 s, played for ever.
+    """Lossless WebP into ``file``: every picture whole, times in 1/1000 s.
 
     https://developers.google.com/speed/webp/docs/riff_container
     """
@@ -126,7 +128,7 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
             file.write(_riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
             if "icc" in attachments:
                 file.write(_riff_chunk(b"ICCP", attachments["icc"]))
-            file.write(_riff_chunk(b"ANIM", struct.pack("<IH", 0xFF000000, 0)))  # black behind; 0: for ever
+            file.write(_riff_chunk(b"ANIM", struct.pack("<IH", 0xFF000000, plays(attachments))))  # black behind
         webp = encoded(to_array(picture), "WEBP")
         assert webp[12:16] == b"VP8L", "a lossless WebP without metadata is one VP8L chunk"
         milliseconds = clock.ticks(picture).to_bytes(3, "little")
@@ -148,13 +150,9 @@ def webp_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -
 def tiff_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Callable[[Picture], None]]:
     """TIFF into ``file``: a page a picture, without compression."""
     del picture_format, rate  # each page has its own format, and none a time
-    with tiff_pages(file) as pages:
+    pages = TiffWriter(file)
 
-        def write(picture: Picture) -> None:
-            page = encoded(image_samples(picture), "TIFF")
-            if file.tell() + len(page) > 0xFFFFFFFF:
-                raise OverflowError("a TIFF file holds at most 4 GiB")
-            pages.write(page)
-            pages.newFrame()
+    def write(picture: Picture) -> None:
+        pages.write(image_samples(picture), picture.attachments)
 
-        yield write
+    yield write

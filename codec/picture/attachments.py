@@ -9,39 +9,62 @@ import contextlib
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, BinaryIO
 
 from codec.errors import ConfigError
 from codec.picture.film_coding import FILM_SUFFIXES
 from codec.picture.planes import Colour, ColourPrimaries, ColourRange, ColourTransfer, Picture
+from codec.picture.tiff_tags import (
+    ASCII,
+    BYTES,
+    OF_EXIF,
+    SHORT,
+    Entry,
+    exif_entries,
+    exif_of,
+    first_directory,
+    rationals,
+)
 
-__all__ = ["chunk", "colour_of", "kept", "lost", "of_pillow", "of_png", "pillow_options", "png_chunks", "with_colour"]
+__all__ = [
+    *("FIELDS", "FIELD_ORDERS", "PIXEL_ASPECT", "TIMECODE", "aspect_of", "chunk", "chunk_heads", "colour_of", "kept"),
+    *("lost", "of_pillow", "of_png", "of_tiff", "played", "plays", "png_chunks", "sides", "tiff_entries"),
+    "with_colour",
+]
 
 Attachments = Mapping[str, bytes]
+PIXEL_ASPECT, FIELDS = "pixel_aspect", "fields"
+FIELD_ORDERS = (b"t", b"b", b"m")
+TIMECODE = re.compile(rb"[0-9]{2}:[0-9]{2}:[0-9]{2}[:;.][0-9]{2,3}")
 
 _MOST_BYTES = 1 << 24  # of one attachment: readers of .mvz take no more
+_MOST_PLAYS = 1 << 16
 _METRES_AN_INCH = 0.0254
 _EXIF_HEAD = b"Exif\0\0"  # which PNG and we do without
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 # Chunks that mean the same in another PNG, and their bytes: readers refuse a file where there are others
 _RAW_CHUNKS = {"cHRM": 32, "cICP": 4, "cLLI": 8, "gAMA": 4, "mDCV": 24, "pHYs": 9, "sRGB": 1, "tIME": 7}
 _TIFF_TEXTS = {270: "Description", 305: "Software", 315: "Author", 33432: "Copyright"}
-_TIFF_XMP, _TIFF_ACROSS = 700, 282
+_TIFF_XMP, _TIFF_ICC, _TIFF_ACROSS, _TIFF_DOWN, _TIFF_UNIT = 700, 34675, 282, 283, 296
+_TIFF_TAGS = {*OF_EXIF, *_TIFF_TEXTS, _TIFF_XMP, _TIFF_ICC, _TIFF_ACROSS, _TIFF_DOWN, _TIFF_UNIT}
 _PLACES = {  # the keys that each kind of file has a place for
     ".png": rf"icc|exif|xmp|dpi|text:[ -~\xa1-\xff]{{1,79}}|png:({'|'.join(_RAW_CHUNKS)})",
-    ".tif": rf"icc|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
-    ".webp": "duration|icc|exif|xmp",
-    ".gif": "duration|icc|text:Comment",
+    ".tif": rf"icc|exif|xmp|dpi|text:({'|'.join(_TIFF_TEXTS.values())})",
+    ".webp": "duration|plays|icc|exif|xmp",
+    ".gif": "duration|plays|icc|text:Comment",
     ".bmp": "dpi",
+    ".y4m": "pixel_aspect|fields",
 }
-_FILM = "duration|display_matrix|pixel_aspect|text:(Title|Author|Comment|Copyright|Description)"
+_FILM = "duration|display_matrix|pixel_aspect|timecode|text:(Title|Author|Comment|Copyright|Description)"
 _PLACES |= dict.fromkeys(FILM_SUFFIXES, _FILM)
 _PLACES[".mkv"] = _FILM.replace("|pixel_aspect", "")  # libav writes it only where its own reader has said it
 _ANIMATIONS = (".apng", ".webp", ".gif", *FILM_SUFFIXES)
-_WORDS = {"display_matrix": "rotation", "pixel_aspect": "shape of pixels"}
-_PLACES |= {".apng": f"duration|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
+_WORDS = {"display_matrix": "rotation", PIXEL_ASPECT: "shape of pixels", FIELDS: "order of fields"}
+_WORDS |= {"plays": "how often it is played"}
+_PLACES |= {".apng": f"duration|plays|{_PLACES['.png']}", ".tiff": _PLACES[".tif"]}
 
 
 def lost(picture: Picture, suffix: str, first: Attachments) -> Iterator[str]:
@@ -93,13 +116,33 @@ def kept(attachments: Attachments, suffix: str) -> dict[str, bytes]:
 
 def _has_place(key: str, value: bytes, suffix: str) -> bool:
     """Whether files of that suffix have a place for an attachment, whose value may be anything."""
-    if key == "dpi" and not _sides(value):
+    if key in _CHECKS and not _CHECKS[key](value):
+        return False
+    if key == "exif" and suffix in (".tif", ".tiff") and not exif_entries(value):
         return False
     if key.startswith("png:") and _RAW_CHUNKS.get(key[4:]) != len(value):
         return False
     if key.startswith("text:") and not _is_text(value, "ascii" if suffix in (".tif", ".tiff") else "utf-8"):
         return False
     return bool(re.fullmatch(_PLACES.get(suffix, ""), key))
+
+
+def aspect_of(value: bytes) -> Fraction | None:
+    """How wide a pixel is for its height, as its attachment says, which may be anything; None also of squares."""
+    match = re.fullmatch(rb"([1-9][0-9]{0,5}):([1-9][0-9]{0,5})", value)
+    aspect = Fraction(*map(int, match.groups())) if match else Fraction(1)
+    return None if aspect == 1 else aspect
+
+
+def plays(attachments: Attachments) -> int:
+    """How often an animation is played; 0 is for ever, or that nobody says."""
+    value = attachments.get("plays", b"")
+    return times if re.fullmatch(rb"[1-9][0-9]{0,4}", value) and (times := int(value)) < _MOST_PLAYS else 0
+
+
+def played(times: int) -> dict[str, bytes]:
+    """What keeps how often an animation is played; nothing of one that is for ever."""
+    return {"plays": str(times).encode()} if 0 < times < _MOST_PLAYS else {}
 
 
 def _is_text(value: bytes, encoding: str) -> bool:
@@ -117,14 +160,20 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">I4s", len(payload), kind) + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
+def chunk_heads(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk before IEND, from the first byte; what it holds is what ``file`` gives next."""
+    place = 8  # the signature
+    while file.seek(place) == place and len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        length, kind = struct.unpack(">I4s", head)
+        place += length + 12
+        yield kind, length
+
+
 def of_png(file: BinaryIO) -> dict[str, bytes]:
     """What a PNG has beside its samples, from its first byte; a chunk that is damaged or too long is passed over."""
     attachments: dict[str, bytes] = {}
-    file.seek(8)  # the signature
-    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
-        length, kind = struct.unpack(">I4s", head)
+    for kind, length in chunk_heads(file):
         if length > _MOST_BYTES or kind.decode("latin-1") not in (*_RAW_CHUNKS, "iCCP", "eXIf", "tEXt", "zTXt", "iTXt"):
-            file.seek(length + 4, 1)
             continue
         payload = file.read(length)
         if file.read(4) == struct.pack(">I", zlib.crc32(kind + payload)):
@@ -173,8 +222,8 @@ def png_chunks(attachments: Attachments) -> bytes:
         elif kind == "exif":
             chunks.append(chunk(b"eXIf", value))
         elif kind == "dpi":
-            sides = (round(side / _METRES_AN_INCH) for side in _sides(value))
-            chunks.append(chunk(b"pHYs", struct.pack(">IIB", *sides, 1)))
+            a_metre = (round(side / _METRES_AN_INCH) for side in sides(value))
+            chunks.append(chunk(b"pHYs", struct.pack(">IIB", *a_metre, 1)))
         elif kind == "xmp":
             chunks.append(chunk(b"iTXt", _XMP_KEYWORD.encode() + bytes(5) + value))
         else:
@@ -189,39 +238,53 @@ def png_chunks(attachments: Attachments) -> bytes:
 # ------------------------------------------------------------------------------------------- other files
 
 
-def of_pillow(info: Mapping[Any, Any], tags: Mapping[int, Any]) -> dict[str, bytes]:
-    """What Pillow says about an image that is no PNG, in its ``info`` and, of TIFF, its tags."""
+def of_pillow(info: Mapping[Any, Any]) -> dict[str, bytes]:
+    """What Pillow says in its ``info`` about an image that is neither PNG nor TIFF."""
     attachments = {}
     for key, name in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
         if isinstance(value := info.get(name), bytes) and value:
             attachments[key] = value.removeprefix(_EXIF_HEAD)
-    if isinstance(value := tags.get(_TIFF_XMP), bytes):
-        attachments["xmp"] = value
     with contextlib.suppress(TypeError, ValueError, ArithmeticError):  # a ratio by 0, or no two numbers
-        # of a TIFF that says nothing Pillow says 1
-        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info and (not tags or _TIFF_ACROSS in tags) else {}
-    texts = {name: tags.get(tag) for tag, name in _TIFF_TEXTS.items()} | {"Comment": info.get("comment")}
-    for name, text in texts.items():
-        if isinstance(text, bytes):
-            text = text.decode("utf-8" if _is_text(text, "utf-8") else "latin-1")
-        if isinstance(text, str):
-            attachments |= _text(name, text)
+        attachments |= _dpi(*map(float, info["dpi"])) if "dpi" in info else {}
+    text = info.get("comment")
+    return attachments | (_text("Comment", _decoded(text) if isinstance(text, bytes) else str(text or "")))
+
+
+def of_tiff(file: BinaryIO) -> dict[str, bytes]:
+    """What the first picture of a TIFF has beside its samples; nothing where its tags are damaged."""
+    try:
+        entries = first_directory(file, _TIFF_TAGS)
+    except ValueError:
+        return {}
+    values = {tag: entry.value for tag, entry in entries.items() if isinstance(entry.value, bytes)}
+    found = {"icc": values.get(_TIFF_ICC), "exif": exif_of(entries), "xmp": values.get(_TIFF_XMP)}
+    attachments = {key: value for key, value in found.items() if value}
+    with contextlib.suppress(struct.error, ArithmeticError, LookupError):  # not what they should be
+        across, by_across, down, by_down = struct.unpack("<4I", values[_TIFF_ACROSS] + values[_TIFF_DOWN])
+        inch = {2: 1.0, 3: 100 * _METRES_AN_INCH}[int.from_bytes(values.get(_TIFF_UNIT, b"\2"), "little")]
+        attachments |= _dpi(across * inch / by_across, down * inch / by_down)
+    for tag, name in _TIFF_TEXTS.items():
+        attachments |= _text(name, _decoded(values.get(tag, b"").rstrip(b"\0")))
     return attachments
 
 
-def pillow_options(attachments: Attachments, pillow_format: str) -> dict[str, Any]:
-    """What Pillow is told when it writes a TIFF or BMP, with as much as that has a place for."""
-    attachments = kept(attachments, {"TIFF": ".tif", "BMP": ".bmp"}.get(pillow_format, ""))
-    options: dict[str, Any] = {}
+def tiff_entries(attachments: Attachments) -> dict[int, Entry]:
+    """The tags of a TIFF with as much as it has a place for."""
+    attachments = kept(attachments, ".tif")
+    entries = exif_entries(attachments.get("exif", b""))
+    for tag, key, kind in ((_TIFF_ICC, "icc", 7), (_TIFF_XMP, "xmp", BYTES)):
+        entries |= {tag: Entry(kind, attachments[key])} if key in attachments else {}
+    for tag, name in _TIFF_TEXTS.items():
+        entries |= {tag: Entry(ASCII, text + b"\0")} if (text := attachments.get(f"text:{name}")) else {}
     if "dpi" in attachments:
-        options["dpi"] = _sides(attachments["dpi"])
-    if "icc" in attachments:
-        options["icc_profile"] = attachments["icc"]
-    texts = {tag: attachments.get(f"text:{name}", b"").decode() for tag, name in _TIFF_TEXTS.items()}
-    tags: dict[int, Any] = {tag: text for tag, text in texts.items() if text}
-    if "xmp" in attachments:
-        tags[_TIFF_XMP] = attachments["xmp"]
-    return options | ({"tiffinfo": tags} if tags else {})
+        across, down = sides(attachments["dpi"])
+        inch = Entry(SHORT, struct.pack("<H", 2))
+        entries |= {_TIFF_ACROSS: rationals(across), _TIFF_DOWN: rationals(down), _TIFF_UNIT: inch}
+    return entries
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8" if _is_text(text, "utf-8") else "latin-1")
 
 
 def _text(key: str, text: str) -> dict[str, bytes]:
@@ -232,11 +295,20 @@ def _text(key: str, text: str) -> dict[str, bytes]:
 def _dpi(across: float, down: float) -> dict[str, bytes]:
     """Samples an inch; none where they are no size."""
     dpi = f"{across:.9g} {down:.9g}".encode()
-    return {"dpi": dpi} if _sides(dpi) else {}
+    return {"dpi": dpi} if sides(dpi) else {}
 
 
-def _sides(dpi: bytes) -> tuple[float, ...]:
+def sides(dpi: bytes) -> tuple[float, ...]:
     """Samples an inch, across and down; empty where they are no size."""
     number = rb"[0-9]{1,6}(?:\.[0-9]{1,9})?"
     sides = tuple(map(float, dpi.split(b" "))) if re.fullmatch(number + b" " + number, dpi) else ()
     return sides if all(sides) else ()
+
+
+_CHECKS: Mapping[str, Callable[[bytes], object]] = {
+    "dpi": sides,
+    "plays": lambda value: plays({"plays": value}),
+    PIXEL_ASPECT: aspect_of,
+    FIELDS: FIELD_ORDERS.__contains__,
+}
+"""What is false of values that files have no place for."""

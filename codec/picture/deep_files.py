@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import re
@@ -16,10 +15,11 @@ import numpy.typing as npt
 
 from codec.errors import MediaError
 from codec.picture import layers
-from codec.picture.attachments import chunk, of_pillow, pillow_options
-from codec.picture.planes import Picture, PictureFormat, SampleFormat
+from codec.picture.attachments import chunk, tiff_entries
+from codec.picture.planes import Picture, PictureFormat, SampleFormat, Samples
 from codec.picture.png_filters import filtered, least_filters, unfilter
 from codec.picture.sequence import MAX_PIXELS, refuse_size
+from codec.picture.tiff_tags import LONG, SHORT, Entry, directory_bytes
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 __all__ = [
-    *("MULTIPLIED", "PNG_EFFORT", "WHITE_IS_ZERO", "DeepFile", "DeepPng", "DeepTiff", "open_deep", "png_bytes"),
-    *("ppm_bytes", "tiff_bytes"),
+    *("MULTIPLIED", "PNG_EFFORT", "WHITE_IS_ZERO", "DeepFile", "DeepPng", "DeepTiff", "TiffWriter", "open_deep"),
+    *("png_bytes", "ppm_bytes"),
 ]
 
 Deep = npt.NDArray[np.uint16]
@@ -182,15 +182,15 @@ class DeepPpm(DeepFile):
         return Picture.from_array(samples.astype(np.uint16), bit_depth=self.format.bit_depth)
 
 
-def ppm_bytes(samples: Deep) -> bytes:
-    """A PGM of gray (H, W), or a PPM of RGB (H, W, 3), of 16 bits, whole."""
-    head = f"P{5 if samples.ndim == 2 else 6}\n{samples.shape[1]} {samples.shape[0]}\n65535\n"
-    return head.encode("ascii") + samples.astype(">u2").tobytes()
+def ppm_bytes(samples: npt.NDArray[Samples]) -> bytes:
+    """A PGM of gray (H, W), or a PPM of RGB (H, W, 3), of 8 or 16 bits, whole."""
+    head = f"P{5 if samples.ndim == 2 else 6}\n{samples.shape[1]} {samples.shape[0]}\n{np.iinfo(samples.dtype).max}\n"
+    return head.encode("ascii") + samples.astype(samples.dtype.newbyteorder(">")).tobytes()
 
 
 # ------------------------------------------------------------------------------------------- TIFF
 
-_MISSING = "pip install 'mvz[tiff]' reads and writes TIFF of more than 8 bits, but for gray"
+_MISSING = "pip install 'mvz[tiff]' reads TIFF of more than 8 bits, but for gray"
 _PLAIN, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
 WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # photometric interpretations
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # sample formats
@@ -208,9 +208,6 @@ def _tifffile(label: str) -> ModuleType:
     if not log.handlers:
         log.addHandler(logging.NullHandler())  # what it says of odd files goes nowhere, unless somebody listens
     return tifffile
-
-
-_RESOLUTION = {282, 283}  # tags
 
 
 class DeepTiff(DeepFile):
@@ -252,14 +249,6 @@ class DeepTiff(DeepFile):
         planes = planes.with_alpha() if extra else planes
         return PictureFormat(page.imagewidth, page.imagelength, planes, bit_depth=depth, is_float=is_float)
 
-    def attachments(self) -> dict[str, bytes]:
-        """What comes with the first page."""
-        page = self._pages[0]
-        tags, info = {tag.code: tag.value for tag in page.tags.values()}, {"icc_profile": page.iccprofile}
-        if tags.keys() >= _RESOLUTION:
-            info["dpi"] = tuple(page.get_resolution("inch"))
-        return of_pillow(info, tags)
-
     def picture(self, number: int = 0) -> Picture:
         """The picture of a page."""
         page = self._pages[number]
@@ -294,24 +283,40 @@ class DeepTiff(DeepFile):
                     raise MediaError(f"{self._label}: has a strip of more than {most} bytes")
 
 
-def tiff_bytes(
-    samples: npt.NDArray[np.uint16 | np.float16], attachments: Mapping[str, bytes], label: str = "TIFF"
-) -> bytes:
-    """A TIFF without compression, whole, of samples as `png_bytes` takes them, or float16, and what came with them."""
-    channels = math.prod(samples.shape[2:])
-    data, options = io.BytesIO(), pillow_options(attachments, "TIFF")
-    tags = options.get("tiffinfo", {}).items()
-    _tifffile(label).imwrite(
-        data,
-        samples,
-        photometric="rgb" if channels > 2 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        metadata=None,  # nothing of its own
-        software=False,
-        resolution=options.get("dpi"),
-        resolutionunit=2 if "dpi" in options else None,  # inch
-        iccprofile=options.get("icc_profile"),
-        extratags=[(tag, 1 if isinstance(of, bytes) else 2, len(of), of, True) for tag, of in tags],
-    )
-    return data.getvalue()
+class TiffWriter:
+    """Writes a TIFF without compression into ``file``, a page a picture."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._next = file, 4
+        file.write(b"II*\0" + bytes(4))
+
+    def write(self, samples: npt.NDArray[Samples | np.float16], attachments: Mapping[str, bytes]) -> None:
+        """A page of samples as `png_bytes` takes them, or of 8 bits, or float16, and what came with them.
+
+        `OverflowError` where the file would have more than 4 GiB.
+        """
+        height, width = samples.shape[:2]
+        channels, start = math.prod(samples.shape[2:]), self._file.tell()
+        shorts = {
+            258: (8 * samples.itemsize,) * channels,
+            259: (_PLAIN,),
+            262: (_RGB if channels > 2 else _BLACK_IS_ZERO,),
+            277: (channels,),
+            284: (1,),  # the samples of a pixel one after the other
+            339: (_FLOAT if samples.dtype == np.float16 else _UNSIGNED,) * channels,
+        } | ({338: (_ALPHA,)} if channels in (2, 4) else {})
+        entries = {tag: Entry(SHORT, struct.pack(f"<{len(of)}H", *of)) for tag, of in shorts.items()}
+        longs = {256: width, 257: height, 273: 0, 278: height, 279: samples.nbytes}
+        entries |= {tag: Entry(LONG, struct.pack("<I", value)) for tag, value in longs.items()}
+        entries = tiff_entries(attachments) | entries
+        place = start + len(directory_bytes(entries, start))
+        if place + samples.nbytes >= 1 << 32:
+            raise OverflowError("a TIFF file holds at most 4 GiB")
+        entries[273] = Entry(LONG, struct.pack("<I", place))
+        self._file.write(directory_bytes(entries, start))
+        self._file.write(np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).data)
+        self._file.write(b"\0" * (samples.nbytes % 2))
+        self._file.seek(self._next)
+        self._file.write(struct.pack("<I", start))
+        self._file.seek(0, 2)
+        self._next = start + 2 + 12 * len(entries)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,9 +17,10 @@ import numpy as np
 
 from codec.errors import MediaError
 from codec.picture.alpha import OVER_WHITE
+from codec.picture.attachments import PIXEL_ASPECT, TIMECODE, aspect_of
 from codec.picture.colour import rgb_to_yuv
 from codec.picture.film_coding import FilmCoding
-from codec.picture.films import DISPLAY_MATRIX, PIXEL_ASPECT, TEXTS
+from codec.picture.films import DISPLAY_MATRIX, TEXTS
 from codec.picture.pixel_layouts import fill_frame, layout_of
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 
@@ -79,11 +79,14 @@ def _media_errors(label: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def film_writer(
-    label: str, coding: FilmCoding, file: BinaryIO, picture_format: PictureFormat, rate: Fraction
+    label: str, coding: FilmCoding, is_start: bool, file: BinaryIO, picture_format: PictureFormat, rate: Fraction
 ) -> Iterator[Callable[[Picture], None]]:
-    """A film into ``file``, of the kind that the suffix of ``label`` says, picture by picture."""
+    """A film into ``file``, of the kind that the suffix of ``label`` says, picture by picture.
+
+    ``is_start`` is whether its first picture is the first that there is, which the timecode is of.
+    """
     with av.open(file, "w", format=_MUXERS[Path(label).suffix.lower()]) as container:
-        film = _Film(label, coding, picture_format, rate, container)
+        film = _Film(label, coding, is_start, picture_format, rate, container)
         yield film.write
         film.finish()
 
@@ -95,11 +98,13 @@ class _Film:
         self,
         label: str,
         coding: FilmCoding,
+        is_start: bool,
         picture_format: PictureFormat,
         rate: Fraction,
         container: av.container.OutputContainer,
     ) -> None:
         self._label, self._coding, self._rate, self._container = label, coding, rate, container
+        self._is_start = is_start
         self._encoder, self._pixels, self._format = target_format(label, coding, picture_format)
         self._layout = layout_of(self._pixels)
         ticks = math.lcm(rate.numerator, _TICKS)
@@ -140,8 +145,10 @@ class _Film:
         context.colorspace = 0 if self._format.sample_format.is_rgb else colour.matrix
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
         context.color_range = colour.range
-        if (aspect := _aspect_of(attachments)) is not None:
+        if (aspect := aspect_of(attachments.get(PIXEL_ASPECT, b""))) is not None:
             stream.sample_aspect_ratio = aspect
+        if self._is_start and TIMECODE.fullmatch(timecode := attachments.get("timecode", b"")):
+            stream.metadata["timecode"] = timecode.decode()
         if len(matrix := attachments.get(DISPLAY_MATRIX, b"")) == 36:
             stream.set_display_matrix(struct.unpack("<9i", matrix))
         return stream
@@ -167,9 +174,3 @@ def _converted(picture: Picture, wanted: PictureFormat) -> Picture:
         return rgb_to_yuv(picture, wanted)
     neutral = (np.full(shape, 1 << wanted.bit_depth - 1, wanted.dtype) for shape in wanted.plane_shapes[1:])
     return Picture(wanted, (picture.planes[0], *neutral))
-
-
-def _aspect_of(attachments: Mapping[str, bytes]) -> Fraction | None:
-    """How wide a pixel is for its height, as an attachment says, which may be anything."""
-    match = re.fullmatch(rb"([1-9][0-9]{0,5}):([1-9][0-9]{0,5})", attachments.get(PIXEL_ASPECT, b""))
-    return Fraction(*map(int, match.groups())) if match else None

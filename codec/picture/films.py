@@ -20,6 +20,7 @@ from av.sidedata.sidedata import SideData
 
 from codec.errors import ConfigError, MediaError
 from codec.picture.alpha import as_given
+from codec.picture.attachments import PIXEL_ASPECT, TIMECODE
 from codec.picture.pixel_layouts import advice, layout_of, planes_of
 from codec.picture.planes import (
     Colour,
@@ -32,9 +33,9 @@ from codec.picture.planes import (
 )
 from codec.picture.sequence import MAX_PIXELS, PictureSource, rate_of, refuse_size
 
-__all__ = ["DISPLAY_MATRIX", "PIXEL_ASPECT", "TEXTS", "Film"]
+__all__ = ["DISPLAY_MATRIX", "TEXTS", "Film"]
 
-DISPLAY_MATRIX, PIXEL_ASPECT = "display_matrix", "pixel_aspect"  # attachments, spec 5.8
+DISPLAY_MATRIX = "display_matrix"  # an attachment, spec 5.8
 TEXTS = {"title": "Title", "artist": "Author", "comment": "Comment", "copyright": "Copyright"}
 TEXTS |= {"description": "Description"}
 
@@ -74,7 +75,7 @@ class Film(PictureSource):
                 f"text:{TEXTS[key]}": value.encode(errors="replace")
                 for key, value in container.metadata.items()
                 if key in TEXTS and value
-            }
+            } | _timecode(container, stream)
         with _opened(path) as (container, stream):
             frame = next(container.decode(stream), None)
             if frame is None:
@@ -153,6 +154,15 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
         raise MediaError(f"{path}: cannot be read as a film: {getattr(error, 'strerror', None) or error}") from error
 
 
+def _timecode(container: av.container.InputContainer, video: av.VideoStream) -> dict[str, bytes]:
+    """When the first picture was shown, as the film says, or its video, or a stream beside it."""
+    for said in (video.metadata, container.metadata, *(each.metadata for each in container.streams)):
+        timecode = next((value for key, value in said.items() if key.lower() == "timecode"), "")
+        if TIMECODE.fullmatch(timecode.encode()):
+            return {"timecode": timecode.encode()}
+    return {}
+
+
 def _is_cover(stream: av.stream.Stream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
@@ -162,7 +172,7 @@ def _left_out(container: av.container.InputContainer, video: av.VideoStream) -> 
     kinds = Counter(
         "cover picture" if _is_cover(each) else f"{each.type} stream"
         for each in container.streams
-        if each.index != video.index
+        if each.index != video.index and not (each.type == "data" and "timecode" in each.metadata)
     )
     listed = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items()]
     listed += ["chapters"] if container.chapters() else []

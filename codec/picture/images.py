@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, UnidentifiedImageError
 
 from codec.errors import MediaError
 from codec.picture import layers
 from codec.picture.alpha import as_given, is_opaque
-from codec.picture.attachments import colour_of, of_pillow, of_png, pillow_options, png_chunks
+from codec.picture.attachments import colour_of, kept, of_pillow, of_png, of_tiff, played, png_chunks, sides
 from codec.picture.colour import to_array
 from codec.picture.deep_files import (
     MULTIPLIED,
@@ -30,18 +30,19 @@ from codec.picture.deep_files import (
     DeepFile,
     DeepPng,
     DeepTiff,
+    TiffWriter,
     open_deep,
     png_bytes,
     ppm_bytes,
-    tiff_bytes,
 )
 from codec.picture.layers import ApngFile, Disposal, GifFile, Layer, LayeredFile
 from codec.picture.planes import Picture, PictureFormat, Plane, SampleFormat, Samples
 from codec.picture.sequence import PictureSource, is_steady, rate_of, refuse_size
+from codec.picture.tiff_tags import as_stored
 
 __all__ = [
     *("Animation", "ImageFiles", "decoded", "encoded", "gif_blocks", "image_picture", "open_image", "png_stream"),
-    *("preview", "tiff_pages", "write_still"),
+    *("preview", "write_still"),
 ]
 
 # No others: some of Pillow's readers start programs (EPS) or guess (TGA).
@@ -120,9 +121,6 @@ class ImageFiles(PictureSource):
             given = as_given(picture, self.format, f"{path}:")
             if expected.sample_format.is_gray and self.format.sample_format.is_rgb:  # its profile is of gray
                 given = replace(given, attachments={key: of for key, of in given.attachments.items() if key != "icc"})
-            if self.archivist is not None:
-                archive = self.archivist.attachments(path.read_bytes(), given)
-                given = replace(given, attachments={**given.attachments, **archive})
             yield given
 
 
@@ -230,8 +228,10 @@ def _open_image(file: BinaryIO, label: str) -> DeepFile | Image.Image:
         return deep
     start = file.read(25)
     file.seek(0)
+    if start[:4] == _TIFF_SIGNATURES[-1]:  # large, and higher bytes first: Pillow misreads its tags
+        return DeepTiff(file, label)
     try:
-        image = Image.open(file, formats=_FORMATS)
+        image = Image.open(as_stored(file) if start[:4] in _TIFF_SIGNATURES else file, formats=_FORMATS)
     except UnidentifiedImageError:
         if start[:4] in _TIFF_SIGNATURES:  # of a kind that Pillow does not know
             return DeepTiff(file, label)
@@ -294,12 +294,15 @@ def _probe(path: Path) -> _ImageKind:
 
 def _attachments(image: Image.Image | DeepFile, path: Path) -> Mapping[str, bytes]:
     """What came with a picture that is not made of layers."""
-    if isinstance(image, DeepFile) and not isinstance(image, DeepPng):
-        return image.attachments() if isinstance(image, DeepTiff) else {}
-    if not isinstance(image, DeepFile) and image.format != "PNG":
-        return of_pillow(image.info, getattr(image, "tag_v2", {}))
-    with path.open("rb") as file:
-        return of_png(file)
+    readers = {"PNG": of_png, "TIFF": of_tiff}
+    kind = {DeepPng: "PNG", DeepTiff: "TIFF"}.get(type(image)) if isinstance(image, DeepFile) else image.format
+    if kind in readers:
+        with path.open("rb") as file:
+            return readers[kind](file)
+    if isinstance(image, DeepFile):
+        return {}
+    loop = image.info.get("loop", 0) if image.format == "WEBP" and _frame_count(image) > 1 else 0
+    return of_pillow(image.info) | played(loop)
 
 
 def _composed_format(layered: LayeredFile) -> PictureFormat:
@@ -420,7 +423,7 @@ def image_picture(image: Image.Image, label: str) -> Picture:
         MediaError: it has samples of another kind than gray, RGB or palette.
     """
     with _media_errors(label):
-        return replace(_picture(image, _format(image, label)), attachments=of_pillow(image.info, {}))
+        return replace(_picture(image, _format(image, label)), attachments=of_pillow(image.info))
 
 
 def _picture(image: Image.Image, picture_format: PictureFormat) -> Picture:
@@ -451,33 +454,39 @@ def write_still(
     """Write samples as one picture; ``pillow_format`` is PNG or TIFF, or of samples without alpha BMP or PPM.
 
     They are (H, W) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
-    Those of 16 bits are uint16, and no BMP; as TIFF they need tifffile, but for gray. As TIFF they may be float16.
+    Those of 16 bits are uint16, and no BMP. As TIFF they may be float16.
     With it go the ``attachments`` that the format has a place for.
     """
-    is_deep = samples.dtype == np.uint16
-    if pillow_format == "PNG":
-        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(samples, PNG_EFFORT)
-        file.write(png[:_IHDR_END] + png_chunks(attachments or {}) + png[_IHDR_END:])
-    elif samples.dtype == np.float16:
-        file.write(tiff_bytes(samples.view(np.float16), attachments or {}))
-    elif is_deep and not (pillow_format == "TIFF" and samples.ndim == 2):
-        deep = samples.view(np.uint16)
-        file.write(ppm_bytes(deep) if pillow_format == "PPM" else tiff_bytes(deep, attachments or {}))
+    attachments, is_deep = attachments or {}, samples.dtype == np.uint16
+    if pillow_format == "TIFF":
+        TiffWriter(file).write(samples, attachments)
+    elif pillow_format == "PNG":
+        png = png_bytes(samples.view(np.uint16)) if is_deep else _png(Image.fromarray(samples), PNG_EFFORT)
+        file.write(png[:_IHDR_END] + png_chunks(attachments) + png[_IHDR_END:])
+    elif pillow_format == "PPM":
+        file.write(ppm_bytes(samples.view(np.uint16 if is_deep else np.uint8)))
     else:
-        Image.fromarray(samples).save(file, pillow_format, **pillow_options(attachments or {}, pillow_format))
+        given = kept(attachments, ".bmp")
+        Image.fromarray(samples).save(file, "BMP", **({"dpi": sides(given["dpi"])} if given else {}))
 
 
-def _png(samples: npt.NDArray[Samples], level: int) -> bytes:
+def _png(image: Image.Image, level: int, **options: Any) -> bytes:
     """A PNG that Pillow makes with that ``compress_level``."""
     buffer = io.BytesIO()
-    Image.fromarray(samples).save(buffer, "PNG", compress_level=level)
+    image.save(buffer, "PNG", compress_level=level, **options)
     return buffer.getvalue()
 
 
-def png_stream(samples: Plane, level: int) -> bytes:
-    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``."""
-    parts = layers.chunks(io.BytesIO(_png(samples, level)), "PNG")
-    return b"".join(payload for kind, payload in parts if kind == b"IDAT")
+def png_stream(samples: Plane, level: int, palette_bits: int | None) -> bytes:
+    """What the IDAT chunks of a PNG hold that Pillow makes with that ``compress_level``, of samples (H, W, channels).
+
+    With ``palette_bits`` they are places in a palette.
+    """
+    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+    if palette_bits:
+        image.putpalette(bytes(768))
+    png = _png(image, level, **({"bits": palette_bits} if palette_bits else {}))
+    return b"".join(payload for kind, payload in layers.chunks(io.BytesIO(png), "PNG") if kind == b"IDAT")
 
 
 def encoded(samples: npt.NDArray[Samples], pillow_format: str) -> bytes:
@@ -507,11 +516,6 @@ def decoded(file: BinaryIO) -> npt.NDArray[Samples]:
         return to_array(opened.picture())
     with opened as image:
         return np.array(image)
-
-
-def tiff_pages(file: BinaryIO) -> TiffImagePlugin.AppendingTiffWriter:
-    """Makes a TIFF of several pages of whole TIFF files that are written into it, with ``newFrame`` after each."""
-    return TiffImagePlugin.AppendingTiffWriter(file, new=True)
 
 
 def gif_blocks(samples: npt.NDArray[Samples], hundredths: int) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import MediaError
-from codec.picture.attachments import chunk, of_png
+from codec.picture.attachments import chunk, chunk_heads, of_png, played
 from codec.picture.planes import PictureFormat, SampleFormat, Samples
 from codec.picture.sequence import refuse_size
 
@@ -124,6 +124,7 @@ def _read_exactly(file: BinaryIO, size: int, label: str) -> bytes:
 _EXTENSION, _IMAGE, _TRAILER = b"!", b",", b";"
 _GRAPHIC_CONTROL, _PLAIN_TEXT, _COMMENT, _APPLICATION = b"\xf9", b"\x01", b"\xfe", b"\xff"
 _INTERLACED = 0x40
+_LOOPS = (b"\x0bNETSCAPE2.0\x03\x01", b"\x0bANIMEXTS1.0\x03\x01")
 
 
 class _Control(NamedTuple):
@@ -167,7 +168,7 @@ class GifFile(LayeredFile):
     def _layers(self) -> Iterator[Layer]:
         """The image blocks up to the end mark, each with the control before it."""
         control = _Control()
-        number = 0
+        number, times = 0, 1  # of pictures, and how often they are played
         while (kind := self._read(1)) != _TRAILER:
             if kind == _EXTENSION:
                 extension, data = self._read(1), self._sub_blocks()
@@ -178,9 +179,13 @@ class GifFile(LayeredFile):
                     control = _Control()  # belonged to the text
                 elif extension == _APPLICATION and data[1:].startswith(b"ICCRGBG1012"):
                     self.attachments["icc"] = _joined(data[12:])
+                elif extension == _APPLICATION and data[:14] in _LOOPS and len(data) > 16:
+                    again = int.from_bytes(data[14:16], "little")
+                    times = again + 1 if again else 0
                 elif extension == _COMMENT:
                     self.attachments["text:Comment"] = _joined(data).decode("latin-1").encode()
             elif kind == _IMAGE:
+                self.attachments |= played(times) if number else {}
                 yield self._layer(control, f"{self._label}: picture {number}")
                 control = _Control()
                 number += 1
@@ -286,13 +291,7 @@ def chunks(file: BinaryIO, label: str) -> Iterator[tuple[bytes, bytes]]:
 
 def is_apng(file: BinaryIO) -> bool:
     """Whether a PNG is animated: an acTL chunk comes before the picture. A damaged file is not."""
-    file.seek(len(PNG_SIGNATURE))
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind in (b"acTL", b"IDAT", b"IEND"):
-            return bool(kind == b"acTL")
-        file.seek(length + 4, 1)
-    return False
+    return next((kind for kind, _ in chunk_heads(file) if kind in (b"acTL", b"IDAT")), b"") == b"acTL"
 
 
 def bit_depth(png: bytes) -> int:
@@ -318,7 +317,8 @@ class ApngFile(LayeredFile):
             if kind == b"IHDR" and len(payload) == 13:
                 self._header = payload
             elif kind == b"acTL" and len(payload) == 8:
-                self.count, _ = struct.unpack(">II", payload)
+                self.count, times = struct.unpack(">II", payload)
+                self.attachments |= played(times)
                 break
             else:
                 self._keep(kind, payload)

@@ -8,15 +8,12 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from codec.errors import MediaError
 from codec.picture.alpha import is_opaque
 from codec.picture.planes import Picture, PictureFormat
 from codec.whole_file import InputFile
-
-if TYPE_CHECKING:
-    from codec.picture.archive import Archivist
 
 __all__ = ["DEFAULT_RATE", "MAX_PIXELS", "PictureSource", "is_steady", "rate_of", "refuse_size"]
 
@@ -33,7 +30,6 @@ class PictureSource(abc.ABC):
     ``notes`` say what does not come through as it is in the file, such as a colour profile; reading may add some.
     ``transparent`` says where the first pixel is that is not opaque, as far as that is known before iterating.
     ``files`` are those that are read, and that must not be replaced meanwhile.
-    ``archivist``, which a caller may set, finds out what gives back the file of each picture, which then comes with it.
     Each iteration starts again from the first picture, unless ``reads_once``, as of a pipe.
     Iterating raises `MediaError` where a picture is missing, damaged, or of another format than the first.
     """
@@ -47,7 +43,6 @@ class PictureSource(abc.ABC):
         self.reads_once = False
         self.transparent: str | None = None
         self.files: Sequence[InputFile] = ()
-        self.archivist: Archivist | None = None
         self._resources = contextlib.ExitStack()
 
     @abc.abstractmethod

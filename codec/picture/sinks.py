@@ -19,7 +19,7 @@ from typing import BinaryIO, Self
 
 from codec.errors import ConfigError, ExistsError, MediaError
 from codec.picture.alpha import OVER_WHITE
-from codec.picture.archive import is_archived, restored
+from codec.picture.archive import NotRestoredError, WholeFile, is_archived, restored
 from codec.picture.arrays import npy_writer
 from codec.picture.attachments import lost, with_colour
 from codec.picture.colour import image_samples
@@ -137,6 +137,7 @@ def open_sink(
     numbers: Iterator[int] | None = None,
     inputs: Sequence[InputFile] = (),
     film: FilmCoding | None = None,
+    archive: bool = True,
 ) -> PictureSink:
     """A sink for pictures of ``picture_format`` at ``rate`` pictures per second.
 
@@ -157,8 +158,10 @@ def open_sink(
     ``first`` is the number of the first picture, where files are numbered.
     ``numbers`` gives the number of each picture when it is written, where some are left out.
     ``inputs`` are files that are read meanwhile, which no target may be.
+    ``archive`` is whether a file of all pictures becomes what it was, where that came with them.
 
     Raises:
+        NotRestoredError: when the block ends, where the pictures do not give back the file that came with them.
         MediaError: a target that is taken, or whose format is not supported or cannot hold such pictures.
         ConfigError: a rate that is not positive, a target without a name, or one that is among ``inputs``.
     """
@@ -181,13 +184,18 @@ def open_sink(
         label, suffix = "standard output", ".y4m"
     if not is_folder:
         _refuse_format(label, picture_format, suffix)
+
+    def original(picture: Picture) -> WholeFile | None:
+        whole = WholeFile.of(picture) if archive and not first else None
+        return whole if whole and whole.is_known and whole.suffix == suffix and count in (None, whole.count) else None
+
     if target == "-":
         if sys.stdout is None:
             raise MediaError("standard output: is closed")
-        writer = y4m_writer(sys.stdout.buffer, picture_format, rate)
-    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder, film)):
+        writer = _into(contextlib.nullcontext(sys.stdout.buffer), y4m_writer, picture_format, rate, original)
+    elif not is_pattern and (stream_writer := _stream_writer(label, suffix, is_folder, film, not first)):
         file = whole_file(label, force=force, inputs=inputs)
-        writer = _into(file, stream_writer, picture_format, rate)
+        writer = _into(file, stream_writer, picture_format, rate, original)
     elif suffix in _UNSUPPORTED and not is_pattern and not is_folder:
         raise MediaError(
             f"{label}: {suffix} is not written; a folder, a pattern such as %04d.png,"
@@ -263,7 +271,9 @@ def _film_note(picture_format: PictureFormat, film: FilmCoding) -> str | None:
     return "; ".join([*notes, f"x264 with crf {film.crf} is not exact"] if film.crf else notes) or None
 
 
-def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | None) -> StreamWriter | None:
+def _stream_writer(
+    label: str, suffix: str, is_folder: bool, film: FilmCoding | None, is_start: bool
+) -> StreamWriter | None:
     """The writer of all pictures into one file of that suffix; None where that is none."""
     if film is not None and not is_folder:
         try:
@@ -271,7 +281,7 @@ def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | 
         except ImportError as error:
             pipe = f"mvz decode FILE -o - | ffmpeg -i - {shlex.quote(label)}"
             raise MediaError(f"{label}: is a film; {MISSING}, or ffmpeg makes it: {pipe}") from error
-        return partial(film_writer, label, film)
+        return partial(film_writer, label, film, is_start)
     if suffix in (".apng", ".gif", ".webp"):
         from codec.picture import animations  # Pillow, only where it is needed
 
@@ -287,24 +297,41 @@ def _stream_writer(label: str, suffix: str, is_folder: bool, film: FilmCoding | 
 
 @contextlib.contextmanager
 def _into(
-    file: AbstractContextManager[BinaryIO], stream_writer: StreamWriter, picture_format: PictureFormat, rate: Fraction
+    file: AbstractContextManager[BinaryIO],
+    stream_writer: StreamWriter,
+    picture_format: PictureFormat,
+    rate: Fraction,
+    original: Callable[[Picture], WholeFile | None],
 ) -> Iterator[Write]:
-    """All pictures into one file, which is opened when the first may come."""
-    with file as opened, stream_writer(opened, picture_format, rate) as write:
-        yield write
+    """All pictures into one file, which is opened when the first may come, and may be the ``original`` of them."""
+    with file as opened, contextlib.ExitStack() as writers:
+        whole, write = None, None
+
+        def write_next(picture: Picture) -> None:
+            nonlocal whole, write
+            if whole is None and write is None:
+                whole = original(picture)
+                write = None if whole else writers.enter_context(stream_writer(opened, picture_format, rate))
+            if whole:
+                opened.write(whole.part(picture))
+            elif write:
+                write(picture)
+
+        yield write_next
+        opened.flush()
+        if whole and not whole.is_right:
+            raise NotRestoredError("the pictures do not give back the file that they came from")
 
 
 @contextlib.contextmanager
 def _single_writer(path: str, file: BinaryIO, picture_format: PictureFormat, rate: Fraction) -> Iterator[Write]:
     """One picture into ``file``; a second one is a `MediaError`."""
-    from codec.picture.images import write_still
-
     suffix = Path(path).suffix
 
     def write(picture: Picture) -> None:
         if file.tell():
             raise MediaError(f"{path}: holds one picture; a pattern such as %04d{suffix} takes more")
-        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+        _write_still(file, picture, suffix, restored(picture) if Path(picture.name or "").suffix == suffix else None)
 
     yield write
 
@@ -328,8 +355,6 @@ def _folder_writer(
     Where names are missing or equal, or would sort into another order, all get ``numbers`` of six digits instead.
     ``notes`` get what is to be said of names that are not restored.
     """
-    from codec.picture.images import write_still  # Pillow, only where it is needed
-
     pattern = target if isinstance(target, NumberPattern) else None
     folder = target.folder if isinstance(target, NumberPattern) else target
     for place in (folder.parent, folder):
@@ -345,13 +370,10 @@ def _folder_writer(
             number = next(numbers)
             suffix = _still_suffix(pattern.name(number) if pattern else picture.name, suffixes)
             original = None if pattern else restored(picture)
+            suffix = suffix if original is None else Path(picture.name or "").suffix or suffix
             changed.append(original is None and is_archived(picture) and not pattern)
             with _temporary(staged, len(numbered)).open("xb") as file:
-                if original is not None:
-                    suffix = Path(picture.name or "").suffix or suffix
-                    file.write(original)
-                else:
-                    write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+                _write_still(file, picture, suffix, original)
             numbered.append(pattern.name(number) if pattern else f"{number:06d}{suffix}")
             own.append(None if pattern else picture.name)
 
@@ -362,6 +384,16 @@ def _folder_writer(
             notes.append(f"{folder}: {said}")
         if any(changed):
             notes.append(f"{folder}: {sum(changed)} of {len(changed)} files are not byte for byte those of the archive")
+
+
+def _write_still(file: BinaryIO, picture: Picture, suffix: str, original: bytes | None) -> None:
+    """One picture into a file of its own, or the ``original`` file."""
+    from codec.picture.images import write_still  # Pillow, only where it is needed
+
+    if original is None:
+        write_still(file, image_samples(picture), _STILL_FORMATS[suffix.lower()], picture.attachments)
+    else:
+        file.write(original)
 
 
 def _still_suffix(name: str | None, suffixes: frozenset[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from codec.errors import ConfigError, MediaError
+from codec.picture.attachments import FIELD_ORDERS, FIELDS, PIXEL_ASPECT, aspect_of, kept
 from codec.picture.colour import rgb_to_yuv444
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
 from codec.picture.sequence import DEFAULT_RATE, PictureSource, refuse_size
@@ -37,20 +38,21 @@ _DEEP_CHROMA = re.compile("(420|422|444)p(9|1[0-6])|(mono)(9|1[0-6])")  # 420p10
 
 
 class Y4mHeader(NamedTuple):
-    """What the first line says; ``rate`` is pictures per second."""
+    """What the first line says; ``rate`` is pictures per second, ``attachments`` come with each picture."""
 
     format: PictureFormat
     rate: Fraction
+    attachments: Mapping[str, bytes]
 
 
 def parse_header(label: str, line: bytes) -> Y4mHeader:
     """The header of a Y4M stream from its first line, without the line feed.
 
-    Pixel aspect and comments are ignored, unknown rate (``F0:0``) is 25, an absent ``C`` is 420jpeg.
+    Comments are ignored, unknown rate (``F0:0``) is 25, an absent ``C`` is 420jpeg.
     Tags and names of colours may be in either case.
 
     Raises:
-        MediaError: no Y4M, a malformed field, one with two values, or pictures that are not progressive, of 8…16 bits.
+        MediaError: no Y4M, a malformed field, one with two values, or pictures that are not of 8…16 bits.
     """
     signature, *fields = line.decode("latin-1").split(" ")
     if signature != SIGNATURE.decode():
@@ -67,8 +69,8 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
             raise MediaError(f"{label}: Y4M header field {tag} occurs twice, as {tags[tag]} and {value}")
         if tag not in "WHFIAC" and not tag.startswith("X"):
             raise MediaError(f"{label}: unknown Y4M header field {tag}{value}")
-    if tags.get("I", "?").lower() not in ("p", "?"):
-        raise MediaError(f"{label}: interlaced Y4M (I{tags['I']}); only progressive (Ip) is supported")
+    if (order := tags.get("I", "?").lower().encode("latin-1")) not in (b"p", b"?", *FIELD_ORDERS):
+        raise MediaError(f"{label}: Y4M header field I is {tags['I']!r}; p, t, b or m is needed")
     for tag in "WH":
         if not re.fullmatch("[0-9]{1,7}", value := tags.get(tag, "")):  # no accepted picture has more digits
             raise MediaError(f"{label}: Y4M header field {tag} is {value!r}; a number of samples is needed")
@@ -83,11 +85,18 @@ def parse_header(label: str, line: bytes) -> Y4mHeader:
         deeper = "of 9…16 bits such as 420p10, 422p12, 444p16, mono16"
         raise MediaError(f"{label}: Y4M colour space {chroma!r}; supported are {', '.join(_CHROMA)}, and {deeper}")
     planes, siting = _CHROMA[chroma]
+    sited_planes, said = _CHROMA.get(tags.get("XYSCSS", "").lower(), (planes, siting))
+    if deep and sited_planes is planes:  # their tag does not say it
+        siting = said
     colour_range = tags.get("XCOLORRANGE")
     if colour_range is not None and colour_range.upper() not in ("FULL", "LIMITED"):
         raise MediaError(f"{label}: Y4M colour range {colour_range!r}; FULL or LIMITED is needed")
     colour = Colour(ColourMatrix.UNSPECIFIED, ColourRange[(colour_range or "unspecified").upper()], siting)
-    return Y4mHeader(PictureFormat(width, height, planes, colour, bit_depth), _rate(label, tags.get("F", "0:0")))
+    attachments = {FIELDS: order} if order in FIELD_ORDERS else {}
+    if aspect := aspect_of(tags.get("A", "").encode("latin-1")):
+        attachments[PIXEL_ASPECT] = f"{aspect.numerator}:{aspect.denominator}".encode()
+    picture_format = PictureFormat(width, height, planes, colour, bit_depth)
+    return Y4mHeader(picture_format, _rate(label, tags.get("F", "0:0")), attachments)
 
 
 def _rate(label: str, value: str) -> Fraction:
@@ -101,23 +110,27 @@ def _rate(label: str, value: str) -> Fraction:
     return Fraction(numerator, denominator)
 
 
-def header_line(picture_format: PictureFormat, rate: Fraction) -> bytes:
-    """The first line of a Y4M stream, with its line feed.
+def header_line(picture_format: PictureFormat, rate: Fraction, attachments: Mapping[str, bytes]) -> bytes:
+    """The first line of a Y4M stream, with its line feed; ``attachments`` are those of the first picture.
 
-    `parse_header` gives back all but the colour matrix, and of more than 8 bits the siting, which have no tags.
+    `parse_header` gives back all but the colour matrix. The siting of more than 8 bits is in a comment.
     """
     colour = picture_format.colour
     tags = {planes_and_siting: tag for tag, planes_and_siting in _CHROMA.items()}
     planes = picture_format.sample_format
     chroma = tags[planes, ChromaSiting.UNSPECIFIED]
+    sited, comments = tags.get((planes, colour.siting), chroma), ""
     if picture_format.bit_depth == 8:
-        chroma = tags.get((planes, colour.siting), chroma)
+        chroma = sited
     else:
+        comments = f" XYSCSS={sited.upper()}" if sited != chroma else ""
         chroma += f"{'' if chroma == 'mono' else 'p'}{picture_format.bit_depth}"
-    colour_range = f" XCOLORRANGE={colour.range.name}" if colour.range else ""
+    comments += f" XCOLORRANGE={colour.range.name}" if colour.range else ""
+    given = kept(attachments, ".y4m")
+    pixel, order = given.get(PIXEL_ASPECT, b"0:0").decode(), given.get(FIELDS, b"p").decode()
     line = (
         f"{SIGNATURE.decode()} W{picture_format.width} H{picture_format.height}"
-        f" F{rate.numerator}:{rate.denominator} Ip A0:0 C{chroma}{colour_range}\n"
+        f" F{rate.numerator}:{rate.denominator} I{order} A{pixel} C{chroma}{comments}\n"
     )
     return line.encode("ascii")
 
@@ -132,6 +145,7 @@ class Y4mSource(PictureSource):
         header = parse_header(label, line.removesuffix(b"\n"))
         super().__init__(label, header.format, rate or header.rate)
         self._file = file
+        self._attachments = header.attachments
         self._first_frame = file.tell() if file.seekable() else None
         self.reads_once = self._first_frame is None
         self._started = False
@@ -195,7 +209,7 @@ class Y4mSource(PictureSource):
         parts = np.split(samples, np.cumsum(sizes[:-1]))
         planes = (part.reshape(shape) for part, shape in zip(parts, self.format.plane_shapes, strict=True))
         try:
-            return Picture(self.format, tuple(planes))
+            return Picture(self.format, tuple(planes), attachments=self._attachments)
         except ConfigError as error:
             raise MediaError(f"{self.label}: picture {number}: {error}") from error
 
@@ -223,9 +237,13 @@ def y4m_writer(file: BinaryIO, picture_format: PictureFormat, rate: Fraction) ->
     is_rgb = picture_format.sample_format is SampleFormat.RGB
     if is_rgb:
         picture_format = picture_format.as_yuv(SampleFormat.YUV444)
-    file.write(header_line(picture_format, rate))
+    is_first = True
 
     def write(picture: Picture) -> None:
+        nonlocal is_first
+        if is_first:
+            file.write(header_line(picture_format, rate, picture.attachments))
+            is_first = False
         file.write(_FRAME + b"\n")
         for plane in (rgb_to_yuv444(picture) if is_rgb else picture).planes:
             file.write(plane.astype(plane.dtype.newbyteorder("<"), copy=False).data)
