@@ -218,7 +218,11 @@ class SymbolWriter:
     def put_vector(self, dy: cython.int, dx: cython.int) -> cython.void:
         """Write an MVD."""
         self.put_signed(tables.VECTOR_CONTEXTS, dy)
-        self.put_signed(tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3), dx)
+        self.put_signed(self.second_component(dy), dx)
+
+    def second_component(self, dy: cython.int) -> cython.int:
+        """The context of an MVD to the right, by how far it goes down."""
+        return tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3)
 
     def put_block(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.void:
         """Write a coding block; of 4:2:2, whose chroma has two transform blocks, ``chroma_blocks`` is 2."""

@@ -124,7 +124,7 @@ class VectorSearch:
         if abs(dy) > self.limit or abs(dx) > self.limit:
             return best
         down, right = dy - candidates.predicted_dy, dx - candidates.predicted_dx
-        context = tables.VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
+        context = self.writer.second_component(down)
         cost = self.lagrangian * (self.number_bits(tables.VECTOR_CONTEXTS, down) + self.number_bits(context, right))
         if cost < best:
             cost += self.hadamard(y, x, side, dy, dx, self.slot, best - cost)
