@@ -807,11 +807,11 @@ def test_the_examples_of_candidates_hold():
         for there, vector in (((row, 0), left), ((0, 1), above)):
             if vector != "none":
                 blocks.kind[there], blocks.directions[there] = BlockKind.INTER, 1
-                blocks.dy[there], blocks.dx[there] = numbers(vector)
+                blocks.dy[0, *there], blocks.dx[0, *there] = numbers(vector)
         block.row, block.column, block.log2 = row, 1, 3
         candidates.find(blocks, block)
-        found = list(zip(candidates.dy, candidates.dx, strict=True))[: candidates.count]
-        assert [list(vector) for vector in found] == [numbers(candidate) for candidate in expected.split(",")]
+        found = np.stack([candidates.dy, candidates.dx], axis=-1)[: candidates.count, 0].tolist()
+        assert found == [numbers(candidate) for candidate in expected.split(",")]
         assert set(candidates.directions[: candidates.count]) == {1}
 
 

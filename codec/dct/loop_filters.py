@@ -80,15 +80,12 @@ def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizon
         return 0
     if blocks.directions[row, column] != blocks.directions[other_row, other_column]:
         return 1
-    far_down: cython.int = max(
-        abs(blocks.dy[row, column] - blocks.dy[other_row, other_column]),
-        abs(blocks.second_dy[row, column] - blocks.second_dy[other_row, other_column]),
-    )
-    far_right: cython.int = max(
-        abs(blocks.dx[row, column] - blocks.dx[other_row, other_column]),
-        abs(blocks.second_dx[row, column] - blocks.second_dx[other_row, other_column]),
-    )
-    return max(far_down, far_right) >= 4
+    for k in range(2):
+        far_down = abs(blocks.dy[k, row, column] - blocks.dy[k, other_row, other_column])
+        far_right = abs(blocks.dx[k, row, column] - blocks.dx[k, other_row, other_column])
+        if max(far_down, far_right) >= 4:
+            return 1
+    return 0
 
 
 def filter_luma_edge(
