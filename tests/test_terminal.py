@@ -274,9 +274,8 @@ def long_file(tmp_path_factory):
     struct.pack_into("<II", header, 2, 8192, 8192)
     packet = packet_bytes(schema.KIND_PICTURES, bytes(7))
     count = 8_000_000 // len(packet)
-    starts = [number % 2 == 0 for number in range(count)]
     head = schema.SIGNATURE + packet_bytes(schema.KIND_SEQUENCE, bytes(header))
-    index = packet_bytes(schema.KIND_INDEX, pack_index([len(packet)] * count, [1] * count, starts))
+    index = packet_bytes(schema.KIND_INDEX, pack_index([(len(packet), 1, number % 2 == 0) for number in range(count)]))
     end = schema.END.build({"picture_count": count, "index_offset": len(head) + count * len(packet)})
     path = tmp_path_factory.mktemp("long") / "long.mvz"
     path.write_bytes(head + count * packet + index + packet_bytes(schema.KIND_END, end))
