@@ -2,9 +2,21 @@
 
 from fractions import Fraction
 
+import numpy as np
+
 from codec.picture.planes import Picture
 from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
+
+
+def random_pictures(picture_format, count=3, seed=0):
+    """Pictures of independent random samples, without names."""
+    random, dtype = np.random.default_rng(seed), picture_format.dtype
+    shapes = picture_format.plane_shapes
+    return [
+        Picture(picture_format, tuple(random.integers(0, picture_format.peak + 1, shape, dtype) for shape in shapes))
+        for _ in range(count)
+    ]
 
 
 def write(target, pictures, rate=Fraction(25), **options):

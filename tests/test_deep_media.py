@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from animation_files import chunk
-from media_files import read, same, write
+from media_files import random_pictures, read, same, write
 from PIL import Image
 
 from codec.errors import MediaError
@@ -38,14 +38,6 @@ def samples(shape=(9, 13, 3), bit_depth=16, seed=0):
 
 def pictures_of(shape=(9, 13, 3), bit_depth=16, count=3):
     return [Picture.from_array(samples(shape, bit_depth, seed), bit_depth=bit_depth) for seed in range(count)]
-
-
-def yuv_pictures(planes, bit_depth, count=2):
-    picture_format = PictureFormat(7, 5, planes, bit_depth=bit_depth)
-    return [
-        Picture(picture_format, tuple(samples(shape, bit_depth, seed) for shape in picture_format.plane_shapes))
-        for seed in range(count)
-    ]
 
 
 def refused(spec, says):
@@ -413,7 +405,8 @@ def test_psnr_is_against_the_largest_sample_and_large_errors_do_not_overflow():
 
 @pytest.mark.parametrize("planes", ["gray", "rgb", "yuv420"])
 def test_other_codecs_get_all_bits_or_say_that_they_are_not_measured(planes):
-    clip = Clip("noise", RATE, tuple(yuv_pictures(SampleFormat.of(planes), 12)))
+    picture_format = PictureFormat(7, 5, SampleFormat.of(planes), bit_depth=12)
+    clip = Clip("noise", RATE, tuple(random_pictures(picture_format, 2)))
     points, skipped = measure_peers(clip, ssim=False)
     assert {"PNG"} <= {point.peer for point in points if point.exact} <= {"PNG", "ffv1"}
     assert all(point.source_bytes == 2 * clip.format.raw_bytes for point in points)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from media_files import everything_in, read, write
+from media_files import everything_in, random_pictures, read, write
 
 from codec.errors import MediaError
 from codec.picture.colour import to_array
@@ -21,16 +21,6 @@ def pictures_of(shape=RGB, count=3, names=None, seed=0):
     random = np.random.default_rng(seed)
     names = names or [None] * count
     return [Picture.from_array(random.integers(0, 256, shape, np.uint8), name) for name in names]
-
-
-def yuv_pictures(count=2):
-    random = np.random.default_rng(4)
-    picture_format = PictureFormat(7, 5, SampleFormat.YUV420)
-    shapes = picture_format.plane_shapes
-    return [
-        Picture(picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in shapes))
-        for _ in range(count)
-    ]
 
 
 def same(pictures, target):
@@ -102,7 +92,7 @@ def test_the_rate_survives_where_the_format_has_one(tmp_path, target, rate):
 
 @pytest.mark.parametrize("target", ["folder", "a.npy", "a.apng", "a.webp"])
 def test_yuv_becomes_rgb_and_the_note_says_so(tmp_path, target):
-    pictures = yuv_pictures()
+    pictures = random_pictures(PictureFormat(7, 5, SampleFormat.YUV420))
     assert write(tmp_path / target, pictures).lossy_note == "YUV converted to RGB"
     assert same(pictures, tmp_path / target)
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from media_files import read, same, write
+from media_files import random_pictures, read, same, write
 
 from codec.errors import MediaError
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
@@ -20,13 +20,7 @@ YUV_AND_GRAY = [format_ for format_ in SampleFormat if not (format_.is_rgb or fo
 
 def written(path, picture_format, count=3, rate=Fraction(25)):
     """A file of random pictures, which it gives back."""
-    random, peak, dtype = np.random.default_rng(7), picture_format.peak, picture_format.dtype
-    pictures = [
-        Picture(
-            picture_format, tuple(random.integers(0, peak + 1, shape, dtype) for shape in picture_format.plane_shapes)
-        )
-        for _ in range(count)
-    ]
+    pictures = random_pictures(picture_format, count)
     write(path, pictures, rate)
     return pictures
 
