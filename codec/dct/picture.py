@@ -19,6 +19,7 @@ from codec.dct.references import Place, References
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
 from codec.dct.transform import InverseTransform
 from codec.depths import SAMPLE_BITS, Sample
+from codec.errors import BitstreamError
 from codec.models import BlockKind
 from codec.motion.compensation import Mesh
 
@@ -27,6 +28,13 @@ __all__ = ["PictureDecoder"]
 Samples = npt.NDArray[np.uint8 | np.uint16]
 
 FOUR_MODES: cython.int = 1 + (1 << 6) + (1 << 12) + (1 << 18)  # times a mode: the same one in all quarters
+
+
+@cython.exceptval(-1)
+def malformed(reason: cython.p_char) -> cython.int:
+    """Raise a BitstreamError."""
+    with cython.gil:
+        raise BitstreamError(reason.decode())
 
 
 def second_component(dy: cython.int) -> cython.int:
@@ -218,10 +226,10 @@ class PictureDecoder:
             if symbol != tables.SPLIT:
                 self.block.row, self.block.column, self.block.log2 = row, column, log2
                 if not self.block.set_symbol(symbol):
-                    return self.symbols.malformed(b"a symbol has no meaning")
+                    return malformed(b"a symbol has no meaning")
                 return self.decode_block(self.block)
         if log2 == 3:
-            return self.symbols.malformed(b"a symbol has no meaning")
+            return malformed(b"a symbol has no meaning")
         half = side >> 1
         for quarter in range(4):
             self.decode_node(row + (quarter >> 1) * half, column + (quarter & 1) * half, log2 - 1)
@@ -231,7 +239,7 @@ class PictureDecoder:
     def decode_block(self, block: CodingBlock) -> cython.int:
         """Read the rest of a coding block, and decode its transform blocks in every plane."""
         if block.cbf >> self.planes or not (self.is_p or block.kind == BlockKind.INTRA):
-            return self.symbols.malformed(b"a symbol has no meaning")
+            return malformed(b"a symbol has no meaning")
         if block.kind == BlockKind.INTRA:
             self.read_modes(block)
         elif block.kind == BlockKind.INTER:
@@ -275,7 +283,7 @@ class PictureDecoder:
             else:
                 mode = symbol - 2
             if mode >= tables.MODES:
-                return self.symbols.malformed(b"a symbol has no meaning")
+                return malformed(b"a symbol has no meaning")
             block.modes |= mode << (6 * quarter)
         if quarters == 1:
             block.modes *= FOUR_MODES
@@ -288,7 +296,7 @@ class PictureDecoder:
         if self.references.is_b:
             block.directions += self.symbols.read(tables.DIRECTION_CONTEXTS + 5 - block.log2)
             if block.directions > 3:
-                return self.symbols.malformed(b"a symbol has no meaning")
+                return malformed(b"a symbol has no meaning")
         for k in range(2):
             if block.directions >> k & 1:
                 block.dy[k] = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
@@ -300,7 +308,7 @@ class PictureDecoder:
         """Make MVDs vectors, or take the motion of a merge candidate or of the mesh."""
         if block.kind == BlockKind.WARPED:
             if not self.has_mesh:
-                return self.symbols.malformed(b"a block is warped by a mesh that the picture does not have")
+                return malformed(b"a block is warped by a mesh that the picture does not have")
             middle = 8 * (1 << (block.log2 - 3) >> 1)
             block.directions = 1
             block.dy[0], block.dx[0] = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
@@ -314,11 +322,11 @@ class PictureDecoder:
                     block.dx[k] += self.candidates.predicted_dx
         else:
             if self.candidates.count <= (1 if block.merge == tables.AVERAGED else block.merge):
-                return self.symbols.malformed(b"a block merges with a candidate that it does not have")
+                return malformed(b"a block merges with a candidate that it does not have")
             self.candidates.give(block, block.merge)
         for k in range(2):
             if max(abs(block.dy[k]), abs(block.dx[k])) > self.references.limit:
-                return self.symbols.malformed(b"a vector is longer than the file allows")
+                return malformed(b"a vector is longer than the file allows")
         return 0
 
     def compensate(
@@ -402,14 +410,14 @@ class PictureDecoder:
         if coded and not is_chroma and log2 <= tables.LARGEST_CHOICE:
             block.transform = self.symbols.read(tables.TRANSFORM_CONTEXTS + 2 * (log2 - 2) + is_intra)
             if block.transform > tables.NO_TRANSFORM:
-                return self.symbols.malformed(b"a symbol has no meaning")
+                return malformed(b"a symbol has no meaning")
         cbf: cython.int = coded  # a bit for each transform block
         if coded and count > 1:
             cbf = self.symbols.read(
                 tables.CHROMA_CBF_CONTEXT if is_chroma else tables.CBF_CONTEXTS + 2 * (5 - block.log2) + is_intra
             )
             if cbf == 0 or cbf >> count:
-                return self.symbols.malformed(b"a symbol has no meaning")
+                return malformed(b"a symbol has no meaning")
         kind: cython.int = tables.DCT if is_chroma else block.transform
         neighbours = self.blocks.coded_neighbours(block, plane.number)
         for number in range(count):

@@ -17,6 +17,13 @@ Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 
 
+@cython.exceptval(-1)
+def malformed(reason: cython.p_char) -> cython.int:
+    """Raise a BitstreamError."""
+    with cython.gil:
+        raise BitstreamError(reason.decode())
+
+
 @cython.cclass
 class SymbolReader:
     """The symbols of the pictures of a packet, context substream by context substream, and their bits (spec 10.5)."""
@@ -72,18 +79,12 @@ class SymbolReader:
         return np.asarray(self.symbols), np.asarray(self.context_of), np.asarray(self.block_of), blocks
 
     @cython.exceptval(-1)
-    def malformed(self, reason: cython.p_char) -> cython.int:
-        """Refuse the symbols: raise a BitstreamError."""
-        with cython.gil:
-            raise BitstreamError(reason.decode())
-
-    @cython.exceptval(-1)
     def read(self, context: cython.int) -> cython.int:
         """The next symbol of a context."""
         substream = self.substream[context]
         position = self.position[substream]
         if position >= self.end[substream]:
-            return self.malformed(b"a stream of symbols ends too early")
+            return malformed(b"a stream of symbols ends too early")
         self.position[substream] = position + 1
         if self.traced:
             self.context_of[position], self.block_of[position] = context, self.block
@@ -93,7 +94,7 @@ class SymbolReader:
     def read_bits(self, count: cython.int) -> cython.int:
         """A number of ``count`` bits, at most 15, the highest first."""
         if count > self.bit_count - self.bit_position:
-            return self.malformed(b"the stream of bits ends too early")
+            return malformed(b"the stream of bits ends too early")
         byte, used = self.bit_position >> 3, self.bit_position & 7
         word: cython.int = self.bits[byte] << 16 | self.bits[byte + 1] << 8 | self.bits[byte + 2]
         self.bit_position += count
@@ -109,7 +110,7 @@ class SymbolReader:
             return symbol
         bucket = symbol - tables.DIRECT
         if bucket >= tables.MAX_BUCKETS:
-            return self.malformed(b"a symbol has no meaning")
+            return malformed(b"a symbol has no meaning")
         return tables.DIRECT - 16 + (16 << bucket) + self.read_bits(bucket + 4)
 
     @cython.exceptval(-1, check=True)
@@ -202,19 +203,19 @@ class Levels:
         symbol: cython.int = 0
         while symbol < tables.LAST:
             if position == size:
-                return symbols.malformed(b"a block has more levels than samples")
+                return malformed(b"a block has more levels than samples")
             symbol = symbols.read(first_context + 3 * self.band[position] + past)
             run = (symbol >> 2) & 31
             position += self.run_base[run]
             if self.run_bits[run] > 0:
                 position += symbols.read_bits(self.run_bits[run])
             if position >= size:
-                return symbols.malformed(b"a block has more levels than samples")
+                return malformed(b"a block has more levels than samples")
             magnitude = (symbol & 3) + 1
             if magnitude == 4:
                 magnitude += symbols.read_number(tables.ESCAPE_CONTEXTS + 4 * is_chroma + min(self.band[position], 3))
                 if magnitude > tables.MAX_LEVEL:
-                    return symbols.malformed(b"a symbol has no meaning")
+                    return malformed(b"a symbol has no meaning")
             total += magnitude
             hides_sign: cython.bint = symbol >= tables.LAST and count >= 2  # sign data hiding
             is_negative = total & 1 if hides_sign else symbols.read_bits(1)
