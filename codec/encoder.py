@@ -590,6 +590,15 @@ def _refuse_archive_unless_exact(settings: Settings) -> None:
         )
 
 
+def _archived(archivist: Archivist) -> str:
+    """What to say of files that were kept so that they can be given back."""
+    if not archivist.files:
+        return "no archive, as there are no files"
+    what = f"{archivist.restorable} of {archivist.files} files can be given back byte for byte"
+    is_all = archivist.restorable == archivist.files
+    return what if is_all else f"{what}; of the others a hash is kept, and the samples"
+
+
 def _refuse_float_unless_exact(settings: Settings) -> None:
     coder = settings.residual_coder
     wrong = {
@@ -751,11 +760,5 @@ def encode(
         else:
             summary = _searched(pictures, picture_format, settings, path, write, rate is None, force)
         if archivist:
-            restorable, files = archivist.restorable, archivist.files
-            what = f"{restorable} of {files} files can be given back byte for byte"
-            if not files:
-                what = "no archive, as there are no files"
-            elif restorable < files:
-                what += "; of the others a hash is kept, and the samples"
-            pictures.note(f"{pictures.label}: {what}")
+            pictures.note(f"{pictures.label}: {_archived(archivist)}")
         return replace(summary, source_file_bytes=pictures.file_bytes, notes=tuple(pictures.notes))

@@ -45,7 +45,10 @@ _RANGES = {
     "target_max_error": (1, 32767),  # sample values; of 0 lossless takes less
     "search": (0, 256),  # full pel; vectors up to here plus half a cell fit int16 quarter-pel with a wide margin
     "run": (1, 1024),
+    "qp": QP_RANGE,
+    "target_psnr": PSNR_RANGE,
 }
+_FRACTIONS = {"qp": "a number", "target_psnr": "decibels"}  # what else is a whole number
 _CHOICES = {"residual": ResidualCoder, "motion": MotionModel, "speed": Speed}
 
 
@@ -142,14 +145,10 @@ class Settings:
         for name, (low, high) in _RANGES.items():
             if (value := getattr(self, name)) is None and name != "gop":
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ConfigError(f"{name} is a whole number from {low} to {high}, not {value!r}")
-        for name, (low, high), what in (("qp", QP_RANGE, "a number"), ("target_psnr", PSNR_RANGE, "decibels")):
-            value = getattr(self, name)
-            if value is None:
-                continue
+            numbers = int | float if name in _FRACTIONS else int
             # no comparison holds of what is not a number
-            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            if not isinstance(value, numbers) or isinstance(value, bool) or not low <= value <= high:
+                what = _FRACTIONS.get(name, "a whole number")
                 raise ConfigError(f"{name} is {what} from {low} to {high}, not {value!r}")
         choices_of = {
             "block": BLOCK_SIZES,

@@ -215,27 +215,6 @@ def samples_of(moving, mode):
 # ------------------------------------------------------------------------------------------- what is refused
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"alpha": "lose"}, "alpha is one of keep, clear, drop, not 'lose'"),
-        ({"background": "mauve"}, "background is black, gray, white, or a colour such as #f80 or #ff8800, not 'mauve'"),
-        ({"background": "#12345"}, "background is black"),
-        ({"background": (1, 2, 3)}, "background is black"),
-        ({"alpha": "keep", "background": "white"}, "background has no effect with alpha keep"),
-        ({"alpha": "clear", "background": "white"}, "background has no effect with alpha clear"),
-        ({"alpha_error": -1}, "alpha_error is a whole number from 0 to 32767, not -1"),
-        ({"alpha": "drop", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
-        ({"step": 8, "alpha_error": 1}, "alpha_error is for lossless and dct, not int8"),
-        ({"background": "white", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
-    ],
-)
-def test_settings_of_alpha_that_mean_nothing_are_refused(arguments, message):
-    with pytest.raises(ConfigError) as caught:
-        codec.Settings(**arguments)
-    assert str(caught.value).startswith(message)
-
-
 @pytest.mark.parametrize("words", [["--alpha", "drop"], ["-q", "30", "--alpha", "drop"]])
 def test_transparent_pixels_are_refused_by_name_before_anything_is_coded(tmp_path, frames, mvz, words):
     code, _, err = mvz("encode", frames, "-o", tmp_path / "x.mvz", *words)

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from media_files import read, write
 from packet_places import places_of
 from PIL import Image, ImageCms, PngImagePlugin
 
@@ -20,7 +21,6 @@ from codec.errors import BitstreamError, ConfigError, LimitError
 from codec.picture.attachments import of_png, of_tiff, png_chunks
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture
-from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.tiff_tags import as_stored, exif_entries
 from codec.writing.file import packet_bytes
@@ -451,10 +451,8 @@ def test_durations_and_attachments_of_animations_come_back(suffix, tmp_path, mvz
 
 def test_a_gif_keeps_a_profile_longer_than_a_block(tmp_path):
     pictures = pictures_with(lambda _: {"icc": PROFILE, "text:Comment": b"c" * 255}, 2)
-    with open_sink(tmp_path / "a.gif", pictures[0].format, Fraction(25)) as sink:
-        for picture in pictures:
-            sink.write(picture)
-    assert ([], [(None, dict(pictures[0].attachments))] * 2) == (sink.notes, all_of(tmp_path / "a.gif"))
+    notes = write(tmp_path / "a.gif", pictures).notes
+    assert ([], [(None, dict(pictures[0].attachments))] * 2) == (notes, all_of(tmp_path / "a.gif"))
 
 
 @pytest.mark.parametrize(
@@ -476,10 +474,8 @@ def test_what_a_target_has_no_place_for_is_said_in_one_line(target, lost, tmp_pa
         return mine | {"png:gAMA": bytes(4)}
 
     pictures = [replace(picture, duration=Fraction(1, 9)) for picture in pictures_with(attachments)]
-    with open_sink(tmp_path / target, pictures[0].format, Fraction(25)) as sink:
-        for picture in pictures:
-            sink.write(picture)
-    assert [f"{tmp_path / target}: has no place for what came with the pictures: {lost}"] == sink.notes
+    said = f"{tmp_path / target}: has no place for what came with the pictures: {lost}"
+    assert [said] == write(tmp_path / target, pictures).notes
 
 
 @pytest.mark.parametrize(
@@ -502,11 +498,8 @@ def test_what_a_target_has_no_place_for_is_said_in_one_line(target, lost, tmp_pa
 def test_hostile_attachments_reach_no_file_and_keep_no_picture_away(attachments, tmp_path):
     picture = replace(MIXED[0], attachments=attachments, duration=None)
     for name in ("a.png", "a.tif", "a.apng", "a.webp", "a.gif", "a.y4m"):
-        with open_sink(tmp_path / name, picture.format, Fraction(25)) as sink:
-            sink.write(picture)
-        assert 1 == len(sink.notes)
-        with open_source(tmp_path / name) as source:
-            assert [{}] == [dict(each.attachments) for each in source]
+        assert 1 == len(write(tmp_path / name, [picture]).notes)
+        assert [{}] == [dict(each.attachments) for each in read(tmp_path / name)]
 
 
 def test_any_profile_and_exif_leave_a_png_readable(tmp_path):
@@ -520,8 +513,7 @@ def test_any_profile_and_exif_leave_a_png_readable(tmp_path):
             "png:tIME": noise[:7].ljust(7),
             "png:cHRM": noise[:32].ljust(32),
         }
-        with open_sink(tmp_path / f"{size}.png", MIXED[0].format, Fraction(25)) as sink:
-            sink.write(replace(MIXED[0], attachments=mine))
+        write(tmp_path / f"{size}.png", [replace(MIXED[0], attachments=mine)])
         assert [(None, mine)] == all_of(tmp_path / f"{size}.png")
 
 

@@ -1,13 +1,12 @@
 """What a file says about its colours: matrix, primaries, transfer and range, told, read from files and given back."""
 
 import json
-import struct
-import zlib
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
+from animation_files import chunk
+from media_files import write
 
 import codec
 from codec.errors import ConfigError
@@ -22,7 +21,6 @@ from codec.picture.planes import (
     PictureFormat,
     SampleFormat,
 )
-from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 
 HDR = Colour(ColourMatrix.BT2020, ColourRange.LIMITED, primaries=ColourPrimaries.BT2020, transfer=ColourTransfer.PQ)
@@ -31,13 +29,6 @@ HDR = Colour(ColourMatrix.BT2020, ColourRange.LIMITED, primaries=ColourPrimaries
 def yuv(colour=HDR):
     planes = tuple(np.full(shape, 90, np.uint8) for shape in ((4, 6), (2, 3), (2, 3)))
     return Picture(PictureFormat(6, 4, SampleFormat.YUV420, colour), planes)
-
-
-def write(path, picture):
-    """A file of one picture; the notes."""
-    with open_sink(path, picture.format, Fraction(25)) as sink:
-        sink.write(picture)
-    return sink.notes
 
 
 def colour_of(path):
@@ -60,7 +51,7 @@ def test_every_code_comes_back_from_a_file_and_is_named_in_words(member, tmp_pat
 
 @pytest.mark.parametrize("words", [("bt2020", "bt2020", "pq", "limited"), ("9", "9", "16", "LIMITED")])
 def test_options_say_what_a_source_cannot(words, tmp_path, mvz):
-    write(tmp_path / "a.y4m", yuv(Colour(range=ColourRange.FULL)))
+    write(tmp_path / "a.y4m", [yuv(Colour(range=ColourRange.FULL))])
     options = zip(("--matrix", "--primaries", "--transfer", "--range"), words, strict=True)
     said = [word for pair in options for word in pair]
     code, _, err = mvz("encode", tmp_path / "a.y4m", "-o", tmp_path / "a.mvz", *said)
@@ -84,7 +75,7 @@ def test_options_say_what_a_source_cannot(words, tmp_path, mvz):
     ],
 )
 def test_what_is_no_colour_is_wrong_use(option, word, says, tmp_path, mvz):
-    write(tmp_path / "a.y4m", yuv())
+    write(tmp_path / "a.y4m", [yuv()])
     code, _, err = mvz("encode", tmp_path / "a.y4m", "-o", tmp_path / "a.mvz", option, word)
     assert (2, True) == (code, err.startswith(says))
 
@@ -101,7 +92,7 @@ def test_a_matrix_is_for_pictures_that_were_made_with_one(tmp_path):
 
 def test_png_gets_and_gives_a_cicp_chunk(tmp_path):
     for name in ("a.png", "a.apng"):
-        assert [] == write(tmp_path / name, yuv())
+        assert [] == write(tmp_path / name, [yuv()]).notes
         with (tmp_path / name).open("rb") as file:
             assert {"png:cICP": bytes([9, 16, 0, 1])} == of_png(file)
         assert replace(HDR, matrix=ColourMatrix.UNSPECIFIED, range=ColourRange.FULL) == colour_of(tmp_path / name)
@@ -114,15 +105,14 @@ def test_png_gets_and_gives_a_cicp_chunk(tmp_path):
 @pytest.mark.parametrize("codes", [b"", bytes(3), bytes([0, 16, 0, 1]), bytes([9, 99, 0, 1])])
 def test_a_cicp_chunk_that_nobody_knows_says_nothing(codes, tmp_path):
     png = tmp_path / "a.png"
-    write(png, yuv(Colour()))
+    write(png, [yuv(Colour())])
     data = png.read_bytes()
-    chunk = struct.pack(">I", len(codes)) + b"cICP" + codes + struct.pack(">I", zlib.crc32(b"cICP" + codes))
-    png.write_bytes(data[:33] + chunk + data[33:])
+    png.write_bytes(data[:33] + chunk(b"cICP", codes) + data[33:])
     assert Colour() == colour_of(png)
 
 
 def test_y4m_keeps_the_range_and_says_what_it_cannot_keep(tmp_path):
     said = f"{tmp_path / 'a.y4m'}: has no place for what came with the pictures: colour description"
-    assert [said] == write(tmp_path / "a.y4m", yuv())
+    assert [said] == write(tmp_path / "a.y4m", [yuv()]).notes
     assert Colour(range=ColourRange.LIMITED) == replace(colour_of(tmp_path / "a.y4m"), siting=Colour().siting)
-    assert [] == write(tmp_path / "b.y4m", yuv(Colour(range=ColourRange.FULL)))
+    assert [] == write(tmp_path / "b.y4m", [yuv(Colour(range=ColourRange.FULL))]).notes

@@ -158,25 +158,6 @@ def test_a_vector_beyond_the_limit_is_refused():
             decoder.decode(reader, P_PLACE, 0, 0, (), None)
 
 
-@pytest.mark.parametrize("candidate", [0, 1, 2, 3])
-def test_a_merge_candidate_that_is_not_there_is_refused(candidate):
-    """Where nothing has moved yet a coding block has one candidate, which stands still."""
-    decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
-    reader = reader_by_context([P_NODE], [candidate], [])
-    if candidate == 0:
-        assert (decoder.decode(reader, P_PLACE, 0, 0, (), None)[0] == 128).all()
-    else:
-        with pytest.raises(BitstreamError, match="merges with a candidate that it does not have"):
-            decoder.decode(reader, P_PLACE, 0, 0, (), None)
-
-
-def test_a_block_that_is_warped_without_a_mesh_is_refused():
-    decoder = decoder_after_gray(PictureFormat(8, 8, SampleFormat.GRAY))
-    reader = reader_by_context([P_NODE], [5 + 16 * 6], [])
-    with pytest.raises(BitstreamError, match="a mesh that the picture does not have"):
-        decoder.decode(reader, P_PLACE, 0, 0, (), None)
-
-
 # ------------------------------------------------------------------------- stages against plain sums
 
 

@@ -45,10 +45,7 @@ def pictures_of(content, sample_format, bit_depth, size, count=3):
 
 def file_of(path, pictures, **settings):
     """The bytes of a file of pictures."""
-    options = codec.Settings(**settings)
-    with codec.Writer(path, format=pictures[0].format, settings=options, metadata={}, force=True) as out:
-        for picture in pictures:
-            out.append(picture)
+    codec.encode(iter(pictures), path, codec.Settings(**settings), force=True)  # so alpha is kept also if opaque
     return path.read_bytes()
 
 

@@ -5,11 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+from media_files import write
 from PIL import Image
 
 import codec
+import mvz.pillow
 from codec.picture.planes import Colour, Picture, PictureFormat, SampleFormat
-from codec.picture.sinks import open_sink
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +20,6 @@ def scene():
     slope = 500 * np.arange(64)[:, None, None] + 300 * np.arange(64)[:, None] + 1000 * np.arange(3)
     ground = slope + random.integers(0, 200, slope.shape)
     return np.stack([ground[shift : shift + 40, 2 * shift : 2 * shift + 56] for shift in range(4)]).astype(np.uint16)
-
-
-def write(target, pictures):
-    with open_sink(target, pictures[0].format, 25) as sink:
-        for picture in pictures:
-            sink.write(picture)
 
 
 def y4m_of(scene, bit_depth, path):
@@ -83,6 +78,7 @@ def test_a_writer_is_told_how_many_bits_arrays_have(scene, tmp_path):
 def test_pillow_gets_gray_in_16_bits_and_colour_in_8(scene, tmp_path):
     codec.encode(scene[..., 0], tmp_path / "gray.mvz")
     codec.encode(scene, tmp_path / "rgb.mvz")
+    mvz.pillow.register()
     with Image.open(tmp_path / "gray.mvz") as image:
         image.seek(1)
         assert (image.mode, image.info["bit_depth"]) == ("I;16", 16)

@@ -9,6 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from animation_files import chunk
+from media_files import random_pictures, read, same, write
 from PIL import Image
 
 from codec.errors import MediaError
@@ -17,9 +19,8 @@ from codec.measure.peers import measure_peers
 from codec.measure.points import Clip
 from codec.picture.alpha import is_opaque, laid_over
 from codec.picture.colour import to_array
-from codec.picture.planes import Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
+from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.picture.png_filters import unfilter
-from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 
 RATE = Fraction(25)
@@ -37,30 +38,6 @@ def samples(shape=(9, 13, 3), bit_depth=16, seed=0):
 
 def pictures_of(shape=(9, 13, 3), bit_depth=16, count=3):
     return [Picture.from_array(samples(shape, bit_depth, seed), bit_depth=bit_depth) for seed in range(count)]
-
-
-def yuv_pictures(planes, bit_depth, colour=None, count=2):
-    picture_format = PictureFormat(7, 5, planes, colour or Colour(), bit_depth)
-    return [
-        Picture(picture_format, tuple(samples(shape, bit_depth, seed) for shape in picture_format.plane_shapes))
-        for seed in range(count)
-    ]
-
-
-def write(target, pictures):
-    with open_sink(target, pictures[0].format, RATE) as sink:
-        for picture in pictures:
-            sink.write(picture)
-    return sink.lossy_note
-
-
-def read(spec):
-    with open_source(spec) as source:
-        return list(source)
-
-
-def same(pictures, others):
-    return len(pictures) == len(others) and all(map(Picture.same_samples, pictures, others))
 
 
 def refused(spec, says):
@@ -108,7 +85,7 @@ def test_16_bits_return_exactly(tmp_path, shape, target):
     if ".tif" in target and len(shape) > 2:
         pytest.importorskip("tifffile")
     pictures = pictures_of(shape)
-    assert write(tmp_path / target, pictures) is None
+    assert write(tmp_path / target, pictures).lossy_note is None
     returned = read(tmp_path / target)
     assert pictures[0].format == returned[0].format
     assert same(pictures, returned)
@@ -117,14 +94,14 @@ def test_16_bits_return_exactly(tmp_path, shape, target):
 @pytest.mark.parametrize("shape", [(9, 13), (9, 13, 3)])
 def test_ppm_returns_exactly(tmp_path, shape):
     pictures = pictures_of(shape)
-    assert write(tmp_path / "%d.ppm", pictures) is None
+    assert write(tmp_path / "%d.ppm", pictures).lossy_note is None
     assert same(pictures, read(tmp_path / "%d.ppm"))
 
 
 @pytest.mark.parametrize("bit_depth", DEPTHS[:-1])
 def test_image_files_have_fewer_bits_scaled_to_16_from_which_they_can_be_had_back(tmp_path, bit_depth):
     pictures = pictures_of(bit_depth=bit_depth)
-    assert write(tmp_path / "folder", pictures) == f"{bit_depth} bits scaled to 16"
+    assert write(tmp_path / "folder", pictures).lossy_note == f"{bit_depth} bits scaled to 16"
     peak = pictures[0].format.peak
     for picture, returned in zip(pictures, read(tmp_path / "folder"), strict=True):
         stored = to_array(returned)
@@ -140,17 +117,6 @@ def test_what_holds_8_bits_is_refused_and_says_what_holds_more(tmp_path, target)
 
 
 # ------------------------------------------------------------------------------------------- Y4M
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-@pytest.mark.parametrize("planes", ["yuv420", "yuv422", "yuv444"])
-def test_y4m_keeps_samples_and_depth(tmp_path, planes, bit_depth):
-    pictures = yuv_pictures(SampleFormat.of(planes), bit_depth)
-    write(tmp_path / "a.y4m", pictures)
-    assert f" C{planes[3:]}p{bit_depth}".encode() in (tmp_path / "a.y4m").read_bytes().splitlines()[0]
-    with open_source(tmp_path / "a.y4m") as source:
-        assert (pictures[0].format, len(pictures)) == (source.format, source.count)
-        assert same(pictures, list(source))
 
 
 def test_a_sample_of_y4m_beyond_its_depth_is_refused_with_its_picture(tmp_path):
@@ -172,10 +138,6 @@ def test_what_ffmpeg_pipes_is_read_sample_by_sample(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------- PNG
-
-
-def chunk(kind, payload):
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
 def png(shape, rows, *, interlace=0, before=b""):
@@ -409,29 +371,7 @@ def test_without_tifffile_gray_is_read_and_colour_says_what_to_install(tmp_path,
     refused(tmp_path / "rgb.tif", r"rgb\.tif: pip install 'mvz\[tiff\]'")
 
 
-# ------------------------------------------------------------------------------------------- colour and alpha
-
-
-KR_KB = {ColourMatrix.BT601: (0.299, 0.114), ColourMatrix.BT709: (0.2126, 0.0722)}
-
-
-@pytest.mark.parametrize("bit_depth", DEPTHS)
-@pytest.mark.parametrize("matrix", KR_KB)
-@pytest.mark.parametrize("colour_range", [ColourRange.LIMITED, ColourRange.FULL])
-def test_yuv_becomes_rgb_as_its_formulas_say(bit_depth, matrix, colour_range):
-    (picture,) = yuv_pictures(SampleFormat.YUV444, bit_depth, Colour(matrix, colour_range), 1)
-    y, u, v = (plane.astype(float) for plane in picture.planes)
-    unit, peak = 2.0 ** (bit_depth - 8), picture.format.peak
-    u, v = u - 128 * unit, v - 128 * unit
-    if colour_range is ColourRange.LIMITED:
-        y, u, v = (y - 16 * unit) * peak / 219 / unit, u * peak / 224 / unit, v * peak / 224 / unit
-    kr, kb = KR_KB[matrix]
-    red, blue = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
-    green = (y - kr * red - kb * blue) / (1 - kr - kb)
-    expected = np.clip(np.stack([red, green, blue], axis=2), 0, peak)
-    actual = to_array(picture)
-    assert actual.dtype == np.uint16
-    assert np.abs(expected - actual).max() <= 1.5
+# ------------------------------------------------------------------------------------------- alpha
 
 
 @pytest.mark.parametrize("bit_depth", DEPTHS)
@@ -463,7 +403,8 @@ def test_psnr_is_against_the_largest_sample_and_large_errors_do_not_overflow():
 
 @pytest.mark.parametrize("planes", ["gray", "rgb", "yuv420"])
 def test_other_codecs_get_all_bits_or_say_that_they_are_not_measured(planes):
-    clip = Clip("noise", RATE, tuple(yuv_pictures(SampleFormat.of(planes), 12)))
+    picture_format = PictureFormat(7, 5, SampleFormat.of(planes), bit_depth=12)
+    clip = Clip("noise", RATE, tuple(random_pictures(picture_format, 2)))
     points, skipped = measure_peers(clip, ssim=False)
     assert {"PNG"} <= {point.peer for point in points if point.exact} <= {"PNG", "ffv1"}
     assert all(point.source_bytes == 2 * clip.format.raw_bytes for point in points)

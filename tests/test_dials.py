@@ -87,6 +87,60 @@ def test_a_dial_alone_means_the_coder_that_has_it(arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"residual": "zip"}, "residual is one of lossless, int8, uint8, float16, dct, not 'zip'"),
+        ({"motion": "warp"}, "motion is one of none, block, mesh, not 'warp'"),
+        ({"motion": None}, "motion is one of"),
+        ({"block": 0}, "block is one of 4, 8, 16, 32, not 0"),
+        ({"block": 16.0}, "block is one of"),
+        ({"search": -1}, "search is a whole number from 0 to 256, not -1"),
+        ({"search": 257}, "search is a whole number"),
+        ({"gop": 0}, "gop is a whole number from 1 to 1024, not 0"),
+        ({"gop": 1025}, "gop is a whole number"),
+        ({"gop": True}, "gop is a whole number"),
+        ({"run": "2"}, "run is a whole number"),
+        ({"residual": "int8", "step": 0}, "step is a whole number from 1 to 65280, not 0"),
+        ({"residual": "uint8", "step": 65281}, "step is a whole number"),
+        ({"residual": "lossless", "step": 4}, "step is for int8 and uint8, not lossless"),
+        ({"max_error": -1}, "max_error is a whole number from 0 to 32767, not -1"),
+        ({"max_error": 32768}, "max_error is a whole number"),
+        ({"residual": "int8", "max_error": 1}, "max_error is for lossless, not int8"),
+        *(({"qp": qp}, "qp is a number from -24 to 51") for qp in ("28", float("nan"), float("inf"), -25, 51.01, True)),
+        ({"alpha": "lose"}, "alpha is one of keep, clear, drop, not 'lose'"),
+        ({"background": "mauve"}, "background is black, gray, white, or a colour such as #f80 or #ff8800, not 'mauve'"),
+        ({"background": "#12345"}, "background is black"),
+        ({"background": (1, 2, 3)}, "background is black"),
+        ({"alpha": "keep", "background": "white"}, "background has no effect with alpha keep"),
+        ({"alpha": "clear", "background": "white"}, "background has no effect with alpha clear"),
+        ({"alpha_error": -1}, "alpha_error is a whole number from 0 to 32767, not -1"),
+        ({"alpha": "drop", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
+        ({"step": 8, "alpha_error": 1}, "alpha_error is for lossless and dct, not int8"),
+        ({"background": "white", "alpha_error": 1}, "alpha_error has no effect where alpha is not kept"),
+        *(({"target_size": said}, "target_size is a number of bytes") for said in ("2Mbit", "MB", "-1", 0, 1.5, True)),
+        *(({"bitrate": said}, "bitrate is a number of bits a second") for said in ("1MB", "fast", "", 0, None, [])[:4]),
+        ({"target_psnr": 0}, "target_psnr is decibels from 1 to 120"),
+        ({"target_psnr": "40"}, "target_psnr is decibels from 1 to 120"),
+        ({"target_max_error": 0}, "target_max_error is a whole number from 1 to 32767"),
+        ({"quality": "best"}, "quality is one of low, medium, high, visually-lossless"),
+        ({"qp": 30, "target_size": "1MB"}, "target_size has no effect with qp"),
+        ({"target_psnr": 40, "bitrate": "1M"}, "target_psnr has no effect with bitrate"),
+        ({"quality": "low", "target_psnr": 40}, "target_psnr has no effect with quality"),
+        ({"residual": "int8", "target_size": "1MB"}, "target_size is for dct, not int8"),
+        (
+            {"residual": "lossless", "target_max_error": 3},
+            "target_max_error is for dct, not lossless; max_error bounds",
+        ),
+        ({"residual": "uint8", "target_max_error": 3}, "target_max_error is for dct, not uint8; step bounds"),
+    ],
+)
+def test_settings_that_are_out_of_range_or_mean_nothing_are_refused_by_name(arguments, message):
+    with pytest.raises(codec.ConfigError) as caught:
+        codec.Settings(**arguments)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         ({"chroma": "444"}, "chroma is for dct, not lossless"),
         ({"residual": "int8", "step": 8, "qp": 10}, "qp is for dct, not int8"),
         ({"step": 8, "qp": 10}, "step is for int8 and uint8, not dct"),

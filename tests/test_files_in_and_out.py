@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import names_in, write
 from PIL import Image
 
 import codec
@@ -52,10 +53,6 @@ def clip(tmp_path, frames):
     """An .mvz file of these pictures."""
     codec.encode(frames, tmp_path / "clip.mvz", QUICK, rate=Fraction(30))
     return tmp_path / "clip.mvz"
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def read(spec):
@@ -361,8 +358,7 @@ def test_encode_replaces_none_of_its_pictures_whatever_they_are_called(frames, t
 
 def test_encode_replaces_neither_an_mvz_nor_a_y4m_nor_a_npy_that_it_reads(clip, tmp_path):
     np.save(tmp_path / "a.npy", samples((2, 4, 6)))
-    with open_sink(tmp_path / "a.y4m", PictureFormat(6, 4, SampleFormat.GRAY), Fraction(25)) as sink:
-        sink.write(Picture.from_array(samples((4, 6))))
+    write(tmp_path / "a.y4m", [Picture.from_array(samples((4, 6)))])
     for source in (clip, tmp_path / "a.npy", tmp_path / "a.y4m"):
         before = source.read_bytes()
         with pytest.raises(ConfigError, match="is read at the same time"):
@@ -371,8 +367,7 @@ def test_encode_replaces_neither_an_mvz_nor_a_y4m_nor_a_npy_that_it_reads(clip, 
 
 
 def test_what_comes_through_standard_input_is_not_replaced(tmp_path):
-    with open_sink(tmp_path / "a.y4m", PictureFormat(6, 4, SampleFormat.GRAY), Fraction(25)) as sink:
-        sink.write(Picture.from_array(samples((4, 6))))
+    write(tmp_path / "a.y4m", [Picture.from_array(samples((4, 6)))])
     source = (tmp_path / "a.y4m").rename(tmp_path / "a")
     before = source.read_bytes()
     command = [sys.executable, "-m", "codec", "encode", "-", "-o", source, "--force"]
@@ -483,8 +478,7 @@ def test_a_link_to_nothing_is_not_replaced_without_force(name, tmp_path):
         if name == "a.mvz":
             codec.encode([picture], target, QUICK)
         else:
-            with open_sink(target, picture.format, Fraction(25)) as sink:
-                sink.write(picture)
+            write(target, [picture])
     assert ("nothing", [name]) == (str((tmp_path / name).readlink()), names_in(tmp_path))
 
 

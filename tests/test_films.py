@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from media_files import random_pictures
 
 import codec
 from codec import MediaError
@@ -342,17 +343,12 @@ def test_damaged_bytes_never_end_in_another_error_than_ours(tmp_path):
 # ------------------------------------------------------------------------------------------- writing
 
 
-def clip_of(path, mode="rgb", size=(8, 6), depth=8, count=5, rate=NTSC, durations=None):
+def clip_of(path, mode="rgb", size=(8, 6), depth=8, rate=NTSC, durations=None):
     """An .mvz file of random pictures, and they."""
     picture_format = codec.PictureFormat(*size, codec.SampleFormat[mode.upper()], bit_depth=depth)
-    random = np.random.default_rng(4)
-    pictures = []
-    for number in range(count):
-        shapes = picture_format.plane_shapes
-        planes = tuple(
-            random.integers(0, 1 << depth, shape, np.uint16).astype(picture_format.dtype) for shape in shapes
-        )
-        pictures.append(codec.Picture(picture_format, planes, duration=durations and durations[number]))
+    pictures = random_pictures(picture_format, 5)
+    if durations is not None:
+        pictures = [replace(picture, duration=each) for picture, each in zip(pictures, durations, strict=True)]
     with codec.Writer(path, format=picture_format, settings=QUICK, rate=rate) as out:
         for picture in pictures:
             out.append(picture)

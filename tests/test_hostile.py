@@ -173,9 +173,7 @@ def plain_numbers(numbers):
 
 def make(path, pictures, **settings):
     metadata = settings.pop("metadata", {})
-    with codec.Writer(path, format=pictures[0].format, settings=codec.Settings(**settings), metadata=metadata) as out:
-        for picture in pictures:
-            out.append(picture)
+    codec.encode(iter(pictures), path, codec.Settings(**settings), metadata=metadata)
     return path.read_bytes()
 
 

@@ -17,28 +17,29 @@ KR_KB = {
 }
 
 
-def every_nth_colour(step):
-    """All triples of levels 0, step … and 255, as three planes (1, N)."""
-    levels = sorted({*range(0, 256, step), 255})
-    triples = np.array(list(itertools.product(levels, repeat=3)), np.uint8)
+def every_nth_colour(step, bit_depth=8):
+    """All triples of levels 0, step … and 255, of more bits as many, as three planes (1, N)."""
+    levels = [level * ((1 << bit_depth) - 1) // 255 for level in sorted({*range(0, 256, step), 255})]
+    triples = np.array(list(itertools.product(levels, repeat=3)), np.uint8 if bit_depth == 8 else np.uint16)
     return tuple(np.ascontiguousarray(triples[None, :, channel]) for channel in range(3))
 
 
-def picture_of(planes, sample_format, colour=None):
+def picture_of(planes, sample_format, colour=None, bit_depth=8):
     height, width = planes[0].shape
-    return Picture(PictureFormat(width, height, sample_format, colour or Colour()), planes)
+    return Picture(PictureFormat(width, height, sample_format, colour or Colour(), bit_depth), planes)
 
 
-def rgb_by_formula(planes, matrix, colour_range):
+def rgb_by_formula(planes, matrix, colour_range, bit_depth):
     y, u, v = (plane.astype(np.float64) for plane in planes)
-    u, v = u - 128, v - 128
+    unit, peak = 2.0 ** (bit_depth - 8), (1 << bit_depth) - 1
+    u, v = u - 128 * unit, v - 128 * unit
     if colour_range is ColourRange.LIMITED:
-        y, u, v = (y - 16) * 255 / 219, u * 255 / 224, v * 255 / 224
+        y, u, v = (y - 16 * unit) * peak / 219 / unit, u * peak / 224 / unit, v * peak / 224 / unit
     kr, kb = KR_KB[matrix]
     red = y + 2 * (1 - kr) * v
     blue = y + 2 * (1 - kb) * u
     green = (y - kr * red - kb * blue) / (1 - kr - kb)
-    return np.clip(np.stack([red, green, blue], axis=2), 0, 255)
+    return np.clip(np.stack([red, green, blue], axis=2), 0, peak)
 
 
 def test_luma_of_rgb_is_within_one_of_rec_601():
@@ -56,13 +57,15 @@ def test_luma_of_gray_and_yuv_is_their_first_plane():
     assert luma(picture_of((y, u, v), SampleFormat.YUV444)) is y
 
 
+@pytest.mark.parametrize("bit_depth", [8, 9, 10, 12, 14, 16])
 @pytest.mark.parametrize("matrix", KR_KB)
 @pytest.mark.parametrize("colour_range", [ColourRange.LIMITED, ColourRange.FULL])
-def test_yuv_to_rgb_is_within_one_of_the_formula(matrix, colour_range):
-    planes = every_nth_colour(15)
-    expected = rgb_by_formula(planes, matrix, colour_range)
-    actual = to_array(picture_of(planes, SampleFormat.YUV444, Colour(matrix, colour_range)))
-    assert np.abs(expected - actual).max() <= 1
+def test_yuv_to_rgb_is_about_within_one_of_the_formula(matrix, colour_range, bit_depth):
+    planes = every_nth_colour(15, bit_depth)
+    expected = rgb_by_formula(planes, matrix, colour_range, bit_depth)
+    actual = to_array(picture_of(planes, SampleFormat.YUV444, Colour(matrix, colour_range), bit_depth))
+    assert actual.dtype == planes[0].dtype
+    assert np.abs(expected - actual).max() <= (1 if bit_depth == 8 else 1.5)
 
 
 @pytest.mark.parametrize(("sample_format", "down"), [(SampleFormat.YUV420, 2), (SampleFormat.YUV422, 1)])

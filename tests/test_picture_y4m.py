@@ -8,32 +8,21 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from media_files import random_pictures, read, same, write
 
 import codec
 from codec.errors import MediaError
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
-from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.y4m import Y4mSource, header_line, parse_header
 
 YUV_AND_GRAY = [format_ for format_ in SampleFormat if not (format_.is_rgb or format_.has_alpha)]
 
 
-def random_pictures(picture_format, count=3):
-    random = np.random.default_rng(7)
-    return [
-        Picture(
-            picture_format, tuple(random.integers(0, 256, shape, np.uint8) for shape in picture_format.plane_shapes)
-        )
-        for _ in range(count)
-    ]
-
-
 def written(path, picture_format, count=3, rate=Fraction(25)):
+    """A file of random pictures, which it gives back."""
     pictures = random_pictures(picture_format, count)
-    with open_sink(path, picture_format, rate) as sink:
-        for picture in pictures:
-            sink.write(picture)
+    write(path, pictures, rate)
     return pictures
 
 
@@ -41,16 +30,19 @@ def source_of(data, label="clip.y4m"):
     return Y4mSource(io.BytesIO(data), label)
 
 
+@pytest.mark.parametrize("bit_depth", [8, 9, 10, 12, 14, 16])
 @pytest.mark.parametrize("sample_format", YUV_AND_GRAY)
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (5, 3), (16, 8), (1, 7)])
-def test_every_format_and_size_returns_as_it_was_written(tmp_path, sample_format, size):
-    picture_format = PictureFormat(*size, sample_format)
+def test_every_format_size_and_depth_returns_as_it_was_written(tmp_path, sample_format, size, bit_depth):
+    picture_format = PictureFormat(*size, sample_format, bit_depth=bit_depth)
     pictures = written(tmp_path / "a.y4m", picture_format)
+    if bit_depth > 8 and sample_format is not SampleFormat.GRAY:
+        chroma = f" C{sample_format.label[3:]}p{bit_depth}".encode()
+        assert chroma in (tmp_path / "a.y4m").read_bytes().splitlines()[0]
     with open_source(tmp_path / "a.y4m") as source:
-        returned = list(source)
         assert (source.format.sample_format, source.count, source.rate) == (sample_format, 3, 25)
-    assert len(returned) == 3
-    assert all(ours.same_samples(theirs) for ours, theirs in zip(pictures, returned, strict=True))
+        assert source.format.bit_depth == bit_depth
+        assert same(pictures, returned := list(source))
     assert all(picture.name is None for picture in returned)
 
 
@@ -87,12 +79,9 @@ def test_rgb_is_written_as_444_full_range_and_returns_within_one_level(tmp_path)
 
     samples = np.random.default_rng(3).integers(0, 256, (4, 5, 3), np.uint8)
     picture = Picture.from_array(samples)
-    with open_sink(tmp_path / "a.y4m", picture.format, Fraction(25)) as sink:
-        sink.write(picture)
-        assert "YUV" in sink.lossy_note
+    assert "YUV" in write(tmp_path / "a.y4m", [picture]).lossy_note
     assert b"C444 XCOLORRANGE=FULL\n" in (tmp_path / "a.y4m").read_bytes()
-    with open_source(tmp_path / "a.y4m") as source:
-        (returned,) = source
+    (returned,) = read(tmp_path / "a.y4m")
     assert np.abs(to_array(returned).astype(int) - samples).max() <= 1
 
 

@@ -834,11 +834,11 @@ def test_the_examples_of_candidates_hold():
         for there, vector in (((row, 0), left), ((0, 1), above)):
             if vector != "none":
                 blocks.kind[there], blocks.directions[there] = BlockKind.INTER, 1
-                blocks.dy[there], blocks.dx[there] = numbers(vector)
+                blocks.dy[0, *there], blocks.dx[0, *there] = numbers(vector)
         block.row, block.column, block.log2 = row, 1, 3
         candidates.find(blocks, block)
-        found = list(zip(candidates.dy, candidates.dx, strict=True))[: candidates.count]
-        assert [list(vector) for vector in found] == [numbers(candidate) for candidate in expected.split(",")]
+        found = np.stack([candidates.dy, candidates.dx], axis=-1)[: candidates.count, 0].tolist()
+        assert found == [numbers(candidate) for candidate in expected.split(",")]
         assert set(candidates.directions[: candidates.count]) == {1}
 
 
@@ -981,6 +981,8 @@ LARGE = (P_NODE, 6), (66, 0), (157, 128 + 3), (77, 50)  # a last level of 4 and 
         pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
         pytest.param(0, ((I_NODE, 69), (73, 0), (74, 0)), "", "no meaning", id="INTER in an I picture"),
         pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
+        pytest.param(1, ((P_NODE, 5 + 16 * 6),), "", "a mesh that the picture does not have", id="WARPED, no mesh"),
+        *(pytest.param(1, ((P_NODE, n),), "", "merges with a candidate", id=f"candidate {n} of 1") for n in (1, 2, 3)),
         pytest.param(1, ((P_NODE, 14), (64, 0), (58, 0)), "", "no meaning", id="an empty CBF"),
         pytest.param(1, ((P_NODE, 14), (64, 0), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
         pytest.param(1, ((P_NODE, 6), (66, 3)), "", "no meaning", id="a fourth transform kind"),
@@ -998,7 +1000,8 @@ def test_symbols_without_a_meaning_are_refused(is_p, symbols, bits, message):
         decoded(*symbols, bits=bits, is_p=bool(is_p))
 
 
-def test_the_largest_level_and_the_last_place_are_not_refused():
+def test_the_largest_level_the_last_place_and_the_first_candidate_are_not_refused():
+    assert (decoded((P_NODE, 0))[0] == 128).all()
     assert read_levels(*LARGE[1:], bits=f"{32763 - 16408:014b}0") == ([0], [tables.MAX_LEVEL])
     assert read_levels((157, 128 + 4 * 26), bits="011111") == ([63], [-1])
 

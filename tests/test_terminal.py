@@ -78,8 +78,10 @@ def test_every_command_prints_under_every_encoding_and_with_any_stream_closed(mo
 
 
 @pytest.mark.parametrize("command", HELP)
-def test_what_help_says_beyond_ascii_can_be_spelled_in_it(mvz, command):
-    _, out, _ = mvz(*command.split(), "--help")
+def test_help_ends_with_exit_codes_and_what_it_says_beyond_ascii_can_be_spelled_in_it(mvz, command):
+    code, out, err = mvz(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert "exit codes: 0 done" in " ".join(out.split()).lower()
     assert {character for character in out if not character.isascii()} <= set(SPELLED)
     assert "".join(SPELLED.values()).isascii()
 
@@ -208,10 +210,14 @@ def test_help_says_of_each_residual_how_many_pictures_share_a_packet(mvz):
         assert length == codec.Settings(residual, gop=20).run_length
 
 
-@pytest.mark.parametrize(("chosen", "numbers"), [("-1:", [3]), ("-3:-1", [1, 2]), ("-1", [3]), (":-3", [0])])
+@pytest.mark.parametrize(
+    ("chosen", "numbers"), [("1:3", [1, 2]), ("-1:", [3]), ("-3:-1", [1, 2]), ("-1", [3]), (":-3", [0])]
+)
 def test_pictures_are_counted_from_the_end_where_negative(mvz, tmp_path, chosen, numbers):
     assert mvz("decode", CLIP, "-o", tmp_path / "out", "--pictures", chosen)[0] == 0
     assert [f"scene00{number}.png" for number in numbers] == sorted(path.name for path in (tmp_path / "out").iterdir())
+    code, _, err = mvz("decode", CLIP, "-o", tmp_path / "none", "--pictures", "7:9")
+    assert (2, True) == (code, "selects none of the 4 pictures" in err)
 
 
 def test_what_exists_is_wrong_use_and_the_command_says_force(mvz, tmp_path):
@@ -268,9 +274,8 @@ def long_file(tmp_path_factory):
     struct.pack_into("<II", header, 2, 8192, 8192)
     packet = packet_bytes(schema.KIND_PICTURES, bytes(7))
     count = 8_000_000 // len(packet)
-    starts = [number % 2 == 0 for number in range(count)]
     head = schema.SIGNATURE + packet_bytes(schema.KIND_SEQUENCE, bytes(header))
-    index = packet_bytes(schema.KIND_INDEX, pack_index([len(packet)] * count, [1] * count, starts))
+    index = packet_bytes(schema.KIND_INDEX, pack_index([(len(packet), 1, number % 2 == 0) for number in range(count)]))
     end = schema.END.build({"picture_count": count, "index_offset": len(head) + count * len(packet)})
     path = tmp_path_factory.mktemp("long") / "long.mvz"
     path.write_bytes(head + count * packet + index + packet_bytes(schema.KIND_END, end))

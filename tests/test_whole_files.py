@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from media_files import names_in
 
 import codec
 
@@ -32,10 +33,6 @@ def finished(*arguments, **options):
     command = [sys.executable, "-m", "codec", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, check=False, timeout=120, **options)
     return done.returncode, done.stderr.decode().splitlines()
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 DURATION = "duration"
-MAX_VECTOR_LIMIT = 4096
+MAX_VECTOR_LIMIT = 4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.7 keep to 2**23, vectors doubled
 MAX_GOP_LIMIT = 1024
 MAX_QP = 51
 MIN_LOG2_CELL, MAX_LOG2_CELL = 2, 5

@@ -31,10 +31,8 @@ class BlockMap:
     transform_split: cython.uchar[:, ::1]
     modes: cython.int[:, ::1]
     directions: cython.uchar[:, ::1]  # 0 of intra blocks
-    dy: cython.int[:, ::1]  # of its vectors; 0 of those that are not there
-    dx: cython.int[:, ::1]
-    second_dy: cython.int[:, ::1]
-    second_dx: cython.int[:, ::1]
+    dy: cython.int[:, :, ::1]  # of its vector into each reference; 0 of one that is not there
+    dx: cython.int[:, :, ::1]
     order: cython.int[:, ::1]  # in which the 4×4 units of a CTU are decoded
 
     def __init__(self, rows, columns):
@@ -42,9 +40,8 @@ class BlockMap:
         self.log2, self.kind, self.cbf, self.transform_split, self.directions = (
             zeros((rows, columns), np.uint8) for _ in range(5)
         )
-        self.modes, self.dy, self.dx, self.second_dy, self.second_dx = (
-            zeros((rows, columns), np.int32) for _ in range(5)
-        )
+        self.modes = zeros((rows, columns), np.int32)
+        self.dy, self.dx = zeros((2, rows, columns), np.int32), zeros((2, rows, columns), np.int32)
         self.order = table(tables.MORTON)
 
     def put(self, block: CodingBlock) -> cython.void:
@@ -56,21 +53,21 @@ class BlockMap:
                 self.cbf[row, column], self.transform_split[row, column] = block.cbf, block.transform_split
                 self.modes[row, column] = block.modes
                 self.directions[row, column] = block.directions
-                self.dy[row, column], self.dx[row, column] = block.dy, block.dx
-                self.second_dy[row, column], self.second_dx[row, column] = block.second_dy, block.second_dx
+                for k in range(2):
+                    self.dy[k, row, column], self.dx[k, row, column] = block.dy[k], block.dx[k]
 
     def take_motion(self, row: cython.int, column: cython.int, block: CodingBlock) -> cython.void:
         """Give a coding block the motion of a unit."""
-        block.directions, block.dy, block.dx = self.directions[row, column], self.dy[row, column], self.dx[row, column]
-        block.second_dy, block.second_dx = self.second_dy[row, column], self.second_dx[row, column]
+        block.directions = self.directions[row, column]
+        for k in range(2):
+            block.dy[k], block.dx[k] = self.dy[k, row, column], self.dx[k, row, column]
 
     def has_motion(self, row: cython.int, column: cython.int, block: CodingBlock) -> cython.bint:
         """Whether a unit has the motion of a coding block."""
-        if self.directions[row, column] != block.directions:
-            return False
-        if self.dy[row, column] != block.dy or self.dx[row, column] != block.dx:
-            return False
-        return self.second_dy[row, column] == block.second_dy and self.second_dx[row, column] == block.second_dx
+        for k in range(2):
+            if self.dy[k, row, column] != block.dy[k] or self.dx[k, row, column] != block.dx[k]:
+                return False
+        return self.directions[row, column] == block.directions
 
     def is_available(
         self, there_row: cython.int, there_column: cython.int, row: cython.int, column: cython.int
@@ -139,17 +136,10 @@ class MotionMap:
         for row in range(blocks.rows):
             for column in range(blocks.columns):
                 directions = blocks.directions[row, column]
-                if directions & 1:
-                    self.dy[slot, row, column], self.dx[slot, row, column] = (
-                        blocks.dy[row, column],
-                        blocks.dx[row, column],
-                    )
-                else:
-                    self.dy[slot, row, column] = blocks.second_dy[row, column]
-                    self.dx[slot, row, column] = blocks.second_dx[row, column]
-                self.distance[slot, row, column] = 0
-                if directions > 0:
-                    self.distance[slot, row, column] = references.distance[0 if directions & 1 else 1]
+                k = 0 if directions & 1 else 1
+                self.dy[slot, row, column] = blocks.dy[k, row, column]
+                self.dx[slot, row, column] = blocks.dx[k, row, column]
+                self.distance[slot, row, column] = references.distance[k] if directions > 0 else 0
 
 
 @cython.cclass
@@ -160,11 +150,9 @@ class MergeCandidates:
     """
 
     count: cython.int
-    directions: cython.int[::1]
-    dy: cython.int[::1]
-    dx: cython.int[::1]
-    second_dy: cython.int[::1]
-    second_dx: cython.int[::1]
+    directions: cython.int[::1]  # of each, and of the one that is offered
+    dy: cython.int[:, ::1]  # the same, into each reference
+    dx: cython.int[:, ::1]
     references: References
     motion: MotionMap
     temporal_dy: cython.int[::1]  # into each reference, as the picture that was decoded last moves
@@ -174,7 +162,7 @@ class MergeCandidates:
 
     def __init__(self, references, motion):
         self.references, self.motion = references, motion
-        self.directions, self.dy, self.dx, self.second_dy, self.second_dx = (zeros(3, np.int32) for _ in range(5))
+        self.directions, self.dy, self.dx = zeros(4, np.int32), zeros((4, 2), np.int32), zeros((4, 2), np.int32)
         self.temporal_dy, self.temporal_dx = zeros(2, np.int32), zeros(2, np.int32)
 
     def offer(
@@ -187,29 +175,27 @@ class MergeCandidates:
     ) -> cython.void:
         """Add motion, if there is room and it is new."""
         n: cython.int = self.count
-        if n == 3:
-            return
+        self.directions[n] = directions
+        self.dy[n, 0], self.dx[n, 0], self.dy[n, 1], self.dx[n, 1] = dy, dx, second_dy, second_dx
         for k in range(n):
             if (
                 self.directions[k] == directions
-                and self.dy[k] == dy
-                and self.dx[k] == dx
-                and self.second_dy[k] == second_dy
-                and self.second_dx[k] == second_dx
+                and self.dy[k, 0] == dy
+                and self.dx[k, 0] == dx
+                and self.dy[k, 1] == second_dy
+                and self.dx[k, 1] == second_dx
             ):
                 return
-        self.directions[n], self.dy[n], self.dx[n] = directions, dy, dx
-        self.second_dy[n], self.second_dx[n] = second_dy, second_dx
-        self.count = n + 1
+        self.count = min(n + 1, 3)
 
     def offer_unit(self, blocks: BlockMap, row: cython.int, column: cython.int) -> cython.void:
         """Add the motion of a neighbour."""
         self.offer(
             blocks.directions[row, column],
-            blocks.dy[row, column],
-            blocks.dx[row, column],
-            blocks.second_dy[row, column],
-            blocks.second_dx[row, column],
+            blocks.dy[0, row, column],
+            blocks.dx[0, row, column],
+            blocks.dy[1, row, column],
+            blocks.dx[1, row, column],
         )
 
     def find(self, blocks: BlockMap, block: CodingBlock) -> cython.void:
@@ -250,11 +236,11 @@ class MergeCandidates:
         corner_dy: cython.int = 0
         corner_dx: cython.int = 0
         if column > 0:
-            left_dy, left_dx = blocks.dy[row, column - 1], blocks.dx[row, column - 1]
+            left_dy, left_dx = blocks.dy[0, row, column - 1], blocks.dx[0, row, column - 1]
         if row > 0:
-            above_dy, above_dx = blocks.dy[row - 1, column], blocks.dx[row - 1, column]
+            above_dy, above_dx = blocks.dy[0, row - 1, column], blocks.dx[0, row - 1, column]
             if corner >= 0:
-                corner_dy, corner_dx = blocks.dy[row - 1, corner], blocks.dx[row - 1, corner]
+                corner_dy, corner_dx = blocks.dy[0, row - 1, corner], blocks.dx[0, row - 1, corner]
         self.offer(1, median(left_dy, above_dy, corner_dy), median(left_dx, above_dx, corner_dx), 0, 0)
 
     def find_temporal(self, row: cython.int, column: cython.int) -> cython.void:
@@ -270,16 +256,11 @@ class MergeCandidates:
 
     def take_vector(self, candidate: cython.int, reference: cython.int) -> cython.void:
         """Predict a vector by a candidate's, which may point into the other reference."""
-        if reference == 0 and self.directions[candidate] & 1:
-            self.predicted_dy, self.predicted_dx = self.dy[candidate], self.dx[candidate]
-        elif reference == 1 and self.directions[candidate] & 2:
-            self.predicted_dy, self.predicted_dx = self.second_dy[candidate], self.second_dx[candidate]
-        elif reference == 0:
-            self.predicted_dy = self.references.other(self.second_dy[candidate], 0)
-            self.predicted_dx = self.references.other(self.second_dx[candidate], 0)
+        if self.directions[candidate] >> reference & 1:
+            self.predicted_dy, self.predicted_dx = self.dy[candidate, reference], self.dx[candidate, reference]
         else:
-            self.predicted_dy = self.references.other(self.dy[candidate], 1)
-            self.predicted_dx = self.references.other(self.dx[candidate], 1)
+            self.predicted_dy = self.references.other(self.dy[candidate, 1 - reference], reference)
+            self.predicted_dx = self.references.other(self.dx[candidate, 1 - reference], reference)
 
     def predict_vector(self, reference: cython.int) -> cython.void:
         """Predict a vector into a reference: by the first candidate that has one, else by the first."""
@@ -291,12 +272,10 @@ class MergeCandidates:
 
     def give(self, block: CodingBlock, merge: cython.int) -> cython.void:
         """Let a block have the motion of a candidate, or one vector of each of the first two."""
-        if merge == tables.AVERAGED:
-            self.take_vector(0, 0)
-            block.dy, block.dx = self.predicted_dy, self.predicted_dx
-            self.take_vector(1, 1)
-            block.second_dy, block.second_dx = self.predicted_dy, self.predicted_dx
-            block.directions = 3
-        else:
-            block.directions, block.dy, block.dx = self.directions[merge], self.dy[merge], self.dx[merge]
-            block.second_dy, block.second_dx = self.second_dy[merge], self.second_dx[merge]
+        block.directions = 3 if merge == tables.AVERAGED else self.directions[merge]
+        for k in range(2):
+            if merge == tables.AVERAGED:
+                self.take_vector(k, k)
+                block.dy[k], block.dx[k] = self.predicted_dy, self.predicted_dx
+            else:
+                block.dy[k], block.dx[k] = self.dy[merge, k], self.dx[merge, k]

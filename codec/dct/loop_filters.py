@@ -80,15 +80,12 @@ def edge_strength(blocks: BlockMap, row: cython.int, column: cython.int, horizon
         return 0
     if blocks.directions[row, column] != blocks.directions[other_row, other_column]:
         return 1
-    far_down: cython.int = max(
-        abs(blocks.dy[row, column] - blocks.dy[other_row, other_column]),
-        abs(blocks.second_dy[row, column] - blocks.second_dy[other_row, other_column]),
-    )
-    far_right: cython.int = max(
-        abs(blocks.dx[row, column] - blocks.dx[other_row, other_column]),
-        abs(blocks.second_dx[row, column] - blocks.second_dx[other_row, other_column]),
-    )
-    return max(far_down, far_right) >= 4
+    for k in range(2):
+        far_down = abs(blocks.dy[k, row, column] - blocks.dy[k, other_row, other_column])
+        far_right = abs(blocks.dx[k, row, column] - blocks.dx[k, other_row, other_column])
+        if max(far_down, far_right) >= 4:
+            return 1
+    return 0
 
 
 def filter_luma_edge(
@@ -218,13 +215,12 @@ class AdaptiveLoopFilter:
     offsets: cython.int[:, ::1]  # (down, right) of each tap of luma, which stands for the opposite sample too
     chroma_offsets: cython.int[:, ::1]  # of the first four taps the same; the others look into luma
     sums: cython.int[::1]  # of a row
-    centres: cython.short[::1]  # samples of luma where those of chroma are
-    others: cython.short[::1]  # the same at a tap
+    luma: cython.short[:, ::1]  # samples of luma where those of chroma are; and the same at a tap
 
     def __init__(self, width):
         """For pictures so wide."""
         self.offsets, self.chroma_offsets = table(tables.ALF_OFFSETS), table(tables.ALF_CHROMA_OFFSETS)
-        self.sums, self.centres, self.others = (zeros(width, kind) for kind in (np.int32, np.int16, np.int16))
+        self.sums, self.luma = zeros(width, np.int32), zeros((2, width), np.int16)
 
     def filter(self, plane: Plane, luma: Plane, taps: cython.int[::1], flags: cython.uchar[:, ::1]) -> cython.void:
         """Filter the flagged squares of 64×64 samples of luma in a plane, from the references to the samples.
@@ -271,28 +267,34 @@ class AdaptiveLoopFilter:
         most: cython.int,
     ) -> cython.void:
         """To samples of a row of chroma: the taps of luma where they are."""
-        sums, centres, others = self.sums, self.centres, self.others
+        sums, samples = self.sums, self.luma
         v, u = luma.top + (y << plane.log2_y) + BORDER, (left << plane.log2_x) + BORDER
-        take_every(luma.samples, v, u, plane.log2_x, centres, width)
+        self.take_every(luma.samples, v, u, plane.log2_x, samples, 0, width)
         for k in range(4, 12):
             down, right, tap = self.chroma_offsets[k, 0], self.chroma_offsets[k, 1], taps[k]
-            take_every(luma.samples, v + down, u + right, plane.log2_x, others, width)
+            self.take_every(luma.samples, v + down, u + right, plane.log2_x, samples, 1, width)
             for x in range(width):
-                difference: Difference = others[x] - centres[x]
+                difference: Difference = samples[1, x] - samples[0, x]
                 product: Difference = tap * clip_difference(difference, -most, most)
                 sums[x] += product
 
-
-def take_every(
-    samples: Sample[:, ::1], v: cython.int, u: cython.int, log2: cython.int, row: cython.short[::1], width: cython.int
-) -> cython.void:
-    """Take every sample of a row, or every second one."""
-    if log2 == 0:
-        for x in range(width):
-            row[x] = samples[v, u + x]
-    else:
-        for x in range(width):
-            row[x] = samples[v, u + 2 * x]
+    def take_every(
+        self,
+        samples: Sample[:, ::1],
+        v: cython.int,
+        u: cython.int,
+        log2: cython.int,
+        rows: cython.short[:, ::1],
+        row: cython.int,
+        width: cython.int,
+    ) -> cython.void:
+        """Take every sample of a row, or every second one."""
+        if log2 == 0:
+            for x in range(width):
+                rows[row, x] = samples[v, u + x]
+        else:
+            for x in range(width):
+                rows[row, x] = samples[v, u + 2 * x]
 
 
 def add_pairs(

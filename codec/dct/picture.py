@@ -145,7 +145,7 @@ class PictureDecoder:
 
     def vectors(self) -> npt.NDArray[np.int16]:
         """Vectors of the last picture, a P picture, in quarter samples, of each 8×8 unit: int16 (rows, columns, 2)."""
-        return np.stack([np.asarray(self.blocks.dy), np.asarray(self.blocks.dx)], axis=-1).astype(np.int16)
+        return np.stack([np.asarray(self.blocks.dy)[0], np.asarray(self.blocks.dx)[0]], axis=-1).astype(np.int16)
 
     def start(self, place: Place, qp: int, qp_chroma: int) -> None:
         """Begin the next picture.
@@ -277,8 +277,8 @@ class PictureDecoder:
         record[n, 0], record[n, 1], record[n, 2], record[n, 3] = block.row, block.column, block.log2, block.kind
         record[n, 4], record[n, 5], record[n, 6] = block.merge, block.obmc, block.transform_split
         record[n, 7], record[n, 8], record[n, 9] = block.cbf, block.modes, block.directions
-        record[n, 10], record[n, 11] = block.dy, block.dx
-        record[n, 12], record[n, 13], record[n, 14] = block.second_dy, block.second_dx, block.transform
+        record[n, 10], record[n, 11] = block.dy[0], block.dx[0]
+        record[n, 12], record[n, 13], record[n, 14] = block.dy[1], block.dx[1], block.transform
         self.record_count = n + 1
 
     @cython.exceptval(-1)
@@ -308,12 +308,10 @@ class PictureDecoder:
             block.directions += self.symbols.read(tables.DIRECTION_CONTEXTS + 5 - block.log2)
             if block.directions > 3:
                 return malformed(b"a symbol has no meaning")
-        if block.directions & 1:
-            block.dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
-            block.dx = self.symbols.read_signed(second_component(block.dy))
-        if block.directions & 2:
-            block.second_dy = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
-            block.second_dx = self.symbols.read_signed(second_component(block.second_dy))
+        for k in range(2):
+            if block.directions >> k & 1:
+                block.dy[k] = self.symbols.read_signed(tables.VECTOR_CONTEXTS)
+                block.dx[k] = self.symbols.read_signed(second_component(block.dy[k]))
         return 0
 
     @cython.exceptval(-1)
@@ -324,25 +322,22 @@ class PictureDecoder:
                 return malformed(b"a block is warped by a mesh that the picture does not have")
             middle = 8 * (1 << (block.log2 - 3) >> 1)
             block.directions = 1
-            block.dy, block.dx = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
+            block.dy[0], block.dx[0] = self.mesh.vector(8 * block.row + middle, 8 * block.column + middle)
             return 0
         self.candidates.find(self.blocks, block)
         if block.kind == BlockKind.INTER:
-            if block.directions & 1:
-                self.candidates.predict_vector(0)
-                block.dy += self.candidates.predicted_dy
-                block.dx += self.candidates.predicted_dx
-            if block.directions & 2:
-                self.candidates.predict_vector(1)
-                block.second_dy += self.candidates.predicted_dy
-                block.second_dx += self.candidates.predicted_dx
+            for k in range(2):
+                if block.directions >> k & 1:
+                    self.candidates.predict_vector(k)
+                    block.dy[k] += self.candidates.predicted_dy
+                    block.dx[k] += self.candidates.predicted_dx
         else:
             if self.candidates.count <= (1 if block.merge == tables.AVERAGED else block.merge):
                 return malformed(b"a block merges with a candidate that it does not have")
             self.candidates.give(block, block.merge)
-        longest = max(max(abs(block.dy), abs(block.dx)), max(abs(block.second_dy), abs(block.second_dx)))
-        if longest > self.references.limit:
-            return malformed(b"a vector is longer than the file allows")
+        for k in range(2):
+            if max(abs(block.dy[k]), abs(block.dx[k])) > self.references.limit:
+                return malformed(b"a vector is longer than the file allows")
         return 0
 
     def compensate(
@@ -356,13 +351,11 @@ class PictureDecoder:
         width: cython.int,
     ) -> cython.void:
         """Predict a rectangle by the vectors of a coding block: by one, or by the mean of two predictions."""
-        if motion.directions & 1:
-            plane.reference.select(self.references.sample_slot[0])
-            plane.reference.move(target, y, x, height, width, motion.dy, motion.dx, False)
-        if motion.directions & 2:
-            plane.reference.select(self.references.sample_slot[1])
-            averaged: cython.bint = motion.directions == 3
-            plane.reference.move(target, y, x, height, width, motion.second_dy, motion.second_dx, averaged)
+        for k in range(2):
+            if motion.directions >> k & 1:
+                plane.reference.select(self.references.sample_slot[k])
+                averaged: cython.bint = k == 1 and motion.directions == 3
+                plane.reference.move(target, y, x, height, width, motion.dy[k], motion.dx[k], averaged)
 
     def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
         """Predict a coding block from other pictures, in one plane."""

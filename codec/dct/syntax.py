@@ -135,16 +135,18 @@ class CodingBlock:
     cbf: cython.int  # a bit for each plane that has levels
     modes: cython.int  # intra modes, six bits for each quarter
     directions: cython.int  # 1 a vector into the first reference, 2 one into the second, 3 both
-    dy: cython.int  # of the vector into the first, in quarter samples
-    dx: cython.int
-    second_dy: cython.int  # the same into the second
-    second_dx: cython.int
+    dy: cython.int[::1]  # of the vector into each, in quarter samples; 0 of one that is not there
+    dx: cython.int[::1]
+
+    def __init__(self) -> None:
+        self.dy, self.dx = zeros(2, np.int32), zeros(2, np.int32)
 
     def start(self, kind: cython.int) -> cython.void:
         """Have nothing but a place and a kind."""
         self.kind = kind
         self.merge = self.obmc = self.transform_split = self.transform = self.cbf = self.modes = self.directions = 0
-        self.dy = self.dx = self.second_dy = self.second_dx = 0
+        for k in range(2):
+            self.dy[k] = self.dx[k] = 0
 
     def set_symbol(self, symbol: cython.int) -> cython.bint:
         """Take apart the symbol of a coding block; whether it has a meaning."""

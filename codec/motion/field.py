@@ -11,7 +11,6 @@ import numpy.typing as npt
 from codec.models import MotionModel
 
 __all__ = [
-    "MAX_VECTOR_QUARTER_PEL",
     "SHARP",
     "SOFT",
     "CellMode",
@@ -24,10 +23,6 @@ __all__ = [
 
 Vectors = npt.NDArray[np.int16]
 Modes = npt.NDArray[np.uint8]
-
-MAX_VECTOR_QUARTER_PEL = (
-    4096  # ±1024 samples; with cells of at most 32, all sums of spec 7.7 keep to 2**23, vectors doubled
-)
 
 # Taps next to the middle ones of the filter that makes half samples (spec 7.5). SHARP is H.264's, and matches what was
 # decoded from it exactly; in a loop that quantises, SOFT saves 0…2 % of the bytes, since it passes on less noise

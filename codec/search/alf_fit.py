@@ -137,10 +137,10 @@ class AlfFit:
                 ahead: cython.int = reference[v - down, u - right] - centre
                 features[k, x] = max(-most, min(after, most)) + max(-most, min(ahead, most))
         if self.pairs < TAPS:
-            take_every(luma, v_luma, BORDER, log2_x, features, TAPS, width)
+            self.alf.take_every(luma, v_luma, BORDER, log2_x, features, TAPS, width)
         for k in range(self.pairs, TAPS):
             down, right = offsets[k, 0], offsets[k, 1]
-            take_every(luma, v_luma + down, BORDER + right, log2_x, features, k, width)
+            self.alf.take_every(luma, v_luma + down, BORDER + right, log2_x, features, k, width)
             for x in range(width):
                 difference: cython.short = features[k, x] - features[TAPS, x]
                 features[k, x] = max(-most, min(difference, most))
@@ -157,24 +157,6 @@ class AlfFit:
                 left = side * square
                 width = min(self.plane.width - left, side)
                 gains[row, square] += gain(source.samples, reference, self.plane.samples, top + y, y, left, width)
-
-
-def take_every(
-    samples: Sample[:, ::1],
-    v: cython.int,
-    u: cython.int,
-    log2: cython.int,
-    rows: cython.short[:, ::1],
-    row: cython.int,
-    width: cython.int,
-) -> cython.void:
-    """Take every sample, or every second one."""
-    if log2 == 0:
-        for x in range(width):
-            rows[row, x] = samples[v, u + x]
-    else:
-        for x in range(width):
-            rows[row, x] = samples[v, u + 2 * x]
 
 
 def gain_of(gains: npt.NDArray[np.int64]) -> int:

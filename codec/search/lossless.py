@@ -102,8 +102,9 @@ def code_lossless(
         memory = memories[number] if memories else None
         coder = rows.PlaneCoder(taps, of_sets, map_, residuals[number], decoded[number], number, earlier, memory)
         if len(of_sets):
-            choose_sets(coder, map_, preset.try_all)
-            if is_screen or (is_alpha and looks_like_screen(plane)):
+            is_drawn = is_screen or (is_alpha and looks_like_screen(plane))
+            choose_sets(coder, map_, preset.try_all, is_drawn)
+            if is_drawn:
                 choose_memory(coder, map_, memory)
             keep_unused(of_sets, map_, start)
             coder.remember(memory, bool((map_ == len(of_sets) + 2).any()))

@@ -275,8 +275,7 @@ class PictureSearch:
 
     def _views(self) -> list[npt.NDArray[np.int32] | Samples]:
         decoder, blocks = self.decoder, self.decoder.blocks
-        views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.directions]
-        views += [blocks.dy, blocks.dx, blocks.second_dy, blocks.second_dx]
+        views = [decoder.luma.samples, decoder.cb.samples, decoder.cr.samples, blocks.directions, blocks.dy, blocks.dx]
         return [np.asarray(view) for view in views]
 
     def select_first(self) -> cython.void:
@@ -409,7 +408,7 @@ class PictureSearch:
         if warp_cost <= near:
             self.trial.start(BlockKind.WARPED)
             self.block.directions = 1
-            self.block.dy, self.block.dx = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
+            self.block.dy[0], self.block.dx[0] = self.decoder.mesh.vector(y + (side >> 4 << 3), x + (side >> 4 << 3))
             has_levels |= self.try_inter(best)
         return -nearest if not has_levels or nearest < self.stop * step else nearest
 
@@ -427,10 +426,9 @@ class PictureSearch:
                 if self.block.directions == 3:
                     cost = self.weigh(bits, best)
                 else:
-                    second: cython.int = self.block.directions >> 1
-                    dy = self.block.second_dy if second else self.block.dy
-                    dx = self.block.second_dx if second else self.block.dx
-                    slot = self.decoder.references.sample_slot[second]
+                    k: cython.int = self.block.directions >> 1
+                    dy, dx = self.block.dy[k], self.block.dx[k]
+                    slot = self.decoder.references.sample_slot[k]
                     cost = self.vectors.hadamard(y, x, side, dy, dx, slot, best) + lagrangian * bits
                 if cost < best:
                     best, merge = cost, candidate
@@ -488,8 +486,7 @@ class PictureSearch:
         second: cython.int = directions >> 1
         dy, dx = self.vectors.parent_dy[second, log2], self.vectors.parent_dx[second, log2]
         for k in range(self.candidates.count):
-            there_dy = self.candidates.second_dy[k] if second else self.candidates.dy[k]
-            there_dx = self.candidates.second_dx[k] if second else self.candidates.dx[k]
+            there_dy, there_dx = self.candidates.dy[k, second], self.candidates.dx[k, second]
             if self.candidates.directions[k] == directions and there_dy == dy and there_dx == dx:
                 return True
         return False
@@ -509,17 +506,12 @@ class PictureSearch:
         log2 = self.block.log2
         self.trial.start(BlockKind.INTER)
         self.block.obmc, self.block.directions = obmc, directions
-        if directions & 1:
-            self.block.dy, self.block.dx = self.vectors.parent_dy[0, log2], self.vectors.parent_dx[0, log2]
-            self.candidates.predict_vector(0)
-            self.trial.mvd_y = self.block.dy - self.candidates.predicted_dy
-            self.trial.mvd_x = self.block.dx - self.candidates.predicted_dx
-        if directions & 2:
-            self.block.second_dy = self.vectors.parent_dy[1, log2]
-            self.block.second_dx = self.vectors.parent_dx[1, log2]
-            self.candidates.predict_vector(1)
-            self.trial.second_mvd_y = self.block.second_dy - self.candidates.predicted_dy
-            self.trial.second_mvd_x = self.block.second_dx - self.candidates.predicted_dx
+        for k in range(2):
+            if directions >> k & 1:
+                self.block.dy[k], self.block.dx[k] = self.vectors.parent_dy[k, log2], self.vectors.parent_dx[k, log2]
+                self.candidates.predict_vector(k)
+                self.trial.mvd_y[k] = self.block.dy[k] - self.candidates.predicted_dy
+                self.trial.mvd_x[k] = self.block.dx[k] - self.candidates.predicted_dx
 
     def predict(self) -> cython.void:
         """Predict the trial, which has a vector, in all planes."""

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 CELL: cython.int = tables.SET_SIDE
 PLAIN: cython.int = 3  # sets that have no weights and no memory, in I pictures one less
-WORTH_OF_MEMORY: cython.double = 200.0  # bits that it must save in a plane, since all of its samples are learnt then
+WORTH_OF_MEMORY = 200.0  # bits that it must save in a plane, since all of its samples are learnt then
 NO_BOUND: cython.double = 1e30
-WORTH: cython.double = 16.0  # bits that a set must save over the fitted one: a square among others like it codes best
+# Bits that another set must save, of drawn planes a share of them: a square among others like it codes best
+WORTH: cython.double = 16.0
+WORTH_OF_DRAWN: cython.double = 0.03125
 BEHIND: cython.double = 4.0  # bits that it may cost more at first: rows are looked at no longer than it may still win
 
 
-def choose_sets(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], try_all: bool) -> None:
+def choose_sets(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], try_all: bool, drawn: bool) -> None:
     """Change ``cell_sets``, uint8 (rows, columns), those of ``coder``, where another set needs fewer bits.
 
     Others are set 0 and the medians: of screens that saves 25…60 %, of camera pictures 0.2, and takes 5…10 % longer.
@@ -40,12 +42,13 @@ def choose_sets(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], try_all: bo
     """
     view: cython.uchar[:, ::1] = memoryview(cell_sets)
     every: cython.bint = try_all
+    is_drawn: cython.bint = drawn
     bits: cython.double[::1] = memoryview(np.zeros(PLAIN))
     with cython.nogil:
         coder.set_plain_weights()
         for row in range(view.shape[0]):
             for column in range(view.shape[1]):
-                view[row, column] = best_set(coder, view[row, column], row * CELL, column, every, bits)
+                view[row, column] = best_set(coder, view[row, column], row * CELL, column, every, is_drawn, bits)
 
 
 def best_set(
@@ -54,6 +57,7 @@ def best_set(
     top: cython.Py_ssize_t,
     column: cython.Py_ssize_t,
     try_all: cython.bint,
+    is_drawn: cython.bint,
     bits: cython.double[::1],
 ) -> cython.int:
     """The set that a square takes, for which least squares chose ``fitted``."""
@@ -71,10 +75,10 @@ def best_set(
         for k in range(plain):
             bits[k] += bits_of_row(coder, plain_set(coder, k), y, column)
             least = min(least, bits[k])
-        if not try_all and least > of_fitted + BEHIND - (BEHIND + WORTH) / CELL * (turn + 1):
+        if not try_all and least > of_fitted + BEHIND - (BEHIND + worth(of_fitted, is_drawn)) / CELL * (turn + 1):
             return fitted
     chosen: cython.int = fitted
-    least = of_fitted - WORTH
+    least = of_fitted - worth(of_fitted, is_drawn)
     for k in range(plain):
         if bits[k] < least:
             chosen, least = plain_set(coder, k), bits[k]
@@ -88,6 +92,11 @@ def best_set(
             if of_set < least:
                 chosen, least = number, of_set
     return chosen
+
+
+def worth(bits: cython.double, is_drawn: cython.bint) -> cython.double:
+    """What another set must save in a square of so many bits."""
+    return min(WORTH, WORTH_OF_DRAWN * bits) if is_drawn else WORTH
 
 
 def plain_set(coder: PlaneCoder, number: cython.int) -> cython.int:

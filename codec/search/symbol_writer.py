@@ -70,10 +70,8 @@ class Trial:
     """One way to code a coding block, and what it costs; also what it decodes to, where it is kept."""
 
     block: CodingBlock
-    mvd_y: cython.int  # of its vector into the first reference
-    mvd_x: cython.int
-    second_mvd_y: cython.int  # into the second
-    second_mvd_x: cython.int
+    mvd_y: cython.int[::1]  # of its vector into each reference
+    mvd_x: cython.int[::1]
     luma: PlaneLevels
     cb: PlaneLevels
     cr: PlaneLevels
@@ -84,6 +82,7 @@ class Trial:
 
     def __init__(self, bit_depth: int) -> None:
         self.block, self.luma, self.cb, self.cr = CodingBlock(), PlaneLevels(), PlaneLevels(), PlaneLevels()
+        self.mvd_y, self.mvd_x = zeros(2, np.int32), zeros(2, np.int32)
         self.luma_samples, self.cb_samples, self.cr_samples = (
             zeros((32, 32), sample_type(bit_depth)) for _ in range(3)
         )
@@ -91,7 +90,6 @@ class Trial:
     def start(self, kind: cython.int) -> cython.void:
         """Be a coding block in the same place without levels or a vector."""
         self.block.start(kind)
-        self.mvd_y = self.mvd_x = self.second_mvd_y = self.second_mvd_x = 0
 
     def set_cbf(self, luma: PlaneLevels, planes: cython.int) -> cython.void:
         """Note which planes have levels, if luma has these."""
@@ -102,8 +100,9 @@ class Trial:
     def become(self, other: Trial, luma: PlaneLevels) -> cython.void:
         """Become the same as another trial, with such levels of luma, but for samples."""
         copy_block(other.block, self.block)
-        self.mvd_y, self.mvd_x, self.cost = other.mvd_y, other.mvd_x, other.cost
-        self.second_mvd_y, self.second_mvd_x = other.second_mvd_y, other.second_mvd_x
+        self.cost = other.cost
+        for k in range(2):
+            self.mvd_y[k], self.mvd_x[k] = other.mvd_y[k], other.mvd_x[k]
         if self.block.cbf & 1:
             self.luma.become(luma)
         if self.block.cbf & 2:
@@ -210,15 +209,14 @@ class SymbolWriter:
         directions = trial.block.directions
         if self.is_b:
             self.put(tables.DIRECTION_CONTEXTS + 5 - trial.block.log2, directions - 1)
-        if directions & 1:
-            self.put_vector(trial.mvd_y, trial.mvd_x)
-        if directions & 2:
-            self.put_vector(trial.second_mvd_y, trial.second_mvd_x)
+        for k in range(2):
+            if directions >> k & 1:
+                self.put_signed(tables.VECTOR_CONTEXTS, trial.mvd_y[k])
+                self.put_signed(self.second_component(trial.mvd_y[k]), trial.mvd_x[k])
 
-    def put_vector(self, dy: cython.int, dx: cython.int) -> cython.void:
-        """Write an MVD."""
-        self.put_signed(tables.VECTOR_CONTEXTS, dy)
-        self.put_signed(tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3), dx)
+    def second_component(self, dy: cython.int) -> cython.int:
+        """The context of an MVD to the right, by how far it goes down."""
+        return tables.VECTOR_CONTEXTS + (1 if dy == 0 else 2 if abs(dy) < 4 else 3)
 
     def put_block(self, trial: Trial, blocks: BlockMap, is_p: cython.bint, chroma_blocks: cython.int) -> cython.void:
         """Write a coding block; of 4:2:2, whose chroma has two transform blocks, ``chroma_blocks`` is 2."""
@@ -311,8 +309,9 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
     target.row, target.column, target.log2, target.kind = block.row, block.column, block.log2, block.kind
     target.merge, target.obmc, target.transform_split = block.merge, block.obmc, block.transform_split
     target.transform, target.cbf, target.modes = block.transform, block.cbf, block.modes
-    target.directions, target.dy, target.dx = block.directions, block.dy, block.dx
-    target.second_dy, target.second_dx = block.second_dy, block.second_dx
+    target.directions = block.directions
+    for k in range(2):
+        target.dy[k], target.dx[k] = block.dy[k], block.dx[k]
 
 
 def node_symbol(block: CodingBlock) -> cython.int:

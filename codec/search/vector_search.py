@@ -66,17 +66,8 @@ class VectorSearch:
 
         From ``bound`` on, a part of it.
         """
-        v, u = (
-            self.quarters.row(y + (dy >> 2), 16 * slot + 4 * (dy & 3) + (dx & 3)),
-            self.quarters.column(x + (dx >> 2)),
-        )
-        most = 4 * bound
-        total: cython.int = 0
-        for down in range(0, side, 8):
-            total += half_hadamard(self.source.samples, y + down, x, self.quarters.samples, v + down, u, side)
-            if total >= most:
-                break
-        return total / 4.0
+        v = self.quarters.row(y + (dy >> 2), 16 * slot + 4 * (dy & 3) + (dx & 3))
+        return self.sums(y, x, self.quarters.samples, v, self.quarters.column(x + (dx >> 2)), side, bound)
 
     def predicted(self, y: cython.int, x: cython.int, side: cython.int, bound: cython.double) -> cython.double:
         """The same for what lies in the plane."""
@@ -124,7 +115,7 @@ class VectorSearch:
         if abs(dy) > self.limit or abs(dx) > self.limit:
             return best
         down, right = dy - candidates.predicted_dy, dx - candidates.predicted_dx
-        context = tables.VECTOR_CONTEXTS + (1 if down == 0 else 2 if abs(down) < 4 else 3)
+        context = self.writer.second_component(down)
         cost = self.lagrangian * (self.number_bits(tables.VECTOR_CONTEXTS, down) + self.number_bits(context, right))
         if cost < best:
             cost += self.hadamard(y, x, side, dy, dx, self.slot, best - cost)
@@ -169,10 +160,9 @@ class VectorSearch:
         candidates.predict_vector(reference)
         best = self.try_vector(candidates, y, x, side, candidates.predicted_dy, candidates.predicted_dx, best)
         for k in range(candidates.count):
-            if reference == 0 and candidates.directions[k] & 1:
-                best = self.try_vector(candidates, y, x, side, candidates.dy[k], candidates.dx[k], best)
-            elif reference == 1 and candidates.directions[k] & 2:
-                best = self.try_vector(candidates, y, x, side, candidates.second_dy[k], candidates.second_dx[k], best)
+            if candidates.directions[k] >> reference & 1:
+                dy, dx = candidates.dy[k, reference], candidates.dx[k, reference]
+                best = self.try_vector(candidates, y, x, side, dy, dx, best)
         row = min((y + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[1]) - 1)
         column = min((x + (side >> 1)) >> 4, cython.cast(cython.int, self.seeds.shape[2]) - 1)
         dy, dx = self.seeds[reference, row, column, 0], self.seeds[reference, row, column, 1]

@@ -96,10 +96,8 @@ class ContainerWriter:
     def finish(self) -> None:
         """Write index and end."""
         index_offset = self._position
-        lengths = [entry.length for entry in self._entries]
-        counts = [entry.picture_count for entry in self._entries]
-        starts = [entry.starts_gop for entry in self._entries]
-        self._write(packet_bytes(schema.KIND_INDEX, pack_index(lengths, counts, starts)))
+        entries = [(entry.length, entry.picture_count, entry.starts_gop) for entry in self._entries]
+        self._write(packet_bytes(schema.KIND_INDEX, pack_index(entries)))
         end = schema.END.build({"picture_count": self.picture_count, "index_offset": index_offset})
         self._write(packet_bytes(schema.KIND_END, end))
 
@@ -262,8 +260,6 @@ def pack_attachments(of_pictures: Sequence[Attachments], shared: Attachments, pi
     return payload
 
 
-def pack_index(lengths: Sequence[int], picture_counts: Sequence[int], starts_gop: Sequence[bool]) -> bytes:
+def pack_index(entries: Sequence[tuple[int, int, bool]]) -> bytes:
     """Payload of the index (spec 5.6): a picture packet's whole length, its pictures, whether it starts a GOP."""
-    records = np.zeros(len(lengths), schema.record_dtype(schema.INDEX_ENTRY))
-    records["length"], records["picture_count"], records["starts_gop"] = lengths, picture_counts, starts_gop
-    return records.tobytes()
+    return np.array(entries, schema.record_dtype(schema.INDEX_ENTRY)).tobytes()
