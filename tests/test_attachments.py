@@ -21,6 +21,7 @@ from codec.errors import BitstreamError, ConfigError, LimitError
 from codec.picture.attachments import of_png, of_tiff, png_chunks
 from codec.picture.colour import to_array
 from codec.picture.planes import Picture
+from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.tiff_tags import as_stored, exif_entries
 from codec.writing.file import packet_bytes

@@ -13,6 +13,7 @@ from media_files import random_pictures, read, same, write
 import codec
 from codec.errors import MediaError
 from codec.picture.planes import ChromaSiting, Colour, ColourMatrix, ColourRange, Picture, PictureFormat, SampleFormat
+from codec.picture.sinks import open_sink
 from codec.picture.sources import open_source
 from codec.picture.y4m import Y4mSource, header_line, parse_header
 

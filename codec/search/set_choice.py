@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CELL: cython.int = tables.SET_SIDE
 PLAIN: cython.int = 3  # sets that have no weights and no memory, in I pictures one less
-WORTH_OF_MEMORY = 200.0  # bits that it must save in a plane, since all of its samples are learnt then
+WORTH_OF_MEMORY: cython.double = 200.0  # bits that it must save in a plane, since all of its samples are learnt then
 NO_BOUND: cython.double = 1e30
 # Bits that another set must save, of drawn planes a share of them: a square among others like it codes best
 WORTH: cython.double = 16.0
@@ -38,6 +38,7 @@ def choose_sets(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], try_all: bo
 
     Others are set 0 and the medians: of screens that saves 25…60 %, of camera pictures 0.2, and takes 5…10 % longer.
     With ``try_all`` they are all sets, which saves 0.4 % more of camera pictures and takes 30 % longer.
+    Of planes that are ``drawn`` others are taken sooner: alpha with hard edges takes 12 % less, screens up to 5.
     Samples in the planes of ``coder`` are those that are to be encoded.
     """
     view: cython.uchar[:, ::1] = memoryview(cell_sets)
