@@ -112,7 +112,7 @@ def walked(shape, source, predictions, residuals, weights, sets, symbols, bits, 
     coder = rows.PlaneCoder(taps, weights, sets, left, decoded, len(kept), kept, None)
     if source is None:
         contexts, starts = (1 + len(kept)) * context_model(is_deep).contexts, np.arange(SUBSTREAMS) * (size + 2)
-        substream_of = regions_of((np.arange(contexts) % SUBSTREAMS).astype(np.uint8), 1 + len(kept), is_deep)
+        substream_of = regions_of((np.arange(contexts) % SUBSTREAMS).astype(np.uint8).tobytes(), is_deep)
         reader = rows.ContextReader(symbols.copy(), starts, substream_of, bits.copy(), is_deep)
         rows.decode_planes([coder], reader, max_error)
         made = reader.next_bit(), reader.places() - starts

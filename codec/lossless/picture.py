@@ -76,7 +76,7 @@ def decode_lossless(
         memory = memories[number] if memories else None
         of_plane = (weights[number], sets, residuals[number], decoded[number], number, earlier, memory)
         coders.append(rows.PlaneCoder(taps, *of_plane))
-    substream_of = regions_of(substreams.substream_of, len(shapes), bit_depth > 8)
+    substream_of = regions_of(substreams.substream_of.tobytes(), bit_depth > 8)
     source = rows.ContextReader(substreams.symbols, substreams.starts, substream_of, substreams.bits, bit_depth > 8)
     rows.decode_planes(coders, source, header.max_error, header.has_alpha)
     used, there = (source.places() - substreams.starts).tolist(), substreams.sizes.tolist()
@@ -86,16 +86,12 @@ def decode_lossless(
     return decoded, weights, residuals, tuple(after)
 
 
-@functools.lru_cache(maxsize=4)
-def _contexts(planes: int, is_deep: bool) -> npt.NDArray[np.int64]:
-    """The context of each region and activity of each plane."""
-    model = context_model(is_deep)
-    return np.concatenate([number * model.contexts + model.context_of.astype(np.int64) for number in range(planes)])
-
-
-def regions_of(substream_of: npt.NDArray[np.uint8], planes: int, is_deep: bool) -> npt.NDArray[np.uint8]:
+@functools.lru_cache(maxsize=4)  # the pictures of a packet group share theirs
+def regions_of(substream_of: bytes, is_deep: bool) -> npt.NDArray[np.uint8]:
     """`FIELDS` times the substream of each region and activity of each plane, of those of contexts."""
-    return (FIELDS * substream_of)[_contexts(planes, is_deep)]
+    model = context_model(is_deep)
+    of_planes = FIELDS * np.frombuffer(substream_of, np.uint8).reshape(-1, model.contexts)
+    return of_planes[:, model.context_of].ravel()
 
 
 def earlier_planes(number: int, count: int, has_alpha: bool) -> int:
