@@ -173,10 +173,14 @@ def search_motion(
     """The motion field of a P picture, estimated on luma against the decoded reference."""
     from codec.search.interpolation import InterpolatedPlanes
     from codec.search.motion import Searched, half_samples, search_blocks, searched_planes
+    from codec.search.prediction_weights import faded
 
     wanted = luma(source)
     frequent = frequent_displacements(wanted, source_before, header.vector_limit_quarter_pel // 4)
-    source_plane, searched_plane = searched_planes(wanted, luma(reference.picture))
+    before_it = luma(reference.picture)
+    if header.residual is ResidualCoder.LOSSLESS:  # whose weights make up for what fades
+        before_it = faded(wanted, before_it, source.format.bit_depth)
+    source_plane, searched_plane = searched_planes(wanted, before_it)
     if searched_plane is not reference.picture.planes[0]:  # of RGB luma is no plane of the picture
         halves = half_samples(searched_plane, header.half_sample_tap)
     else:
@@ -518,7 +522,12 @@ class Writer:
         from codec.search.motion import searched_planes
         from codec.search.scene_cut import is_scene_cut
 
-        return is_scene_cut(*searched_planes(luma(picture), luma(self._pictures[-1])))
+        wanted, before = luma(picture), luma(self._pictures[-1])
+        if self._header.residual in (ResidualCoder.DCT, ResidualCoder.LOSSLESS):  # which weigh what they predict from
+            from codec.search.prediction_weights import faded
+
+            before = faded(wanted, before, picture.format.bit_depth)
+        return is_scene_cut(*searched_planes(wanted, before))
 
     def _check_name(self, name: str | None) -> None:
         """Refuse a name that could not be read back."""

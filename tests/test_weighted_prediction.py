@@ -47,6 +47,32 @@ def test_pictures_that_fade_take_little_more_than_those_that_do_not(moving, monk
     assert len(file.getvalue()) < 0.85 * len(encoded(fading, **settings).getvalue())
 
 
+@pytest.mark.parametrize("level", [16, 235])
+def test_a_fade_is_no_scene_cut_but_another_picture_is_one(moving, noise, level):
+    fading = faded(moving("yuv420", 128, 128, 5), (1, 0.7, 0.5, 0.35, 0.25), level)
+    other = moving("yuv420", 128, 128, 9)[-1]
+    other = codec.Picture(other.format, tuple(plane[::-1, ::-1].copy() for plane in other.planes))
+    file = io.BytesIO()
+    codec.encode(iter([*fading, other]), file, codec.Settings(residual="dct", qp=24))
+    assert [picture.type.name for picture in codec.open(file).info.pictures].count("I") == 2
+    assert codec.open(file).info.pictures[5].type.name == "I"
+
+
+def test_lossless_looks_for_motion_in_what_fades(moving, monkeypatch):
+    fading = faded(moving("yuv420", 128, 128, 6), (1, 0.8, 0.6, 0.5, 0.4, 0.3))
+
+    def size():
+        file = io.BytesIO()
+        codec.encode(iter(fading), file, codec.Settings())
+        with codec.open(file) as video:
+            assert all(source.same_samples(decoded) for source, decoded in zip(fading, video.pictures(), strict=True))
+        return len(file.getvalue())
+
+    found = size()
+    monkeypatch.setattr("codec.search.prediction_weights.faded", lambda _, reference, __: reference)
+    assert found < 0.9 * size()
+
+
 def test_weights_are_those_of_the_fade(moving):
     before, after = faded(2 * moving("yuv420", 96, 80, 1), (1, 0.5))
     ((luma, cb, cr),) = choose_weights(after, [before])

@@ -15,7 +15,8 @@ from codec.search.source_prediction import prediction_cost
 __all__ = ["choose_weights", "faded"]
 
 SHARES = 64  # of a plane's samples, from the darkest to the brightest
-LEAST, LEFT = 0.4, 0.5  # by how much samples differ where something fades, and what weights leave of that
+LEAST, LEFT = 0.4, 0.3  # by how much samples differ where something fades, and what weights leave of that
+SAME = 0.5  # share of samples from which on nothing fades, but lines of text come, say
 WORTH = 0.9  # of what the picture costs without
 NEAR = 0.25  # of a sample: what chroma may lose by weights like luma's, which take no bytes
 UNCHANGED = (UNWEIGHTED, 0)
@@ -56,6 +57,8 @@ def fade(wanted: Plane, reference: Plane, bit_depth: int) -> _Weights | None:
 
     None if that is so already, or no weights do it.
     """
+    if float((wanted[::4] == reference[::4]).mean()) > SAME:
+        return None
     unit = 1 << (bit_depth - 8)
     there, here = distribution(reference, unit), distribution(wanted, unit)
     weights = fitted(there, here)
@@ -76,8 +79,9 @@ def fade_of_chroma(wanted: Plane, reference: Plane, of_luma: _Weights | None, bi
 
 def distribution(plane: Plane, unit: int) -> _Means:
     """Means of equal shares of the samples, as of 8 bits, (64,), from the darkest to the brightest."""
-    some = np.sort(plane[:: max(plane.shape[0] // 256, 1), :: max(plane.shape[1] // 256, 1)], axis=None) / unit
-    return np.array([share.mean() if share.size else 0 for share in np.array_split(some, SHARES)])
+    some = plane[:: max(plane.shape[0] // 256, 1), :: max(plane.shape[1] // 256, 1)].ravel()
+    shares = np.sort(np.resize(some, max(some.size // SHARES, 1) * SHARES), kind="stable")  # by radix
+    return np.asarray(shares.reshape(SHARES, -1).mean(axis=1) / unit)
 
 
 def fitted(there: _Means, here: _Means) -> _Weights:
