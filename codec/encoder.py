@@ -523,11 +523,14 @@ class Writer:
         from codec.search.scene_cut import is_scene_cut
 
         wanted, before = luma(picture), luma(self._pictures[-1])
-        if self._header.residual in (ResidualCoder.DCT, ResidualCoder.LOSSLESS):  # which weigh what they predict from
-            from codec.search.prediction_weights import faded
+        if not is_scene_cut(*searched_planes(wanted, before)):
+            return False
+        if self._header.residual not in (ResidualCoder.DCT, ResidualCoder.LOSSLESS):
+            return True
+        from codec.search.prediction_weights import faded
 
-            before = faded(wanted, before, picture.format.bit_depth)
-        return is_scene_cut(*searched_planes(wanted, before))
+        # a fade is none for those that weigh what they predict from
+        return is_scene_cut(*searched_planes(wanted, faded(wanted, before, picture.format.bit_depth)))
 
     def _check_name(self, name: str | None) -> None:
         """Refuse a name that could not be read back."""

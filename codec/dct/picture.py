@@ -162,10 +162,11 @@ class PictureDecoder:
         """Predict from weighted references; without ``weights`` from what was decoded."""
         if weights is None or self.only_reads:
             return
-        for k, of_planes in enumerate(weights.tolist()):
-            for plane, (scale, offset) in zip((self.luma, self.cb, self.cr), of_planes, strict=False):
+        count: cython.Py_ssize_t = len(weights)
+        for k in range(count):
+            for plane, (scale, offset) in zip((self.luma, self.cb, self.cr), weights[k].tolist(), strict=False):
                 plane.weigh(self.references.slot[k], SLOTS + k, scale, offset)
-        self.references.sample_slot[0], self.references.sample_slot[1] = SLOTS, SLOTS + len(weights) - 1
+        self.references.sample_slot[0], self.references.sample_slot[1] = SLOTS, SLOTS + count - 1
 
     def set_mesh(self, mesh: NodeGrid | None) -> None:
         """Let a mesh predict warped blocks."""

@@ -175,14 +175,16 @@ class PictureSearch:
         """Predict the picture that has begun from weighted references."""
         decoder = self.decoder
         decoder.set_weights(weights)
-        for k in range(0 if weights is None else len(weights)):
+        count: cython.Py_ssize_t = 0 if weights is None else len(weights)
+        for k in range(count):
             decoder.luma.reference.select(decoder.references.sample_slot[k])
             with cython.nogil:
                 self.vectors.quarters.fill()
 
     def reference(self, number: int) -> Samples:
         """Luma of one of the references, (H, W), as blocks are predicted from it."""
-        self.decoder.luma.reference.select(self.decoder.references.sample_slot[number])
+        which: cython.int = number
+        self.decoder.luma.reference.select(self.decoder.references.sample_slot[which])
         return self.decoder.luma.picture()
 
     def search(
