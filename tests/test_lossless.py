@@ -19,12 +19,16 @@ from codec.lossless.picture import (
     subtract_green,
 )
 from codec.lossless.tables import (
+    LOG2_MEMORY,
     MARGIN_COLUMNS,
     MARGIN_ROWS,
     MAX_SETS,
+    MEMORY_FACTORS,
+    MEMORY_TAPS,
     NOTHING,
     PLAIN_SETS,
     SET_SIDE,
+    SHORT_TAPS,
     WEIGHT_COUNTS,
     context_model,
     set_map_shape,
@@ -49,6 +53,7 @@ WEIGHTS = {
 }
 MAX_ERRORS = {8: (0, 1, 2, 5), 16: (0, 1, 50, 255)}
 SUBSTREAMS = 60
+REMEMBERED = list(zip(MEMORY_TAPS, MEMORY_FACTORS, strict=True))
 COUNTS = [(references, residuals) for references in range(3) for residuals in range(3)]
 
 
@@ -122,7 +127,7 @@ def walked(shape, source, predictions, residuals, weights, sets, symbols, bits, 
         writer = rows.ContextWriter(contexts, symbols, bits, is_deep)
         rows.encode_plane(coder, writer, max_error)
         made = writer.next_bit(), contexts, symbols, bits
-    memory = coder.memory_after(None)
+    memory = coder.memory_after()
     return decoded, left, *made, np.zeros(0) if memory is None else np.flatnonzero(memory != NOTHING)
 
 
@@ -347,6 +352,20 @@ def test_squares_of_a_drawn_picture_take_the_median_where_it_is_better(speed, de
         assert 0.6 * wrong_of_weights > wrong
         assert 0.1 < (sets > 0).mean()
         assert not (sets_of_weights > 0).any()
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_samples_are_remembered_where_the_tables_say(both, depth):
+    source = np.random.default_rng(19).integers(0, 1 << depth, (7, 21), np.uint8 if depth == 8 else np.uint16)
+    weights, sets = np.zeros((0, WEIGHT_COUNTS[0]), np.int16), np.full(set_map_shape(source.shape), 2, np.uint8)
+    none = np.zeros(0, np.uint8)
+    *_, places = both(source.shape, source, [], [], weights, sets, none, none, 0, depth)
+    around, expected = np.pad(source.astype(int), 2, constant_values=1 << (depth - 1)), []
+    for y, x in np.ndindex(source.shape):
+        counts = [factor * int(around[2 + y + down, 2 + x + right]) for (down, right), factor in REMEMBERED]
+        for first, taps in ((0, len(counts)), (1 << LOG2_MEMORY, SHORT_TAPS)):
+            expected.append(first + (sum(counts[:taps]) % (1 << 32) >> (32 - LOG2_MEMORY)))
+    assert places.tolist() == sorted(set(expected))
 
 
 @pytest.mark.parametrize("depth", [8, 16])

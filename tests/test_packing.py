@@ -11,7 +11,7 @@ from packed_streams import CONTEXTS, DIGITS_A_BYTE, bomb, compressed, plain, var
 from codec.bitstream.packing import StreamReader, split
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import substream_shares
-from codec.bitstream.streams import unpack_substream_map, unpack_substreams
+from codec.bitstream.streams import unpack_contexts, unpack_substreams
 from codec.coded import SequenceHeader, WrittenContexts
 from codec.errors import BitstreamError
 from codec.lossless.tables import MAX_SUBSTREAMS
@@ -199,7 +199,7 @@ def test_shares_of_pictures_add_up_to_the_context_substreams_by_how_many_symbols
     data, header = pack_substreams(pictures, 1, False), gray_header(pictures[0].symbols.size)
     shares = substream_shares(header, len(pictures), {StreamId.CONTEXT_SUBSTREAMS: data})
     expected, reader = np.zeros(len(pictures)), StreamReader(data)
-    count, _ = unpack_substream_map(reader, 1, False)
+    count, _ = unpack_contexts(reader, header, False)
     sizes = np.array([[reader.varint() for _ in range(count)] for _ in pictures])
     for of_substream in sizes.T:
         start = reader.position

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from codec.bitstream.container import PACKET_OVERHEAD, ContainerReader, GroupEntry, not_described
+from codec.bitstream.packing import StreamReader
 from codec.bitstream.payloads import DURATION, compressed_streams, duration_of, picture_headers
 from codec.bitstream.schema import StreamId
 from codec.bitstream.shares import COMPONENT_OF, COMPONENTS, picture_shares
-from codec.bitstream.streams import check_streams, unpack_maps, unpack_names
+from codec.bitstream.streams import check_streams, unpack_depth, unpack_maps, unpack_names
 from codec.coded import Quantiser, SequenceHeader, picture_type
 from codec.models import PictureType, ResidualCoder
-from codec.picture.planes import MIN_BIT_DEPTH
 
 __all__ = ["COMPONENTS", "Inventory", "PictureEntry", "take_inventory"]
 
@@ -171,8 +171,9 @@ def _packet_entries(
     if not headers[0].references:
         mapped = container.checked(packet, lambda: _mapped_values(header, streams))
     bits = header.coded_format.bit_depth
-    if mapped and header.residual is ResidualCoder.LOSSLESS:
-        bits = max(MIN_BIT_DEPTH, *((values - 1).bit_length() if values else bits for values in mapped))
+    if header.residual is ResidualCoder.LOSSLESS:
+        substreams = streams[StreamId.CONTEXT_SUBSTREAMS]
+        bits = container.checked(packet, lambda: unpack_depth(StreamReader(substreams), header.format.bit_depth))
     attachments = [dict(of_picture) for of_picture in container.read_attachments(entry)]
     durations = [of_picture.pop(DURATION, None) for of_picture in attachments]
     shares = dict.fromkeys(COMPONENTS, np.full(count, 1 / count))

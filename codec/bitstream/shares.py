@@ -15,11 +15,11 @@ from codec.bitstream.streams import (
     PictureHeader,
     streams_of_alpha,
     unpack_blocks,
+    unpack_contexts,
     unpack_depth,
     unpack_fields,
     unpack_levels,
     unpack_sizes,
-    unpack_substream_map,
 )
 from codec.coded import CodedSymbols, SequenceHeader, symbols_of_levels, z_of
 from codec.dct.tables import CONTEXTS, FAMILIES
@@ -167,7 +167,7 @@ def substream_shares(header: SequenceHeader, pictures: int, streams: dict[Stream
     """
     stream, shares = StreamReader(streams[StreamId.CONTEXT_SUBSTREAMS]), np.zeros(pictures)
     is_deep = unpack_depth(stream, header.format.bit_depth) > 8
-    model, (count, _) = context_model(is_deep), unpack_substream_map(stream, len(header.format.plane_shapes), is_deep)
+    model, (count, _) = context_model(is_deep), unpack_contexts(stream, header, is_deep)
     for of_pictures in unpack_sizes(stream, pictures, header.format.sample_count, count).T:
         start, count = stream.position, int(of_pictures.sum())
         symbols = stream.symbols(count)

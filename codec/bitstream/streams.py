@@ -36,7 +36,7 @@ from codec.coded import (
     negative_first,
     shape_of,
 )
-from codec.dct.references import UNWEIGHTED
+from codec.dct.references import MAX_SCALE, NEUTRAL_OFFSET, UNWEIGHTED
 from codec.dct.tables import FAMILIES
 from codec.errors import BitstreamError, LimitError
 from codec.lossless.tables import (
@@ -63,6 +63,7 @@ __all__ = [
     "streams_of_alpha",
     "unpack_alpha",
     "unpack_blocks",
+    "unpack_contexts",
     "unpack_depth",
     "unpack_family",
     "unpack_fields",
@@ -71,7 +72,6 @@ __all__ = [
     "unpack_names",
     "unpack_sizes",
     "unpack_streams",
-    "unpack_substream_map",
     "unpack_substreams",
 ]
 
@@ -87,9 +87,6 @@ ALPHA_STREAMS = {
     StreamId.VALUE_MAPS: StreamId.ALPHA_MAP,
 }
 """Of alpha beside ``dct``: where it has what a file of alpha alone would have in other streams."""
-
-NEUTRAL_OFFSET = 4  # times what a scale lacks of 1024: the offset by which chroma without colour stays so
-MAX_SCALE = 32767  # of a reference
 
 BLOCK_STREAMS = (StreamId.BLOCK_NODES, StreamId.BLOCK_MODES, StreamId.BLOCK_VECTORS, StreamId.BLOCK_LEVELS)
 """The stream of each family of contexts: nodes and CBF, intra modes, vectors, escapes and levels."""
@@ -407,19 +404,25 @@ def unpack_depth(stream: StreamReader, bit_depth: int) -> int:
     return coded
 
 
-def unpack_substream_map(stream: StreamReader, planes: int, is_deep: bool) -> tuple[int, Bytes]:
-    """How many context substreams there are, and which one each context of each plane has (spec 9.6).
+def unpack_substream_map(stream: StreamReader, contexts: int, possible: range) -> tuple[int, Bytes]:
+    """How many context substreams there are, and which one each of so many contexts has (spec 9.6, 10.5).
 
     Raises:
-        BitstreamError: there are none or too many, or a context has one that is not there.
+        BitstreamError: there are not as many as is ``possible``, or a context has one that is not there.
     """
-    count, contexts = stream.take(1)[0], planes * context_model(is_deep).contexts
-    if not 1 <= count <= MAX_SUBSTREAMS:
-        raise BitstreamError(f"{count} context substreams; 1…{MAX_SUBSTREAMS} are possible")
+    count = stream.take(1)[0]
+    if count not in possible:
+        raise BitstreamError(f"{count} context substreams; {possible[0]}…{possible[-1]} are possible")
     substream_of = stream.symbols(contexts) if count > 1 else np.zeros(contexts, np.uint8)
-    if int(substream_of.max()) >= count:
+    if count and int(substream_of.max()) >= count:
         raise BitstreamError(f"a context has substream {int(substream_of.max())} of {count}")
     return count, substream_of
+
+
+def unpack_contexts(stream: StreamReader, header: SequenceHeader, is_deep: bool) -> tuple[int, Bytes]:
+    """`unpack_substream_map` of the contexts of all planes of the lossless coder."""
+    contexts = len(header.format.plane_shapes) * context_model(is_deep).contexts
+    return unpack_substream_map(stream, contexts, range(1, MAX_SUBSTREAMS + 1))
 
 
 def unpack_sizes(stream: StreamReader, pictures: int, samples: int, substreams: int) -> npt.NDArray[np.int64]:
@@ -440,11 +443,11 @@ def unpack_substreams(data: bytes, pictures: int, header: SequenceHeader) -> tup
 
     The inverse of `pack_substreams` (spec 9.6).
     """
-    samples, planes = header.format.sample_count, len(header.format.plane_shapes)
+    samples = header.format.sample_count
     with StreamReader(data) as stream:
         coded_depth = unpack_depth(stream, header.format.bit_depth)
         model = context_model(coded_depth > 8)
-        count, substream_of = unpack_substream_map(stream, planes, coded_depth > 8)
+        count, substream_of = unpack_contexts(stream, header, coded_depth > 8)
         sizes = unpack_sizes(stream, pictures, samples, count)
         starts = np.cumsum(sizes.T.ravel()).reshape(count, pictures).T - sizes
         # one substream behind the other, with room to read on from the last as far as a picture could want
@@ -581,10 +584,7 @@ def unpack_symbols(streams: dict[StreamId, bytes], limit: int) -> SymbolReader:
 
 def unpack_family(stream: StreamReader, contexts: int, limit: int) -> tuple[Numbers, list[Bytes]]:
     """Which context substream each context has, and the symbols of each, not more than ``limit`` of all."""
-    count = stream.take(1)[0]
-    substream_of = stream.symbols(contexts) if count > 1 else np.zeros(contexts, np.uint8)
-    if count and int(substream_of.max()) >= count:
-        raise BitstreamError(f"a context has substream {int(substream_of.max())} of {count}")
+    count, substream_of = unpack_substream_map(stream, contexts, range(256))
     symbols = []
     for _ in range(count):
         size = stream.varint()

@@ -6,7 +6,7 @@ import cython
 import numpy as np
 
 from codec.buffers import zeros
-from codec.dct.references import SLOTS, weighted
+from codec.dct.references import SAMPLE_SLOTS, weighted
 from codec.depths import Sample
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
@@ -43,7 +43,7 @@ class Plane:
         self.prediction = zeros(whole if traced else (1, 1), sample_type(bit_depth))
         self.flat = memoryview(np.asarray(self.samples).reshape(-1))
         taps = EIGHTH_TAPS if log2_y or log2_x else SIXTEENTH_TAPS
-        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth, SLOTS + 2)
+        self.reference = ReferencePlane((height, width), (log2_y, log2_x), taps, bit_depth, SAMPLE_SLOTS)
 
     def picture(self):
         """A copy of the decoded samples, (height, width)."""

@@ -12,11 +12,16 @@ from codec.buffers import zeros
 from codec.errors import BitstreamError
 from codec.picture.planes import Samples
 
-__all__ = ["MAX_LOG2_MINI_GOP", "SLOTS", "UNWEIGHTED", "Place", "References", "coding_order", "weighted"]
+__all__ = [
+    *("MAX_LOG2_MINI_GOP", "MAX_SCALE", "NEUTRAL_OFFSET", "SAMPLE_SLOTS", "SLOTS", "UNWEIGHTED", "Place", "References"),
+    *("coding_order", "weighted"),
+]
 
 MAX_LOG2_MINI_GOP = 4
 SLOTS = 1 + MAX_LOG2_MINI_GOP  # decoded pictures that are kept at a time
-UNWEIGHTED = 1024  # the scale that changes nothing
+SAMPLE_SLOTS = SLOTS + 2  # with the two that are weighted
+UNWEIGHTED, MAX_SCALE = 1024, 32767  # the scale that changes nothing, and the largest
+NEUTRAL_OFFSET = 4  # times what a scale lacks of 1024: the offset by which chroma without colour stays so
 
 
 class Place(NamedTuple):

@@ -19,17 +19,16 @@ TABLE: cython.int = 1 << tables.LOG2_MEMORY
 SHIFT: cython.int = 32 - tables.LOG2_MEMORY
 NOTHING: cython.int = tables.NOTHING
 WHOLE: cython.longlong = (1 << 32) - 1  # sums are modulo 2**32
-F: tuple[int, ...] = tables.MEMORY_FACTORS
-OF_WEST: cython.longlong = F[0]
-OF_NORTH: cython.longlong = F[1]
-OF_NORTH_WEST: cython.longlong = F[2]
-OF_NORTH_EAST: cython.longlong = F[3]
-OF_TWO_NORTH: cython.longlong = F[4]
-OF_TWO_WEST: cython.longlong = F[5]
-OF_FAR_WEST: cython.longlong = F[6]
-OF_FAR_EAST: cython.longlong = F[7]
-OF_UPPER_WEST: cython.longlong = F[8]
-OF_UPPER_EAST: cython.longlong = F[9]
+OF_WEST: cython.longlong = tables.MEMORY_FACTORS[0]
+OF_NORTH: cython.longlong = tables.MEMORY_FACTORS[1]
+OF_NORTH_WEST: cython.longlong = tables.MEMORY_FACTORS[2]
+OF_NORTH_EAST: cython.longlong = tables.MEMORY_FACTORS[3]
+OF_TWO_NORTH: cython.longlong = tables.MEMORY_FACTORS[4]
+OF_TWO_WEST: cython.longlong = tables.MEMORY_FACTORS[5]
+OF_FAR_WEST: cython.longlong = tables.MEMORY_FACTORS[6]
+OF_FAR_EAST: cython.longlong = tables.MEMORY_FACTORS[7]
+OF_UPPER_WEST: cython.longlong = tables.MEMORY_FACTORS[8]
+OF_UPPER_EAST: cython.longlong = tables.MEMORY_FACTORS[9]
 
 
 def empty_memory() -> npt.NDArray[np.uint16]:
@@ -57,7 +56,7 @@ class SampleMemory:
         self.samples, self.stride, self.low, self.place, self.second_place = memoryview(samples), stride, low, 0, 0
 
     def look(self, plane: Tapped[::1], at: cython.Py_ssize_t) -> cython.void:
-        """Find the places of a sample in both tables."""
+        """Find the places of a sample in both tables, as `MEMORY_TAPS` says; a loop over it takes 25 % longer."""
         up, two_up, low = at - self.stride, at - 2 * self.stride, self.low
         near: cython.longlong = OF_WEST * (plane[at - 1] - low)
         near += OF_NORTH * (plane[up] - low)

@@ -82,8 +82,7 @@ def decode_lossless(
     used, there = (source.places() - substreams.starts).tolist(), substreams.sizes.tolist()
     if used != there:
         raise BitstreamError(f"context substreams of {there} symbols where {used} are needed")
-    after = (coder.memory_after(memory) for coder, memory in zip_longest(coders, memories))
-    return decoded, weights, residuals, tuple(after)
+    return decoded, weights, residuals, tuple(coder.memory_after() for coder in coders)
 
 
 @functools.lru_cache(maxsize=4)  # the pictures of a packet group share theirs

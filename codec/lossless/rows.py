@@ -7,7 +7,7 @@ the prediction choose. What both directions need is said once, in small function
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cython
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from typing_extensions import Buffer
 
-    from codec.coded import Residuals, Weights
+    from codec.coded import Memory, Residuals, Weights
     from codec.picture.planes import Plane
 
 CELL: cython.int = tables.SET_SIDE
@@ -235,10 +235,11 @@ class PlaneCoder:
         starts: by predictor set, what rounds and is added, and the weight of the base, from plain samples (spec
             9.2). Set 0 is the base alone.
         weights: by predictor set, those of all other taps; 0 is the weight of a tap that completes the last pair.
-        median_set: the first predictor set behind those with weights: it predicts a median, the next one what a
-            memory recalls, and the one after that another median.
+        median_set: the first predictor set behind those with weights: it and the second after it predict medians.
+        memory_set: the one between, which predicts what a memory recalls.
         memory: of samples.
-        learns: whether that takes this plane's samples.
+        memory_before: that of pictures before.
+        learns: whether the memory takes this plane's samples.
         cell_sets: the predictor set of each cell.
         sums: what predictions take from elsewhere than the row itself, for all samples of its cells, and one more.
         activities: the same of contexts, with regions, for one sample more than there are.
@@ -259,7 +260,9 @@ class PlaneCoder:
     starts: cython.int[::1]
     weights: cython.short[::1]
     median_set: cython.int
+    memory_set: cython.int
     memory: SampleMemory
+    memory_before: object
     learns: cython.bint
     set_weights: cython.const[cython.short[:, ::1]]
     cell_sets: cython.const[cython.uchar[:, ::1]]
@@ -287,7 +290,7 @@ class PlaneCoder:
         decoded: Plane,
         number: int,
         before: Sequence[Residuals],
-        memory: npt.NDArray[np.uint16] | None,
+        memory: Memory,
     ) -> None:
         """``weights`` as a file has them, int16 (sets, 1 + taps − 1); ``residuals`` and ``decoded`` are filled.
 
@@ -297,12 +300,13 @@ class PlaneCoder:
         self.taps = memoryview(tables.paired_offsets(*planes.layout()))
         self.width = len(self.taps) - 1
         self.median_set = len(weights) + 1
+        self.memory_set = self.median_set + 1
         self.starts = memoryview(np.zeros(2 * (len(weights) + 4), np.int32))
         self.weights = memoryview(np.zeros((len(weights) + 4) * self.width, np.int16))
         # a view has no dimension of 0, and set 0 needs no row
         self.set_weights = memoryview(weights if len(weights) else np.zeros((1, 1), np.int16))
         self.cell_sets = memoryview(cell_sets)
-        self.remember(memory, bool((cell_sets == self.median_set + 1).any()))
+        self.remember(memory)
         self.sums = memoryview(np.zeros((columns + LANES) // LANES * LANES + LANES, np.int32))
         self.activities = memoryview(np.zeros(columns + 1, np.int32))
         self.changes, self.measures = (
@@ -319,17 +323,17 @@ class PlaneCoder:
         self.halves = memoryview(np.zeros(columns, np.uint8))
         self.residuals, self.decoded = flat(residuals), flat(decoded)
 
-    def remember(self, memory: npt.NDArray[np.uint16] | None, learns: bool) -> None:
-        """Take the memory of pictures before; one that ``learns`` is a copy, or new."""
+    def remember(self, memory: Memory, in_any_case: bool = False) -> None:
+        """Take the memory of pictures before, a copy or a new one to learn into if a square recalls samples."""
+        self.learns = in_any_case or self.memory_set in np.asarray(self.cell_sets)
         samples = np.zeros(1, np.uint16)
-        if learns:
+        if self.learns:
             samples = empty_memory() if memory is None else memory.copy()
-        self.learns, self.memory = learns, SampleMemory(samples, self.planes.stride, 0)
-        self.memory.low = self.low()
+        self.memory_before, self.memory = memory, SampleMemory(samples, self.planes.stride, self.low())
 
-    def memory_after(self, memory: npt.NDArray[np.uint16] | None) -> npt.NDArray[np.uint16] | None:
-        """The memory for the next picture, ``memory`` before this one."""
-        return np.asarray(self.memory.samples) if self.learns else memory
+    def memory_after(self) -> Memory:
+        """The memory for the next picture."""
+        return np.asarray(self.memory.samples) if self.learns else cast("Memory", self.memory_before)
 
     # what a compiler knows of 8 bits
 
@@ -406,7 +410,7 @@ class PlaneCoder:
             activities[x] += first + 2 * REGION * number
         if self.learns:
             for cell in range(self.cell_sets.shape[1]):
-                if self.cell_sets[y // CELL, cell] == self.median_set + 1:
+                if self.cell_sets[y // CELL, cell] == self.memory_set:
                     for x in range(cell * CELL, min(cell * CELL + CELL, columns)):
                         activities[x] = (activities[x] & (REGION - 1)) + first + LEARNED * REGION
 
@@ -421,11 +425,11 @@ class PlaneCoder:
         newer = self.planes.size + self.planes.origin + y * up - 1
         other = newer + (self.planes.size if references == 2 else 1)
         for x in range(columns + 2):
-            changes[x] = self.magnitude(samples[newer + x] - samples[other + x])
-        for line in range(2):
-            above: cython.Py_ssize_t = up - 2 * line * up
+            changes[x] = 0
+        for line in range(3):
+            down: cython.Py_ssize_t = (line - 1) * up
             for x in range(columns + 2):
-                changes[x] += self.magnitude(samples[newer + x - above] - samples[other + x - above])
+                changes[x] += self.magnitude(samples[newer + down + x] - samples[other + down + x])
         halved: cython.int = self.before > 0
         for x in range(columns):
             measures[x] = (changes[x] + changes[x + 1] + changes[x + 2]) >> halved
@@ -452,7 +456,7 @@ class PlaneCoder:
 
     def newer_of(self, number: cython.int) -> cython.Py_ssize_t:
         """How far from a sample the prediction lies whose median a set takes; 0 where it takes none."""
-        return self.planes.size if number > self.median_set + 1 else 0
+        return self.planes.size if number > self.memory_set else 0
 
     def recalled(self, at: cython.Py_ssize_t, west: cython.int) -> cython.int:
         """What the memory has for a sample, or a median; `SampleMemory.known` says which."""
@@ -531,7 +535,7 @@ class PlaneCoder:
             activity_so_far: cython.longlong = activities[0] + 2 * magnitudes[here - 2]
             for cell in range(cell_sets.shape[1]):
                 number: cython.int = cell_sets[y // CELL, cell]
-                if number == self.median_set + 1:
+                if number == self.memory_set:
                     self.decode_recalled(source, max_error, y, here, cell)
                     self.learn(y, cell)
                     x_after: cython.Py_ssize_t = min(cell * CELL + CELL, columns)
@@ -590,10 +594,9 @@ class PlaneCoder:
         for y in range(self.planes.rows):
             here = self.look_around(y, self.width // 2)
             for cell in range(self.cell_sets.shape[1]):
-                if self.cell_sets[y // CELL, cell] >= self.median_set and (
-                    self.cell_sets[y // CELL, cell] != self.median_set + 1
-                ):
-                    self.add_medians(self.cell_sets[y // CELL, cell], y, cell)
+                number: cython.int = self.cell_sets[y // CELL, cell]
+                if number >= self.median_set and number != self.memory_set:
+                    self.add_medians(number, y, cell)
             for x in range(columns):
                 halves[x] = upper_half(sums[x], shift)
             if self.learns:
@@ -621,7 +624,7 @@ class PlaneCoder:
         """Put what a memory has for a row whose samples are there into ``sums`` and ``halves``, and learn them."""
         first, sums, one = self.planes.origin + y * self.planes.stride, self.sums, 1 << self.shift()
         for cell in range(self.cell_sets.shape[1]):
-            if self.cell_sets[y // CELL, cell] == self.median_set + 1:
+            if self.cell_sets[y // CELL, cell] == self.memory_set:
                 for x in range(cell * CELL, min(cell * CELL + CELL, self.planes.columns)):
                     sums[x] = one * self.recalled(first + x, self.planes.samples[first + x - 1]) + (one >> 1)
                     self.halves[x] = self.memory.known()
@@ -642,7 +645,7 @@ class PlaneCoder:
                 west: cython.int = samples[first + x - 1]
                 total = sums[x] + self.weights[last] * samples[first + x - 2] + self.weights[last - 1] * west
                 region: cython.int = upper_half(total, shift)
-                if number == self.median_set + 1:
+                if number == self.memory_set:
                     total = one * self.recalled(first + x, west) + (one >> 1)
                     region = self.memory.known()
                 elif number >= self.median_set:

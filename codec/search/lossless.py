@@ -107,11 +107,11 @@ def code_lossless(
             if is_drawn:
                 choose_memory(coder, map_, memory)
             keep_unused(of_sets, map_, start)
-            coder.remember(memory, bool((map_ == len(of_sets) + 2).any()))
+            coder.remember(memory)
         rows.encode_plane(coder, target, 0 if is_alpha else header.max_error)
         weights.append(of_sets)
         cell_sets.append(map_)
-        after.append(coder.memory_after(memory))
+        after.append(coder.memory_after())
     written = WrittenContexts(contexts, symbols, bits[: (target.next_bit() + 7) // 8].copy())
     residual = LosslessResidual(tuple(weight_differences(weights, before)), tuple(cell_sets), written, bit_depth)
     return residual, tuple(weights), decoded, tuple(after)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.coded import PredictionWeights
-from codec.dct.references import UNWEIGHTED, weighted
+from codec.dct.references import MAX_SCALE, NEUTRAL_OFFSET, UNWEIGHTED, weighted
 from codec.picture.planes import Picture, Plane
 from codec.search.source_prediction import prediction_cost
 
@@ -20,8 +20,7 @@ SAME = 0.5  # share of samples from which on nothing fades, but lines of text co
 WORTH = 0.9  # of what the picture costs without
 NEAR = 0.25  # of a sample: what chroma may lose by weights like luma's, which take no bytes
 UNCHANGED = (UNWEIGHTED, 0)
-NEUTRAL, OFFSETS = 128, 32  # chroma without colour; in a sample
-LARGEST = 32767  # scale
+OFFSETS = 32  # in a sample
 
 _Weights = tuple[int, int]  # scale and offset of a plane
 _Means = npt.NDArray[np.float64]
@@ -72,7 +71,7 @@ def fade_of_chroma(wanted: Plane, reference: Plane, of_luma: _Weights | None, bi
         return UNCHANGED
     unit = 1 << (bit_depth - 8)
     there, here = distribution(reference, unit), distribution(wanted, unit)
-    ways = (of_luma[0], NEUTRAL * OFFSETS * (UNWEIGHTED - of_luma[0]) // UNWEIGHTED), fitted(there, here)
+    ways = (of_luma[0], NEUTRAL_OFFSET * (UNWEIGHTED - of_luma[0])), fitted(there, here)
     near, best = (distance(there, here, way) for way in ways)
     return ways[near > best + NEAR]
 
@@ -88,7 +87,7 @@ def fitted(there: _Means, here: _Means) -> _Weights:
     """By least squares."""
     spread = there - there.mean()
     scale = (spread * here).sum() / max((spread * spread).sum(), 1e-9)
-    scale = min(max(round(UNWEIGHTED * scale), 0), LARGEST)
+    scale = min(max(round(UNWEIGHTED * scale), 0), MAX_SCALE)
     return scale, round(OFFSETS * (here.mean() - scale / UNWEIGHTED * there.mean()))
 
 

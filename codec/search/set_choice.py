@@ -126,14 +126,14 @@ def choose_memory(coder: PlaneCoder, cell_sets: npt.NDArray[np.uint8], memory: M
     """
     view: cython.uchar[:, ::1] = memoryview(cell_sets)
     saved: cython.double[:, ::1] = memoryview(np.zeros(cell_sets.shape))
-    coder.remember(memory, True)
+    coder.remember(memory, in_any_case=True)
     with cython.nogil:
         coder.set_plain_weights()
         find_savings(coder, view, saved)
     gain = np.asarray(saved)
     chosen = gain > WORTH
     if float(gain[chosen].sum()) > WORTH_OF_MEMORY:
-        cell_sets[chosen] = coder.median_set + 1
+        cell_sets[chosen] = coder.memory_set
 
 
 def find_savings(coder: PlaneCoder, cell_sets: cython.uchar[:, ::1], saved: cython.double[:, ::1]) -> cython.void:

@@ -12,7 +12,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import MergeCandidates
 from codec.dct.planes import Plane
-from codec.dct.references import SLOTS
+from codec.dct.references import SAMPLE_SLOTS
 from codec.depths import Sample
 from codec.search.forward import SourcePlane
 from codec.search.interpolation import InterpolatedPlanes
@@ -45,7 +45,7 @@ class VectorSearch:
     def __init__(self, luma: Plane, writer: SymbolWriter, limit: int, rounds: int) -> None:
         """Vectors of ``luma`` have a limit in quarter samples."""
         self.luma, self.writer, self.limit, self.rounds = luma, writer, limit, rounds
-        self.quarters = InterpolatedPlanes(luma.reference, 4, SLOTS + 2)
+        self.quarters = InterpolatedPlanes(luma.reference, 4, SAMPLE_SLOTS)
         self.parent_dy, self.parent_dx = zeros((2, 7), np.int32), zeros((2, 7), np.int32)
 
     def start(self, source: SourcePlane, seeds: npt.NDArray[np.int16], lagrangian: float) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from codec.bitstream.limits import DEFAULT_LIMITS
 from codec.bitstream.schema import StreamId
-from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, NEUTRAL_OFFSET, group_bytes
+from codec.bitstream.streams import ALPHA_STREAMS, BLOCK_STREAMS, group_bytes
 from codec.coded import (
     NEW_FILTER,
     NO_FILTER,
@@ -28,7 +28,7 @@ from codec.coded import (
     symbols_of_levels,
     z_of,
 )
-from codec.dct.references import UNWEIGHTED
+from codec.dct.references import NEUTRAL_OFFSET, UNWEIGHTED
 from codec.dct.tables import FAMILIES
 from codec.lossless.tables import MAX_SUBSTREAMS, context_model
 from codec.models import MotionModel
@@ -39,6 +39,7 @@ from codec.writing.packing import pack, pack_numbers, pack_quickly, varint
 __all__ = ["encoded_name", "group_length", "pack_map", "pack_streams"]
 
 Bytes = npt.NDArray[np.uint8]
+ContextsAndSymbols = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]  # of a picture, in coding order
 
 
 def pack_streams(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
@@ -141,23 +142,39 @@ def pack_alpha(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, byt
 
 def pack_substreams(pictures: Sequence[WrittenContexts], planes: int, is_deep: bool) -> bytes:
     """Context substreams: which one each context has; sizes of each picture's; then all pictures' symbols, in turn."""
-    model = context_model(is_deep)
-    counts = np.zeros((planes * model.contexts, 256), np.int64)
-    for of in pictures:
-        count_contexts(of.contexts, of.symbols, counts)
+    both = [(of.contexts, of.symbols) for of in pictures]
+    counts = counts_of(both, planes * context_model(is_deep).contexts)
     # digits may take much less than a bit a symbol, where most are 0
-    substream_of = merge_contexts(counts.astype(np.float64), 0.0, MAX_SUBSTREAMS)
-    sizes = np.bincount(substream_of, counts.sum(axis=1)).astype(np.int64)
-    places = np.cumsum(sizes) - sizes
-    symbols = np.empty(int(sizes.sum()), np.uint8)
-    parts = [bytes([sizes.size])]
-    if sizes.size > 1:
-        parts.append(pack(substream_of.astype(np.uint8)))
-    for of in pictures:
-        before = places.copy()
-        put_apart(of.contexts, of.symbols, substream_of, places, symbols)
-        parts += [varint(size) for size in (places - before).tolist()]
-    return b"".join(parts + [pack_quickly(of) for of in np.split(symbols, places[:-1])])
+    substream_of = merge_contexts(counts, 0.0, MAX_SUBSTREAMS)
+    sizes, substreams = apart(both, counts, substream_of)
+    parts = [pack_substream_map(substream_of, len(substreams)), *map(varint, sizes.ravel().tolist())]
+    return b"".join(parts + [pack_quickly(of) for of in substreams])
+
+
+def counts_of(pictures: Sequence[ContextsAndSymbols], contexts: int) -> npt.NDArray[np.float64]:
+    """How often each symbol comes in each context, float64 (contexts, 256)."""
+    counts = np.zeros((contexts, 256), np.int64)
+    for of_picture in pictures:
+        count_contexts(*of_picture, counts)
+    return counts.astype(np.float64)
+
+
+def apart(
+    pictures: Sequence[ContextsAndSymbols], counts: npt.NDArray[np.float64], substream_of: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], list[Bytes]]:
+    """How many symbols each picture has in each substream, int64 (pictures, substreams), and those of all pictures."""
+    ends = np.cumsum(np.bincount(substream_of, counts.sum(axis=1)).astype(np.int64))
+    places = np.concatenate([[0], ends[:-1]])
+    symbols, reached = np.empty(int(ends[-1]), np.uint8), [places.copy()]
+    for of_picture in pictures:
+        put_apart(*of_picture, substream_of, places, symbols)
+        reached.append(places.copy())
+    return np.diff(reached, axis=0), np.split(symbols, ends[:-1])
+
+
+def pack_substream_map(substream_of: npt.NDArray[np.int64], count: int) -> bytes:
+    """How many substreams there are, and which one each context has."""
+    return bytes([count]) + (pack(substream_of.astype(np.uint8)) if count > 1 else b"")
 
 
 def pack_blocks(pictures: Sequence[WrittenSymbols]) -> dict[StreamId, bytes]:
@@ -193,13 +210,12 @@ def pack_family(contexts: npt.NDArray[np.uint16], symbols: Bytes, count: int) ->
     """A family of contexts: how many substreams there are, which of them each context has, then each substream."""
     if not symbols.size:
         return b"\0"
-    counts = np.bincount(contexts.astype(np.int64) * 256 + symbols, minlength=count * 256).reshape(count, 256)
-    substream_of = merge_contexts(counts.astype(np.float64)).astype(np.uint8)
-    of_symbols = substream_of[contexts]
-    sizes = np.bincount(of_symbols)
-    parts = [bytes([sizes.size]), pack(substream_of) if sizes.size > 1 else b""]
-    for inside in np.split(symbols[np.argsort(of_symbols, kind="stable")], np.cumsum(sizes)[:-1]):
-        parts += [varint(inside.size), pack(inside)]
+    counts = counts_of([(contexts, symbols)], count)
+    substream_of = merge_contexts(counts)
+    _, substreams = apart([(contexts, symbols)], counts, substream_of)
+    parts = [pack_substream_map(substream_of, len(substreams))]
+    for of in substreams:
+        parts += [varint(of.size), pack(of)]
     return b"".join(parts)
 
 
