@@ -59,6 +59,11 @@ def test_every_size_comes_back(tmp_path, moving, mode, size):
     assert 3 == len(read(write(tmp_path / "clip.mvz", pictures, qp=30)))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (17, 1), (1, 19)])
+def test_a_mesh_fits_a_single_row_or_column(tmp_path, noise, size):
+    assert 4 == len(read(write(tmp_path / "clip.mvz", noise("gray", *size, 4), motion="mesh", qp=20)))
+
+
 @pytest.mark.parametrize("speed", ["slow", "medium", "fast"])
 def test_noise_and_its_worst_levels_come_back(tmp_path, noise, speed):
     """The decoder holds every picture against the encoder's CRC-32."""

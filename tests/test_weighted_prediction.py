@@ -47,6 +47,39 @@ def test_pictures_that_fade_take_little_more_than_those_that_do_not(moving, monk
     assert len(file.getvalue()) < 0.85 * len(encoded(fading, **settings).getvalue())
 
 
+@pytest.mark.parametrize("sample_format", ["rgba", "gray_alpha"])
+def test_pictures_with_alpha_fade_too(moving, sample_format):
+    fading = []
+    for picture, share in zip(moving(sample_format, 96, 80, 4), (1, 0.8, 0.6, 0.4), strict=True):
+        *colours, alpha = picture.planes
+        fading.append(codec.Picture(picture.format, (*((share * plane).astype(np.uint8) for plane in colours), alpha)))
+    with codec.open(encoded(fading)) as video:
+        for source, decoded in zip(fading, video.pictures(), strict=True):
+            assert np.array_equal(source.planes[-1], decoded.planes[-1])
+            assert np.abs(source.planes[0].astype(int) - decoded.planes[0]).mean() < 6
+    parts = Parts.of(encoded(fading).getvalue())
+    streams = [[stream for stream, _ in packet.streams] for packet in parts.pictures()]
+    assert StreamId.PREDICTION_WEIGHTS in streams[0]
+    assert all(ids == sorted(ids) for ids in streams)
+
+
+def test_weights_of_planes_that_become_much_steeper_fit_the_file():
+    y, x = np.mgrid[:48, :64]
+    flat = np.tile(230 + np.arange(32) // 4 % 2, (24, 1)).astype(np.uint8)
+    steep = [flat, *(200 + (flat.astype(int) - 230) * 14 + time for time in (1, 2))]
+    picture_format = codec.PictureFormat(64, 48, codec.SampleFormat.YUV420)
+    pictures = [
+        codec.Picture(picture_format, (((60 + x + y) * 0.9**time).astype(np.uint8), *2 * [chroma.astype(np.uint8)]))
+        for time, chroma in enumerate(steep)
+    ]
+    (weights,) = choose_weights(pictures[1], pictures[:1])
+    assert weights[1, 0] > 1024
+    with codec.open(encoded(pictures)) as video:
+        for source, decoded in zip(pictures, video.pictures(), strict=True):
+            for wanted, plane in zip(source.planes, decoded.planes, strict=True):
+                assert np.abs(wanted.astype(int) - plane).mean() < 5
+
+
 @pytest.mark.parametrize("level", [16, 235])
 def test_a_fade_is_no_scene_cut_but_another_picture_is_one(moving, noise, level):
     fading = faded(moving("yuv420", 128, 128, 5), (1, 0.7, 0.5, 0.35, 0.25), level)

@@ -70,7 +70,11 @@ def _normal_equations(
     hats = np.stack([np.outer(v, u) for v in (1 - along, along) for u in (1 - along, along)], axis=-1)
     error = source - prediction
     trust = 1 / (1 + (error / OUTLIER) ** 2)
-    planes = np.stack([*np.gradient(prediction), error], axis=-1) * np.sqrt(trust)[..., None]
+    gradient = [  # of a single row or column none across
+        np.gradient(prediction, axis=axis) if length > 1 else np.zeros_like(prediction)
+        for axis, length in enumerate(prediction.shape)
+    ]
+    planes = np.stack([*gradient, error], axis=-1) * np.sqrt(trust)[..., None]
     planes = np.pad(planes, ((0, rows * side - len(source)), (0, columns * side - source.shape[1]), (0, 0)))
     squares, slopes = np.empty((rows, columns, 8, 8)), np.empty((rows, columns, 8))
     for row, strip in enumerate(planes.reshape(rows, side, columns, side, 3).transpose(0, 2, 1, 3, 4)):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.coded import PredictionWeights
-from codec.dct.references import MAX_SCALE, NEUTRAL_OFFSET, UNWEIGHTED, weighted
+from codec.dct.references import NEUTRAL_OFFSET, UNWEIGHTED, weighted
 from codec.picture.planes import Picture, Plane
 from codec.search.source_prediction import prediction_cost
 
@@ -21,6 +21,7 @@ WORTH = 0.9  # of what the picture costs without
 NEAR = 0.25  # of a sample: what chroma may lose by weights like luma's, which take no bytes
 UNCHANGED = (UNWEIGHTED, 0)
 OFFSETS = 32  # in a sample
+STEEPEST = 4 * UNWEIGHTED  # a scale up to which offsets, and how chroma's differ from luma's, fit 16 bits
 
 _Weights = tuple[int, int]  # scale and offset of a plane
 _Means = npt.NDArray[np.float64]
@@ -87,7 +88,7 @@ def fitted(there: _Means, here: _Means) -> _Weights:
     """By least squares."""
     spread = there - there.mean()
     scale = (spread * here).sum() / max((spread * spread).sum(), 1e-9)
-    scale = min(max(round(UNWEIGHTED * scale), 0), MAX_SCALE)
+    scale = min(max(round(UNWEIGHTED * scale), 0), STEEPEST)
     return scale, round(OFFSETS * (here.mean() - scale / UNWEIGHTED * there.mean()))
 
 

@@ -43,7 +43,12 @@ ContextsAndSymbols = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]  # of 
 
 
 def pack_streams(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
-    """The streams of a packet group, in the order of the file."""
+    """The streams of a packet group, in the order of the file: that of their ids."""
+    return dict(sorted(streams_of(header, group).items()))
+
+
+def streams_of(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
+    """The same in any order."""
     streams: dict[StreamId, bytes] = {}
     pictures = group.pictures
     if group.names:
