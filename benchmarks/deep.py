@@ -1,6 +1,6 @@
 """Lossless pictures of more than 8 bits: bytes and seconds beside other codecs.
 
-    python benchmarks/deep.py [--clips LIST] [--folder FOLDER] [--speed LIST] [--codecs LIST] [--markdown]
+    python benchmarks/deep.py [--clips LIST] [--folder FOLDER] [--speed LIST] [--codecs LIST] [--bound] [--markdown]
 
 `deep_clips` says what the clips are; FOLDER has the 8-bit ones that some are lifted from (default: $MVZ_CLIPS).
 Clips and codecs whose package is not installed are left out, and named: imageio-ffmpeg brings ffv1, x264 and x265,
@@ -9,6 +9,7 @@ imagecodecs PNG, JPEG-LS and JPEG XL, tifffile with imagecodecs TIFF; nibabel, d
 Bytes are of whole files: one for a clip, but of still pictures one for each picture, or for each plane where chroma is
 smaller. Every file is decoded and compared. Seconds are CPU time in one thread; of what ffmpeg does, the time in which
 it reads and writes the same samples without a codec is taken off.
+With --bound, what the noise of a clip takes in an ideal code, where that is known: see `noise_bound`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import numpy.typing as npt
 import zstandard
 from deep_clips import CLIPS, load
 from lossless import decode, encode, find_ffmpeg
+from noise_bound import noise_bytes
 
 import codec
 from codec.errors import CodecError
@@ -276,6 +278,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(os.environ.get("MVZ_CLIPS", ".")))
     parser.add_argument("--speed", type=partial(listed, ["slow", "medium", "fast"]), default=["slow", "medium", "fast"])
     parser.add_argument("--codecs", type=partial(listed, list(PEERS)), default=list(PEERS), help=", ".join(PEERS))
+    parser.add_argument("--bound", action="store_true", help="bytes of noise in an ideal code, where that is known")
     parser.add_argument("--markdown", action="store_true", help="tables of Markdown")
     options = parser.parse_args()
     codecs = {name: PEERS[name] for name in PEERS if name in options.codecs}
@@ -297,6 +300,9 @@ def main() -> None:
             print(f"  {COLUMNS[0]:14}" + "".join(f"{column:>14}" for column in COLUMNS[1:]))
         for row in rows_of(pictures, codecs):
             show(row, options.markdown)
+        if options.bound and (bound := noise_bytes(name, pictures, options.folder)) is not None:
+            bits = 8 * bound / (len(pictures) * picture_format.sample_count)
+            show(("noise alone", f"{bound:,}", f"{bits:.3f}", "", "", ""), options.markdown)
 
 
 if __name__ == "__main__":

@@ -34,22 +34,32 @@ SPHERES = ((-0.7, 0.5, 2.2, 0.35, 0.050), (0.9, 0.2, 3.1, 0.45, -0.035))  # x, y
 BOXES = ((0.3, 0.6, 1.7, 0.8, 1.2, 2.1), (-1.6, 0.1, 3.2, -0.9, 1.2, 3.8))  # nearest and farthest corner, metres
 
 
-def depth_camera(pictures: int = 16, width: int = 640, height: int = 480) -> Iterator[Planes]:
+def depth_camera() -> Iterator[Planes]:
     """A room with boxes and moving balls, in millimetres; 0 is a hole.
 
     Noise grows with the square of depth, as it does where depth is from triangulation. There are holes behind edges,
     where the projector's light does not come, on steep surfaces, and here and there.
     """
     random = np.random.RandomState(1)
-    across, down = (np.arange(width) - width / 2) / FOCAL, (np.arange(height) - height / 2) / FOCAL
-    for number in range(pictures):
-        depth = room(number, *np.meshgrid(across, down))
-        sensed = depth + random.standard_normal(depth.shape) * (0.4 + 1.4e-6 * depth * depth)
+    for depth in rooms():
+        sensed = depth + random.standard_normal(depth.shape) * depth_noise(depth)
         slope = np.abs(ndimage.sobel(depth, 1)) + np.abs(ndimage.sobel(depth, 0))
         shadow = np.roll(ndimage.maximum_filter1d(slope, 9, axis=1), 4, axis=1) > 900
         specks = ndimage.uniform_filter(random.random_sample(depth.shape), 3) > 0.8
         sensed[shadow | specks | (slope > 2500)] = 0
         yield (np.clip(np.rint(sensed), 0, FULL).astype(np.uint16),)
+
+
+def depth_noise(depth: Reals) -> Reals:
+    """Its standard deviation in millimetres."""
+    return 0.4 + 1.4e-6 * depth * depth
+
+
+def rooms(pictures: int = 16, width: int = 640, height: int = 480) -> Iterator[Reals]:
+    """Depth without noise or holes."""
+    across, down = (np.arange(width) - width / 2) / FOCAL, (np.arange(height) - height / 2) / FOCAL
+    for number in range(pictures):
+        yield room(number, *np.meshgrid(across, down))
 
 
 def room(number: int, right: Reals, down: Reals) -> Reals:
@@ -95,15 +105,27 @@ def raw_light(path: Path, pictures: int) -> Iterator[Planes]:
     random = np.random.RandomState(2)
     with open_source(path) as source:
         for picture in islice(source, pictures):
-            luma = picture.planes[0] + random.random_sample(picture.planes[0].shape) - 0.5
-            light = (np.clip(luma, 0, 255) / 255) ** 2.2 * 4000  # electrons
+            light = light_of(picture.planes[0] + random.random_sample(picture.planes[0].shape) - 0.5)
             electrons = random.poisson(light) + 2.0 * random.standard_normal(light.shape)
             yield (np.clip(np.rint(64 + electrons), 0, 4095).astype(np.uint16),)
 
 
-def microscope(pictures: int = 16, width: int = 512, height: int = 512) -> Iterator[Planes]:
+def light_of(luma: Reals) -> Reals:
+    """Electrons of luma, 0…255."""
+    light: Reals = (np.clip(luma, 0, 255) / 255) ** 2.2 * 4000
+    return light
+
+
+def microscope() -> Iterator[Planes]:
     """Fluorescent blobs that drift in the dark: Poisson noise on an offset of 400 counts, 16 bits."""
     random = np.random.RandomState(3)
+    for photons in blobs(random):
+        counts = 400 + 2.1 * random.poisson(photons) + 6 * random.standard_normal(photons.shape)
+        yield (np.clip(np.rint(counts), 0, FULL).astype(np.uint16),)
+
+
+def blobs(random: np.random.RandomState, pictures: int = 16, width: int = 512, height: int = 512) -> Iterator[Reals]:
+    """How many photons are expected; random numbers are drawn before the first picture alone."""
     count = 160
     place = random.random_sample((count, 2)) * (height, width)
     speed = random.standard_normal((count, 2)) * 0.8
@@ -118,18 +140,23 @@ def microscope(pictures: int = 16, width: int = 512, height: int = 512) -> Itera
             rows, columns = np.arange(top, top + 2 * reach + 1), np.arange(left, left + 2 * reach + 1)
             spot = np.exp(-((rows - y) ** 2)[:, None] / (2 * radius**2) - (columns - x) ** 2 / (2 * radius**2))
             photons[np.ix_(rows % height, columns % width)] += peak * spot
-        counts = 400 + 2.1 * random.poisson(photons) + 6 * random.standard_normal(photons.shape)
-        yield (np.clip(np.rint(counts), 0, FULL).astype(np.uint16),)
+        yield photons
 
 
-def noisy(sigma: float, pictures: int = 8, width: int = 352, height: int = 288) -> Iterator[Planes]:
+def noisy(sigma: float) -> Iterator[Planes]:
     """A smooth scene that pans, under noise of one strength; 16 bits."""
     random = np.random.RandomState(4)
+    for scene in pan(random):
+        seen = scene + sigma * random.standard_normal(scene.shape)
+        yield (np.clip(np.rint(seen), 0, FULL).astype(np.uint16),)
+
+
+def pan(random: np.random.RandomState, pictures: int = 8, width: int = 352, height: int = 288) -> Iterator[Reals]:
+    """The scene without noise; random numbers are drawn before the first picture alone."""
     scene = ndimage.gaussian_filter(random.random_sample((height, width + 4 * pictures)), 12, mode="wrap")
     scene = 12000 + 40000 * (scene - scene.min()) / np.ptp(scene)
     for number in range(pictures):
-        seen = scene[:, 3 * number : 3 * number + width] + sigma * random.standard_normal((height, width))
-        yield (np.clip(np.rint(seen), 0, FULL).astype(np.uint16),)
+        yield scene[:, 3 * number : 3 * number + width]
 
 
 # ------------------------------------------------------------------------------------------------- rendered and edited
