@@ -906,6 +906,16 @@ def test_the_example_of_obmc_holds():
         assert (mixed.T if from_left else mixed).tolist() == [[value] * 8 for value in (*expected, *(mine,) * 4)]
 
 
+@pytest.mark.parametrize("name", ["bdof", "clipped bdof"])
+def test_the_examples_of_bdof_hold(name):
+    predictions, expected = example(name).split("->")
+    first, second = (np.repeat(numbers(part), 8).astype(np.uint8).reshape(8, 8) for part in predictions.split(","))
+    for turned in (False, True):
+        a, b = (np.array(plane.T if turned else plane, order="C") for plane in (first, second))
+        uncompiled("optical_flow").OpticalFlow(8).average(a.data, b.data, 0, 0, 8, 8)
+        assert (a.T if turned else a).tolist() == [[value] * 8 for value in numbers(expected)]
+
+
 def test_the_example_of_a_transform_holds():
     """In the first of four intra blocks without reference samples, all of them DC."""
     setting, expected = (numbers(part) for part in example("transform").split("->"))

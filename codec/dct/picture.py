@@ -14,6 +14,7 @@ from codec.dct import tables
 from codec.dct.candidates import BlockMap, MergeCandidates, MotionMap
 from codec.dct.intra import IntraPredictor
 from codec.dct.loop_filters import AdaptiveLoopFilter, Deblocking
+from codec.dct.optical_flow import OpticalFlow
 from codec.dct.planes import Plane
 from codec.dct.references import SLOTS, Place, References
 from codec.dct.syntax import CodingBlock, Levels, SymbolReader
@@ -62,6 +63,7 @@ class PictureDecoder:
     symbols: SymbolReader
     candidates: MergeCandidates
     intra: IntraPredictor
+    flow: OpticalFlow
     mesh: Mesh
     has_mesh: cython.bint
     transform: InverseTransform
@@ -106,6 +108,7 @@ class PictureDecoder:
         self.block, self.neighbour, self.levels = CodingBlock(), CodingBlock(), Levels()
         self.candidates = MergeCandidates(self.references, self.motion)
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
+        self.flow = OpticalFlow(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter(width)
         self.records = zeros((rows * columns if traced else 1, 15), np.int32)
 
@@ -364,6 +367,8 @@ class PictureDecoder:
         if block.kind == BlockKind.WARPED:
             plane.reference.select(self.references.sample_slot[0])
             plane.reference.warp(plane.samples, self.mesh, y, x, side)
+        elif block.directions == 3 and self.references.is_halfway:
+            self.predict_along_flow(plane, block)
         else:
             self.compensate(plane, plane.samples, block, y, x, side, side)
         if block.obmc and y > 0:
@@ -373,6 +378,22 @@ class PictureDecoder:
         if self.traced:
             rows, columns = side >> plane.log2_y, side >> plane.log2_x
             plane.keep_prediction(y >> plane.log2_y, x >> plane.log2_x, rows, columns)
+
+    def predict_along_flow(self, plane: Plane, block: CodingBlock) -> cython.void:
+        """Predict a coding block from the picture before and the one after, along the motion left between them."""
+        y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
+        plane.reference.select(self.references.sample_slot[0])
+        plane.reference.move(plane.samples, y, x, side, side, block.dy[0], block.dx[0], False)
+        plane.reference.select(self.references.sample_slot[1])
+        plane.reference.move(plane.second, y, x, side, side, block.dy[1], block.dx[1], False)
+        self.flow.average(
+            plane.samples,
+            plane.second,
+            y >> plane.log2_y,
+            x >> plane.log2_x,
+            side >> plane.log2_y,
+            side >> plane.log2_x,
+        )
 
     def overlap(
         self,

@@ -82,6 +82,7 @@ class References:
     """The two decoded pictures that the picture at work points into; of a P picture both are the one before."""
 
     is_b: cython.bint
+    is_halfway: cython.bint  # whether one is as long before the picture at work as the other is after it
     slot: cython.int[::1]  # where each of the two is kept
     sample_slot: cython.int[::1]  # where the samples are that blocks are predicted from: there, or weighted
     distance: cython.int[::1]  # how many pictures it is before the one at work; negative if it comes after
@@ -93,7 +94,7 @@ class References:
     def __init__(self, limit: int) -> None:
         self.slot, self.distance, self.limit, self.slot_of = zeros(2, np.int32), zeros(2, np.int32), limit, {}
         self.sample_slot = zeros(2, np.int32)
-        self.is_b, self.latest, self.free = False, 0, 0
+        self.is_b, self.is_halfway, self.latest, self.free = False, False, 0, 0
 
     def start(self, place: Place, only_reads: bool) -> None:
         """Begin a picture; one that is only read needs no others.
@@ -111,6 +112,7 @@ class References:
                 raise BitstreamError(f"picture {place.number} points into picture {number}, which is not there")
             self.slot[k], self.distance[k] = self.slot_of[number], place.number - number
             self.sample_slot[k] = self.slot[k]
+        self.is_halfway = self.is_b and self.distance[0] == -self.distance[1]
         self.latest = int(self.is_b and kept.index(place.references[1]) > kept.index(place.references[0]))
         self.slot_of = {number: slot for number, slot in self.slot_of.items() if number in place.kept}
         self.free = min({*range(SLOTS)} - {*self.slot_of.values()})
