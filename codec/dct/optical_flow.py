@@ -54,8 +54,14 @@ class OpticalFlow:
         over = 0 if SAMPLE_BITS == 8 else self.bit_depth - 8
         peak = 255 if SAMPLE_BITS == 8 else (1 << self.bit_depth) - 1
         put_changes(first, second, y, x, rows, columns, over, self.change)
-        put_slopes_down(first, second, y, x, rows, columns, over, self.down, self.down_apart)
-        put_slopes_across(first, second, y, x, rows, columns, over, self.across, self.across_apart)
+        down, down_apart, across, across_apart = self.down, self.down_apart, self.across, self.across_apart
+        last = columns - 1
+        for j in range(rows):
+            row, above, below = y + j, y + max(j - 1, 0), y + min(j + 1, rows - 1)
+            put_slopes(first, second, above, x, below, x, over, down, down_apart, j, 0, columns)
+            put_slopes(first, second, row, x, row, x + 1, over, across, across_apart, j, 0, 1)
+            put_slopes(first, second, row, x, row, x + 2, over, across, across_apart, j, 1, columns - 2)
+            put_slopes(first, second, row, x + last - 1, row, x + last, over, across, across_apart, j, last, 1)
         put_products(self.down, self.down, rows, columns, self.sums, 0)
         put_products(self.across, self.across, rows, columns, self.sums, 1)
         put_products(self.down, self.across, rows, columns, self.sums, 2)
@@ -116,57 +122,25 @@ def put_changes(
             change[j, i] = (second[y + j, x + i] - first[y + j, x + i]) >> over
 
 
-def put_slopes_down(
+def put_slopes(
     first: Sample[:, ::1],
     second: Sample[:, ::1],
     y: cython.int,
     x: cython.int,
-    rows: cython.int,
-    columns: cython.int,
+    y_after: cython.int,
+    x_after: cython.int,
     over: cython.int,
     slopes: cython.short[:, ::1],
     apart: cython.short[:, ::1],
+    row: cython.int,
+    column: cython.int,
+    count: cython.int,
 ) -> cython.void:
-    """Differences between samples below and above: summed over both predictions, and how far apart they are."""
-    for j in range(rows):
-        above, below = y + max(j - 1, 0), y + min(j + 1, rows - 1)
-        for i in range(columns):
-            a: cython.int = first[below, x + i] - first[above, x + i]
-            b: cython.int = second[below, x + i] - second[above, x + i]
-            slopes[j, i] = (a + b) >> over
-        for i in range(columns):
-            a = first[below, x + i] - first[above, x + i]
-            b = second[below, x + i] - second[above, x + i]
-            apart[j, i] = b - a
-
-
-def put_slopes_across(
-    first: Sample[:, ::1],
-    second: Sample[:, ::1],
-    y: cython.int,
-    x: cython.int,
-    rows: cython.int,
-    columns: cython.int,
-    over: cython.int,
-    slopes: cython.short[:, ::1],
-    apart: cython.short[:, ::1],
-) -> cython.void:
-    """The same to the right and to the left."""
-    for j in range(rows):
-        row = y + j
-        for i in range(1, columns - 1):
-            a: cython.int = first[row, x + i + 1] - first[row, x + i - 1]
-            b: cython.int = second[row, x + i + 1] - second[row, x + i - 1]
-            slopes[j, i] = (a + b) >> over
-        for i in range(1, columns - 1):
-            a = first[row, x + i + 1] - first[row, x + i - 1]
-            b = second[row, x + i + 1] - second[row, x + i - 1]
-            apart[j, i] = b - a
-        for k in range(2):  # the outermost
-            left: cython.int = k * (columns - 2)
-            a = first[row, x + left + 1] - first[row, x + left]
-            b = second[row, x + left + 1] - second[row, x + left]
-            slopes[j, left + k], apart[j, left + k] = (a + b) >> over, b - a
+    """Differences between samples of a row and those after them: both predictions' sum, and how far apart they are."""
+    for i in range(count):
+        a: cython.int = first[y_after, x_after + i] - first[y, x + i]
+        b: cython.int = second[y_after, x_after + i] - second[y, x + i]
+        slopes[row, column + i], apart[row, column + i] = (a + b) >> over, b - a
 
 
 def put_products(

@@ -357,9 +357,23 @@ class PictureDecoder:
         """Predict a rectangle by the vectors of a coding block: by one, or by the mean of two predictions."""
         for k in range(2):
             if motion.directions >> k & 1:
-                plane.reference.select(self.references.sample_slot[k])
-                averaged: cython.bint = k == 1 and motion.directions == 3
-                plane.reference.move(target, y, x, height, width, motion.dy[k], motion.dx[k], averaged)
+                self.move(plane, target, motion, k, y, x, height, width, k == 1 and motion.directions == 3)
+
+    def move(
+        self,
+        plane: Plane,
+        target: Sample[:, ::1],
+        motion: CodingBlock,
+        k: cython.int,
+        y: cython.int,
+        x: cython.int,
+        height: cython.int,
+        width: cython.int,
+        averaged: cython.bint,
+    ) -> cython.void:
+        """Predict a rectangle from reference ``k``, or take the mean with what is there."""
+        plane.reference.select(self.references.sample_slot[k])
+        plane.reference.move(target, y, x, height, width, motion.dy[k], motion.dx[k], averaged)
 
     def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
         """Predict a coding block from other pictures, in one plane."""
@@ -382,10 +396,8 @@ class PictureDecoder:
     def predict_along_flow(self, plane: Plane, block: CodingBlock) -> cython.void:
         """Predict a coding block from the picture before and the one after, along the motion left between them."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
-        plane.reference.select(self.references.sample_slot[0])
-        plane.reference.move(plane.samples, y, x, side, side, block.dy[0], block.dx[0], False)
-        plane.reference.select(self.references.sample_slot[1])
-        plane.reference.move(plane.second, y, x, side, side, block.dy[1], block.dx[1], False)
+        self.move(plane, plane.samples, block, 0, y, x, side, side, False)
+        self.move(plane, plane.second, block, 1, y, x, side, side, False)
         self.flow.average(
             plane.samples,
             plane.second,

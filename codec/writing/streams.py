@@ -44,11 +44,6 @@ ContextsAndSymbols = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]  # of 
 
 def pack_streams(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
     """The streams of a packet group, in the order of the file: that of their ids."""
-    return dict(sorted(streams_of(header, group).items()))
-
-
-def streams_of(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, bytes]:
-    """The same in any order."""
     streams: dict[StreamId, bytes] = {}
     pictures = group.pictures
     if group.names:
@@ -57,13 +52,15 @@ def streams_of(header: SequenceHeader, group: PacketGroup) -> dict[StreamId, byt
     streams |= pack_fields([picture.field for picture in pictures if picture.field is not None])
     residuals = [picture.residual for picture in pictures]
     blocks = [residual for residual in residuals if isinstance(residual, WrittenSymbols)]
+    lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
     if blocks:
         streams |= pack_meshes([of.mesh for of in blocks if of.mesh is not None]) | pack_blocks(blocks)
-        return streams | pack_alpha(header, group)
-    lossless = [residual for residual in residuals if isinstance(residual, LosslessResidual)]
-    if lossless:
-        return streams | pack_lossless(header, lossless) | pack_maps(group.maps)
-    return streams | pack_levels(header, [planes for planes in residuals if isinstance(planes, tuple)])
+        streams |= pack_alpha(header, group)
+    elif lossless:
+        streams |= pack_lossless(header, lossless) | pack_maps(group.maps)
+    else:
+        streams |= pack_levels(header, [planes for planes in residuals if isinstance(planes, tuple)])
+    return dict(sorted(streams.items()))
 
 
 def encoded_name(name: str) -> bytes:
