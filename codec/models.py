@@ -53,6 +53,7 @@ class BlockKind(_Labelled):
     INTER = 2
     INTRA = 3
     WARPED = 4
+    COPY = 5
 
 
 class Speed(_Labelled):

@@ -33,6 +33,8 @@ class BlockMap:
     directions: cython.uchar[:, ::1]  # 0 of intra blocks
     dy: cython.int[:, :, ::1]  # of its vector into each reference; 0 of one that is not there
     dx: cython.int[:, :, ::1]
+    bv_dy: cython.int[:, ::1]  # of its block vector; 0 but of copies
+    bv_dx: cython.int[:, ::1]
     order: cython.int[:, ::1]  # in which the 4×4 units of a CTU are decoded
 
     def __init__(self, rows, columns):
@@ -42,6 +44,7 @@ class BlockMap:
         )
         self.modes = zeros((rows, columns), np.int32)
         self.dy, self.dx = zeros((2, rows, columns), np.int32), zeros((2, rows, columns), np.int32)
+        self.bv_dy, self.bv_dx = zeros((rows, columns), np.int32), zeros((rows, columns), np.int32)
         self.order = table(tables.MORTON)
 
     def put(self, block: CodingBlock) -> cython.void:
@@ -53,6 +56,7 @@ class BlockMap:
                 self.cbf[row, column], self.transform_split[row, column] = block.cbf, block.transform_split
                 self.modes[row, column] = block.modes
                 self.directions[row, column] = block.directions
+                self.bv_dy[row, column], self.bv_dx[row, column] = block.bv_dy, block.bv_dx
                 for k in range(2):
                     self.dy[k, row, column], self.dx[k, row, column] = block.dy[k], block.dx[k]
 
@@ -80,6 +84,26 @@ class BlockMap:
         if there_column >> 3 != column >> 3:
             return there_column >> 3 < column >> 3
         return self.order[there_row & 7, there_column & 7] < self.order[row & 7, column & 7]
+
+    def is_decoded(self, block: CodingBlock, dy: cython.int, dx: cython.int) -> cython.bint:
+        """Whether the square that lies (dy, dx) samples of luma from a coding block is decoded before it.
+
+        It is where its last 4×4 unit is: the others come before that one in the order of decoding.
+        """
+        side = 1 << block.log2
+        y, x = 8 * block.row + dy, 8 * block.column + dx
+        if y < 0 or x < 0:
+            return False
+        return self.is_available((y + side - 1) >> 2, (x + side - 1) >> 2, 2 * block.row, 2 * block.column)
+
+    def predicted_bv(self, block: CodingBlock) -> tuple[cython.int, cython.int]:
+        """What a block vector is predicted as: that of the block to the left if it is a copy, else of that above."""
+        row, column = block.row, block.column
+        if column > 0 and self.kind[row, column - 1] == BlockKind.COPY:
+            return self.bv_dy[row, column - 1], self.bv_dx[row, column - 1]
+        if row > 0 and self.kind[row - 1, column] == BlockKind.COPY:
+            return self.bv_dy[row - 1, column], self.bv_dx[row - 1, column]
+        return 0, 0
 
     def node_context(self, is_p: cython.bint, row: cython.int, column: cython.int, log2: cython.int) -> cython.int:
         """Picture type, size, smaller neighbours, skipped neighbours."""
@@ -204,9 +228,9 @@ class MergeCandidates:
         corner = column + side
         if not blocks.is_available(2 * row - 1, 2 * corner, 2 * row, 2 * column):
             corner = column - 1
-        has_left: cython.bint = column > 0 and blocks.kind[row, column - 1] != BlockKind.INTRA
-        has_above: cython.bint = row > 0 and blocks.kind[row - 1, column] != BlockKind.INTRA
-        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.kind[row - 1, corner] != BlockKind.INTRA
+        has_left: cython.bint = column > 0 and blocks.directions[row, column - 1] > 0
+        has_above: cython.bint = row > 0 and blocks.directions[row - 1, column] > 0
+        has_corner: cython.bint = row > 0 and corner >= 0 and blocks.directions[row - 1, corner] > 0
         self.count = 0
         if not self.references.is_b and has_left + has_above + has_corner != 1:
             self.offer_median(blocks, row, column, corner)

@@ -253,12 +253,14 @@ class PictureDecoder:
     @cython.exceptval(-1)
     def decode_block(self, block: CodingBlock) -> cython.int:
         """Read the rest of a coding block, and decode its transform blocks in every plane."""
-        if block.cbf >> self.planes or not (self.is_p or block.kind == BlockKind.INTRA):
+        if block.cbf >> self.planes or (block.kind != BlockKind.INTRA and block.kind != BlockKind.COPY and not self.is_p):
             return malformed(b"a symbol has no meaning")
         if block.kind == BlockKind.INTRA:
             self.read_modes(block)
         elif block.kind == BlockKind.INTER:
             self.read_vectors(block)
+        elif block.kind == BlockKind.COPY:
+            self.read_block_vector(block)
         if block.kind != BlockKind.INTRA and not self.only_reads:
             self.find_vectors(block)
             self.predict_plane(self.luma, block)
@@ -319,8 +321,20 @@ class PictureDecoder:
         return 0
 
     @cython.exceptval(-1)
+    def read_block_vector(self, block: CodingBlock) -> cython.int:
+        """Read from where in the picture a coding block is copied."""
+        dy, dx = self.blocks.predicted_bv(block)
+        block.bv_dy = dy + self.symbols.read_signed(tables.BV_CONTEXTS)
+        block.bv_dx = dx + self.symbols.read_signed(tables.BV_CONTEXTS + 1)
+        if not self.blocks.is_decoded(block, block.bv_dy, block.bv_dx):
+            return malformed(b"a block is copied from samples that are not there yet")
+        return 0
+
+    @cython.exceptval(-1)
     def find_vectors(self, block: CodingBlock) -> cython.int:
         """Make MVDs vectors, or take the motion of a merge candidate or of the mesh."""
+        if block.kind == BlockKind.COPY:
+            return 0
         if block.kind == BlockKind.WARPED:
             if not self.has_mesh:
                 return malformed(b"a block is warped by a mesh that the picture does not have")
@@ -378,7 +392,16 @@ class PictureDecoder:
     def predict_plane(self, plane: Plane, block: CodingBlock) -> cython.void:
         """Predict a coding block from other pictures, in one plane."""
         y, x, side = 8 * block.row, 8 * block.column, 1 << block.log2
-        if block.kind == BlockKind.WARPED:
+        if block.kind == BlockKind.COPY:
+            plane.copy_from(
+                y >> plane.log2_y,
+                x >> plane.log2_x,
+                block.bv_dy >> plane.log2_y,
+                block.bv_dx >> plane.log2_x,
+                side >> plane.log2_y,
+                side >> plane.log2_x,
+            )
+        elif block.kind == BlockKind.WARPED:
             plane.reference.select(self.references.sample_slot[0])
             plane.reference.warp(plane.samples, self.mesh, y, x, side)
         elif block.directions == 3 and self.references.is_halfway:

@@ -11,7 +11,7 @@ from codec.depths import Sample
 from codec.motion.compensation import ReferencePlane
 from codec.motion.tables import BORDER, EIGHTH_TAPS, SIXTEENTH_TAPS
 from codec.picture.planes import sample_type
-from codec.vectors import mix_row
+from codec.vectors import copy_row, mix_row
 
 __all__ = ["Plane"]
 
@@ -66,6 +66,13 @@ class Plane:
         for j in range(y, y + height):
             for i in range(x, x + width):
                 self.prediction[j, i] = self.samples[j, i]
+
+    def copy_from(
+        self, y: cython.int, x: cython.int, dy: cython.int, dx: cython.int, height: cython.int, width: cython.int
+    ) -> cython.void:
+        """Predict a rectangle by the one that lies (dy, dx) from it in the same picture."""
+        for j in range(y, y + height):
+            copy_row(self.samples, j, x, self.samples, j + dy, x + dx, width)
 
     def publish(self) -> cython.void:
         """Make what is decoded the reference."""

@@ -137,6 +137,8 @@ class CodingBlock:
     directions: cython.int  # 1 a vector into the first reference, 2 one into the second, 3 both
     dy: cython.int[::1]  # of the vector into each, in quarter samples; 0 of one that is not there
     dx: cython.int[::1]
+    bv_dy: cython.int  # of a copy's block vector, in samples of luma
+    bv_dx: cython.int
 
     def __init__(self) -> None:
         self.dy, self.dx = zeros(2, np.int32), zeros(2, np.int32)
@@ -145,6 +147,7 @@ class CodingBlock:
         """Have nothing but a place and a kind."""
         self.kind = kind
         self.merge = self.obmc = self.transform_split = self.transform = self.cbf = self.modes = self.directions = 0
+        self.bv_dy = self.bv_dx = 0
         for k in range(2):
             self.dy[k] = self.dx[k] = 0
 
@@ -163,9 +166,11 @@ class CodingBlock:
             self.kind = BlockKind.INTER + shown - tables.KIND_INTER
         elif shown == tables.OBMC_INTER:
             self.kind, self.obmc = BlockKind.INTER, True
+        elif shown == tables.KIND_COPY:
+            self.kind = BlockKind.COPY
         else:
             self.kind, self.merge, self.obmc = BlockKind.MERGE, shown - tables.OBMC_INTER - 1, True
-        return shown <= tables.LAST_OBMC
+        return shown <= tables.KIND_COPY
 
 
 @cython.cclass

@@ -17,6 +17,7 @@ __all__ = [
     "BAND_OF",
     "BETA",
     "BUCKET_OF_RUN",
+    "BV_CONTEXTS",
     "CBF_CONTEXTS",
     "CHROMA_CBF_CONTEXT",
     "CONTEXTS",
@@ -31,10 +32,10 @@ __all__ = [
     "FIRST_CODED",
     "FORWARD",
     "HORIZONTAL",
+    "KIND_COPY",
     "KIND_INTER",
     "LARGEST_CHOICE",
     "LAST",
-    "LAST_OBMC",
     "LEVEL_CONTEXTS",
     "MAX_BITS",
     "MAX_BUCKETS",
@@ -72,8 +73,9 @@ DIRECTION_CONTEXTS: Final = 61  # which references vectors of B pictures point i
 TRANSFORM_CONTEXTS: Final = 64  # transform kinds, by size and whether the block is intra
 MODE_CONTEXTS: Final = 70  # intra modes, by size
 VECTOR_CONTEXTS: Final = 73  # vector differences: down; then right, by how far down
-ESCAPE_CONTEXTS: Final = 77  # of levels, by luma or chroma and four bands
-LEVEL_CONTEXTS: Final = 85  # by size, luma or chroma, intra or not, six bands, the level before
+BV_CONTEXTS: Final = 77  # differences of block vectors: down; then right
+ESCAPE_CONTEXTS: Final = 79  # of levels, by luma or chroma and four bands
+LEVEL_CONTEXTS: Final = 87  # by size, luma or chroma, intra or not, six bands, the level before
 CONTEXTS: Final = LEVEL_CONTEXTS + 4 * 2 * 2 * 6 * 3
 ELEMENTS: Final = (CBF_CONTEXTS, MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, LEVEL_CONTEXTS, CONTEXTS)
 """Where the contexts of each syntax element end."""
@@ -84,7 +86,7 @@ FAMILIES: Final = (MODE_CONTEXTS, VECTOR_CONTEXTS, ESCAPE_CONTEXTS, CONTEXTS)
 SPLIT: Final = 4  # of a node; those below are SKIP with a merge candidate
 FIRST_CODED: Final = 5  # of a node, from here on 16 · kind shown + 8 · transform split + CBF
 KIND_INTER: Final = 4  # a kind that is shown; those below are MERGE, INTRA and WARPED follow
-OBMC_INTER, LAST_OBMC = 7, 10  # MERGE with OBMC, but for the averaged candidate, lies behind
+OBMC_INTER, KIND_COPY = 7, 11  # MERGE with OBMC, but for the averaged candidate, lies between
 AVERAGED: Final = 3  # the merge candidate that is the mean of the first two predictions
 MODES: Final = 35
 PLANAR, DC, HORIZONTAL, VERTICAL = 0, 1, 10, 26  # intra modes

@@ -1,4 +1,4 @@
-"""Pictures of screens, and by how far their parts moved: blocks found again, sample for sample, in the picture before.
+"""Pictures of screens, and how far their parts moved: blocks found again, sample for sample, in this picture or before.
 
 Text that scrolls looks alike at many wrong places, so that a search that goes downhill ends at one of them.
 """
@@ -12,9 +12,10 @@ from codec.motion.field import Vectors
 from codec.picture.colour import luma
 from codec.picture.planes import Picture, Plane
 
-__all__ = ["frequent_displacements", "looks_like_screen"]
+__all__ = ["frequent_displacements", "looks_like_screen", "previous_places"]
 
 SIDE = 16  # of a block that is looked for
+LOG2_SMALL = 3  # of the side of a square that is looked for in its own picture
 FLAT = 0.6  # as many samples of screens are like the one before: 0.8…0.99, of camera pictures 0.1…0.3, seldom 0.5
 LEAST_BLOCKS = 2  # that have a displacement
 MOST = 4  # displacements
@@ -45,7 +46,7 @@ def frequent_displacements(source: Plane, picture_before: Picture, limit: int) -
     )
     at = np.full(len(wanted), -1)
     at[of_block] = np.arange(len(of_block))  # one of the blocks that are alike
-    found = _hashes(_hashes(before.astype(np.uint32), DOWN).T, ACROSS).T
+    found = _hashes(before, 4)
     may_be = np.zeros(1 << 16, np.bool_)
     may_be[wanted >> 16] = True
     y, x = np.nonzero(may_be[found >> 16])
@@ -68,6 +69,24 @@ def looks_like_screen(plane: Plane) -> bool:
     return plane.shape[1] > 1 and float((some[:, 1:] == some[:, :-1]).mean()) >= FLAT
 
 
+def previous_places(plane: Plane) -> npt.NDArray[np.int32]:
+    """Where in luma (H, W) each square of 8×8 samples was last, as the place of its first sample: int32 (H · W,).
+
+    Places count in raster order. −1 where a square is new, or is as the one to its left and as the one above it: flat
+    squares are found everywhere, and predicted well without.
+    """
+    hashes = _hashes(plane, LOG2_SMALL)
+    is_flat = np.zeros(hashes.shape, np.bool_)
+    is_flat[1:, 1:] = (hashes[1:, 1:] == hashes[:-1, 1:]) & (hashes[1:, 1:] == hashes[1:, :-1])
+    rows, columns = np.nonzero(~is_flat)
+    places, hashes = (rows * plane.shape[1] + columns).astype(np.int32), hashes[~is_flat]
+    order = np.argsort(hashes, kind="stable")
+    is_same = hashes[order[1:]] == hashes[order[:-1]]
+    previous = np.full(plane.size, -1, np.int32)
+    previous[places[order[1:][is_same]]] = places[order[:-1][is_same]]
+    return previous
+
+
 def _blocks(plane: Plane) -> Plane:
     """Its whole blocks, (rows, columns, 16, 16)."""
     rows, columns = plane.shape[0] // SIDE, plane.shape[1] // SIDE
@@ -79,8 +98,11 @@ def _powers(factor: int) -> _Hashes:
     return np.array([pow(factor, n, 1 << 32) for n in range(SIDE - 1, -1, -1)], np.uint32)
 
 
-def _hashes(numbers: _Hashes, factor: int) -> _Hashes:
-    """Σ_j number_j · factor**(15 − j) modulo 2**32 of 16 rows, from each row on that has as many below it."""
-    for count in (1, 2, 4, 8):
-        numbers = numbers[:-count] * np.uint32(pow(factor, count, 1 << 32)) + numbers[count:]
+def _hashes(plane: Plane, log2: int) -> _Hashes:
+    """Σ_j Σ_i sample_ji · DOWN**(last − j) · ACROSS**(last − i) modulo 2**32 of each square of 2 ** log2 samples."""
+    numbers = plane.astype(np.uint32)
+    for factor in (DOWN, ACROSS):
+        for k in range(log2):
+            numbers = numbers[: -1 << k] * np.uint32(pow(factor, 1 << k, 1 << 32)) + numbers[1 << k :]
+        numbers = numbers.T
     return numbers

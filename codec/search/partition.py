@@ -21,6 +21,7 @@ from codec.depths import Energy, Sample
 from codec.models import BlockKind, Speed
 from codec.motion.compensation import Mesh
 from codec.search.alf_fit import AlfFit
+from codec.search.copy_search import CopySearch
 from codec.search.displacements import looks_like_screen
 from codec.search.forward import LevelSearch, SourcePlane
 from codec.search.intra_search import IntraSearch
@@ -101,6 +102,7 @@ class PictureSearch:
     levels: LevelSearch
     vectors: VectorSearch
     intra: IntraSearch
+    copies: CopySearch
     alf: list  # of `AlfFit`, one for each plane
     trial: Trial
     block: CodingBlock  # of the trial
@@ -144,6 +146,7 @@ class PictureSearch:
         self.levels = LevelSearch(self.writer, bit_depth)
         self.vectors = VectorSearch(decoder.luma, self.writer, limit, effort.rounds)
         self.intra = IntraSearch(self.writer, decoder.intra, effort.intra_rounds, bit_depth)
+        self.copies = CopySearch(self.vectors)
         self.alf = [AlfFit(plane, decoder.luma, decoder.alf) for plane in (decoder.luma, decoder.cb, decoder.cr)]
         self.trial, self.best_32, self.best_16, self.best_8 = (Trial(bit_depth) for _ in range(4))
         self.split, self.other, self.block = PlaneLevels(), PlaneLevels(), self.trial.block
@@ -164,6 +167,8 @@ class PictureSearch:
         # of pictures that others hang on: fits for all take a tenth of medium's time, and save another 0.1 %
         self.filters_chroma = place.layer <= 1
         self.skips_transform = looks_like_screen(planes[0])
+        if self.skips_transform:
+            self.copies.start(self.luma)
         decoder.start(place, qp, qp_chroma)
         self.is_p, self.writer.is_b = decoder.is_p, decoder.references.is_b
         self.step, self.step_chroma = decoder.scale / 4.0, decoder.scale_chroma / 4.0
@@ -355,6 +360,8 @@ class PictureSearch:
                 return False
             bound = cython.cast(cython.int, self.intra_near * nearest)
         self.search_intra(bound, best)
+        if self.skips_transform:
+            self.search_copy(best)
         return False
 
     def search_inter(self, context: cython.int, best: Trial) -> cython.double:
@@ -693,6 +700,12 @@ class PictureSearch:
                 found.take(part, self.levels.levels)
                 kind = tables.DCT if plane.number else self.block.transform
                 self.decoder.transform.add(self.levels.levels, scale, log2, kind, plane.samples, y, x)
+
+    def search_copy(self, best: Trial) -> cython.void:
+        """Try to copy a block from elsewhere in the picture."""
+        self.trial.start(BlockKind.COPY)
+        if self.copies.find(self.blocks, self.decoder.luma, self.block):
+            self.try_inter(best)
 
     def search_intra(self, bound: cython.double, best: Trial) -> cython.void:
         """Try intra modes, unless their Hadamard cost is beyond ``bound``."""

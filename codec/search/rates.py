@@ -20,7 +20,7 @@ Rates = npt.NDArray[np.float64]
 INTRA_KIND: Final = tables.KIND_INTER + 1  # as a node's symbol shows it
 
 # Groups of contexts that are alike begin here: nodes of P pictures, then the other elements, levels by block
-_STARTS: Final = np.array((0, 27, *tables.ELEMENTS[:4], *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18)))
+_STARTS: Final = np.array((0, 27, *tables.ELEMENTS[:3], tables.BV_CONTEXTS, tables.ESCAPE_CONTEXTS, *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18)))
 _GROUP: Final = np.searchsorted(_STARTS, np.arange(CONTEXTS), side="right") - 1
 
 # What symbols are like in parkjoy, street and bunny at four QPs, rounded: begun with that, no picture need be coded
@@ -53,11 +53,12 @@ def expected_counts() -> Counts:
     nodes[27:, :5] = 0.3, 0.04, 0.01, 0.03, 0.3
     nodes[27:, 5 : 5 + coded.size] = coded.ravel()
     nodes[:27, 4], nodes[:27, 5 + 16 * INTRA_KIND : 21 + 16 * INTRA_KIND] = 0.05, coded[INTRA_KIND].ravel()
-    nodes[:, :101] += 0.0001
+    nodes[:, :197] += 0.0001
     cbf[:, :16] = 1 / 16
     modes[:, :37], modes[:, 2:4], modes[:, (12, 28)] = 0.008, 0.09, 0.03  # planar and DC; straight across and down
     modes[:, 0], modes[:, 1] = 0.37, 0.16
     vectors[:, :60] = 0.15 * 0.85 ** np.arange(60)
+    vectors[tables.BV_CONTEXTS - tables.VECTOR_CONTEXTS :, 40:50] = 0.05  # of block vectors many are long
     escapes[:, :60] = 0.2 * 0.8 ** np.arange(60)
     levels[:] = expected_levels()
     rates: npt.NDArray[np.float32] = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -227,6 +227,10 @@ class SymbolWriter:
             self.put_vectors(trial)
         elif trial.block.kind == BlockKind.INTRA:
             self.put_modes(trial.block, blocks)
+        elif trial.block.kind == BlockKind.COPY:
+            dy, dx = blocks.predicted_bv(trial.block)
+            self.put_signed(tables.BV_CONTEXTS, trial.block.bv_dy - dy)
+            self.put_signed(tables.BV_CONTEXTS + 1, trial.block.bv_dx - dx)
         if trial.block.cbf & 1:
             is_intra: cython.bint = trial.block.kind == BlockKind.INTRA
             context: cython.int = tables.CBF_CONTEXTS + 2 * (5 - trial.block.log2) + is_intra
@@ -310,6 +314,7 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
     target.merge, target.obmc, target.transform_split = block.merge, block.obmc, block.transform_split
     target.transform, target.cbf, target.modes = block.transform, block.cbf, block.modes
     target.directions = block.directions
+    target.bv_dy, target.bv_dx = block.bv_dy, block.bv_dx
     for k in range(2):
         target.dy[k], target.dx[k] = block.dy[k], block.dx[k]
 
@@ -318,7 +323,9 @@ def node_symbol(block: CodingBlock) -> cython.int:
     """The symbol of a coding block; the inverse of `CodingBlock.set_symbol`."""
     if block.kind == BlockKind.SKIP:
         return block.merge
-    if block.obmc:
+    if block.kind == BlockKind.COPY:
+        shown = tables.KIND_COPY
+    elif block.obmc:
         shown = tables.OBMC_INTER if block.kind == BlockKind.INTER else tables.OBMC_INTER + 1 + block.merge
     else:
         shown = block.merge if block.kind == BlockKind.MERGE else tables.KIND_INTER + block.kind - BlockKind.INTER
