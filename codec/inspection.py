@@ -59,12 +59,14 @@ class CodingBlocks(NamedTuple):
     vectors_quarter_pel: npt.NDArray[np.int16]
     """(blocks, 2): (dy, dx), backward, into the first reference; (0, 0) where there is none."""
     directions: npt.NDArray[np.uint8]
-    """(blocks,): 1 a vector into the first reference, 2 one into the second, 3 both, 0 none: intra blocks.
+    """(blocks,): 1 a vector into the first reference, 2 one into the second, 3 both, 0 none: intra blocks, copies.
 
     Of a P picture both are the same picture.
     """
     second_vectors_quarter_pel: npt.NDArray[np.int16]
     """(blocks, 2): the same into the second reference, which of a B picture is shown after it."""
+    block_vectors: npt.NDArray[np.int32]
+    """(blocks, 2): of copies (dy, dx) in samples of luma, to the square of the same picture that they copy."""
 
 
 @dataclass(eq=False)
@@ -207,7 +209,7 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
     vectors = trace.blocks[:, 10:14].astype(np.int16)
     directions, transforms = trace.blocks[:, [9, 14]].astype(np.uint8).T
     own = kinds, transform_split, transforms, obmc, planes_coded, vectors[:, :2], directions, vectors[:, 2:]
-    blocks = CodingBlocks(block_places(trace.blocks), *own)
+    blocks = CodingBlocks(block_places(trace.blocks), *own, trace.blocks[:, 15:17])
     predictions = (present(trace.prediction, header, seen.maps, _predicted_alpha(seen)),)
     return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)
 

@@ -51,7 +51,7 @@ class BlockTrace(NamedTuple):
     """How a picture of ``dct`` came to be.
 
     Attributes:
-        blocks: int32 (blocks, 11) of its coding blocks, in coding order, as `codec.dct.picture.PictureDecoder.trace`.
+        blocks: int32 of its coding blocks, in coding order, as `codec.dct.picture.PictureDecoder.trace`.
         prediction: every block as it was before levels were added and anything was filtered.
     """
 

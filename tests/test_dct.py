@@ -13,7 +13,7 @@ from codec.coded import PacketGroup
 from codec.dct.references import coding_order
 from codec.encoder import sequence_header
 from codec.errors import BitstreamError, ConfigError
-from codec.models import MotionModel
+from codec.models import BlockKind, MotionModel
 from codec.picture.colour import rgb_to_yuv, to_array
 from codec.picture.planes import Picture, PictureFormat, SampleFormat
 from codec.search.picture_encoder import GopEncoder
@@ -40,6 +40,17 @@ def psnr(sources, decoded):
     return 10 * np.log10(sources[0].format.peak ** 2 / np.mean(errors))
 
 
+def page(height, width, colours=1, seed=5):
+    """Rows of letters on white, of nine shapes in any order: int (height, width, colours), 0…255."""
+    random = np.random.default_rng(seed)
+    shapes = random.choice(np.array([0, 255]), (9, 11, 7, 1), p=(0.3, 0.7)) | np.array([0, 90, 200])[:colours]
+    samples = np.full((height, width, colours), 255)
+    for top in range(3, height - 11, 13):
+        for left in range(2, width - 7, 9):
+            samples[top : top + 11, left : left + 7] = random.choice(shapes)
+    return samples
+
+
 # ------------------------------------------------------------------------- files
 
 
@@ -50,6 +61,29 @@ def test_every_format_comes_back_near_what_it_was(tmp_path, moving, mode, motion
     decoded = read(write(tmp_path / "clip.mvz", pictures, motion=motion, qp=16, gop=3))
     assert pictures[0].format == decoded[0].format
     assert psnr(pictures, decoded) > (33 if mode in ("rgb", "yuv420") else 38)  # chroma of noise is halved
+
+
+@pytest.mark.parametrize(
+    ("mode", "bit_depth", "chroma"), [("gray", 8, None), ("rgb", 8, None), ("rgb", 8, "444"), ("gray", 12, None)]
+)
+def test_letters_that_come_again_in_a_picture_are_copied(tmp_path, mode, bit_depth, chroma):
+    """Most of a page is copies; as much in no order takes twice the bytes and more."""
+    picture_format = PictureFormat(160, 96, SampleFormat[mode.upper()], bit_depth=bit_depth)
+    planes = np.moveaxis(page(96, 160, len(picture_format.plane_shapes)) * (picture_format.peak // 255), 2, 0)
+    again = Picture(picture_format, tuple(plane.astype(picture_format.dtype) for plane in planes))
+    chance = np.random.default_rng(6).permuted(planes.reshape(len(planes), -1), axis=1).reshape(planes.shape)
+    never = Picture(picture_format, tuple(plane.astype(picture_format.dtype) for plane in chance))
+    path = write(tmp_path / "page.mvz", [again], qp=20, chroma=chroma)
+    with codec.open(path) as video:
+        blocks = video.inspect(0).coding_blocks
+    is_copy = blocks.kinds == BlockKind.COPY
+    areas = blocks.places[:, 2] ** 2
+    assert areas[is_copy].sum() > 0.5 * areas.sum()
+    assert (blocks.block_vectors[is_copy] != 0).any(axis=1).all()
+    assert not blocks.block_vectors[~is_copy].any()
+    assert not blocks.directions[is_copy].any()
+    assert 2 * path.stat().st_size < write(tmp_path / "noise.mvz", [never], qp=20, chroma=chroma).stat().st_size
+    assert psnr([again], read(path)) > (38 if mode == "gray" or chroma else 18)  # of 4:2:0 letters lose their colour
 
 
 @pytest.mark.parametrize("size", SIZES)

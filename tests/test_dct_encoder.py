@@ -24,14 +24,21 @@ from codec.settings import Settings
 assert partition.__file__.endswith(sys.argv[1])
 random = np.random.default_rng(7)
 texture = np.cumsum(random.integers(-9, 10, (60, 60)), axis=1) + 128
+shapes = random.choice(np.array([0, 255]), (3, 9, 7))  # of letters, for a screen
 for mode, speed, motion, qp, bits in (
     ("YUV420", "slow", "block", 24, 8), ("YUV422", "medium", "mesh", 30, 8), ("GRAY", "fast", "block", 3, 8),
     ("YUV444", "medium", "none", 20, 8), ("YUV420", "medium", "mesh", 26, 10), ("GRAY", "slow", "block", -24, 12),
+    ("YUV420", "medium", "block", 20, 8),
 ):
     picture_format = PictureFormat(32, 24, SampleFormat[mode], bit_depth=bits)
     pictures = []
     for number in range(3):
         noise = random.integers(0, 1 + 255 * (qp == 3), (60, 60))
+        if (mode, bits, qp) == ("YUV420", 8, 20):
+            texture = np.full((60, 60), 255)
+            for place in range(20):
+                top, left = 10 * (place // 5) + 1, 9 * (place % 5) + 1
+                texture[top : top + 9, left : left + 7] = shapes[place % 3]
         planes = [
             (texture + noise)[k + number : k + number + rows, 2 * number : 2 * number + columns].astype(np.uint8)
             .astype(picture_format.dtype) * (picture_format.peak // 255)

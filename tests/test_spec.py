@@ -579,7 +579,15 @@ def listed(marker: str, first: int) -> list[int]:
 
 
 def test_families_of_contexts_are_those_of_the_spec():
-    names, expected = ("quadtree nodes, CBF, directions and transform", "intra modes", "MVDs", "escapes and levels"), []
+    names, expected = (
+        (
+            "quadtree nodes, CBF, directions and transform",
+            "intra modes",
+            "MVDs and block vectors",
+            "escapes and levels",
+        ),
+        [],
+    )
     for name, first, end, stream in zip(names, (0, *tables.FAMILIES), tables.FAMILIES, BLOCK_STREAMS, strict=False):
         expected.append([name, f"{first}…{end - 1}", stream.name])
     assert rows_after("families") == expected
@@ -589,22 +597,23 @@ def test_families_of_contexts_are_those_of_the_spec():
 def test_contexts_are_those_of_the_spec():
     starts = (0, *(getattr(tables, f"{name}_CONTEXTS") for name in ("CBF",)), tables.CHROMA_CBF_CONTEXT)
     starts += tuple(
-        getattr(tables, f"{name}_CONTEXTS") for name in ("DIRECTION", "TRANSFORM", "MODE", "VECTOR", "ESCAPE", "LEVEL")
+        getattr(tables, f"{name}_CONTEXTS")
+        for name in ("DIRECTION", "TRANSFORM", "MODE", "VECTOR", "BV", "ESCAPE", "LEVEL")
     )
     starts += (tables.CONTEXTS,)
     written = [(int(row[0]), int(row[1])) for row in rows_after("contexts")]
     assert written == [(first, end - first) for first, end in pairwise(starts)]
     formulas = [row[3] for row in rows_after("contexts")]
-    assert formulas[-2].startswith("77 + 4 · chroma + min(band(position), 3)")
-    assert formulas[-1].startswith("85 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
+    assert formulas[-2].startswith("79 + 4 · chroma + min(band(position), 3)")
+    assert formulas[-1].startswith("87 + 3 · (6 · (4 · (log2_side − 2) + 2 · chroma + intra) + band(position)) + past")
     for m, chroma, intra, past in product(range(2, 6), range(2), range(2), range(3)):
         for run in range(min(4**m - 1, 24)):
             for magnitude in range(1, 5):
                 first, *others = contexts_of_levels(m, chroma, intra, past, run, magnitude)
-                base = 85 + 18 * (4 * (m - 2) + 2 * chroma + intra)
+                base = 87 + 18 * (4 * (m - 2) + 2 * chroma + intra)
                 band, later = (sum(start <= position for start in (1, 3, 6, 10, 21)) for position in (run, run + 1))
                 assert first == base + past
-                assert others[:-1] == [77 + 4 * chroma + min(band, 3)] * (magnitude == 4)
+                assert others[:-1] == [79 + 4 * chroma + min(band, 3)] * (magnitude == 4)
                 assert others[-1] == base + 3 * later + min(magnitude, 3) - 1
 
 
@@ -634,7 +643,9 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"type = (s − {tables.FIRST_CODED}) >> 4" in SPEC
     assert f"if type = {tables.KIND_INTER}: kind = INTER" in SPEC
     assert f"if type = {tables.OBMC_INTER}: kind = INTER, obmc = 1" in SPEC
-    assert f"a quadtree node's symbol is above {tables.FIRST_CODED + 16 * tables.LAST_OBMC + 15};" in SPEC
+    assert f"if type = {tables.KIND_COPY}: kind = COPY" in SPEC
+    assert f"a quadtree node's symbol is above {tables.FIRST_CODED + 16 * tables.KIND_COPY + 15};" in SPEC
+    assert f"positive_first(number({tables.BV_CONTEXTS})), positive_first(number({tables.BV_CONTEXTS + 1}))" in SPEC
     assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
     assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
@@ -921,7 +932,7 @@ def test_the_example_of_a_transform_holds():
     setting, expected = (numbers(part) for part in example("transform").split("->"))
     qp, first, second = setting
     assert abs(first) > 4 > abs(second) > 0
-    levels = (85 + 18, 3), (77, abs(first) - 4), (85 + 18 + 3 + 2, 128 + abs(second) - 1)
+    levels = (87 + 18, 3), (79, abs(first) - 4), (87 + 18 + 3 + 2, 128 + abs(second) - 1)
     node = (I_NODE, 5 + 16 * 5 + 8 + 1)
     modes = [(72, 0), (72, 0), (72, 1), (72, 0)]  # as to the left, where DC is; above is planar
     bits = f"{int(first < 0)}{int(second < 0)}"
@@ -979,18 +990,20 @@ def test_the_example_of_rgb_holds():
 I_NODE, P_NODE = 18, 45  # contexts of the node of a picture of one unit
 
 
-LARGE = (P_NODE, 6), (66, 0), (157, 128 + 3), (77, 50)  # a last level of 4 and more, which fourteen bits say
+LARGE = (P_NODE, 6), (66, 0), (159, 128 + 3), (79, 50)  # a last level of 4 and more, which fourteen bits say
 
 
 @pytest.mark.parametrize(
     ("is_p", "symbols", "bits", "message"),
     [
-        pytest.param(1, ((P_NODE, 181),), "", "no meaning", id="a quadtree node above 180"),
+        pytest.param(1, ((P_NODE, 197),), "", "no meaning", id="a quadtree node above 196"),
         pytest.param(1, ((P_NODE, 4),), "", "no meaning", id="an 8×8 unit that is split"),
         pytest.param(0, ((I_NODE, 0),), "", "no meaning", id="SKIP in an I picture"),
         pytest.param(0, ((I_NODE, 5),), "", "no meaning", id="MERGE in an I picture"),
         pytest.param(0, ((I_NODE, 69), (73, 0), (74, 0)), "", "no meaning", id="INTER in an I picture"),
         pytest.param(1, ((P_NODE, 7),), "", "no meaning", id="a plane that there is not"),
+        pytest.param(0, ((I_NODE, 181), (77, 0), (78, 0)), "", "not decoded", id="COPY of itself"),
+        pytest.param(1, ((P_NODE, 181), (77, 0), (78, 16)), "", "not decoded", id="COPY from beyond the edge"),
         pytest.param(1, ((P_NODE, 5 + 16 * 6),), "", "a mesh that the picture does not have", id="WARPED, no mesh"),
         *(pytest.param(1, ((P_NODE, n),), "", "merges with a candidate", id=f"candidate {n} of 1") for n in (1, 2, 3)),
         pytest.param(1, ((P_NODE, 14), (64, 0), (58, 0)), "", "no meaning", id="an empty CBF"),
@@ -999,9 +1012,9 @@ LARGE = (P_NODE, 6), (66, 0), (157, 128 + 3), (77, 50)  # a last level of 4 and 
         pytest.param(0, ((I_NODE, 85), (72, 37)), "", "no meaning", id="mode 35"),
         pytest.param(1, ((P_NODE, 69), (73, 52), (74, 0)), "0" * 16, "no meaning", id="bucket 12"),
         pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
-        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
-        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 4 * 26)), "01111", "more levels", id="a last one without end"),
-        pytest.param(1, ((P_NODE, 6), (66, 0), (157, 128)), "", "bits ends", id="no bits"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (159, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (159, 4 * 26)), "01111", "more levels", id="a last one without end"),
+        pytest.param(1, ((P_NODE, 6), (66, 0), (159, 128)), "", "bits ends", id="no bits"),
         pytest.param(1, (), "", "symbols ends", id="no symbols"),
     ],
 )
@@ -1013,7 +1026,7 @@ def test_symbols_without_a_meaning_are_refused(is_p, symbols, bits, message):
 def test_the_largest_level_the_last_place_and_the_first_candidate_are_not_refused():
     assert (decoded((P_NODE, 0))[0] == 128).all()
     assert read_levels(*LARGE[1:], bits=f"{32763 - 16408:014b}0") == ([0], [tables.MAX_LEVEL])
-    assert read_levels((157, 128 + 4 * 26), bits="011111") == ([63], [-1])
+    assert read_levels((159, 128 + 4 * 26), bits="011111") == ([63], [-1])
 
 
 def test_symbols_and_bits_that_are_left_over_are_refused():

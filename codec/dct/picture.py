@@ -110,7 +110,7 @@ class PictureDecoder:
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
         self.flow = OpticalFlow(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter(width)
-        self.records = zeros((rows * columns if traced else 1, 15), np.int32)
+        self.records = zeros((rows * columns if traced else 1, 17), np.int32)
 
     def decode(
         self,
@@ -180,9 +180,9 @@ class PictureDecoder:
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
 
-        Its coding blocks, int32 (blocks, 15): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        Its coding blocks, int32 (blocks, 17): row and column in units of 8×8 luma samples, log2 of the side, kind,
         merge candidate, OBMC, transform split, CBF, intra modes, directions, dy, dx, second dy, second dx, transform
-        kind. And what the planes were predicted as.
+        kind, the block vector's dy and dx. And what the planes were predicted as.
         """
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
@@ -253,7 +253,9 @@ class PictureDecoder:
     @cython.exceptval(-1)
     def decode_block(self, block: CodingBlock) -> cython.int:
         """Read the rest of a coding block, and decode its transform blocks in every plane."""
-        if block.cbf >> self.planes or (block.kind != BlockKind.INTRA and block.kind != BlockKind.COPY and not self.is_p):
+        if block.cbf >> self.planes or (
+            block.kind != BlockKind.INTRA and block.kind != BlockKind.COPY and not self.is_p
+        ):
             return malformed(b"a symbol has no meaning")
         if block.kind == BlockKind.INTRA:
             self.read_modes(block)
@@ -285,6 +287,7 @@ class PictureDecoder:
         record[n, 7], record[n, 8], record[n, 9] = block.cbf, block.modes, block.directions
         record[n, 10], record[n, 11] = block.dy[0], block.dx[0]
         record[n, 12], record[n, 13], record[n, 14] = block.dy[1], block.dx[1], block.transform
+        record[n, 15], record[n, 16] = block.bv_dy, block.bv_dx
         self.record_count = n + 1
 
     @cython.exceptval(-1)
@@ -327,7 +330,7 @@ class PictureDecoder:
         block.bv_dy = dy + self.symbols.read_signed(tables.BV_CONTEXTS)
         block.bv_dx = dx + self.symbols.read_signed(tables.BV_CONTEXTS + 1)
         if not self.blocks.is_decoded(block, block.bv_dy, block.bv_dx):
-            return malformed(b"a block is copied from samples that are not there yet")
+            return malformed(b"a block is a copy of samples that are not decoded yet")
         return 0
 
     @cython.exceptval(-1)

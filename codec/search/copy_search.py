@@ -62,9 +62,7 @@ class CopySearch:
         block.bv_dy, block.bv_dx = self.bv_dy, self.bv_dx
         return self.cost < 1e30
 
-    def offer(
-        self, blocks: BlockMap, luma: Plane, block: CodingBlock, dy: cython.int, dx: cython.int
-    ) -> cython.void:
+    def offer(self, blocks: BlockMap, luma: Plane, block: CodingBlock, dy: cython.int, dx: cython.int) -> cython.void:
         """Take a block vector if it is the best so far."""
         if not blocks.is_decoded(block, dy, dx):
             return

@@ -20,7 +20,16 @@ Rates = npt.NDArray[np.float64]
 INTRA_KIND: Final = tables.KIND_INTER + 1  # as a node's symbol shows it
 
 # Groups of contexts that are alike begin here: nodes of P pictures, then the other elements, levels by block
-_STARTS: Final = np.array((0, 27, *tables.ELEMENTS[:3], tables.BV_CONTEXTS, tables.ESCAPE_CONTEXTS, *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18)))
+_STARTS: Final = np.array(
+    (
+        0,
+        27,
+        *tables.ELEMENTS[:3],
+        tables.BV_CONTEXTS,
+        tables.ESCAPE_CONTEXTS,
+        *range(tables.LEVEL_CONTEXTS, CONTEXTS, 18),
+    )
+)
 _GROUP: Final = np.searchsorted(_STARTS, np.arange(CONTEXTS), side="right") - 1
 
 # What symbols are like in parkjoy, street and bunny at four QPs, rounded: begun with that, no picture need be coded

@@ -63,6 +63,7 @@ KINDS = {
     BlockKind.INTER: ("#e69f00", "inter: a vector of its own"),
     BlockKind.INTRA: ("#cc3311", "intra: from the samples around it"),
     BlockKind.WARPED: ("#009988", "warped: from the picture's mesh"),
+    BlockKind.COPY: ("#aa3377", "copy: from elsewhere in this picture"),
 }
 """Colour and words of each kind of cell or coding block."""
 

@@ -37,9 +37,10 @@ def dense_field(inspection: Inspection) -> Field:
     dense = np.zeros((height, width, 2)) if field is None else _spread(field)[:height, :width]
     if blocks is not None:
         vectors = blocks.vectors_quarter_pel / 4
-        for (top, left, side), kind, vector in zip(blocks.places.tolist(), blocks.kinds.tolist(), vectors, strict=True):
+        moves = np.where(blocks.directions[:, None] > 0, vectors, np.nan)
+        for (top, left, side), kind, vector in zip(blocks.places.tolist(), blocks.kinds.tolist(), moves, strict=True):
             if kind != BlockKind.WARPED:  # which have the mesh's
-                dense[top : top + side, left : left + side] = np.nan if kind == BlockKind.INTRA else vector
+                dense[top : top + side, left : left + side] = vector
     return dense
 
 
@@ -105,7 +106,7 @@ def block_arrows(blocks: CodingBlocks, width: int, height: int, most_across: int
         numbers[top : top + side, left : left + side] = number
     rows, columns = (np.arange(min(spacing / 2, side - 1), side, spacing).astype(np.int64) for side in (height, width))
     shown = np.unique(numbers[np.ix_(rows, columns)])
-    shown = shown[blocks.kinds[shown] != BlockKind.INTRA]
+    shown = shown[blocks.directions[shown] > 0]
     spacing = max(spacing, math.sqrt(width * height / max(len(shown), 1)))
     ends = np.minimum(blocks.places[shown, :2] + blocks.places[shown, 2:], (height, width))
     middles = (blocks.places[shown, :2] + ends - 1) / 2

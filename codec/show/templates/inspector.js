@@ -6,9 +6,9 @@ const element = (id) => document.getElementById(id);
 const ofSide = (id, side) => element(side ? `${id}-b` : id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
-const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988"]; // of coding blocks; skipped ones show the picture
-// numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, directions, and dy, dx of two vectors
-const BLOCK_NUMBERS = 12;
+const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988", "#aa3377"]; // of coding blocks; skipped ones show the picture
+// numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, directions, dy, dx of two vectors, and of the block vector
+const BLOCK_NUMBERS = 14;
 const LAYERS = ["coding_blocks", "cells", "vectors", "mesh", "bits"];
 const VIEWS = ["decoded", "prediction", "residual", ...(files.length > 1 ? ["difference"] : [])];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
@@ -243,7 +243,8 @@ function eachBlock(picture, visit) {
     const [height, width] = [Math.min(side, data.height - top), Math.min(side, data.width - left)]; // inside the picture
     const name = picture.file.kinds[kind];
     const vectors = [0, 1].filter((r) => (directions >> r) & 1).map((r) => ({ dy: both[2 * r] / 4, dx: both[2 * r + 1] / 4, r }));
-    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, vectors });
+    const copied = name === "copy" ? { dy: both[4], dx: both[5] } : null;
+    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, vectors, copied });
   }
 }
 
@@ -516,13 +517,14 @@ function valuesAt(picture, { decoded, prediction }, x, y) {
 }
 
 function blockRows(picture, x, y) {
-  const { side, name, transformSplit, obmc, coded, vectors } = blockAt(picture, x, y);
+  const { side, name, transformSplit, obmc, coded, vectors, copied } = blockAt(picture, x, y);
   const planes = picture.file.planesCoded.filter((_, plane) => (coded >> plane) & 1);
   const where = picture.references > 1 ? ["from before, dx, dy", "from after, dx, dy"] : ["comes from, dx, dy", "and from, dx, dy"];
   const moved = vectors.map(({ dy, dx, r }) => [where[r], signed(`${dx}, ${dy}`)]);
   return [
     ["coding block", `${side} × ${side}, ${name}${obmc ? ", OBMC" : ""}`],
     ...moved,
+    ...(copied ? [["copy of what is at, dx, dy", signed(`${copied.dx}, ${copied.dy}`)]] : []),
     ["levels in", planes.length ? `${planes.join(" ")}${transformSplit && coded & 1 ? ", transform split" : ""}` : "no plane"],
     ["qp, qp of chroma", picture.qps.join(", ")],
   ];
