@@ -249,4 +249,4 @@ def test_psnr_counts_alpha_and_not_the_colours_that_are_left_out(moving):
         error = codec.decode(io.BytesIO(data)).astype(float) - source
         counted = error if alpha == "keep" else error * (source[..., 3:] > 0)
         assert summary.found.reached == pytest.approx(10 * np.log10(255**2 / np.mean(counted**2)))
-        assert 38 <= summary.found.reached < 38.25  # bytes of so small a file jump
+        assert 38 <= summary.found.reached < 38.2  # bytes of so small a file jump

@@ -21,7 +21,8 @@ WORTH, WORTH_WITH_MESH = 4.1, 3.3
 I_OFFSET = -4  # of an I picture's QP, where nothing is known of what others inherit
 # What twice as many pictures take off, if they inherit all of it; what a block costs where they inherit nothing
 OFFSET_OF_TWICE, NOTHING_INHERITED = -1.4, 9.0
-FINEST, COARSEST = -6, -2
+FINEST, COARSEST = -5, -2  # at −6 akiyo would take 0.4 % less at equal PSNR-YUV, and 1…2 % more at equal PSNR-Y
+LEAST_PICTURES = 5  # of a GOP of which that is asked
 
 
 def choose_mini_gop(pictures: Sequence[Picture], has_mesh: bool) -> int:
@@ -52,7 +53,7 @@ def choose_i_offset(pictures: Sequence[Picture]) -> int:
     How well they do is what a picture costs from the ends of the first mini-GOP, in whose middle it is. These are not
     weighted: a picture that fades inherits less. Screens keep what is best for them on average, whatever moves there.
     """
-    if len(pictures) < 3 or looks_like_screen(luma(pictures[0])):
+    if len(pictures) < LEAST_PICTURES or looks_like_screen(luma(pictures[0])):
         return I_OFFSET
     after = min(len(pictures) - 1, MINI_GOP)
     first, middle, last = (luma(eight_bits(pictures[number])) for number in (0, after // 2, after))
