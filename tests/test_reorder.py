@@ -109,3 +109,25 @@ def test_a_packet_that_points_into_a_lost_one_is_left_out(moving):
     with codec.open(io.BytesIO(bytes(data)), damaged=True) as video:
         assert [number for number, _ in video.whole_pictures()] == [8, 9, 10, 11]
         assert video.damage
+
+
+def qp_of_i_picture(pictures):
+    """The QP of luma of the first picture of a file of QP 24."""
+    with codec.open(encoded(pictures, gop=32)) as video:
+        return video.inspect(0).qps[0]
+
+
+def test_an_i_picture_is_finer_where_more_pictures_inherit_it(moving, noise):
+    gliding, wild = moving("yuv420", 96, 80, 24), noise("yuv420", 96, 80, 24)
+    qps = [qp_of_i_picture(gliding[:count]) for count in (5, 8, 16, 24)]
+    assert qps == sorted(qps, reverse=True)
+    assert qps[-1] < qps[0]
+    assert qps[-1] < qp_of_i_picture(wild)
+    assert qp_of_i_picture(gliding[:1]) == qp_of_i_picture(wild[:1]) == 20
+
+
+def test_an_i_picture_is_as_fine_whatever_the_depth(moving):
+    shallow = moving("yuv420", 96, 80, 9)
+    deep_format = shallow[0].format.with_depth(12)
+    deep = [codec.Picture(deep_format, tuple(plane.astype(np.uint16) << 4 for plane in p.planes)) for p in shallow]
+    assert qp_of_i_picture(shallow) == qp_of_i_picture(deep)

@@ -23,6 +23,7 @@ from codec.search import partition
 from codec.search.displacements import frequent_displacements
 from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
+from codec.search.mini_gop import choose_i_offset
 from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
 from codec.search.partition import EFFORTS
 from codec.search.prediction_weights import choose_weights
@@ -36,7 +37,7 @@ from codec.writing.streams import group_length
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 
 LAMBDA = {Speed.SLOW: 0.095, Speed.MEDIUM: 0.08, Speed.FAST: 0.09}  # λ, as a share of the squared quantiser step
-I_OFFSET, P_OFFSET = -4, 1  # of a picture's QP; all others inherit an I picture's error
+P_OFFSET = 1  # of a P picture's QP
 # What a fraction of a QP adds to the QP that λ is of, in I and P pictures: with these λ alone changes bytes about as
 # much as a whole QP, at about 0.3 % more bytes at equal PSNR where the fraction is a half
 I_FRACTION, P_FRACTION = 2.5, 1.5
@@ -84,10 +85,10 @@ def lagrangian_of(qp: float, speed: Speed, lowest: int = 0) -> float:
     return LAMBDA[speed] * float(2 ** ((qp - lowest - 4) / 3))
 
 
-def picture_qp(qp: float, number: int, count: int, layer: int, lowest: int = 0) -> tuple[int, float]:
+def picture_qp(qp: float, number: int, count: int, layer: int, i_offset: int, lowest: int = 0) -> tuple[int, float]:
     """QP of a picture of a GOP of ``count``, and the QP that its λ is of."""
     if not number:
-        base, offset = math.floor(qp + 0.5), I_OFFSET
+        base, offset = math.floor(qp + 0.5), i_offset
         gain = I_FRACTION + FINER_FRACTION * min(max(FINE_QP - base, 0), FINE_QP)
     else:
         place = number / count - 0.5  # the first go to a larger QP last, as others inherit their error
@@ -106,9 +107,10 @@ def code_gop_of_blocks(
     places = order_of(len(pictures), header, settings)
     coded_sources = [as_coded(picture, header) for picture in pictures]
     sources = with_inherited_filtered(coded_sources, places, settings.dialled_qp)
+    i_offset = choose_i_offset(pictures)
     rates: Rates | None = None
     for last in range(EFFORTS[settings.speed_preset].passes, 0, -1):
-        encoder = GopEncoder(header, settings, rates, len(sources))
+        encoder = GopEncoder(header, settings, rates, len(sources), i_offset)
         coded = [encoder.code(place, sources[place.number], alphas[place.number]) for place in places]
         if last > 1:
             rates = rates_of(as_streamed(encoder.all_counts))
@@ -145,13 +147,16 @@ def as_coded(picture: Picture, header: SequenceHeader) -> Picture:
 
 
 class GopEncoder:
-    """Codes one picture of a GOP of ``count`` after the other.
+    """Codes one picture of a GOP of ``count`` after the other; ``i_offset`` is what the first one's QP differs by.
 
     ``rates`` are what symbols cost, or None to learn it from the pictures before.
     """
 
-    def __init__(self, header: SequenceHeader, settings: Settings, rates: Rates | None, count: int) -> None:
-        self._header, self._settings, self._fixed_rates, self._count = header, settings, rates, count
+    def __init__(
+        self, header: SequenceHeader, settings: Settings, rates: Rates | None, count: int, i_offset: int
+    ) -> None:
+        self._header, self._settings, self._fixed_rates = header, settings, rates
+        self._count, self._i_offset = count, i_offset
         picture_format, limit = header.coded_format, header.vector_limit_quarter_pel
         shapes, subsampling = picture_format.plane_shapes, picture_format.sample_format.subsampling
         bit_depth = picture_format.bit_depth
@@ -172,7 +177,8 @@ class GopEncoder:
         number, search, lowest = place.number, self._search, self._header.lowest_qp
         if alpha is not None and self._settings.alpha == "clear":
             source = with_unseen_filled(source, alpha.planes[0], self._decoded.get(number - 1))
-        qp, qp_of_lagrangian = picture_qp(self._settings.dialled_qp, number, self._count, place.layer, lowest)
+        dialled = self._settings.dialled_qp
+        qp, qp_of_lagrangian = picture_qp(dialled, number, self._count, place.layer, self._i_offset, lowest)
         qp_chroma = min(max(qp + CHROMA_OFFSET, lowest), MAX_QP)
         lagrangian = lagrangian_of(qp_of_lagrangian, self._settings.speed_preset, lowest)
         search.start(source.planes, place, qp, qp_chroma, lagrangian)

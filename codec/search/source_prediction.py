@@ -14,7 +14,7 @@ from codec.motion.tables import HALF_TAPS
 from codec.picture.planes import Plane, Subsampling
 from codec.search.motion import Searched, Windows, search_windows, searched_planes
 
-__all__ = ["prediction_cost"]
+__all__ = ["block_count", "prediction_cost"]
 
 SEARCH_RANGE = 32  # also where more is searched later: what moves further gains less in any case
 BLOCK, STEP = 16, 32  # every other block is looked at, across and down
@@ -28,6 +28,12 @@ def prediction_cost(wanted: Plane, references: Sequence[Plane]) -> float:
     mean = np.asarray(np.mean(ways, axis=0), np.float32)
     least = np.minimum.reduce([errors(source, way) for way in (*ways, mean)])
     return float(np.log2(1 + least / NOISE).sum())
+
+
+def block_count(plane: Plane) -> int:
+    """How many blocks `prediction_cost` looks at."""
+    height, width = (int(side) for side in plane.shape)
+    return max((height - BLOCK) // STEP + 1, 0) * max((width - BLOCK) // STEP + 1, 0)
 
 
 def predicted(wanted: Plane, reference: Plane) -> npt.NDArray[np.float32]:
