@@ -324,12 +324,12 @@ def _plot_kinds(
     kinds: Sequence[int],
     looks: Mapping[Any, tuple[str, str]],
 ) -> Figure:
-    """Squares over the grey picture, coloured by their kind; of I pictures, and of what is white, only edges."""
+    """Squares over the grey picture, coloured by their kind; where there is but one, or that is white, only edges."""
     figure, axes = panels(seen, (1, 1), f"Picture {seen.number}: how each {what} is predicted")
     over: Axes = axes[0, 0]
     show(over, luma(seen.picture), title)
     colours = [
-        "none" if not seen.references or looks[kind][0] == "#ffffff" else f"{looks[kind][0]}66" for kind in kinds
+        "none" if len(set(kinds)) == 1 or looks[kind][0] == "#ffffff" else f"{looks[kind][0]}66" for kind in kinds
     ]
     thin = min(0.6, 72 * PANEL * 1.5 / seen.picture.format.width)
     # light lines show in the dark, and dark ones under them in the light

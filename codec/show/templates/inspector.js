@@ -257,7 +257,9 @@ function blockAt(picture, x, y) {
 }
 
 function drawBlocks(context, scale, picture) {
-  const isFilled = ["decoded", "prediction"].includes(state.view) && picture.references > 0; // colours hide residuals
+  const kinds = new Set();
+  eachBlock(picture, ({ kind }) => kinds.add(kind));
+  const isFilled = ["decoded", "prediction"].includes(state.view) && kinds.size > 1; // colours hide residuals
   context.lineWidth = 1;
   eachBlock(picture, ({ top, left, side, kind }) => {
     const box = [left * scale, top * scale, side * scale, side * scale];
