@@ -67,6 +67,8 @@ class CodingBlocks(NamedTuple):
     """(blocks, 2): the same into the second reference, which of a B picture is shown after it."""
     block_vectors: npt.NDArray[np.int32]
     """(blocks, 2): of copies (dy, dx) in samples of luma, to the square of the same picture that they copy."""
+    chroma_from_luma: npt.NDArray[np.uint8]
+    """(blocks,): 1 where CCLM predicts chroma of an intra block."""
 
 
 @dataclass(eq=False)
@@ -209,7 +211,8 @@ def _inspected(seen: ReconstructedPicture, header: SequenceHeader, packet: Packe
     vectors = trace.blocks[:, 10:14].astype(np.int16)
     directions, transforms = trace.blocks[:, [9, 14]].astype(np.uint8).T
     own = kinds, transform_split, transforms, obmc, planes_coded, vectors[:, :2], directions, vectors[:, 2:]
-    blocks = CodingBlocks(block_places(trace.blocks), *own, trace.blocks[:, 15:17])
+    of_itself = trace.blocks[:, 15:17], trace.blocks[:, 17].astype(np.uint8)
+    blocks = CodingBlocks(block_places(trace.blocks), *own, *of_itself)
     predictions = (present(trace.prediction, header, seen.maps, _predicted_alpha(seen)),)
     return Inspection(seen.number, header, coded, references, predictions, blocks, seen.picture, packet)
 

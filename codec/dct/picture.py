@@ -110,7 +110,7 @@ class PictureDecoder:
         self.intra, self.transform = IntraPredictor(bit_depth), InverseTransform(bit_depth)
         self.flow = OpticalFlow(bit_depth)
         self.deblocking, self.alf = Deblocking(), AdaptiveLoopFilter(width)
-        self.records = zeros((rows * columns if traced else 1, 17), np.int32)
+        self.records = zeros((rows * columns if traced else 1, 18), np.int32)
 
     def decode(
         self,
@@ -180,9 +180,9 @@ class PictureDecoder:
     def trace(self) -> tuple[npt.NDArray[np.int32], tuple[Samples, ...]]:
         """How the last picture came to be.
 
-        Its coding blocks, int32 (blocks, 17): row and column in units of 8×8 luma samples, log2 of the side, kind,
+        Its coding blocks, int32 (blocks, 18): row and column in units of 8×8 luma samples, log2 of the side, kind,
         merge candidate, OBMC, transform split, CBF, intra modes, directions, dy, dx, second dy, second dx, transform
-        kind, the block vector's dy and dx. And what the planes were predicted as.
+        kind, the block vector's dy and dx, CCLM. And what the planes were predicted as.
         """
         records = np.array(self.records)[: self.record_count]
         return records, tuple(plane.predicted() for plane in (self.luma, self.cb, self.cr)[: self.planes])
@@ -287,15 +287,18 @@ class PictureDecoder:
         record[n, 7], record[n, 8], record[n, 9] = block.cbf, block.modes, block.directions
         record[n, 10], record[n, 11] = block.dy[0], block.dx[0]
         record[n, 12], record[n, 13], record[n, 14] = block.dy[1], block.dx[1], block.transform
-        record[n, 15], record[n, 16] = block.bv_dy, block.bv_dx
+        record[n, 15], record[n, 16], record[n, 17] = block.bv_dy, block.bv_dx, block.chroma_from_luma
         self.record_count = n + 1
 
     @cython.exceptval(-1)
     def read_modes(self, block: CodingBlock) -> cython.int:
-        """Read the intra mode of a coding block, or of each of its quarters in the smallest."""
+        """Read the intra mode of a coding block, or of each of its quarters in the smallest, and whether it has CCLM."""
         quarters = 4 if block.log2 == 3 and block.transform_split else 1
         for quarter in range(quarters):
             symbol = self.symbols.read(tables.MODE_CONTEXTS + 5 - block.log2)
+            if quarter == 0 and self.planes > 1 and symbol >= tables.FROM_LUMA:
+                block.chroma_from_luma = True
+                symbol -= tables.FROM_LUMA
             if symbol == 0:
                 mode = self.blocks.left_mode(block, quarter)
             elif symbol == 1:
@@ -497,7 +500,10 @@ class PictureDecoder:
             if is_intra and not self.only_reads:
                 self.intra.gather(plane, self.blocks, y, x, log2)
                 mode = block.modes >> (0 if is_chroma else 6 * number) & 63
-                self.intra.predict(plane.samples, y, x, mode, not is_chroma)
+                if is_chroma and block.chroma_from_luma:
+                    self.intra.predict_from_luma(plane, self.luma, y, x)
+                else:
+                    self.intra.predict(plane.samples, y, x, mode, not is_chroma)
                 if self.traced:
                     plane.keep_prediction(y, x, 1 << log2, 1 << log2)
             if cbf >> number & 1:

@@ -134,6 +134,7 @@ class CodingBlock:
     transform: cython.int  # kind of those of luma
     cbf: cython.int  # a bit for each plane that has levels
     modes: cython.int  # intra modes, six bits for each quarter
+    chroma_from_luma: cython.bint  # whether CCLM predicts chroma of an intra block
     directions: cython.int  # 1 a vector into the first reference, 2 one into the second, 3 both
     dy: cython.int[::1]  # of the vector into each, in quarter samples; 0 of one that is not there
     dx: cython.int[::1]
@@ -147,7 +148,7 @@ class CodingBlock:
         """Have nothing but a place and a kind."""
         self.kind = kind
         self.merge = self.obmc = self.transform_split = self.transform = self.cbf = self.modes = self.directions = 0
-        self.bv_dy = self.bv_dx = 0
+        self.bv_dy = self.bv_dx = self.chroma_from_luma = 0
         for k in range(2):
             self.dy[k] = self.dx[k] = 0
 

@@ -31,6 +31,7 @@ __all__ = [
     "FAMILIES",
     "FIRST_CODED",
     "FORWARD",
+    "FROM_LUMA",
     "HORIZONTAL",
     "KIND_COPY",
     "KIND_INTER",
@@ -89,6 +90,7 @@ KIND_INTER: Final = 4  # a kind that is shown; those below are MERGE, INTRA and 
 OBMC_INTER, KIND_COPY = 7, 11  # MERGE with OBMC, but for the averaged candidate, lies between
 AVERAGED: Final = 3  # the merge candidate that is the mean of the first two predictions
 MODES: Final = 35
+FROM_LUMA: Final = MODES + 2  # added to the symbol of a block's first mode where chroma is predicted from luma
 PLANAR, DC, HORIZONTAL, VERTICAL = 0, 1, 10, 26  # intra modes
 LAST: Final = 128  # added to the symbol of a block's last level
 DIRECT: Final = 40  # numbers below are symbols; beyond, symbols are buckets of 16, 32, 64 …

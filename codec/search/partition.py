@@ -666,7 +666,10 @@ class PictureSearch:
             y, x = (8 * self.block.row >> plane.log2_y) + (part << log2), 8 * self.block.column >> plane.log2_x
             if is_intra:
                 self.decoder.intra.gather(plane, self.blocks, y, x, log2)
-                self.decoder.intra.predict(plane.samples, y, x, self.block.modes & 63, False)
+                if self.block.chroma_from_luma:
+                    self.decoder.intra.predict_from_luma(plane, self.decoder.luma, y, x)
+                else:
+                    self.decoder.intra.predict(plane.samples, y, x, self.block.modes & 63, False)
             self.levels.code(source, plane, y, x, log2, is_intra, neighbours, self.step_chroma, found, tables.DCT)
             if is_intra and found.cbf >> part & 1:
                 self.decoder.transform.add(
@@ -723,6 +726,23 @@ class PictureSearch:
             self.try_intra(second, False, best)
         if try_third:
             self.try_intra(third, False, best)
+        if self.planes > 1 and best.block.kind == BlockKind.INTRA and best.cost < 1e30:
+            self.try_chroma_from_luma(best)
+
+    def try_chroma_from_luma(self, best: Trial) -> cython.void:
+        """Try to predict chroma of the best intra block from its luma."""
+        best.keep_samples(self.decoder.luma, best.luma_samples, True)
+        self.trial.become(best, best.luma)
+        cost = best.cost - best.cb.cost - best.cr.cost - self.lagrangian * self.block_bits()
+        self.block.chroma_from_luma = True
+        self.code_chroma()
+        self.block.cbf = best.block.cbf & 1 | (self.trial.cb.cbf > 0) << 1 | (self.trial.cr.cbf > 0) << 2
+        cost += self.trial.cb.cost + self.trial.cr.cost + self.lagrangian * self.block_bits()
+        if cost < best.cost:
+            self.trial.cost = cost
+            best.become(self.trial, self.trial.luma)
+            best.keep_samples(self.decoder.cb, best.cb_samples, False)
+            best.keep_samples(self.decoder.cr, best.cr_samples, False)
 
     def try_intra(self, mode: cython.int, is_first: cython.bint, best: Trial) -> cython.void:
         """Try an intra mode, with luma's transform whole and split, and of each kind."""

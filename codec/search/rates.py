@@ -66,6 +66,7 @@ def expected_counts() -> Counts:
     cbf[:, :16] = 1 / 16
     modes[:, :37], modes[:, 2:4], modes[:, (12, 28)] = 0.008, 0.09, 0.03  # planar and DC; straight across and down
     modes[:, 0], modes[:, 1] = 0.37, 0.16
+    modes[:, tables.FROM_LUMA : 2 * tables.FROM_LUMA] = 0.4 * modes[:, : tables.FROM_LUMA]
     vectors[:, :60] = 0.15 * 0.85 ** np.arange(60)
     vectors[tables.BV_CONTEXTS - tables.VECTOR_CONTEXTS :, 40:50] = 0.05  # of block vectors many are long
     escapes[:, :60] = 0.2 * 0.8 ** np.arange(60)

@@ -100,7 +100,7 @@ class Trial:
     def become(self, other: Trial, luma: PlaneLevels) -> cython.void:
         """Become the same as another trial, with such levels of luma, but for samples."""
         copy_block(other.block, self.block)
-        self.cost = other.cost
+        self.cost, self.cb.cost, self.cr.cost = other.cost, other.cb.cost, other.cr.cost
         for k in range(2):
             self.mvd_y[k], self.mvd_x[k] = other.mvd_y[k], other.mvd_x[k]
         if self.block.cbf & 1:
@@ -249,6 +249,8 @@ class SymbolWriter:
             mode = block.modes >> (6 * quarter) & 63
             left, above = blocks.left_mode(block, quarter), blocks.above_mode(block, quarter)
             symbol = 0 if mode == left else 1 if mode == above else mode + 2
+            is_first: cython.bint = quarter == 0
+            symbol += tables.FROM_LUMA * (is_first and block.chroma_from_luma)
             self.put(tables.MODE_CONTEXTS + 5 - block.log2, symbol)
 
     def put_plane(
@@ -313,6 +315,7 @@ def copy_block(block: CodingBlock, target: CodingBlock) -> cython.void:
     target.row, target.column, target.log2, target.kind = block.row, block.column, block.log2, block.kind
     target.merge, target.obmc, target.transform_split = block.merge, block.obmc, block.transform_split
     target.transform, target.cbf, target.modes = block.transform, block.cbf, block.modes
+    target.chroma_from_luma = block.chroma_from_luma
     target.directions = block.directions
     target.bv_dy, target.bv_dx = block.bv_dy, block.bv_dx
     for k in range(2):

@@ -7,8 +7,8 @@ const ofSide = (id, side) => element(side ? `${id}-b` : id);
 const MODES = ["warp", "blend", "own"];
 const MODE_COLOURS = ["#0072b2", "#e69f00", "#cc3311"];
 const KIND_COLOURS = [null, "#0072b2", "#e69f00", "#cc3311", "#009988", "#aa3377"]; // of coding blocks; skipped ones show the picture
-// numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, directions, dy, dx of two vectors, and of the block vector
-const BLOCK_NUMBERS = 14;
+// numbers of a coding block: top, left, side, kind, transformSplit, obmc, coded planes, directions, dy, dx of two vectors, and of the block vector, CCLM
+const BLOCK_NUMBERS = 15;
 const LAYERS = ["coding_blocks", "cells", "vectors", "mesh", "bits"];
 const VIEWS = ["decoded", "prediction", "residual", ...(files.length > 1 ? ["difference"] : [])];
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
@@ -239,12 +239,12 @@ function drawCells(context, scale, picture) {
 
 function eachBlock(picture, visit) {
   for (let i = 0; i < picture.coding_blocks.length; i += BLOCK_NUMBERS) {
-    const [top, left, side, kind, transformSplit, obmc, coded, directions, ...both] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
+    const [top, left, side, kind, transformSplit, obmc, coded, directions, ...rest] = picture.coding_blocks.subarray(i, i + BLOCK_NUMBERS);
     const [height, width] = [Math.min(side, data.height - top), Math.min(side, data.width - left)]; // inside the picture
     const name = picture.file.kinds[kind];
-    const vectors = [0, 1].filter((r) => (directions >> r) & 1).map((r) => ({ dy: both[2 * r] / 4, dx: both[2 * r + 1] / 4, r }));
-    const copied = name === "copy" ? { dy: both[4], dx: both[5] } : null;
-    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, vectors, copied });
+    const vectors = [0, 1].filter((r) => (directions >> r) & 1).map((r) => ({ dy: rest[2 * r] / 4, dx: rest[2 * r + 1] / 4, r }));
+    const copied = name === "copy" ? { dy: rest[4], dx: rest[5] } : null;
+    visit({ top, left, side, height, width, kind, name, transformSplit, obmc, coded, vectors, copied, fromLuma: rest[6] });
   }
 }
 
@@ -519,12 +519,12 @@ function valuesAt(picture, { decoded, prediction }, x, y) {
 }
 
 function blockRows(picture, x, y) {
-  const { side, name, transformSplit, obmc, coded, vectors, copied } = blockAt(picture, x, y);
+  const { side, name, transformSplit, obmc, coded, vectors, copied, fromLuma } = blockAt(picture, x, y);
   const planes = picture.file.planesCoded.filter((_, plane) => (coded >> plane) & 1);
   const where = picture.references > 1 ? ["from before, dx, dy", "from after, dx, dy"] : ["comes from, dx, dy", "and from, dx, dy"];
   const moved = vectors.map(({ dy, dx, r }) => [where[r], signed(`${dx}, ${dy}`)]);
   return [
-    ["coding block", `${side} × ${side}, ${name}${obmc ? ", OBMC" : ""}`],
+    ["coding block", `${side} × ${side}, ${name}${obmc ? ", OBMC" : ""}${fromLuma ? ", chroma from luma" : ""}`],
     ...moved,
     ...(copied ? [["copy of what is at, dx, dy", signed(`${copied.dx}, ${copied.dy}`)]] : []),
     ["levels in", planes.length ? `${planes.join(" ")}${transformSplit && coded & 1 ? ", transform split" : ""}` : "no plane"],
