@@ -27,6 +27,7 @@ from codec.dct.tables import (
     DST,
     ELEMENTS,
     ESCAPE_CONTEXTS,
+    FROM_LUMA,
     LEVEL_CONTEXTS,
     MODE_CONTEXTS,
     NO_TRANSFORM,
@@ -62,7 +63,9 @@ def meaningful_symbols(random, is_p, planes, mesh):
     add(slice(CBF_CONTEXTS, CHROMA_CBF_CONTEXT), random.integers(1, 16, count))
     add(CHROMA_CBF_CONTEXT, random.integers(1, 4, count))
     add(slice(DIRECTION_CONTEXTS, MODE_CONTEXTS), random.integers(0, 3, count))  # and those of transform kinds
-    add(slice(MODE_CONTEXTS, VECTOR_CONTEXTS), random.integers(0, 37, count))
+    from_luma = FROM_LUMA * ((planes > 1) & (random.random(count) < 0.3))  # of four modes the first alone may say it
+    add(slice(MODE_CONTEXTS, VECTOR_CONTEXTS - 1), random.integers(0, 37, count) + from_luma)
+    add(VECTOR_CONTEXTS - 1, random.integers(0, 37, count))
     far = random.choice([0, 6, 8])  # buckets: numbers below 1000, or below 4096 and more
     add(slice(VECTOR_CONTEXTS, ESCAPE_CONTEXTS), random.integers(0, 40 + far, count))
     add(slice(ESCAPE_CONTEXTS, LEVEL_CONTEXTS), random.integers(0, 51, count))

@@ -648,7 +648,8 @@ def test_numbers_of_the_syntax_are_those_of_the_spec():
     assert f"positive_first(number({tables.BV_CONTEXTS})), positive_first(number({tables.BV_CONTEXTS + 1}))" in SPEC
     assert f"until s ≥ {tables.LAST}" in SPEC
     assert f"A magnitude above {tables.MAX_LEVEL} is" in SPEC
-    assert f"the symbol of an intra mode is above {tables.MODES + 1}." in SPEC
+    assert f"the symbol of an intra mode is above {tables.MODES + 1}, after {tables.FROM_LUMA} was taken off" in SPEC
+    assert f"if k = 0 and s ≥ {tables.FROM_LUMA} and there is chroma: from_luma = 1" in SPEC
     assert f"| SKIP, MERGE with merge = {tables.AVERAGED} | 3 | of(candidate[r], r) |" in SPEC
     assert f"a flag for each ALF block of {ALF_BLOCK} × {ALF_BLOCK} samples of luma" in SPEC
     assert f"where most = {tables.ALF_CLIP} << over, and" in SPEC
@@ -887,6 +888,22 @@ def test_the_example_of_a_direction_holds():
     assert (target[0].tolist(), target[3].tolist()) == (first, last)
 
 
+def test_the_example_of_chroma_from_luma_holds():
+    around, expected = example("from luma").split("->")
+    neighbours, inside = around.split(" of ")
+    of_luma, of_chroma = (numbers(part) for part in neighbours.split(","))
+    luma, chroma = (uncompiled("planes").Plane(number, 1, 1, 8, 8, 0, 0) for number in (0, 1))
+    inside = numbers(inside)
+    for k in range(4):
+        luma.samples[3, k], chroma.samples[3, k] = of_luma[k], of_chroma[k]
+    for k, sample in enumerate(inside):
+        luma.samples[4, k] = sample
+    predictor = uncompiled("intra").IntraPredictor()
+    predictor.gather(chroma, uncompiled("candidates").BlockMap(1, 1), 4, 0, 2)
+    predictor.predict_from_luma(chroma, luma, 4, 0)
+    assert [chroma.samples[4, k] for k in range(len(inside))] == numbers(expected)
+
+
 def moved_blocks(samples: np.ndarray, subsampling: tuple[int, int], dx: int) -> list[list[int]]:
     """A plane of 8 × 8 luma samples, moved by one vector of a block."""
     plane = uncompiled("planes").Plane(0, 1, 1, *samples.shape, *subsampling)
@@ -1010,6 +1027,7 @@ LARGE = (P_NODE, 6), (66, 0), (159, 128 + 3), (79, 50)  # a last level of 4 and 
         pytest.param(1, ((P_NODE, 14), (64, 0), (58, 16)), "", "no meaning", id="a CBF of five blocks"),
         pytest.param(1, ((P_NODE, 6), (66, 3)), "", "no meaning", id="a fourth transform kind"),
         pytest.param(0, ((I_NODE, 85), (72, 37)), "", "no meaning", id="mode 35"),
+        pytest.param(0, ((I_NODE, 85), (72, 39)), "", "no meaning", id="from luma without chroma"),
         pytest.param(1, ((P_NODE, 69), (73, 52), (74, 0)), "0" * 16, "no meaning", id="bucket 12"),
         pytest.param(1, LARGE, f"{32764 - 16408:014b}0", "no meaning", id="a level of 32768"),
         pytest.param(1, ((P_NODE, 6), (66, 0), (159, 128 + 4 * 26)), "11110", "more levels", id="too long a run"),

@@ -15,7 +15,7 @@ from codec.vectors import clip, copy_row
 
 __all__ = ["IntraPredictor"]
 
-# Of CCLM: squared samples of 8 bits that luma varies by without meaning anything; 1 and 16 take 0.4 % more of I pictures
+# Of CCLM: squared samples of 8 bits that luma varies by and means nothing; 1 and 16 take 0.4 % more of I pictures
 RIDGE: cython.longlong = 4
 STEEPEST: cython.longlong = 255  # chroma over luma, in 1/64
 

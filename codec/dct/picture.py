@@ -292,7 +292,7 @@ class PictureDecoder:
 
     @cython.exceptval(-1)
     def read_modes(self, block: CodingBlock) -> cython.int:
-        """Read the intra mode of a coding block, or of each of its quarters in the smallest, and whether it has CCLM."""
+        """Read the intra mode of a coding block, or of each quarter of the smallest, and whether it has CCLM."""
         quarters = 4 if block.log2 == 3 and block.transform_split else 1
         for quarter in range(quarters):
             symbol = self.symbols.read(tables.MODE_CONTEXTS + 5 - block.log2)

@@ -198,8 +198,7 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
     ):  # what the page needs of each: top, left, side, kind, …, directions, two vectors, block vector, CCLM
         columns = (blocks.places, blocks.kinds, blocks.transform_split, blocks.obmc, blocks.coded, blocks.directions)
         vectors = blocks.vectors_quarter_pel, blocks.second_vectors_quarter_pel, blocks.block_vectors
-        columns = (*columns, *vectors, blocks.chroma_from_luma)
-        table = _base64(np.column_stack(columns), "<i2")
+        table = _base64(np.column_stack([*columns, *vectors, blocks.chroma_from_luma]), "<i2")
     return {
         "number": seen.number,
         "references": len(seen.references),
