@@ -34,6 +34,7 @@ class PlaneLevels:
 
     def __init__(self) -> None:
         self.end, self.position, self.level = zeros(4, np.int32), zeros(1024, np.int32), zeros(1024, np.int32)
+        self.start(0)
 
     def start(self, log2: cython.int) -> cython.void:
         """Have no transform blocks."""
