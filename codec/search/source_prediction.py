@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +33,12 @@ def prediction_cost(wanted: Plane, references: Sequence[Plane]) -> float:
 
 def block_count(plane: Plane) -> int:
     """How many blocks `prediction_cost` looks at."""
-    height, width = (int(side) for side in plane.shape)
-    return max((height - BLOCK) // STEP + 1, 0) * max((width - BLOCK) // STEP + 1, 0)
+    return math.prod(block_grid(plane.shape))
+
+
+def block_grid(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Rows and columns of the blocks that are looked at and are whole."""
+    return tuple(max((side - BLOCK) // STEP + 1, 0) for side in shape)
 
 
 def predicted(wanted: Plane, reference: Plane) -> npt.NDArray[np.float32]:
@@ -49,7 +54,7 @@ def predicted(wanted: Plane, reference: Plane) -> npt.NDArray[np.float32]:
 def errors(source: Plane, prediction: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Mean squared errors of the blocks that were looked at and are whole, (rows, columns)."""
     difference = prediction - source
-    rows, columns = (max((side - BLOCK) // STEP + 1, 0) for side in difference.shape)
+    rows, columns = block_grid(difference.shape)
     whole = np.zeros((rows * STEP, columns * STEP), np.float32)
     part = difference[: rows * STEP, : columns * STEP]
     whole[: part.shape[0], : part.shape[1]] = part

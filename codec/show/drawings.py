@@ -328,9 +328,8 @@ def _plot_kinds(
     figure, axes = panels(seen, (1, 1), f"Picture {seen.number}: how each {what} is predicted")
     over: Axes = axes[0, 0]
     show(over, luma(seen.picture), title)
-    colours = [
-        "none" if len(set(kinds)) == 1 or looks[kind][0] == "#ffffff" else f"{looks[kind][0]}66" for kind in kinds
-    ]
+    has_one_kind = len(set(kinds)) == 1
+    colours = ["none" if has_one_kind or looks[kind][0] == "#ffffff" else f"{looks[kind][0]}66" for kind in kinds]
     thin = min(0.6, 72 * PANEL * 1.5 / seen.picture.format.width)
     # light lines show in the dark, and dark ones under them in the light
     for inner, edge, width in (("none", "#00000070", 2.5 * thin), (colours, "#ffffffc0", thin)):

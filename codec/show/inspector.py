@@ -193,9 +193,7 @@ def _picture_entry(seen: Inspection, shrink: int) -> dict[str, Any]:
     motion, blocks = seen.field, seen.coding_blocks
     modes = motion if motion is not None and motion.modes.size else None
     table = None
-    if (
-        blocks is not None
-    ):  # what the page needs of each: top, left, side, kind, …, directions, two vectors, block vector, CCLM
+    if blocks is not None:  # the numbers of a coding block that inspector.js reads, in its order
         columns = (blocks.places, blocks.kinds, blocks.transform_split, blocks.obmc, blocks.coded, blocks.directions)
         vectors = blocks.vectors_quarter_pel, blocks.second_vectors_quarter_pel, blocks.block_vectors
         table = _base64(np.column_stack([*columns, *vectors, blocks.chroma_from_luma]), "<i2")
