@@ -269,7 +269,7 @@ def encode_gop(
         settings = replace(settings, reorder=mini_gop_of(pictures, header, settings))
     coded, checksums = code_gop(pictures, header, settings, maps)
     groups = []
-    length = group_length(header, settings.run_length)
+    length = group_length(header, settings.run_length(header.format.sample_count))
     for start in range(0, len(pictures), length):
         stop = min(start + length, len(pictures))
         names = tuple(picture.name or "" for picture in pictures[start:stop])
@@ -293,7 +293,7 @@ def mini_gop_of(pictures: Sequence[Picture], header: SequenceHeader, settings: S
         return 1
     from codec.search.mini_gop import choose_mini_gop
 
-    return choose_mini_gop(pictures, header.motion is MotionModel.MESH)
+    return choose_mini_gop(pictures)
 
 
 class GopTask(NamedTuple):

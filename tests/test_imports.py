@@ -60,7 +60,7 @@ MAY_IMPORT = {
         *("codec.buffers", "codec.depths", "codec.picture.planes", "codec.models", "codec.errors"),
     ),
     "codec.search.mini_gop": (
-        *("codec.picture.colour", "codec.picture.planes", "codec.search.displacements"),
+        *("codec.dct.references", "codec.picture.colour", "codec.picture.planes", "codec.search.displacements"),
         *("codec.search.prediction_weights", "codec.search.source_prediction"),
     ),
     "codec.search.displacements": ("codec.motion.field", "codec.picture.colour", "codec.picture.planes"),

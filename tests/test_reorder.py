@@ -70,11 +70,21 @@ def test_what_is_seen_inside_of_a_b_picture(moving):
 
 def test_b_pictures_are_for_what_moves_evenly(moving):
     even, torn = moving("yuv420", 160, 128, 17), turning(17)
-    assert choose_mini_gop(even, False) == 8
-    assert choose_mini_gop(torn, False) == 1
+    assert choose_mini_gop(even) == 8
+    assert choose_mini_gop(torn) == 1
     assert set("IP") == set(types(encoded(torn)))
     assert "B" in types(encoded(even))
     assert len(encoded(even).getvalue()) < 0.95 * len(encoded(even, reorder=1).getvalue())
+
+
+def test_what_fades_in_from_black_is_no_screen(moving):
+    pictures = [
+        codec.Picture(picture.format, tuple(plane // 8 * min(number, 8) for plane in picture.planes))
+        for number, picture in enumerate(moving("gray", 160, 128, 17))
+    ]
+    assert not pictures[0].planes[0].any()
+    assert choose_mini_gop(pictures) == 8
+    assert choose_mini_gop([pictures[0]] * 9) == 1
 
 
 def test_alpha_needs_the_order_in_which_pictures_come(moving):

@@ -205,9 +205,16 @@ def test_a_wrong_word_is_answered_by_the_one_that_was_meant(mvz, arguments, expe
 
 def test_help_says_of_each_residual_how_many_pictures_share_a_packet(mvz):
     text = " ".join(mvz("encode", "--help")[1].split())
-    assert "pictures that share one packet (default: 8 for lossless, the whole GOP for dct, 1 for the others)" in text
-    for residual, length in (("lossless", 8), ("dct", 20), ("int8", 1), ("uint8", 1), ("float16", 1)):
-        assert length == codec.Settings(residual, gop=20).run_length
+    assert (
+        "pictures that share one packet (default: the whole GOP for dct, 8 for lossless, more of pictures smaller than "
+        "352×288, 1 for the others)"
+    ) in text
+    for residual, length, of_small in (("lossless", 8, 32), ("dct", 20, 20), ("int8", 1, 1), ("float16", 1, 1)):
+        settings = codec.Settings(residual, gop=20)
+        assert [settings.run_length(samples) for samples in (352 * 288 * 3 // 2, 176 * 144 * 3 // 2)] == [
+            length,
+            of_small,
+        ]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,8 @@ INPUT...           the pictures (see below)
 --background COLOUR  what is laid under pictures that are not opaque: black, gray, white, #rgb or #rrggbb
 --gop N            pictures from one I picture to the next (default {Settings.gop})
 --[no-]scene-cut   start a GOP where a scene does (default: do)
---run N            pictures that share one packet (default: 8 for lossless, the whole GOP for dct, 1 for the others)
+--run N            pictures that share one packet (default: the whole GOP for dct, 8 for lossless, more of pictures
+                   smaller than 352×288, 1 for the others)
 --reorder PICTURES  so many pictures of dct are coded in another order than they are shown in, all but one of them as B
                    pictures: %(choices)s; 1 for low delay (default 8, or 1 where that would
                    be larger, and with alpha)

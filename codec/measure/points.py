@@ -210,7 +210,7 @@ class Point(Measured):
             "gop": settings.gop,
             "block": settings.cell_size,
             "search": settings.search,
-            "run": settings.run_length,
+            "run": settings.run,
             "bytes": self.bytes,
             "coded": coded and {"sample_format": f"yuv{settings.chroma or 420}", **coded.as_dict()},
         }
