@@ -9,6 +9,7 @@ from codec.buffers import table, zeros
 from codec.dct import tables
 from codec.dct.candidates import BlockMap
 from codec.dct.planes import Plane
+from codec.dct.syntax import CodingBlock
 from codec.depths import SAMPLE_BITS, Difference, Sample
 from codec.picture.planes import sample_type
 from codec.vectors import clip, copy_row
@@ -110,6 +111,15 @@ class IntraPredictor:
             self.predict_dc(references, target, y, x)
         else:
             self.predict_angular(references, target, y, x, mode)
+
+    def predict_chroma(
+        self, plane: Plane, luma: Plane, block: CodingBlock, y: cython.int, x: cython.int
+    ) -> cython.void:
+        """Put a coding block's prediction of the block of chroma at (y, x), whose reference samples were gathered."""
+        if block.chroma_from_luma:
+            self.predict_from_luma(plane, luma, y, x)
+        else:
+            self.predict(plane.samples, y, x, block.modes & 63, False)
 
     def predict_from_luma(self, plane: Plane, luma: Plane, y: cython.int, x: cython.int) -> cython.void:
         """CCLM: put what luma says of the block of chroma at (y, x), whose reference samples were gathered."""

@@ -499,11 +499,10 @@ class PictureDecoder:
             x = (8 * block.column >> plane.log2_x) + ((number & across) << log2)
             if is_intra and not self.only_reads:
                 self.intra.gather(plane, self.blocks, y, x, log2)
-                mode = block.modes >> (0 if is_chroma else 6 * number) & 63
-                if is_chroma and block.chroma_from_luma:
-                    self.intra.predict_from_luma(plane, self.luma, y, x)
+                if is_chroma:
+                    self.intra.predict_chroma(plane, self.luma, block, y, x)
                 else:
-                    self.intra.predict(plane.samples, y, x, mode, not is_chroma)
+                    self.intra.predict(plane.samples, y, x, block.modes >> 6 * number & 63, True)
                 if self.traced:
                     plane.keep_prediction(y, x, 1 << log2, 1 << log2)
             if cbf >> number & 1:

@@ -21,11 +21,11 @@ from codec.picture.planes import Picture
 from codec.reconstruct import field_of_blocks, present
 from codec.search import partition
 from codec.search.displacements import frequent_displacements
+from codec.search.effort import EFFORTS
 from codec.search.mesh import search_mesh
 from codec.search.mesh_fit import fit_mesh
 from codec.search.mini_gop import choose_i_offset
 from codec.search.motion import NO_VECTORS, Searched, half_samples, search_blocks, searched_planes
-from codec.search.partition import EFFORTS
 from codec.search.prediction_weights import choose_weights
 from codec.search.rates import Counts, Rates, rates_of
 from codec.search.temporal_filter import with_inherited_filtered
@@ -36,7 +36,7 @@ from codec.writing.streams import group_length
 
 __all__ = ["CodedGop", "code_gop_of_blocks"]
 
-LAMBDA = {Speed.SLOW: 0.095, Speed.MEDIUM: 0.08, Speed.FAST: 0.09}  # λ, as a share of the squared quantiser step
+LAMBDA = {Speed.SLOW: 0.095, Speed.MEDIUM: 0.09, Speed.FAST: 0.09}  # λ, as a share of the squared quantiser step
 P_OFFSET = 1  # of a P picture's QP
 # What a fraction of a QP adds to the QP that λ is of, in I and P pictures: with these λ alone changes bytes about as
 # much as a whole QP, at about 0.3 % more bytes at equal PSNR where the fraction is a half
