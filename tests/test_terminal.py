@@ -209,7 +209,10 @@ def test_help_says_of_each_residual_how_many_pictures_share_a_packet(mvz):
         "pictures that share one packet (default: the whole GOP for dct, 8 for lossless, more of pictures smaller than "
         "352×288, 1 for the others)"
     ) in text
-    for residual, length, of_small in (("lossless", 8, 32), ("dct", 20, 20), ("int8", 1, 1), ("float16", 1, 1)):
+    for residual, length, of_small in (
+        *(("lossless", 8, 32), ("dct", 20, 20)),
+        *(("int8", 1, 1), ("uint8", 1, 1), ("float16", 1, 1)),
+    ):
         settings = codec.Settings(residual, gop=20)
         assert [settings.run_length(samples) for samples in (352 * 288 * 3 // 2, 176 * 144 * 3 // 2)] == [
             length,
